@@ -1,0 +1,1 @@
+"""What every flow shares and that knows none of them."""

@@ -1,0 +1,175 @@
+"""Reading FHIR search parameters and writing FHIR JSON: shared by every flow.
+
+Rules: HL7 FHIR R4 "search" and "http", and the common rules of the guide (tolerances of what the SAS sends).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from flask import Response
+from werkzeug.http import parse_list_header, parse_options_header
+
+from mock_editor.base.codes import ACCEPTED_JSON, FHIR_JSON
+from mock_editor.base.errors import BadRequestError, EditorError, Issue
+
+Resource = dict[str, Any]
+
+
+# --- writing
+
+
+def dumps(resource: Resource) -> bytes:
+    """The JSON of one resource, compact, UTF-8."""
+    return orjson.dumps(resource)
+
+
+def operation_outcome(issues: Sequence[Issue]) -> Resource:
+    """The OperationOutcome that tells ``issues``."""
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [
+            {
+                "severity": "error",
+                "code": issue.code,
+                "diagnostics": issue.diagnostics,
+                **({"expression": [issue.expression]} if issue.expression else {}),
+            }
+            for issue in issues
+        ],
+    }
+
+
+def response(body: bytes, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None) -> Response:
+    """A FHIR answer; ``pretty`` writes it indented (``_pretty=true``)."""
+    if pretty:
+        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+    return Response(body, status, headers, content_type=FHIR_JSON)
+
+
+def instant(moment: datetime, zone: ZoneInfo) -> str:
+    """``YYYY-MM-DDTHH:MM:SS.sss±HH:MM``: three decimals and an explicit offset, never ``Z``."""
+    return moment.astimezone(zone).isoformat(timespec="milliseconds")
+
+
+# Legal in the query of a URI (RFC 3986): pchar, "/" and "?". Everything else is percent-encoded.
+_ILLEGAL_IN_QUERY = re.compile(rb"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+
+
+def legal_query(raw_query: bytes) -> str:
+    """The query as received, with only what no URI may hold percent-encoded."""
+    return _ILLEGAL_IN_QUERY.sub(lambda found: b"%%%02X" % found.group()[0], raw_query).decode("ascii")
+
+
+# --- content negotiation
+
+
+def check_acceptable(accept: str, formats: Sequence[str]) -> None:
+    """Raises 406 unless JSON may be answered. ``_format`` overrides ``Accept``; parameters of a type do not matter."""
+    if formats:
+        wanted = [formats[-1]]
+    elif accept.strip():
+        wanted = parse_list_header(accept)
+    else:
+        return
+    for item in wanted:
+        media_type, options = parse_options_header(item)
+        # In a query, the `+` of `application/fhir+json` often arrives as a space.
+        media_type = media_type.strip().lower().replace(" ", "+")
+        refused = re.fullmatch(r"0(\.0*)?", options.get("q", "1").strip()) is not None
+        if not refused and (media_type in ACCEPTED_JSON or media_type in ("*/*", "application/*", "*") or (formats and media_type == "json")):
+            return
+    named = "_format" if formats else "Accept"
+    raise EditorError(
+        406,
+        [Issue("not-supported", f"{named}: only JSON is answered (application/fhir+json), not {', '.join(wanted)[:200]!r}")],
+    )
+
+
+def prefers_strict(prefer: str) -> bool:
+    """Whether ``Prefer: handling=strict`` was sent: unknown parameters are then refused."""
+    return any(part.strip().replace(" ", "").lower() == "handling=strict" for part in re.split("[,;]", prefer))
+
+
+# --- dates
+
+_DATE = re.compile(
+    r"""(?P<year>\d{4})
+        (?:-(?P<month>\d\d)
+          (?:-(?P<day>\d\d)
+            (?:T(?P<hour>\d\d):(?P<minute>\d\d)
+              (?::(?P<second>\d\d)(?:\.(?P<fraction>\d{1,9}))?)?
+              (?P<offset>Z|[+\- ]\d\d:\d\d)?
+            )?
+          )?
+        )?""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a FHIR date stands for: the instants from ``first`` up to, not including, ``after``. Both in UTC."""
+
+    first: datetime
+    after: datetime
+
+
+def parse_date(text: str, zone: ZoneInfo) -> Period:
+    """Reads a FHIR ``date`` or ``dateTime`` of any precision; without an offset it is read in ``zone``.
+
+    The `+` of an offset may have arrived as a space. Raises ValueError with a text for the client.
+    """
+    found = _DATE.fullmatch(text.strip())
+    if not found:
+        raise ValueError("expected a date such as 2026-11-20 or 2026-11-20T08:00:00.000+01:00")
+    part = found.groupdict()
+    try:
+        if part["hour"]:
+            fraction = (part["fraction"] or "").ljust(6, "0")[:6]
+            offset = (part["offset"] or "").replace(" ", "+")
+            first = datetime.fromisoformat(
+                f"{part['year']}-{part['month']}-{part['day']}T{part['hour']}:{part['minute']}:{part['second'] or '00'}.{fraction}{offset}"
+            )
+            first = first if first.tzinfo else first.replace(tzinfo=zone)
+            if part["fraction"]:
+                length = timedelta(microseconds=10 ** max(0, 6 - len(part["fraction"])))
+            else:
+                length = timedelta(seconds=1) if part["second"] else timedelta(minutes=1)
+            first = first.astimezone(UTC)
+            return Period(first, first + length)
+        year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
+        begin = datetime(year, month, day, tzinfo=zone)
+        if part["day"]:
+            end = begin + timedelta(days=1)
+        elif part["month"]:
+            end = begin.replace(year=year + month // 12, month=month % 12 + 1)
+        else:
+            end = begin.replace(year=year + 1)
+        return Period(begin.astimezone(UTC), end.astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise ValueError("no such date or time") from None
+
+
+# --- tokens
+
+
+def split_list(value: str) -> list[str]:
+    """The members of a comma-separated list; a space may follow a comma."""
+    return [member.strip() for member in value.split(",")]
+
+
+def parse_token(text: str) -> tuple[str, str]:
+    """``system|value`` as a pair; a missing system is ``""``."""
+    system, bar, value = text.partition("|")
+    return (system, value) if bar else ("", system)
+
+
+def refuse(issues: Sequence[Issue]) -> None:
+    """Raises one 400 that tells all of ``issues``, if there are any."""
+    if issues:
+        raise BadRequestError(*issues)

@@ -1,0 +1,11 @@
+"""Finds the files that come with the product: ``scenarios/`` and ``data/``."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def folder(name: str) -> Path:
+    """The folder ``name``: inside the package when installed from a wheel, else at the top of the checkout."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name

@@ -1,0 +1,114 @@
+"""Every setting of the simulator, declared once: name, default, help, check.
+
+Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_EDITOR_<NAME>``; the option wins.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "MOCK_EDITOR_"
+
+
+class SettingsError(ValueError):
+    """A setting with a value that cannot be: says which and why."""
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) <= 0:
+        raise ValueError("expected a number of seconds above 0")
+    return float(text)
+
+
+def _url(text: str) -> str:
+    # A bracketed or numeric mistake in the authority raises ValueError by itself, with a clear text.
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("expected http://host[:port][/path] or https://…, without query or fragment")
+    _ = parts.port
+    return text.rstrip("/")
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")
+    return moment
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected a value")
+    return text
+
+
+def _setting(default: str | None, parse: Callable[[str], Any], help_text: str, metavar: str) -> Any:
+    value = None if default is None else parse(default)
+    return dataclasses.field(
+        default=value, metadata={"default": default, "parse": parse, "help": help_text, "metavar": metavar}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one process is started with."""
+
+    scenario: str = _setting("decouverte", _text, "Scenario to play: a file, or the name of one that is shipped.", "S")
+    host: str = _setting("127.0.0.1", _text, "Address to listen on.", "HOST")
+    port: int = _setting("8000", _whole(0, 65535), "Port to listen on; 0 takes a free one.", "PORT")
+    public_url: str | None = _setting(
+        None, _url, "URL under which clients reach the simulator (default: http://HOST:PORT).", "URL"
+    )
+    now: datetime | None = _setting(
+        None, _instant, "Freeze the clock at this instant (default: the scenario's clock, else real time).", "INSTANT"
+    )
+    workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
+    threads: int = _setting("1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N")
+    worker_connections: int = _setting(
+        "4000", _whole(2, 100000), "Connections that one process keeps open; well above the threads.", "N"
+    )
+    header_timeout: float = _setting("10", _seconds, "Seconds a client has to send a request's head.", "S")
+    body_timeout: float = _setting("10", _seconds, "Seconds a client has to send a request's body.", "S")
+    write_timeout: float = _setting("60", _seconds, "Seconds a client has to take an answer.", "S")
+    keepalive: int = _setting("75", _whole(1, 3600), "Seconds an idle connection is kept.", "S")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], **overrides: str | None) -> "Settings":
+        """Settings from ``MOCK_EDITOR_*`` variables, replaced by the given options.
+
+        Raises SettingsError for an unknown variable of ours or a value that cannot be.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        values: dict[str, Any] = {}
+        for variable in env:
+            if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in fields:
+                raise SettingsError(f"unknown environment variable {variable}")
+        for name, setting in fields.items():
+            text, origin = overrides.get(name), "--" + name.replace("_", "-")
+            if text is None:
+                origin = PREFIX + name.upper()
+                text = env.get(origin) or None
+            if text is not None:
+                try:
+                    values[name] = setting.metadata["parse"](text)
+                except ValueError as error:
+                    raise SettingsError(f"{origin}: {error} (got {text!r})") from None
+        settings = cls(**values)
+        if settings.worker_connections <= settings.threads:
+            raise SettingsError(
+                f"worker connections ({settings.worker_connections}) must be above threads ({settings.threads})"
+            )
+        return settings
