@@ -72,11 +72,13 @@ class Settings:
     public_url: str | None = _setting(
         None, _url, "URL under which clients reach the simulator (default: http://HOST:PORT).", "URL"
     )
-    now: datetime | None = _setting(
+    now: datetime | None = _setting(  # noqa: RUF009 - a field like the others; the rule takes `datetime` for a call
         None, _instant, "Freeze the clock at this instant (default: the scenario's clock, else real time).", "INSTANT"
     )
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
-    threads: int = _setting("1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N")
+    threads: int = _setting(
+        "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"
+    )
     worker_connections: int = _setting(
         "4000", _whole(2, 100000), "Connections that one process keeps open; well above the threads.", "N"
     )

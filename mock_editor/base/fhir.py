@@ -23,8 +23,8 @@ Resource = dict[str, Any]
 # --- writing
 
 
-def dumps(resource: Resource) -> bytes:
-    """The JSON of one resource, compact, UTF-8."""
+def dumps(resource: Resource | str) -> bytes:
+    """The JSON of a resource, or of a text in one, compact, UTF-8."""
     return orjson.dumps(resource)
 
 
@@ -44,7 +44,9 @@ def operation_outcome(issues: Sequence[Issue]) -> Resource:
     }
 
 
-def response(body: bytes, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None) -> Response:
+def response(
+    body: bytes, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None
+) -> Response:
     """A FHIR answer; ``pretty`` writes it indented (``_pretty=true``)."""
     if pretty:
         body = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
@@ -81,12 +83,21 @@ def check_acceptable(accept: str, formats: Sequence[str]) -> None:
         # In a query, the `+` of `application/fhir+json` often arrives as a space.
         media_type = media_type.strip().lower().replace(" ", "+")
         refused = re.fullmatch(r"0(\.0*)?", options.get("q", "1").strip()) is not None
-        if not refused and (media_type in ACCEPTED_JSON or media_type in ("*/*", "application/*", "*") or (formats and media_type == "json")):
+        if not refused and (
+            media_type in ACCEPTED_JSON
+            or media_type in ("*/*", "application/*", "*")
+            or (formats and media_type == "json")
+        ):
             return
     named = "_format" if formats else "Accept"
     raise EditorError(
         406,
-        [Issue("not-supported", f"{named}: only JSON is answered (application/fhir+json), not {', '.join(wanted)[:200]!r}")],
+        [
+            Issue(
+                "not-supported",
+                f"{named}: only JSON is answered (application/fhir+json), not {', '.join(wanted)[:200]!r}",
+            )
+        ],
     )
 
 
@@ -133,7 +144,8 @@ def parse_date(text: str, zone: ZoneInfo) -> Period:
             fraction = (part["fraction"] or "").ljust(6, "0")[:6]
             offset = (part["offset"] or "").replace(" ", "+")
             first = datetime.fromisoformat(
-                f"{part['year']}-{part['month']}-{part['day']}T{part['hour']}:{part['minute']}:{part['second'] or '00'}.{fraction}{offset}"
+                f"{part['year']}-{part['month']}-{part['day']}T{part['hour']}:{part['minute']}"
+                f":{part['second'] or '00'}.{fraction}{offset}"
             )
             first = first if first.tzinfo else first.replace(tzinfo=zone)
             if part["fraction"]:

@@ -1,0 +1,63 @@
+"""Wires the simulator together. Read from top to bottom it is the life of a request."""
+
+import re
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from mock_editor import __version__
+from mock_editor.base import fhir
+from mock_editor.base.codes import PROBLEM_JSON
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.search import routes as search
+
+_FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
+
+
+def create_app(catalogue: Catalogue, *, scenario: str, public_url: str, body_timeout: float) -> Flask:
+    """The WSGI application that plays the editors of ``catalogue``, whose clients reach it under ``public_url``."""
+    app = Flask(__name__, static_folder=None)
+    # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+
+    app.register_blueprint(search.blueprint(catalogue, public_url, body_timeout))
+
+    @app.get("/_health")
+    def health() -> Response:
+        return jsonify(status="ok", version=__version__, scenario=scenario, editors=list(catalogue.editors))
+
+    app.register_error_handler(EditorError, _refusal)
+    app.register_error_handler(HTTPException, _http_error)
+    return app
+
+
+def _refusal(error: EditorError) -> Response:
+    """The one place where a refusal becomes an answer."""
+    if _FHIR_PATH.match(request.path):
+        return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
+    problem = jsonify(
+        title=error.issues[0].code, status=error.status, detail="; ".join(issue.diagnostics for issue in error.issues)
+    )
+    problem.status_code = error.status
+    problem.content_type = PROBLEM_JSON
+    problem.headers.extend(error.headers)
+    return problem
+
+
+# FHIR issue types for what Flask itself refuses.
+_ISSUE_CODES = {404: "not-found", 405: "not-supported", 500: "exception"}
+
+
+def _http_error(error: HTTPException) -> Response:
+    """What Flask refuses (no such path, wrong method) and, without any detail, an error of ours."""
+    status = error.code or 500
+    diagnostics = {
+        404: f"No such path: {request.path[:200]}",
+        405: f"{request.method} is not supported on {request.path[:200]}",
+        500: "Internal error of the simulator; its log tells more",
+    }.get(status, error.name)
+    allow = [(name, value) for name, value in error.get_headers() if name == "Allow"]
+    return _refusal(EditorError(status, [Issue(_ISSUE_CODES.get(status, "invalid"), diagnostics)], dict(allow)))

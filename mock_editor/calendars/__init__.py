@@ -1,0 +1,1 @@
+"""What the editors hold: people, places, calendars and their slots. No web, no FHIR."""

@@ -1,0 +1,31 @@
+"""The editors of the scenario in play, and the slots they offer now."""
+
+from collections.abc import Iterator, Sequence
+
+from mock_editor.base.clock import Clock
+from mock_editor.base.errors import NotFoundError
+from mock_editor.calendars.generator import slots_of_day
+from mock_editor.calendars.model import Calendar, Editor, Slot, Window
+
+
+class Catalogue:
+    """What is on offer: editors by slug, free slots by calendar."""
+
+    def __init__(self, editors: Sequence[Editor], clock: Clock) -> None:
+        self.editors = {editor.slug: editor for editor in editors}
+        self.clock = clock
+
+    def editor(self, slug: str) -> Editor:
+        """The editor with this slug. Raises NotFoundError, which names those there are."""
+        try:
+            return self.editors[slug]
+        except KeyError:
+            raise NotFoundError(f"No editor {slug!r}; there are: {', '.join(self.editors)}") from None
+
+    def free_slots(self, calendar: Calendar, window: Window) -> Iterator[Slot]:
+        """The slots that the SAS may see: free, exposed, starting in the window and bookable now; in order."""
+        bookable = window.bookable(calendar.plan, self.clock.now())
+        for day in bookable.days(calendar.zone):
+            for slot in slots_of_day(calendar, day):
+                if bookable.first <= slot.start < bookable.after and not slot.taken and slot.shape.exposed:
+                    yield slot

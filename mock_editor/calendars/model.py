@@ -1,0 +1,214 @@
+"""The words of the domain as types: practitioner, place, calendar, slot. Immutable: a scenario makes them once."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import accumulate
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+
+class SlotType(StrEnum):
+    """For whom a slot is. The first three are exposed to the SAS, the others never are."""
+
+    PUBLIC = "PUBLIC"
+    PRO = "PRO"
+    SNP = "SNP"
+    OWN_PATIENTS = "own-patients"
+    PRIVATE = "private"
+    STRUCTURE = "structure"
+
+
+EXPOSED = frozenset({SlotType.PUBLIC, SlotType.PRO, SlotType.SNP})
+
+
+class ConsultationType(StrEnum):
+    """Where the consultation takes place: surgery, home or remote (v3 ActCode)."""
+
+    AMB = "AMB"
+    HH = "HH"
+    VR = "VR"
+
+
+class AppointmentType(StrEnum):
+    """With (ROUTINE) or without (WALKIN) booking."""
+
+    ROUTINE = "ROUTINE"
+    WALKIN = "WALKIN"
+
+
+@dataclass(frozen=True, slots=True)
+class SlotShape:
+    """All that slots of one sort have in common, their times aside."""
+
+    types: tuple[SlotType, ...]
+    consultation_types: tuple[ConsultationType, ...]
+    reasons: tuple[str, ...]
+    appointment_type: AppointmentType
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the SAS may see such a slot."""
+        return any(slot_type in EXPOSED for slot_type in self.types)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Hours during which a calendar has slots, in minutes since local midnight of the day it belongs to.
+
+    ``end`` is above 1440 when the opening runs past midnight. ``taken`` is the share of slots already booked.
+    """
+
+    start: int
+    end: int
+    slot_minutes: int
+    taken: float
+    mix: "SlotMix"
+
+
+class SlotMix:
+    """Slot shapes, each with its share of the draws."""
+
+    def __init__(self, shares: Sequence[tuple[float, SlotShape]]) -> None:
+        total = sum(share for share, _ in shares)
+        self.shapes = tuple(shape for _, shape in shares)
+        self._edges = [edge / total for edge in accumulate(share for share, _ in shares)]
+
+    def shape(self, draw: float) -> SlotShape:
+        """The shape that falls to a draw in [0, 1)."""
+        return self.shapes[min(bisect_right(self._edges, draw), len(self.shapes) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Days without any slot, both ends included; of every year when ``yearly`` (the year is then not looked at)."""
+
+    first: date
+    last: date
+    yearly: bool
+
+    def covers(self, day: date) -> bool:
+        """Whether ``day`` is one of them; a yearly absence may run over New Year."""
+        if not self.yearly:
+            return self.first <= day <= self.last
+        begin, end, today = ((d.month, d.day) for d in (self.first, self.last, day))
+        return begin <= today <= end if begin <= end else today >= begin or today <= end
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a calendar is filled: shared by all calendars that follow the same description."""
+
+    week: tuple[tuple[Opening, ...], ...]
+    exceptional: dict[date, tuple[Opening, ...]]
+    absences: tuple[Absence, ...]
+    lead: timedelta
+    horizon: timedelta
+
+    def openings(self, day: date) -> tuple[Opening, ...]:
+        """The openings of a day: those of its weekday, unless absent, and the exceptional ones of that very day."""
+        exceptional = self.exceptional.get(day, ())
+        if any(absence.covers(day) for absence in self.absences):
+            return exceptional
+        return self.week[day.weekday()] + exceptional
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """One agenda at one place, a ``Schedule`` on the wire. ``seed`` makes its draws its own."""
+
+    key: str
+    zone: ZoneInfo
+    plan: Plan
+    seed: str
+
+
+class Slot(NamedTuple):
+    """One interval of a calendar. ``start`` and ``end`` are aware, in UTC."""
+
+    start: datetime
+    end: datetime
+    shape: SlotShape
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Specialty:
+    """A speciality: a code of the national list, or a text where it has none."""
+
+    code: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a practitioner consults, with the one calendar kept there."""
+
+    key: str
+    structure_id: str
+    location_id: str
+    line: str
+    postal_code: str
+    city: str
+    phone: str | None
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Practitioner:
+    """A doctor with calendars. ``id`` is the national identifier, prefixed; it is the FHIR id too."""
+
+    id: str
+    family: str
+    given: str | None
+    specialties: tuple[Specialty, ...]
+    places: tuple[Place, ...]
+
+
+class Directory(Protocol):
+    """The practitioners that an editor knows."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Practitioner]: ...
+
+    def find(self, national_id: str) -> Practitioner | None:
+        """The practitioner with this prefixed national identifier; the cost does not depend on their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """One agenda software that is played. ``identifier_system`` is its own OID or URL."""
+
+    slug: str
+    name: str
+    identifier_system: str
+    zone: ZoneInfo
+    directory: Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Instants from ``first`` up to, not including, ``after``: where a slot has to start. Both in UTC."""
+
+    first: datetime
+    after: datetime
+
+    def bookable(self, plan: Plan, now: datetime) -> "Window":
+        """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
+        return Window(max(self.first, now + plan.lead), min(self.after, now + plan.horizon))
+
+    def days(self, zone: ZoneInfo) -> Sequence[date]:
+        """The days of ``zone`` whose openings may have slots in the window: a night belongs to the day it began."""
+        if self.first >= self.after:
+            return ()
+        first = self.first.astimezone(zone).date() - timedelta(days=1)
+        last = (self.after - timedelta(microseconds=1)).astimezone(zone).date()
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """Midnight of ``day`` in ``zone``, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

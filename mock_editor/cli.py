@@ -1,0 +1,132 @@
+"""The command ``mock-editor``."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from itertools import islice
+from typing import IO, Any, TypeVar
+from urllib.parse import quote
+
+import click
+
+from mock_editor import __version__, scenario, wsgi
+from mock_editor.app import create_app
+from mock_editor.base.clock import Clock
+from mock_editor.base.codes import PRACTITIONER_OID
+from mock_editor.base.fhir import instant
+from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.model import Editor, Window
+from mock_editor.scenario import ScenarioError
+from mock_editor.settings import PREFIX, Settings, SettingsError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_LOOKED_AT = 300  # practitioners tried for the example of a search
+_SHOWN = 3
+
+
+class _Refusal(click.ClickException):
+    """What stops a command: said in a line (a scenario: in one per problem), without a traceback."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"mock-editor: {self.message}", file=file, err=file is None)
+
+
+def _settings_options(command: Command) -> Command:
+    """An option for every setting; texts are checked by Settings, as those of the environment are."""
+    for field in reversed(dataclasses.fields(Settings)):
+        default = field.metadata["default"]
+        help_text = field.metadata["help"] + (f" [default: {default}]" if default is not None else "")
+        command = click.option(
+            "--" + field.name.replace("_", "-"),
+            field.name,
+            metavar=field.metadata["metavar"],
+            help=f"{help_text} [env: {PREFIX}{field.name.upper()}]",
+        )(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Plays the agenda editors (LGA) that the SAS platform talks to."""
+
+
+@main.command()
+@_settings_options
+def serve(**options: str | None) -> None:
+    """Start the simulator; stop it with Ctrl-C or SIGTERM."""
+    try:
+        settings = Settings.from_env(os.environ, **options)
+        played = scenario.load(scenario.find(settings.scenario))
+    except (SettingsError, ScenarioError) as error:
+        raise _Refusal(str(error)) from None
+    try:
+        listener = wsgi.open_listener(settings.host, settings.port)
+    except OSError as error:
+        raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
+    catalogue = Catalogue(played.editors, Clock(settings.now or played.frozen_at))
+    public_url = settings.public_url or _local_url(settings.host, listener.getsockname()[1])
+    app = create_app(catalogue, scenario=played.name, public_url=public_url, body_timeout=settings.body_timeout)
+
+    def announce() -> None:
+        click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {public_url}\n")
+        for editor in played.editors:
+            base = f"{public_url}/{editor.slug}/fhir"
+            click.echo(f"{editor.name} ({len(editor.directory)} practitioners)\n  {base}")
+            click.echo(f"  {_example(catalogue, editor, base)}\n")
+
+    wsgi.run(app, listener, settings, announce)
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True, metavar="SCENARIO...")
+def check(names: tuple[str, ...]) -> None:
+    """Check scenario files, or shipped scenarios by name, without starting anything."""
+    problems = []
+    for name in names:
+        try:
+            path = scenario.find(name)
+            played = scenario.load(path)
+        except ScenarioError as error:
+            problems.append(str(error))
+        else:
+            people = sum(len(editor.directory) for editor in played.editors)
+            click.echo(f"{path}: ok, {len(played.editors)} editor(s), {people} practitioner(s)")
+    if problems:
+        raise _Refusal("wrong scenario\n" + "\n".join(problems))
+
+
+def _local_url(host: str, port: int) -> str:
+    """The URL of a listener for a client on this machine, when no public one is set."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only compared with
+    return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"
+
+
+def _example(catalogue: Catalogue, editor: Editor, base: str) -> str:
+    """A search that returns slots right now, ready to paste into a shell."""
+    now = catalogue.clock.now()
+    today = now.astimezone(editor.zone).date()
+    last = datetime.combine(today + timedelta(days=2), time(23, 59, 59, 999000), editor.zone)
+    window = Window(now, last)
+    with_slots = (
+        practitioner
+        for practitioner in islice(editor.directory, _LOOKED_AT)
+        if any(next(catalogue.free_slots(place.calendar, window), None) for place in practitioner.places)
+    )
+    found = [practitioner.id for practitioner in islice(with_slots, _SHOWN)]
+    if not found:
+        return "no slot is free in the next three days"
+    parameters = (
+        ("_include", "Slot:schedule"),
+        ("_include:iterate", "Schedule:actor"),
+        ("status", "free"),
+        ("start", f"ge{instant(now, editor.zone)}"),
+        ("start", f"le{instant(last, editor.zone)}"),
+        ("schedule.actor:Practitioner.identifier", ",".join(f"{PRACTITIONER_OID}|{value}" for value in found)),
+    )
+    query = "&".join(f"{name}={quote(value, safe=':,')}" for name, value in parameters)
+    return f"curl '{base}/Slot?{query}'"

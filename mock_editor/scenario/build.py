@@ -1,0 +1,221 @@
+"""From a checked scenario to the model that the simulator plays."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from mock_editor.calendars.model import (
+    Absence,
+    AppointmentType,
+    Calendar,
+    ConsultationType,
+    Editor,
+    Opening,
+    Place,
+    Plan,
+    Practitioner,
+    SlotMix,
+    SlotShape,
+    SlotType,
+    Specialty,
+)
+from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
+from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError
+from mock_editor.scenario.schema import (
+    DAYS,
+    CalendarSection,
+    EditorSection,
+    OpeningSection,
+    PractitionerSection,
+    ScenarioSection,
+    ShapeSection,
+    check,
+)
+
+_MINUTES_A_DAY = 24 * 60
+_DEFAULTS = ShapeSection(
+    slot_types=[SlotType.PUBLIC],
+    consultation_types=[ConsultationType.AMB],
+    reasons=[],
+    appointment_type=AppointmentType.ROUTINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedScenario:
+    """A scenario ready to be played."""
+
+    name: str
+    title: str
+    frozen_at: datetime | None
+    editors: tuple[Editor, ...]
+
+
+def load(path: Path) -> LoadedScenario:
+    """Reads, checks and builds the scenario of a file. Raises ScenarioError that tells all that is wrong."""
+    document = Document.read(path)
+    return _Builder(document, check(document)).build()
+
+
+class _Builder:
+    """Builds one scenario and gathers what the schema cannot see: references, doubles and overlaps."""
+
+    def __init__(self, document: Document, scenario: ScenarioSection) -> None:
+        self._document = document
+        self._scenario = scenario
+        self._problems: list[Problem] = []
+        self._plans: dict[str, Plan] = {}
+        self._numbers = NumberSpace(scenario.seed)
+
+    def build(self) -> LoadedScenario:
+        scenario = self._scenario
+        for name, section in scenario.calendars.items():
+            self._plans[name] = self._plan(section, ("calendars", name))
+        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors], "slug")
+        editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
+        if self._problems:
+            raise ScenarioError(self._document.source, self._problems)
+        frozen_at = scenario.clock.frozen_at if scenario.clock else None
+        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors)
+
+    def _problem(self, location: Location, message: str) -> None:
+        self._problems.append(self._document.problem(location, message))
+
+    def _no_doubles(self, location: Location, values: Sequence[str], key: str) -> None:
+        for at, value in enumerate(values):
+            if value in values[:at]:
+                self._problem((*location, at, key), f"{value!r} stands twice")
+
+    # --- calendars
+
+    def _plan(self, section: CalendarSection, location: Location) -> Plan:
+        week: list[list[Opening]] = [[] for _ in DAYS]
+        for at, opening in enumerate(section.week):
+            made = self._openings(section, opening, (*location, "week", at))
+            for name in opening.days:
+                week[DAYS.index(name)].extend(made)
+        exceptional: dict[date, list[Opening]] = {}
+        for at, special in enumerate(section.exceptional_openings):
+            where = (*location, "exceptional_openings", at)
+            exceptional.setdefault(special.date, []).extend(self._openings(section, special, where))
+        plan = Plan(
+            week=tuple(tuple(openings) for openings in week),
+            exceptional={day: tuple(openings) for day, openings in exceptional.items()},
+            absences=tuple(Absence(a.first[0], a.last[0], a.first[1]) for a in section.absences),
+            lead=timedelta(minutes=section.lead_minutes),
+            horizon=timedelta(days=section.horizon_days),
+        )
+        if _overlap([opening for day in range(-1, 8) for opening in _shifted(plan.week[day % 7], day)]):
+            self._problem((*location, "week"), "openings overlap")
+        for day in plan.exceptional:
+            around = [day + timedelta(days=shift) for shift in (-1, 0, 1)]
+            if _overlap([o for at, when in enumerate(around) for o in _shifted(plan.openings(when), at)]):
+                self._problem((*location, "exceptional_openings"), f"openings overlap on {day}")
+        return plan
+
+    def _openings(self, calendar: CalendarSection, section: OpeningSection, location: Location) -> list[Opening]:
+        minutes = section.slot_minutes or calendar.slot_minutes
+        taken = calendar.taken if section.taken is None else section.taken
+        # A mix of the calendar is replaced by what the opening itself says of its slots.
+        says = any(getattr(section, name) is not None for name in ShapeSection.model_fields)
+        mix = section.mix or (None if says else calendar.mix)
+        if mix:
+            shares = [(item.share, _shape(item, section, calendar, _DEFAULTS)) for item in mix]
+        else:
+            shares = [(1.0, _shape(section, calendar, _DEFAULTS))]
+        for at, (start, end) in enumerate(section.hours):
+            if end - start < minutes:
+                self._problem((*location, "hours", at), f"no slot of {minutes} minutes fits in")
+        return [Opening(start, end, minutes, taken, SlotMix(shares)) for start, end in section.hours]
+
+    def _plan_named(self, name: str, location: Location) -> Plan:
+        plan = self._plans.get(name)
+        if plan is None:
+            self._problem(location, f"no calendar {name!r}; there are: {', '.join(self._plans)}")
+            plan = Plan((), {}, (), timedelta(), timedelta())
+        return plan
+
+    # --- editors
+
+    def _editor(self, section: EditorSection, location: Location) -> Editor:
+        seed = f"{self._scenario.seed}:{section.slug}"
+        zone = section.timezone or self._scenario.timezone
+        listed = []
+        for at, practitioner in enumerate(section.practitioners):
+            where = (*location, "practitioners", at)
+            listed.append(self._practitioner(practitioner, seed, section, where))
+        key = "rpps"
+        self._no_doubles((*location, "practitioners"), [practitioner.id for practitioner in listed], key)
+        self._no_doubles((*location, "groups"), [group.name for group in section.groups], "name")
+        groups = []
+        for at, group in enumerate(section.groups):
+            where = (*location, "groups", at)
+            description = GroupDescription(
+                name=group.name,
+                count=group.count,
+                departments=tuple(group.departments),
+                specialties=tuple(group.specialties),
+                plans=tuple(
+                    self._plan_named(name, (*where, "calendars", number)) for number, name in enumerate(group.calendars)
+                ),
+                two_places=group.two_places,
+                without_phone=group.without_phone,
+            )
+            try:
+                groups.append(Group(description, seed, self._numbers))
+            except ValueError as error:
+                self._problem(where, str(error))
+        directory = ComputedDirectory(listed, groups, self._numbers)
+        return Editor(section.slug, section.name, section.identifier_system, zone, directory)
+
+    def _practitioner(
+        self, section: PractitionerSection, seed: str, editor: EditorSection, location: Location
+    ) -> Practitioner:
+        national_id = section.national_id
+        places = []
+        for at, place in enumerate(section.places):
+            key = place.key or str(at + 1)
+            zone = place.timezone or zone_of(place.address.postal_code) or editor.timezone or self._scenario.timezone
+            plan = self._plan_named(place.calendar, (*location, "places", at, "calendar"))
+            places.append(
+                Place(
+                    key=key,
+                    structure_id=place.structure.national_id,
+                    location_id=place.location_id or f"{national_id}-{key}",
+                    line=place.address.line,
+                    postal_code=place.address.postal_code,
+                    city=place.address.city,
+                    phone=place.phone,
+                    calendar=Calendar(f"{national_id}-{key}", zone, plan, seed),
+                )
+            )
+        self._no_doubles((*location, "places"), [place.key for place in places], "key")
+        specialties = [Specialty(code, None) for code in section.specialties]
+        specialties += [Specialty(None, text) for text in section.other_specialties]
+        return Practitioner(national_id, section.family, section.given, tuple(specialties), tuple(places))
+
+
+def _shape(*sections: ShapeSection) -> SlotShape:
+    """The first value that a section gives for each part."""
+
+    def first(name: str) -> Any:
+        return next(value for section in sections if (value := getattr(section, name)) is not None)
+
+    return SlotShape(
+        types=tuple(slot_type for slot_type in SlotType if slot_type in first("slot_types")),
+        consultation_types=tuple(first("consultation_types")),
+        reasons=tuple(first("reasons")),
+        appointment_type=first("appointment_type"),
+    )
+
+
+def _shifted(openings: Iterable[Opening], days: int) -> list[tuple[int, int]]:
+    return [(opening.start + days * _MINUTES_A_DAY, opening.end + days * _MINUTES_A_DAY) for opening in openings]
+
+
+def _overlap(spans: list[tuple[int, int]]) -> bool:
+    spans.sort()
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))

@@ -1,0 +1,133 @@
+"""Reads a scenario file: YAML in which every scalar is text, with the line of each part for the error messages.
+
+Reading scalars as text keeps identifiers and hours as they are written (YAML would make numbers of ``0123456789`` and
+of ``12:30``); the schema then says what each has to be.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mock_editor.base.resources import folder
+
+_LARGEST_FILE = 5_000_000
+_MOST_NODES = 200_000
+
+Location = tuple[int | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a scenario: where (line from 1, path of keys) and what."""
+
+    line: int
+    location: Location
+    message: str
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be played; its text has one line per problem: file, line, place, what was expected."""
+
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.line)
+        super().__init__("\n".join(f"{source}:{p.line}: {_path(p.location)}{p.message}" for p in self.problems))
+
+
+def _path(location: Location) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return f"{text}: " if text else ""
+
+
+def shipped() -> list[Path]:
+    """The scenario files that come with the product."""
+    return sorted(folder("scenarios").glob("*.yaml"))
+
+
+def find(name: str) -> Path:
+    """The file of a shipped scenario's name, or of a path. Raises ScenarioError when there is none."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        path = folder("scenarios") / f"{name}.yaml"
+        if path.is_file():
+            return path
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = ", ".join(file.stem for file in shipped())
+    raise ScenarioError(name, [Problem(0, (), f"no such file, nor a shipped scenario ({names})")])
+
+
+class Document:
+    """A YAML document as plain lists, mappings and texts, that still knows on which line each part stands."""
+
+    def __init__(self, source: str, text: str) -> None:
+        self.source = source
+        try:
+            root = yaml.compose(text, Loader=yaml.CBaseLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            raise self.error((), f"not YAML: {error.problem}", mark.line + 1 if mark else 1) from None
+        except yaml.YAMLError as error:
+            raise self.error((), f"not YAML: {error}", 1) from None
+        if root is None:
+            raise self.error((), "the file is empty", 1)
+        self._root: yaml.Node = root
+        self._nodes = 0
+        self.data = self._plain(self._root, (), ())
+
+    @classmethod
+    def read(cls, path: Path) -> "Document":
+        """Reads a file. Raises ScenarioError when it cannot be read or is not YAML."""
+        source = str(path)
+        try:
+            raw = path.read_bytes()
+            if len(raw) > _LARGEST_FILE:
+                raise ScenarioError(source, [Problem(1, (), f"larger than {_LARGEST_FILE} bytes")])
+            return cls(source, raw.decode("utf-8"))
+        except OSError as error:
+            raise ScenarioError(source, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise ScenarioError(source, [Problem(line, (), "not UTF-8")]) from None
+
+    def _plain(self, node: yaml.Node, location: Location, above: tuple[yaml.Node, ...]) -> Any:
+        self._nodes += 1
+        if node in above or self._nodes > _MOST_NODES:
+            raise self.error(location, "an alias inside itself, or far too many elements", node.start_mark.line + 1)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item, (*location, at), (*above, node)) for at, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            plain: dict[str, Any] = {}
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    raise self.error(location, "a key has to be a word", key.start_mark.line + 1)
+                if key.value in plain:
+                    raise self.error((*location, key.value), "the key stands twice", key.start_mark.line + 1)
+                plain[key.value] = self._plain(value, (*location, key.value), (*above, node))
+            return plain
+        return node.value
+
+    def line(self, location: Location) -> int:
+        """The line, from 1, on which the part at ``location`` stands, or the nearest part around it that there is."""
+        node = self._root
+        line = node.start_mark.line
+        for part in location:
+            if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line
+            elif isinstance(node, yaml.MappingNode):
+                pair = next(((key, value) for key, value in node.value if key.value == part), None)
+                if pair:
+                    node, line = pair[1], pair[0].start_mark.line
+        return int(line) + 1
+
+    def error(self, location: Location, message: str, line: int | None = None) -> ScenarioError:
+        """The ScenarioError of one problem."""
+        return ScenarioError(self.source, [self.problem(location, message, line)])
+
+    def problem(self, location: Location, message: str, line: int | None = None) -> Problem:
+        """A problem at ``location``."""
+        return Problem(line if line is not None else self.line(location), location, message)

@@ -1,0 +1,318 @@
+"""What a scenario file may say: the keys, their types and their limits. ``docs/scenarios.md`` tells it to people."""
+
+import re
+import typing
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from mock_editor.calendars.identifiers import (
+    PractitionerIdKind,
+    StructureIdKind,
+    phone,
+    practitioner_id,
+    structure_id,
+)
+from mock_editor.calendars.model import EXPOSED, AppointmentType, ConsultationType, SlotType
+from mock_editor.calendars.people import LARGEST_GROUP, communes
+from mock_editor.scenario.reader import Document, Location, ScenarioError
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = typing.get_args(Day)
+_MINUTES_A_DAY = 24 * 60
+
+
+def _zone(name: object) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name))
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected the name of a time zone, e.g. Europe/Paris or Indian/Reunion") from None
+
+
+def _hours(text: object) -> tuple[int, int]:
+    """``HH:MM-HH:MM`` as minutes since midnight; an end not after the start is on the next day."""
+    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", str(text), re.ASCII)
+    if not found or (found[3] == "24" and found[4] != "00"):
+        raise ValueError("expected hours such as 09:00-12:30 (20:00-08:00 runs past midnight)")
+    start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+    return start, end if end > start else end + _MINUTES_A_DAY
+
+
+def _day(text: object) -> tuple[date, bool]:
+    """``YYYY-MM-DD``, or ``MM-DD`` for every year (then True)."""
+    yearly = re.fullmatch(r"\d\d-\d\d", str(text), re.ASCII) is not None
+    try:
+        # 2024 is a leap year: 02-29 is a day of some years.
+        return date.fromisoformat(f"2024-{text}" if yearly else str(text)), yearly
+    except ValueError:
+        raise ValueError("expected a day: 2026-12-24, or 12-24 for every year") from None
+
+
+def _exposed_alone(types: list[SlotType]) -> list[SlotType]:
+    if any(slot_type not in EXPOSED for slot_type in types) and len(types) > 1:
+        raise ValueError("own-patients, private and structure stand alone; PUBLIC, PRO and SNP may be combined")
+    return types
+
+
+def _distinct(items: list[Any]) -> list[Any]:
+    if len(set(items)) < len(items):
+        raise ValueError("the same value stands twice")
+    return items
+
+
+def _department(code: str) -> str:
+    if code not in communes():
+        raise ValueError(f"expected a department of data/communes.csv: {', '.join(communes())}")
+    return code
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
+YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
+Share = Annotated[float, Field(ge=0, le=1)]
+SlotTypes = Annotated[list[SlotType], Field(min_length=1), AfterValidator(_distinct), AfterValidator(_exposed_alone)]
+SlotMinutes = Annotated[int, Field(ge=5, le=720)]
+Phone = Annotated[str, AfterValidator(phone)]
+SpecialtyCode = Annotated[str, StringConstraints(pattern=r"^S[A-Z]{1,3}[0-9]{2}$")]
+IdentifierSystem = Annotated[
+    str, StringConstraints(pattern=r"^(urn:oid:[0-2](\.(0|[1-9][0-9]*))+|https?://[^\s|]+)$", max_length=200)
+]
+
+
+class _Section(BaseModel):
+    # ZoneInfo is not a type that pydantic makes schemas for by itself in every release.
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class ShapeSection(_Section):
+    """What slots are like; what is left out is taken from the section around, at last from the calendar."""
+
+    slot_types: SlotTypes | None = None
+    consultation_types: Annotated[list[ConsultationType], AfterValidator(_distinct)] | None = None
+    reasons: Annotated[list[Text], AfterValidator(_distinct)] | None = None
+    appointment_type: AppointmentType | None = None
+
+
+class MixSection(ShapeSection):
+    """One sort of slot among several, and its share of them (any unit)."""
+
+    share: Annotated[float, Field(gt=0, le=1_000_000)]
+
+
+class OpeningSection(ShapeSection):
+    """Hours with slots."""
+
+    hours: Annotated[list[Hours], Field(min_length=1)]
+    slot_minutes: SlotMinutes | None = None
+    taken: Share | None = None
+    mix: Annotated[list[MixSection], Field(min_length=1)] | None = None
+
+
+class WeekSection(OpeningSection):
+    """Hours of days of every week."""
+
+    days: Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
+
+
+class ExceptionalSection(OpeningSection):
+    """Hours of one date, besides those of its weekday; kept even during an absence."""
+
+    date: date
+
+
+class AbsenceSection(_Section):
+    """Days without slots, both included."""
+
+    first: YearDay = Field(alias="from")
+    last: YearDay = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AbsenceSection":
+        if self.first[1] != self.last[1]:
+            raise ValueError("from and to are both dates, or both days of every year")
+        if not self.first[1] and self.last < self.first:
+            raise ValueError("to is before from")
+        return self
+
+
+class CalendarSection(ShapeSection):
+    """How a calendar is filled."""
+
+    slot_minutes: SlotMinutes = 20
+    taken: Share = 0.0
+    lead_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 0
+    horizon_days: Annotated[int, Field(ge=1, le=366)] = 28
+    mix: Annotated[list[MixSection], Field(min_length=1)] | None = None
+    week: list[WeekSection] = []
+    exceptional_openings: list[ExceptionalSection] = []
+    absences: list[AbsenceSection] = []
+
+
+class StructureSection(_Section):
+    """National identifiers of a structure, with or without prefix; the guide's order of preference picks one."""
+
+    finess: str | None = None
+    siret: str | None = None
+    rpps_rang: str | None = None
+    adeli_rang: str | None = None
+
+    @model_validator(mode="after")
+    def _identified(self) -> "StructureSection":
+        _ = self.national_id
+        return self
+
+    @property
+    def national_id(self) -> str:
+        """The preferred identifier, prefixed."""
+        for kind in StructureIdKind:
+            value = getattr(self, kind.value)
+            if value is not None:
+                try:
+                    return structure_id(kind, value)
+                except ValueError as error:
+                    raise ValueError(f"{kind.value}: {error}") from None
+        raise ValueError(f"expected at least one of {', '.join(StructureIdKind)}")
+
+
+class AddressSection(_Section):
+    """A postal address."""
+
+    line: Text
+    postal_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{5}$")]
+    city: Text
+
+
+class PlaceSection(_Section):
+    """Where a practitioner consults."""
+
+    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")] | None = None
+    structure: StructureSection
+    location_id: Text | None = None
+    address: AddressSection
+    phone: Phone | None = None
+    timezone: Zone | None = None
+    calendar: Text
+
+
+class PractitionerSection(_Section):
+    """A practitioner written out."""
+
+    rpps: str | None = None
+    adeli: str | None = None
+    family: Text
+    given: Text | None = None
+    specialties: Annotated[list[SpecialtyCode], AfterValidator(_distinct)] = []
+    other_specialties: Annotated[list[Text], AfterValidator(_distinct)] = []
+    places: Annotated[list[PlaceSection], Field(min_length=1, max_length=9)]
+
+    @model_validator(mode="after")
+    def _identified(self) -> "PractitionerSection":
+        if (self.rpps is None) == (self.adeli is None):
+            raise ValueError("expected either rpps or adeli")
+        _ = self.national_id
+        return self
+
+    @property
+    def national_id(self) -> str:
+        """The national identifier, prefixed."""
+        for kind in PractitionerIdKind:
+            value = getattr(self, kind.value)
+            if value is not None:
+                try:
+                    return practitioner_id(kind, value)
+                except ValueError as error:
+                    raise ValueError(f"{kind.value}: {error}") from None
+        raise ValueError("expected either rpps or adeli")
+
+
+class GroupSection(_Section):
+    """Practitioners made in bulk."""
+
+    name: Slug
+    count: Annotated[int, Field(ge=1, le=LARGEST_GROUP)]
+    departments: Annotated[list[Annotated[str, AfterValidator(_department)]], Field(min_length=1)]
+    specialties: Annotated[list[SpecialtyCode], Field(min_length=1)] = ["SM54"]
+    calendars: Annotated[list[Text], Field(min_length=1)]
+    two_places: Share = 0.0
+    without_phone: Share = 0.0
+
+
+class EditorSection(_Section):
+    """One editor."""
+
+    slug: Slug
+    name: Text
+    identifier_system: IdentifierSystem
+    timezone: Zone | None = None
+    practitioners: list[PractitionerSection] = []
+    groups: list[GroupSection] = []
+
+
+class ClockSection(_Section):
+    """Where the simulator's clock stands at the start."""
+
+    frozen_at: AwareDatetime
+
+
+class ScenarioSection(_Section):
+    """The whole file."""
+
+    name: Slug
+    title: Text
+    description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
+    seed: Text
+    timezone: Zone = ZoneInfo("Europe/Paris")
+    clock: ClockSection | None = None
+    calendars: dict[Slug, CalendarSection]
+    editors: Annotated[list[EditorSection], Field(min_length=1, max_length=100)]
+
+
+def check(document: Document) -> ScenarioSection:
+    """The document as a scenario. Raises ScenarioError that tells every problem with its line."""
+    try:
+        return ScenarioSection.model_validate(document.data)
+    except ValidationError as error:
+        problems = []
+        for found in error.errors(include_url=False, include_input=False):
+            location, message = found["loc"], found["msg"].removeprefix("Value error, ")
+            if found["type"] == "extra_forbidden":
+                message = f"unknown key; expected: {', '.join(_known_keys(location[:-1]))}"
+            elif found["type"] == "missing":
+                message = "missing"
+            problems.append(document.problem(location, message))
+        raise ScenarioError(document.source, problems) from None
+
+
+def _known_keys(location: Location) -> list[str]:
+    """The keys that the section at ``location`` may have."""
+    section: Any = ScenarioSection
+    for part in location:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            names = {field.alias or name: field for name, field in section.model_fields.items()}
+            section = names[str(part)].annotation
+        # A list, a mapping or an optional section: go on with the section inside.
+        section = next(iter(_sections_inside(section)), section)
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _sections_inside(annotation: Any) -> typing.Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for inner in typing.get_args(annotation):
+        yield from _sections_inside(inner)
