@@ -3,7 +3,7 @@
 import re
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mock_editor import __version__
 from mock_editor.base import fhir
@@ -59,5 +59,6 @@ def _http_error(error: HTTPException) -> Response:
         405: f"{request.method} is not supported on {request.path[:200]}",
         500: "Internal error of the simulator; its log tells more",
     }.get(status, error.name)
-    allow = [(name, value) for name, value in error.get_headers() if name == "Allow"]
-    return _refusal(EditorError(status, [Issue(_ISSUE_CODES.get(status, "invalid"), diagnostics)], dict(allow)))
+    issue = Issue(_ISSUE_CODES.get(status, "invalid"), diagnostics)
+    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return _refusal(EditorError(status, [issue], {"Allow": ", ".join(sorted(allowed))} if allowed else {}))

@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
+import sys
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from itertools import islice
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import click
@@ -18,6 +19,7 @@ from mock_editor.base.fhir import instant
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor, Window
 from mock_editor.scenario import ScenarioError
+from mock_editor.search import conformance
 from mock_editor.settings import PREFIX, Settings, SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,8 +33,19 @@ class _Refusal(click.ClickException):
 
     exit_code = 2
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"mock-editor: {self.message}", file=file, err=file is None)
+
+def main() -> None:
+    """Runs the command line; every refusal is text on standard error and a non-zero exit code."""
+    try:
+        sys.exit(commands.main(prog_name="mock-editor", standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        click.echo(f"mock-editor: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
 
 
 def _settings_options(command: Command) -> Command:
@@ -51,29 +64,33 @@ def _settings_options(command: Command) -> Command:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
-def main() -> None:
+def commands() -> None:
     """Plays the agenda editors (LGA) that the SAS platform talks to."""
 
 
-@main.command()
+@commands.command()
 @_settings_options
 def serve(**options: str | None) -> None:
     """Start the simulator; stop it with Ctrl-C or SIGTERM."""
     try:
         settings = Settings.from_env(os.environ, **options)
-        played = scenario.load(scenario.find(settings.scenario))
-    except (SettingsError, ScenarioError) as error:
+    except SettingsError as error:
         raise _Refusal(str(error)) from None
+    played = _load(settings.scenario)
     try:
         listener = wsgi.open_listener(settings.host, settings.port)
     except OSError as error:
-        raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}") from None
+        # The text of create_server repeats the address.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
     catalogue = Catalogue(played.editors, Clock(settings.now or played.frozen_at))
-    public_url = settings.public_url or _local_url(settings.host, listener.getsockname()[1])
+    local_url = _local_url(settings.host, listener.getsockname()[1])
+    public_url = settings.public_url or local_url
     app = create_app(catalogue, scenario=played.name, public_url=public_url, body_timeout=settings.body_timeout)
 
     def announce() -> None:
-        click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {public_url}\n")
+        known = "" if public_url == local_url else f", known as {public_url}"
+        click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {local_url}{known}\n")
         for editor in played.editors:
             base = f"{public_url}/{editor.slug}/fhir"
             click.echo(f"{editor.name} ({len(editor.directory)} practitioners)\n  {base}")
@@ -82,22 +99,34 @@ def serve(**options: str | None) -> None:
     wsgi.run(app, listener, settings, announce)
 
 
-@main.command()
+@commands.command()
 @click.argument("names", nargs=-1, required=True, metavar="SCENARIO...")
 def check(names: tuple[str, ...]) -> None:
     """Check scenario files, or shipped scenarios by name, without starting anything."""
-    problems = []
+    wrong = []
     for name in names:
         try:
-            path = scenario.find(name)
-            played = scenario.load(path)
-        except ScenarioError as error:
-            problems.append(str(error))
+            played = _load(name)
+        except _Refusal as error:
+            wrong.append(error.message)
         else:
             people = sum(len(editor.directory) for editor in played.editors)
-            click.echo(f"{path}: ok, {len(played.editors)} editor(s), {people} practitioner(s)")
+            click.echo(f"{name}: ok, {len(played.editors)} editor(s), {people} practitioner(s)")
+    if wrong:
+        raise _Refusal("wrong scenario\n" + "\n".join(wrong))
+
+
+def _load(name: str) -> scenario.LoadedScenario:
+    """The scenario of a file or of a shipped name, checked to its FHIR resources."""
+    try:
+        path = scenario.find(name)
+        played = scenario.load(path)
+    except ScenarioError as error:
+        raise _Refusal(str(error)) from None
+    problems = [problem for editor in played.editors for problem in conformance.problems(editor)]
     if problems:
-        raise _Refusal("wrong scenario\n" + "\n".join(problems))
+        raise _Refusal("\n".join(f"{path}: {problem}" for problem in problems))
+    return played
 
 
 def _local_url(host: str, port: int) -> str:

@@ -1,12 +1,15 @@
 """Reading a request's body with a size and a deadline, whatever the client does.
 
 ``MAX_CONTENT_LENGTH`` of Flask cuts a chunked body silently and a read has no deadline of its own, so the bytes are
-counted and timed here.
+counted and timed here. The server (``wsgi.py``) brings the deadlines; a test client has none, and nothing is timed.
 """
 
-import time
+import contextlib
 from typing import Any
 
+from gunicorn.http.errors import ParseException
+
+from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 
 MAX_BODY = 1_000_000
@@ -14,37 +17,46 @@ _PIECE = 64 * 1024
 
 
 def read_body(environ: dict[str, Any], *, seconds: float, limit: int = MAX_BODY) -> bytes:
-    """The whole body. Raises 413 above ``limit`` bytes, 408 when it takes longer than ``seconds``, 400 when cut."""
+    """The whole body. Raises 413 above ``limit`` bytes, 408 after ``seconds``, 400 when it is cut or malformed."""
     declared = environ.get("CONTENT_LENGTH") or ""
-    if declared.isdecimal() and int(declared) > limit:
+    expected = int(declared) if declared.isdecimal() else None
+    if expected is not None and expected > limit:
         raise _too_large(limit)
-    socket = environ.get("gunicorn.socket")
-    earlier = socket.gettimeout() if socket else None
-    deadline = time.monotonic() + seconds
+    deadlines: Deadlines | None = environ.get("mock_editor.deadlines")
+    watch = deadlines.watch(environ["gunicorn.socket"], seconds) if deadlines else None
+    with watch or contextlib.nullcontext():
+        body, issue = _collect(environ["wsgi.input"], limit)
+    if watch and watch.expired:
+        raise _refusal(408, Issue("timeout", f"The body did not arrive within {seconds:g} s"))
+    if issue:
+        raise _refusal(400, issue)
+    if expected is not None and len(body) < expected:
+        raise _refusal(400, Issue("incomplete", f"The body has {len(body)} bytes, Content-Length says {expected}"))
+    return body
+
+
+def _collect(stream: Any, limit: int) -> tuple[bytes, Issue | None]:
+    """The body, or what is wrong with it. Raises 413 above ``limit`` bytes."""
     pieces: list[bytes] = []
     size = 0
     try:
-        while True:
-            if socket:
-                socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            piece = environ["wsgi.input"].read(_PIECE)
-            if not piece:
-                break
+        while piece := stream.read(_PIECE):
             size += len(piece)
             if size > limit:
                 raise _too_large(limit)
             pieces.append(piece)
-    except TimeoutError:
-        raise EditorError(
-            408, [Issue("timeout", f"The body did not arrive within {seconds:g} s")], {"Connection": "close"}
-        ) from None
-    finally:
-        if socket:
-            socket.settimeout(earlier)
-    if declared.isdecimal() and size < int(declared):
-        raise EditorError(400, [Issue("incomplete", f"The body has {size} bytes, Content-Length says {declared}")])
-    return b"".join(pieces)
+    except ParseException as error:
+        return b"", Issue("structure", f"The chunked body is malformed: {str(error)[:200]}")
+    except OSError:
+        # gunicorn's NoMoreData is one; the others are a broken connection, on which nobody hears this.
+        return b"", Issue("incomplete", "The body was cut short")
+    return b"".join(pieces), None
 
 
 def _too_large(limit: int) -> EditorError:
-    return EditorError(413, [Issue("too-long", f"The body is larger than {limit} bytes")], {"Connection": "close"})
+    return _refusal(413, Issue("too-long", f"The body is larger than {limit} bytes"))
+
+
+def _refusal(status: int, issue: Issue) -> EditorError:
+    # What is left of the body makes the connection useless.
+    return EditorError(status, [issue], {"Connection": "close"})

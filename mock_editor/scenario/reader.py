@@ -22,7 +22,7 @@ Location = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a scenario: where (line from 1, path of keys) and what."""
+    """One thing wrong with a scenario: where (line from 1, or 0 for the whole file; path of keys) and what."""
 
     line: int
     location: Location
@@ -34,7 +34,11 @@ class ScenarioError(ValueError):
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.problems = sorted(problems, key=lambda problem: problem.line)
-        super().__init__("\n".join(f"{source}:{p.line}: {_path(p.location)}{p.message}" for p in self.problems))
+        super().__init__("\n".join(f"{_place(source, p.line)}: {_path(p.location)}{p.message}" for p in self.problems))
+
+
+def _place(source: str, line: int) -> str:
+    return f"{source}:{line}" if line else source
 
 
 def _path(location: Location) -> str:

@@ -299,20 +299,23 @@ def check(document: Document) -> ScenarioSection:
 
 def _known_keys(location: Location) -> list[str]:
     """The keys that the section at ``location`` may have."""
-    section: Any = ScenarioSection
+    at: Any = ScenarioSection
     for part in location:
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            names = {field.alias or name: field for name, field in section.model_fields.items()}
-            section = names[str(part)].annotation
-        # A list, a mapping or an optional section: go on with the section inside.
-        section = next(iter(_sections_inside(section)), section)
-    return [field.alias or name for name, field in section.model_fields.items()]
+        section = _section_in(at)
+        # Of a list or a mapping, each member is the section inside.
+        at = section.model_fields[str(part)].annotation if at is section else section
+    return [field.alias or name for name, field in _section_in(at).model_fields.items()]
 
 
-def _sections_inside(annotation: Any) -> typing.Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not typing.get_args(annotation):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for inner in typing.get_args(annotation):
-        yield from _sections_inside(inner)
+def _section_in(annotation: Any) -> type[BaseModel]:
+    """The section that an annotation is about: itself, or the one inside a list, a mapping or an option."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_section_in(inner) for inner in typing.get_args(annotation) if _holds_section(inner))
+
+
+def _holds_section(annotation: Any) -> bool:
+    inner = typing.get_args(annotation)
+    if inner:
+        return any(_holds_section(one) for one in inner)
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

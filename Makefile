@@ -1,0 +1,55 @@
+# Everything a developer or a first visitor needs; only Python 3.11+ and make have to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SHARED ?= ../shared
+RUN_ARGS ?=
+
+.PHONY: run test lint format types bench clean help
+
+help: ## What can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
+	@exec $(BIN)/mock-editor serve $(RUN_ARGS)
+
+test: $(VENV)/.installed-dev validator ## Set up what the tests need and run them all
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-dev ## Style checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## Static types, strict on the package
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## Measure; see benchmarks/README.md
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove what was installed and made
+	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The independent FHIR validator lies beside the checkout, not in it, and runs on Node; without either, its tests skip.
+.PHONY: validator
+validator:
+	@if [ -d $(SHARED)/tools/fhir-validate ] && command -v npm >/dev/null && [ ! -d var/fhir-validate/node_modules ]; then \
+		mkdir -p var && cp -r $(SHARED)/tools/fhir-validate var/ && \
+		npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix var/fhir-validate; \
+	fi

@@ -1,0 +1,97 @@
+"""Total deadlines for reading from a client, kept by one thread for a whole process.
+
+A socket's own time-out counts from each received piece, so a client that sends one byte now and then passes it for
+ever. Here the reading side of the socket is shut when the time is over, whatever arrived: the blocked read returns as
+if the client had ended, and an answer can still be written.
+"""
+
+import contextlib
+import heapq
+import itertools
+import socket
+import threading
+import time
+from typing import Self
+
+# Cancelled watches stay in the heap until their time; beyond this many they are swept out once they are the majority.
+_TOLERATED = 64
+
+
+class Watch:
+    """One deadline on one socket. ``expired`` says whether it fired; it no longer changes once cancelled."""
+
+    __slots__ = ("_deadlines", "expired", "sock")
+
+    def __init__(self, deadlines: "Deadlines", sock: socket.socket) -> None:
+        self._deadlines = deadlines
+        self.sock: socket.socket | None = sock
+        self.expired = False
+
+    def cancel(self) -> None:
+        """Lets go of the socket: from the return of this call on, it is not touched any more."""
+        self._deadlines.cancel(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()
+
+
+class Deadlines:
+    """The watches of one process. A thread does not survive a fork: start it in the process that uses it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._order = itertools.count()
+        self._heap: list[tuple[float, int, Watch]] = []
+        self._cancelled = 0
+
+    def start(self) -> None:
+        """Starts the thread that keeps the deadlines."""
+        threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+
+    def watch(self, sock: socket.socket, seconds: float) -> Watch:
+        """Shuts the reading side of ``sock`` in ``seconds``, unless cancelled, or left as a context, before."""
+        watch = Watch(self, sock)
+        with self._changed:
+            heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), watch))
+            if self._heap[0][2] is watch:
+                self._changed.notify()
+        return watch
+
+    def cancel(self, watch: Watch) -> None:
+        """See ``Watch.cancel``."""
+        with self._changed:
+            if watch.sock is None:
+                return
+            watch.sock = None
+            self._cancelled += 1
+            if self._cancelled > max(_TOLERATED, len(self._heap) // 2):
+                self._heap = [entry for entry in self._heap if entry[2].sock]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                if not self._heap:
+                    self._changed.wait()
+                    continue
+                when, _, watch = self._heap[0]
+                left = when - time.monotonic()
+                if left > 0:
+                    self._changed.wait(left)
+                    continue
+                heapq.heappop(self._heap)
+                if watch.sock is None:
+                    self._cancelled -= 1
+                else:
+                    self._fire(watch, watch.sock)
+
+    def _fire(self, watch: Watch, sock: socket.socket) -> None:
+        # Under the lock: once cancel() has returned, the descriptor may already belong to another connection.
+        watch.expired, watch.sock = True, None
+        # The base class's method, because under TLS the socket's own would throw the session away.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RD)

@@ -1,0 +1,425 @@
+"""The server: gunicorn without its command line, and a threaded worker that no client can stall.
+
+What stock gunicorn lacks and this mends (it overrides internals, hence the pin below 28): deadlines for a request's
+head and for taking an answer, closing without stalling the accept loop, a quick stop, and refusals as OperationOutcome.
+"""
+
+import contextlib
+import errno
+import os
+import resource
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from gunicorn import util
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.http import errors, wsgi
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.deadlines import Deadlines
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.settings import Settings
+
+_BACKLOG = 2048
+_LINE_LIMIT = _FIELD_LIMIT = 8190
+_FIELDS_LIMIT = 100
+
+# Seconds that running requests get when the server stops: less than gunicorn's kill, which comes without a word.
+_GRACE = 4.0
+_KILL_AFTER = 5
+_ORPHAN_GRACE = 0.5
+
+# How long bytes are still taken from a client after our FIN, so that it reads our answer instead of a reset; and after
+# an answer that leaves a body unread, so that its connection can be kept.
+_LINGER_SECONDS = 2.0
+_DRAIN_SECONDS = 5.0
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises OSError.
+
+    gunicorn's own way of binding tries five times, a second apart, and logs each failure.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # A name such as localhost may stand for both: most clients try IPv4.
+    family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+
+
+def run(app: WSGIApplication, listener: socket.socket, settings: Settings, on_ready: Callable[[], None]) -> None:
+    """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
+
+    ``on_ready`` is called once, in the master, when connections are accepted. ``app`` is forked with the workers: what
+    does not survive a fork (threads, SQLite connections) it must open on first use.
+    """
+    # One descriptor per connection: the usual soft limit of 1024 is below the connections we allow.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    options = {
+        "worker_class": Worker,
+        "bind": f"fd://{listener.detach()}",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_connections": settings.worker_connections,
+        "keepalive": settings.keepalive,
+        "limit_request_line": _LINE_LIMIT,
+        "limit_request_fields": _FIELDS_LIMIT,
+        "limit_request_field_size": _FIELD_LIMIT,
+        # Of the main loop's heartbeat, not of a request.
+        "timeout": 120,
+        "graceful_timeout": _KILL_AFTER,
+        # By default, a local client could set SCRIPT_NAME and the scheme by headers; our URLs come from the settings.
+        "forwarded_allow_ips": "",
+        "control_socket_disable": True,
+        "proc_name": "mock-editor",
+        "loglevel": "warning",
+        "when_ready": lambda _: on_ready(),
+        "worker_exit": _leave,
+    }
+    _Server(app, settings, options).run()
+
+
+def _leave(_: Any, worker: Any) -> None:
+    """Ends a worker at once: Python itself would wait for every thread of the pool."""
+    # gunicorn also calls this in the master, for a worker that it finds gone.
+    if worker.pid == os.getpid():
+        # What must be written before the end (the journal) is to be flushed here.
+        ending = sys.exc_info()[1]
+        os._exit(ending.code if isinstance(ending, SystemExit) and isinstance(ending.code, int) else 1)
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn's idea of an application: the configuration and the WSGI callable."""
+
+    def __init__(self, app: WSGIApplication, settings: Settings, options: dict[str, Any]) -> None:
+        self._app, self.settings, self._options = app, settings, options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIApplication:
+        return self._app
+
+    def run(self) -> None:
+        _Master(self).run()
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """The parent of the workers. A second Ctrl-C while it stops ends it at once (gunicorn's "quick shutdown")."""
+
+    # Stock SIGINT cuts running requests; Ctrl-C is to stop like SIGTERM.
+    handle_int = Arbiter.handle_term
+
+    def spawn_worker(self) -> Any:
+        # A signal between the fork and the worker's own handlers would be lost, and the stop take until the kill.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
+class _Connection(TConn):  # type: ignore[misc]
+    """One client's connection, from accept to close.
+
+    For TLS, ``sock`` must be the wrapped one, its handshake to come, before the head is watched: stock wraps it in
+    ``init``, which leaves the watch with a socket that has no descriptor any more.
+    """
+
+    # A deadline shut its reading side: "the end" read from it is ours, not the client's.
+    cut = False
+
+
+class _Response(wsgi.Response):  # type: ignore[misc]
+    """An answer on its way out. The client has ``seconds`` to take each piece."""
+
+    def __init__(self, req: Any, sock: socket.socket, cfg: Any, seconds: float) -> None:
+        super().__init__(req, sock, cfg)
+        self._seconds = seconds
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        super().process_headers(headers)
+        # Stock drops this header, and then keeps the connection.
+        if any(name.lower() == "connection" and value.strip().lower() == "close" for name, value in headers):
+            self.force_close()
+
+    def write(self, arg: bytes) -> None:
+        with _taking(self.sock, self._seconds):
+            super().write(arg)
+
+    def close(self) -> None:
+        with _taking(self.sock, self._seconds):
+            super().close()
+
+
+@contextlib.contextmanager
+def _taking(sock: socket.socket, seconds: float) -> Iterator[None]:
+    """Gives the client ``seconds`` for each call that sends. Raises EPIPE when it does not take it, or is gone."""
+    sock.settimeout(seconds)
+    try:
+        yield
+    except OSError as error:
+        # The system would go on offering what is left for minutes: closing is to reset.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise BrokenPipeError(errno.EPIPE, "The client does not take the answer") from error
+    finally:
+        sock.settimeout(None)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A process with one loop, which only waits on sockets, and a pool of threads, one per request being handled.
+
+    A connection is at any moment either with a thread, or with the loop in one of three queues, each in the order of
+    its time-outs: waiting for its first request, kept for a next one, or lingering after our end of it was closed.
+    """
+
+    def init_process(self) -> None:
+        self.settings: Settings = self.app.settings
+        self.lingering_conns: deque[_Connection] = deque()
+        self.deadlines = Deadlines()
+        self.deadlines.start()
+        super().init_process()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, self.handle_exit)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+    # --- the loop
+
+    def run(self) -> None:
+        self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
+        while self.alive and self.is_parent_alive():
+            self.notify()
+            self.set_accept_enabled(self.nr_conns < self.worker_connections)
+            self.wait_for_and_dispatch_events(timeout=1.0)
+            self._close_expired(time.monotonic())
+        self._stop()
+
+    def _stop(self) -> None:
+        """Lets running requests finish, for a while; everything else ends now."""
+        until = time.monotonic() + (_GRACE if self.is_parent_alive() else _ORPHAN_GRACE)
+        self.alive = False
+        # Deliberate waits (latency faults) are to be woken here: not in handle_exit, where a lock may be held.
+        self.wait_for_and_dispatch_events(timeout=0)  # a request that is already there still gets its answer
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+        self._close_expired(float("inf"))
+        while self.nr_conns > len(self.lingering_conns) and time.monotonic() < until:
+            self.wait_for_and_dispatch_events(timeout=until - time.monotonic())
+
+    def accept(self, listener: Any) -> None:
+        """Leaves a new connection to the poller: stock waits for its first byte in a thread of the pool."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                # Stock lets the worker die of it. As many connections as now is what this process can hold.
+                self.worker_connections = max(self.nr_conns, 1)
+                self.log.warning("No more descriptors: %d connections at most from now on", self.worker_connections)
+            return
+        self.nr_conns += 1
+        conn = _Connection(self.cfg, sock, client, listener.getsockname())
+        self._park(conn, self.pending_conns, self.settings.header_timeout, self.on_pending_socket_readable)
+
+    def enqueue_req(self, conn: _Connection) -> None:
+        try:
+            self.tpool.submit(self._serve, conn)
+        except RuntimeError as error:
+            # The system gives no more threads. The request is in the pool's queue and waits for one of those we have.
+            self.log.warning("A request has to wait: %s", error)
+
+    def finish_request(self, conn: _Connection, reusable: bool) -> None:
+        """Takes a connection back from its thread."""
+        if not reusable or not self.alive:
+            self._linger(conn)
+        elif conn.parser.unreader.buf.getvalue():
+            self.enqueue_req(conn)  # the next request has been read with the last one: the poller would not see it
+        else:
+            self._park(conn, self.keepalived_conns, self.cfg.keepalive, self.on_client_socket_readable)
+
+    def _park(self, conn: _Connection, queue: Any, seconds: float, on_readable: Callable[..., None]) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + seconds
+        queue.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(on_readable, conn))
+
+    def _linger(self, conn: _Connection) -> None:
+        """Sends FIN, then waits for the client's: closing on unread bytes resets, and may take our answer with it.
+
+        Stock does this on the loop too, but blocking: three clients that do not close stall everyone for 6 s.
+        """
+        try:
+            socket.socket.shutdown(conn.sock, socket.SHUT_WR)
+        except OSError:
+            self._forget(conn)
+            return
+        self._park(conn, self.lingering_conns, _LINGER_SECONDS, self._drain)
+        if conn.cut:
+            self.poller.unregister(conn.sock)  # it would be readable, with nothing to read, all the time
+
+    def _drain(self, conn: _Connection, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            if socket.socket.recv(sock, 64 * 1024):
+                return
+        self.poller.unregister(sock)
+        self.lingering_conns.remove(conn)
+        self._forget(conn)
+
+    def _close_expired(self, now: float) -> None:
+        for queue in (self.pending_conns, self.keepalived_conns, self.lingering_conns):
+            while queue and queue[0].timeout <= now:
+                conn = queue.popleft()
+                with contextlib.suppress(KeyError):
+                    self.poller.unregister(conn.sock)
+                self._forget(conn)
+
+    def _forget(self, conn: _Connection) -> None:
+        """The one place where a connection ends, so that it is counted once."""
+        self.nr_conns -= 1
+        conn.close()
+
+    # --- in a thread of the pool
+
+    def _serve(self, conn: _Connection) -> None:
+        reusable = False
+        try:
+            reusable = self.handle(conn)
+        finally:
+            self.method_queue.defer(self.finish_request, conn, reusable)
+
+    def handle(self, conn: _Connection) -> bool:
+        """Handles the next request of a connection; says whether it may bring another."""
+        req = None
+        try:
+            req = self._read_head(conn)
+            return self.handle_request(req, conn) and self._read_rest(conn)
+        except StopIteration:
+            self.log.debug("The client has ended the connection")
+        except OSError as error:
+            self.log.debug("The connection broke: %s", error)
+        except Exception as error:
+            self.handle_error(req, conn.sock, conn.client, error)
+        return False
+
+    def _read_head(self, conn: _Connection) -> Any:
+        """The next request, its body still unread.
+
+        Raises StopIteration when there is none, OSError when the connection broke, 408 when it takes too long and
+        gunicorn's ParseException when it cannot be.
+        """
+        conn.sock.setblocking(True)
+        seconds = self.settings.header_timeout
+        with self.deadlines.watch(conn.sock, seconds) as watch:
+            try:
+                conn.init()
+                req = next(conn.parser)
+            except (StopIteration, OSError):
+                if not watch.expired:
+                    raise
+        if watch.expired:
+            conn.cut = True
+            raise EditorError(408, [Issue("timeout", f"The head of the request did not arrive within {seconds:g} s")])
+        return req
+
+    def handle_request(self, req: Any, conn: _Connection) -> bool:
+        """Has the application answer; says whether the connection may be kept."""
+        seconds = self.settings.write_timeout
+        with _taking(conn.sock, seconds):  # it may send "100 Continue"
+            resp, environ = wsgi.create(
+                req, conn.sock, conn.client, conn.server, self.cfg, response_class=_Response, response_args=(seconds,)
+            )
+        environ["wsgi.multithread"] = True
+        environ["mock_editor.deadlines"] = self.deadlines
+        try:
+            self._answer(environ, resp)
+        except (BrokenPipeError, ConnectionResetError, errors.NoMoreData):
+            raise  # the client's, where any other OSError is the application's: it could not open a file, say
+        except Exception as error:
+            if not resp.headers_sent:
+                self.handle_error(req, conn.sock, conn.client, error)
+            else:
+                self.log.error("Failed in the middle of answering %s %s", req.method, req.uri, exc_info=error)
+            return False
+        finally:
+            # read_body shuts the reading side before such an answer.
+            conn.cut = resp.status is not None and resp.status_code == HTTPStatus.REQUEST_TIMEOUT
+        return not resp.should_close()
+
+    def _answer(self, environ: dict[str, Any], resp: _Response) -> None:
+        pieces = self.wsgi(environ, resp.start_response)
+        # Asked now, because stock tells a client to go on when the stop comes while the application works.
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            resp.force_close()
+        try:
+            for piece in pieces:
+                resp.write(piece)
+            resp.close()
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+
+    def _read_rest(self, conn: _Connection) -> bool:
+        """Reads past what the application left of the body; says whether that worked (64 kB at most)."""
+        try:
+            return bool(conn.parser.finish_body(deadline=time.monotonic() + _DRAIN_SECONDS))
+        except errors.ParseException:
+            return False  # the request has its answer: no second one
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answers with an OperationOutcome what did not reach the application, or what it failed on."""
+        status, issues = _refusal(exc)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log.error("Failed on %s %s", getattr(req, "method", "?"), getattr(req, "uri", "?"), exc_info=exc)
+        else:
+            self.log.warning("Refused a request of %s: %d, %s", addr[0], status, issues[0].diagnostics)
+        body = dumps(operation_outcome(issues))
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nDate: {util.http_date()}\r\nConnection: close\r\n"
+            f"Content-Type: {FHIR_JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with contextlib.suppress(BrokenPipeError), _taking(client, self.settings.write_timeout):
+            client.sendall(head.encode("ascii") + (b"" if getattr(req, "method", "") == "HEAD" else body))
+
+
+def _refusal(error: Exception) -> tuple[int, list[Issue]]:
+    """The status and the words for what went wrong."""
+    match error:
+        case EditorError():
+            return error.status, list(error.issues)
+        case errors.LimitRequestLine():
+            return 414, [Issue("too-long", f"The request line is longer than {_LINE_LIMIT} bytes")]
+        case errors.LimitRequestHeaders():
+            text = f"There are more than {_FIELDS_LIMIT} headers, or one is longer than {_FIELD_LIMIT} bytes"
+            return 431, [Issue("too-long", text)]
+        case errors.UnsupportedTransferCoding():
+            return 501, [Issue("not-supported", str(error)[:200])]
+        case errors.ExpectationFailed():
+            return 417, [Issue("not-supported", str(error)[:200])]
+        # Headers of our own answer: not the client's fault, though gunicorn derives them from those that are.
+        case errors.InvalidResponseHeader() | errors.InvalidResponseHeaderName():
+            return 500, [Issue("exception", "The simulator made an answer that cannot be sent")]
+        case errors.ParseException():
+            return 400, [Issue("structure", str(error)[:200])]
+        case _:
+            return 500, [Issue("exception", "The simulator failed on this request; its log says why")]

@@ -1,0 +1,99 @@
+"""What most tests share: a fixed clock, the default scenario in memory, and a search written as the SAS writes it."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from mock_editor import scenario
+from mock_editor.app import create_app
+from mock_editor.base.clock import Clock
+from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.model import Editor
+
+NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
+PUBLIC_URL = "https://lga.example"
+SYSTEM = "urn:oid:1.2.250.1.71.4.2.1"
+GUIDE_THOMAS = "810100050075"
+GUIDE_MARCEL = "810002673899"
+
+
+def slot_search(
+    identifiers: Sequence[str],
+    *,
+    start: str = "2026-11-20T08:00:00.000+01:00",
+    end: str = "2026-11-22T23:59:59.999+01:00",
+    editor: str = "agenda-ville",
+    extra: str = "",
+) -> str:
+    """The path and query of a slot search, encoded as little as the SAS does it."""
+    tokens = ",".join(f"{SYSTEM}|{identifier}" for identifier in identifiers)
+    return (
+        f"/{editor}/fhir/Slot?_include=Slot:schedule&_include:iterate=Schedule:actor&status=free"
+        f"&start=ge{start}&start=le{end}&schedule.actor:Practitioner.identifier={tokens}{extra}"
+    )
+
+
+def of_type(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The resources of one type in a Bundle."""
+    return [entry["resource"] for entry in bundle.get("entry", []) if entry["resource"]["resourceType"] == kind]
+
+
+@pytest.fixture(scope="session")
+def played() -> scenario.LoadedScenario:
+    """The default scenario."""
+    return scenario.load(scenario.find("decouverte"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(NOW)
+
+
+@pytest.fixture
+def editor(played: scenario.LoadedScenario) -> Editor:
+    return played.editors[0]
+
+
+@pytest.fixture
+def catalogue(played: scenario.LoadedScenario, clock: Clock) -> Catalogue:
+    return Catalogue(played.editors, clock)
+
+
+@pytest.fixture
+def app(catalogue: Catalogue) -> Flask:
+    return create_app(catalogue, scenario="decouverte", public_url=PUBLIC_URL, body_timeout=5)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def search(client: FlaskClient) -> Callable[..., dict[str, Any]]:
+    """Searches and returns the Bundle."""
+
+    def run(identifiers: Sequence[str], **options: str) -> dict[str, Any]:
+        response = client.get(slot_search(identifiers, **options))
+        assert response.status_code == 200, response.text
+        bundle: dict[str, Any] = response.json
+        return bundle
+
+    return run
+
+
+@pytest.fixture
+def write_scenario(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a scenario file."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "scenario.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write

@@ -1,0 +1,202 @@
+"""Wrong scenarios: every message says the file, the line and what was expected."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from mock_editor import scenario
+from mock_editor.calendars.generator import slots_of_day
+from mock_editor.calendars.model import AppointmentType, ConsultationType, SlotType
+from mock_editor.scenario import ScenarioError
+
+Write = Callable[[str], Path]
+
+SOUND = """\
+name: essai
+title: Essai
+seed: "1"
+calendars:
+  matin:
+    slot_minutes: 30
+    week:
+      - {days: [mon, tue], hours: ["09:00-12:00"]}
+editors:
+  - slug: agenda
+    name: Agenda
+    identifier_system: urn:oid:1.2.3
+    practitioners:
+      - rpps: "10100050075"
+        family: THOMAS
+        places:
+          - structure: {finess: "810004421"}
+            address: {line: 1 rue, postal_code: "47000", city: AGEN}
+            calendar: matin
+    groups:
+      - name: tous
+        count: 3
+        departments: ["33"]
+        calendars: [matin]
+"""
+
+
+def test_a_sound_scenario_is_loaded(write_scenario: Write) -> None:
+    loaded = scenario.load(write_scenario(SOUND))
+    (editor,) = loaded.editors
+    assert (loaded.name, editor.slug, len(editor.directory)) == ("essai", "agenda", 4)
+    (place,) = next(iter(editor.directory)).places
+    assert place.structure_id == "1810004421"
+    assert place.location_id == "810100050075-1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected"),
+    [
+        ("title: Essai", "titel: Essai", 2, "titel: unknown key; expected: name, title, description, seed"),
+        ("title: Essai\n", "", 1, "title: missing"),
+        ("title: Essai", "title: ''", 2, "title: String should have at least 1 character"),
+        ("title: Essai", "title: [a]", 2, "title: Input should be a valid string"),
+        ("title: Essai", "title: Essai\ntitle: Encore", 3, "title: the key stands twice"),
+        ("slot_minutes: 30", "slot_minute: 30", 6, "calendars.matin.slot_minute: unknown key; expected: slot_types"),
+        ("slot_minutes: 30", "slot_minutes: vite", 6, "calendars.matin.slot_minutes: Input should be a valid integer"),
+        ("slot_minutes: 30", "slot_minutes: 4", 6, "greater than or equal to 5"),
+        ("slot_minutes: 30", "taken: 1.5", 6, "less than or equal to 1"),
+        ("slot_minutes: 30", "slot_types: [PUBLIK]", 6, "Input should be 'PUBLIC', 'PRO', 'SNP', 'own-patients'"),
+        ("slot_minutes: 30", "slot_types: []", 6, "at least 1 item"),
+        ("slot_minutes: 30", "slot_types: [PUBLIC, private]", 6, "stand alone"),
+        ("slot_minutes: 30", "consultation_types: [AMB, AMB]", 6, "stands twice"),
+        ("slot_minutes: 30", "consultation_types: AMB", 6, "valid list"),
+        ("slot_minutes: 30", "appointment_type: MAYBE", 6, "'ROUTINE' or 'WALKIN'"),
+        ("slot_minutes: 30", "mix: [{share: 0}]", 6, "calendars.matin.mix[0].share: Input should be greater than 0"),
+        ("slot_minutes: 30", "absences: [{from: 2026-12-26, to: 2026-12-24}]", 6, "to is before from"),
+        ("slot_minutes: 30", "absences: [{from: 12-24, to: 2026-12-26}]", 6, "both"),
+        ("slot_minutes: 30", "absences: [{from: 2026-02-30, to: 2026-03-01}]", 6, "expected a day"),
+        ("slot_minutes: 30", "horizon_days: 0", 6, "greater than or equal to 1"),
+        ('"09:00-12:00"', '"9h-12h"', 8, "week[0].hours[0]: expected hours such as 09:00-12:30"),
+        ('"09:00-12:00"', '"09:00-09:20"', 8, "no slot of 30 minutes fits in"),
+        ('"09:00-12:00"', '"09:00-12:00", "11:00-13:00"', 7, "calendars.matin.week: openings overlap"),
+        ('"09:00-12:00"', '"20:00-10:00", "09:30-11:00"', 7, "calendars.matin.week: openings overlap"),
+        ("days: [mon, tue]", "days: [lun]", 8, "Input should be 'mon'"),
+        ("days: [mon, tue]", "days: []", 8, "at least 1 item"),
+        ("slug: agenda", "slug: _admin", 10, "editors[0].slug: String should match pattern"),
+        ("slug: agenda", "slug: Agenda", 10, "editors[0].slug: String should match pattern"),
+        ("urn:oid:1.2.3", "1.2.3", 12, "identifier_system: String should match pattern"),
+        ('rpps: "10100050075"', 'rpps: "123"', 14, "rpps: expected 11 digits, or the same after the prefix 8"),
+        ('rpps: "10100050075"', 'adeli: "12"', 14, "adeli: expected 9 characters"),
+        ('rpps: "10100050075"\n        ', "", 14, "practitioners[0]: expected either rpps or adeli"),
+        ('rpps: "10100050075"', 'rpps: "10100050075"\n        adeli: "359900017"', 14, "either rpps or adeli"),
+        ('{finess: "810004421"}', '{finess: "81"}', 17, "finess: expected 9 characters"),
+        ('{finess: "810004421"}', "{}", 17, "expected at least one of finess, siret, rpps_rang, adeli_rang"),
+        ('"47000"', '"4700"', 18, "address.postal_code: String should match pattern"),
+        ("calendar: matin", "calendar: soir", 19, "places[0].calendar: no calendar 'soir'; there are: matin"),
+        ("calendar: matin", "calendar: matin\n            phone: '12'", 20, "phone: expected a French phone number"),
+        ("calendar: matin", "calendar: matin\n            timezone: Europe/Lutece", 20, "the name of a time zone"),
+        ("calendar: matin", "calendar: matin\n            timezone: ../../etc/passwd", 20, "the name of a time"),
+        ("count: 3", "count: 1000001", 22, "groups[0].count: Input should be less than or equal to 1000000"),
+        ('departments: ["33"]', 'departments: ["99"]', 23, "departments[0]: expected a department of data/"),
+        ("calendars: [matin]", "calendars: [soir]", 24, "groups[0].calendars[0]: no calendar 'soir'"),
+        ("editors:", "editors: []\nnotes:", 9, "editors: List should have at least 1 item"),
+        ("title: Essai", "title: {", 0, "not YAML"),
+        ("title: Essai", "title: *rien", 0, "not YAML"),
+        ("title: Essai", "title: &a [*a]", 0, "alias inside itself"),
+        ("title: Essai", "[a]: Essai", 2, "a key has to be a word"),
+        ("title: Essai", "title: Essai\nclock: {frozen_at: 2026-11-20T08:00:00}", 3, "should have timezone info"),
+    ],
+)  # fmt: skip
+def test_a_wrong_scenario_is_refused_with_its_line(
+    write_scenario: Write, old: str, new: str, line: int, expected: str
+) -> None:
+    assert old in SOUND
+    path = write_scenario(SOUND.replace(old, new, 1))
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(path)
+    message = str(caught.value)
+    assert expected in message
+    assert message.startswith(f"{path}:")
+    if line:
+        assert line in [problem.line for problem in caught.value.problems], message
+
+
+def test_every_problem_is_told_at_once(write_scenario: Write) -> None:
+    text = SOUND.replace("title: Essai", "titel: x").replace('"47000"', '"4"').replace("count: 3", "count: -1")
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(write_scenario(text))
+    assert [problem.line for problem in caught.value.problems] == [1, 2, 18, 22]
+
+
+def part(start: str, end: str | None = None) -> str:
+    """A part of the sound scenario, to be said again."""
+    return SOUND[SOUND.index(start) : SOUND.index(end) if end else None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SOUND + part("  - slug"), "'agenda' stands twice"),
+        (
+            SOUND.replace("    groups:", part("      - rpps", "    groups:") + "    groups:"),
+            "'810100050075' stands twice",
+        ),
+        (SOUND + part("      - name: tous"), "'tous' stands twice"),
+    ],
+)
+def test_doubles_are_refused(write_scenario: Write, text: str, expected: str) -> None:
+    with pytest.raises(ScenarioError, match=expected):
+        scenario.load(write_scenario(text))
+
+
+def test_an_exceptional_opening_may_not_overlap(write_scenario: Write) -> None:
+    # 2026-11-23 is a Monday.
+    text = SOUND.replace(
+        "    week:", '    exceptional_openings: [{date: 2026-11-23, hours: ["11:00-13:00"]}]\n    week:'
+    )
+    with pytest.raises(ScenarioError, match="openings overlap on 2026-11-23"):
+        scenario.load(write_scenario(text))
+
+
+def test_an_alias_bomb_is_refused(write_scenario: Write) -> None:
+    levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))
+    with pytest.raises(ScenarioError, match="far too many"):
+        scenario.load(write_scenario(f"a0: &a0 [x]\n{levels}\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"), [(b"", "empty"), (b"\xff\xfe", "not UTF-8"), (b"a\x00b: 1", "not YAML")]
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ScenarioError, match=expected):
+        scenario.load(path)
+
+
+@pytest.mark.parametrize("name", ["nulle-part", "../nulle/part.yaml", "", "/"])
+def test_a_scenario_that_is_not_there_is_said_so(name: str) -> None:
+    with pytest.raises(ScenarioError, match=r": no such file, nor a shipped scenario .*decouverte"):
+        scenario.find(name)
+
+
+def test_what_an_opening_leaves_out_comes_from_the_calendar(write_scenario: Write) -> None:
+    text = SOUND.replace(
+        "    week:\n      - {days: [mon, tue], hours: [\"09:00-12:00\"]}",
+        """    slot_types: [PRO]
+    reasons: [Contrôle]
+    mix: [{share: 1, consultation_types: [VR]}]
+    week:
+      - {days: [mon], hours: ["09:00-12:00"]}
+      - {days: [tue], hours: ["09:00-12:00"], slot_types: [SNP], slot_minutes: 60}
+      - {days: [wed], hours: ["09:00-12:00"], appointment_type: WALKIN, mix: [{share: 1, reasons: []}]}""",
+    )  # fmt: skip
+    (place,) = next(iter(scenario.load(write_scenario(text)).editors[0].directory)).places
+    monday = date(2026, 11, 23)
+    first = [slots_of_day(place.calendar, monday + timedelta(days=shift))[0] for shift in range(3)]
+    assert [slot.shape.types for slot in first] == [(SlotType.PRO,), (SlotType.SNP,), (SlotType.PRO,)]
+    assert [slot.shape.consultation_types for slot in first] == [
+        (ConsultationType.VR,),
+        (ConsultationType.AMB,),
+        (ConsultationType.AMB,),
+    ]
+    assert [slot.shape.reasons for slot in first] == [("Contrôle",), ("Contrôle",), ()]
+    assert [slot.shape.appointment_type for slot in first] == [AppointmentType.ROUTINE] * 2 + [AppointmentType.WALKIN]
+    assert [slot.end - slot.start for slot in first] == [timedelta(minutes=m) for m in (30, 60, 30)]

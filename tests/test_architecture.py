@@ -1,0 +1,69 @@
+"""Keeps the level table of docs/architecture.md true: imports only go down."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mock_editor
+
+PACKAGE = Path(mock_editor.__file__).parent
+# Features of one level never import each other.
+LEVELS = {
+    "settings": 0,
+    "base": 0,
+    "calendars": 1,
+    "search": 2,
+    "scenario": 4,
+    "app": 6,
+    "wsgi": 6,
+    "cli": 7,
+    "__main__": 8,
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full names of what a module of ours imports from the package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def feature(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "mock_editor" and len(parts) > 1 and parts[1] in LEVELS else None
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_only_go_down(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    if own == "__init__":
+        return
+    for name in imported(path):
+        other = feature(name)
+        if other and other != own:
+            assert LEVELS[other] < LEVELS[own], f"{own} (level {LEVELS[own]}) imports {name}"
+
+
+def test_routes_are_wired_in_one_place() -> None:
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in MODULES
+        for name in imported(path)
+        if ".routes" in name and name.startswith("mock_editor")
+    }
+    assert users == {"app.py"}
+
+
+def test_every_import_stands_at_the_top() -> None:
+    for path in MODULES:
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                hidden = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+                assert not hidden, f"{path}: import inside {function.name}"

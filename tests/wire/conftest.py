@@ -1,0 +1,167 @@
+"""Real servers on free ports, each ended by its fixture."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import pytest
+
+# Deadlines short enough for tests to wait for them.
+SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
+
+
+def eventually(condition: Callable[[], object], seconds: float = 5) -> bool:
+    """Whether ``condition`` comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        threading.Event().wait(0.02)
+    return True
+
+
+def read_all(sock: socket.socket, seconds: float = 10) -> bytes:
+    """What arrives until the server ends the connection. A reset raises."""
+    sock.settimeout(seconds)
+    received = b""
+    while piece := sock.recv(65536):
+        received += piece
+    return received
+
+
+def read_head(sock: socket.socket, seconds: float = 10) -> bytes:
+    """What arrives until the end of the first answer's head, or of the connection."""
+    sock.settimeout(seconds)
+    received = b""
+    while b"\r\n\r\n" not in received and (piece := sock.recv(65536)):
+        received += piece
+    return received
+
+
+@dataclass
+class Server:
+    """A server process: requests to it, and what the system knows of it."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    log_file: Path
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def connect(self, data: bytes = b"", *, receive_buffer: int = 0) -> socket.socket:
+        """A connection on which ``data`` was sent; closed by the fixture at the latest."""
+        sock = socket.socket()
+        self.sockets.append(sock)
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", self.port))
+        sock.sendall(data)
+        return sock
+
+    def get(self, path: str = "/now", seconds: float = 10) -> tuple[int, bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        try:
+            connection.request("GET", path)
+            answer: HTTPResponse = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def refuses_connections(self) -> bool:
+        try:
+            self.connect()
+        except ConnectionError:
+            return True
+        return False
+
+    def answers_at_once(self) -> bool:
+        begin = time.monotonic()
+        return self.get()[0] == 200 and time.monotonic() - begin < 0.8
+
+    def workers(self) -> list[int]:
+        master = self.process.pid
+        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+    def descriptors(self) -> int:
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
+
+    def threads(self) -> int:
+        return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self.workers())
+
+    def log(self) -> str:
+        return self.log_file.read_text()
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Exit code and seconds that it took."""
+        begin = time.monotonic()
+        self.process.send_signal(sig)
+        return self.process.wait(20), time.monotonic() - begin
+
+    def close_sockets(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        self.sockets.clear()
+
+
+def launch(log_file: Path, **settings: object) -> Server:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")}
+    environ |= {f"MOCK_EDITOR_{name.upper()}": str(value) for name, value in (SHORT | {"port": 0} | settings).items()}
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("probe_app.py"))],
+            env=environ, stdout=subprocess.PIPE, stderr=log,
+        )  # fmt: skip
+    assert process.stdout
+    server = Server(process, int(process.stdout.readline() or 0), log_file)
+    assert server.port, server.log()
+    assert eventually(lambda: len(server.workers()) == settings.get("workers", 1))
+    return server
+
+
+def end(server: Server) -> None:
+    server.close_sockets()
+    workers = server.workers() if server.process.poll() is None else []
+    for pid in [*workers, server.process.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.process.wait(10)
+    assert server.process.stdout
+    server.process.stdout.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts servers of the test's own, with settings in place of the short ones."""
+    servers: list[Server] = []
+
+    def start_one(**settings: object) -> Server:
+        servers.append(launch(tmp_path / f"{len(servers)}.log", **settings))
+        return servers[-1]
+
+    yield start_one
+    for server in servers:
+        end(server)
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = launch(tmp_path_factory.mktemp("wire") / "log")
+    yield server
+    end(server)
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """A server that other tests have used before. No test on it may leave a traceback in its log."""
+    yield shared_server
+    shared_server.close_sockets()
+    assert "Traceback" not in shared_server.log()

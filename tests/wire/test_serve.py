@@ -1,0 +1,198 @@
+"""The command as a user runs it: ``mock-editor serve`` in a process of its own, asked over a socket."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import GUIDE_THOMAS, slot_search
+from tests.wire.conftest import eventually
+
+pytestmark = pytest.mark.wire
+
+NOW = "2026-11-20T08:00:00+01:00"
+PUBLIC = "https://lga.example"
+Serve = Callable[..., "Simulator"]
+
+
+class Simulator:
+    """A running ``mock-editor serve``; ``announced`` is what it printed until it was ready."""
+
+    def __init__(self, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        assert self.process.stdout
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "curl" in line or "no slot" in line:
+                break
+        self.announced = "".join(lines)
+        found = re.search(r" on (http://[^\s,]+)", self.announced)
+        if not found:
+            self.process.kill()
+            raise AssertionError(self.announced + self.process.communicate()[1])
+        self.url = found[1]
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")} | {
+        "PYTHONUNBUFFERED": "1"
+    }
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "mock_editor", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env=clean_environment() | environment,
+    )
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    running: list[Simulator] = []
+
+    def start(*options: str) -> Simulator:
+        running.append(Simulator(*options))
+        return running[-1]
+
+    yield start
+    for simulator in running:
+        simulator.process.kill()
+        simulator.process.communicate()
+
+
+def test_the_printed_curl_returns_slots(serve: Serve) -> None:
+    simulator = serve()
+    (command,) = re.findall(r"curl '.*'", simulator.announced)
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    told = subprocess.run(shlex.split(command), capture_output=True, check=True, timeout=10).stdout
+    assert b'"resourceType":"Slot"' in told
+
+
+def test_the_same_scenario_gives_the_same_bytes_in_two_processes(serve: Serve) -> None:
+    options = ("--now", NOW, "--public-url", PUBLIC)
+    path = slot_search([GUIDE_THOMAS, "899000000044", "899000000101"])
+    one, other = (requests.get(serve(*options).url + path, timeout=5) for _ in range(2))
+    assert one.status_code == 200
+    assert one.content == other.content
+    assert one.json()["link"][0]["url"].startswith(PUBLIC)
+
+
+def test_two_workers_answer_alike(serve: Serve) -> None:
+    simulator = serve("--workers", "2", "--now", NOW)
+    path = slot_search([GUIDE_THOMAS])
+    answers = {requests.get(simulator.url + path, timeout=5).content for _ in range(20)}
+    assert len(answers) == 1
+
+
+def test_raw_bars_and_spaces_on_the_wire(serve: Serve) -> None:
+    """A client that encodes nothing: requests would encode the bar by itself."""
+    simulator = serve("--now", NOW, "--public-url", PUBLIC)
+    port = int(simulator.url.rpartition(":")[2])
+    path = slot_search([GUIDE_THOMAS])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        received = b"".join(iter(lambda: sock.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b" 200 " in head.splitlines()[0]
+    assert PUBLIC.encode() + path.replace("|", "%7C").encode() in body
+
+
+def test_a_query_of_100_kilobytes_is_a_414_with_an_outcome(serve: Serve) -> None:
+    simulator = serve()
+    answer = requests.get(f"{simulator.url}/agenda-ville/fhir/Slot?status=" + "a" * 100_000, timeout=5)
+    assert answer.status_code == 414
+    assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(serve: Serve, sig: signal.Signals) -> None:
+    simulator = serve()
+    simulator.process.send_signal(sig)
+    out, err = simulator.process.communicate(timeout=5)
+    assert simulator.process.returncode == 0
+    assert "Traceback" not in out + err
+
+
+def test_kill_9_leaves_nothing_behind_and_it_starts_again(serve: Serve) -> None:
+    simulator = serve()
+    port = simulator.url.rpartition(":")[2]
+    simulator.process.kill()
+    simulator.process.wait(5)
+    assert eventually(lambda: run_port_is_free(int(port)))
+    assert serve("--port", port).url == simulator.url
+
+
+def run_port_is_free(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("serve", "--port", "x"), "--port: expected a whole number"),
+        (("serve", "--public-url", "ftp://x"), "--public-url: expected http://"),
+        (("serve", "--public-url", "http://x:port"), "--public-url: "),
+        (("serve", "--header-timeout", "0"), "--header-timeout: expected a number of seconds"),
+        (("serve", "--now", "demain"), "--now: "),
+        (("serve", "--threads", "500", "--worker-connections", "400"), "worker connections (400) must be above"),
+        (("serve", "--scenario", "nulle-part"), "nulle-part: no such file, nor a shipped scenario"),
+        (("serve", "--colour"), "No such option '--colour'"),
+        (("serve", "--host", "203.0.113.1", "--port", "0"), "cannot listen on 203.0.113.1:0: "),
+        (("check", "nulle-part"), "no such file"),
+        (("demarre",), "No such command"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(arguments: tuple[str, ...], expected: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    if arguments[0] == "serve":
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_variable_is_said_in_a_line() -> None:
+    assert "MOCK_EDITOR_PORT: expected a whole number" in run("serve", MOCK_EDITOR_PORT="huit").stderr
+    assert "unknown environment variable MOCK_EDITOR_PROT" in run("serve", MOCK_EDITOR_PROT="1").stderr
+
+
+def test_a_port_in_use_is_said_in_a_line(serve: Serve) -> None:
+    port = serve().url.rpartition(":")[2]
+    done = run("serve", "--port", port)
+    assert done.returncode == 2
+    assert done.stderr == f"mock-editor: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_a_wrong_scenario_is_said_with_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "faux.yaml"
+    path.write_text("name: faux\ntitle: Faux\nseeed: 1\n")
+    done = run("serve", "--scenario", str(path))
+    assert done.returncode == 2
+    assert f"{path}:3: seeed: unknown key; expected: name, title" in done.stderr
+
+
+def test_options_can_come_from_the_environment() -> None:
+    assert "cannot listen on 203.0.113.1:0" in run("serve", MOCK_EDITOR_HOST="203.0.113.1", MOCK_EDITOR_PORT="0").stderr
