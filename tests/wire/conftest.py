@@ -94,6 +94,15 @@ class Server:
     def descriptors(self) -> int:
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
 
+    def idle_descriptors(self) -> int:
+        """Those of a server that is up and has done with its last client."""
+        self.get()
+        before = -1
+        while before != (now := self.descriptors()):
+            before = now
+            threading.Event().wait(0.1)
+        return now
+
     def threads(self) -> int:
         return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self.workers())
 

@@ -269,7 +269,7 @@ def test_application_can_close_the_connection(server: Server) -> None:
 
 def test_aborted_connections_leave_nothing_behind(start: Callable[..., Server]) -> None:
     server = start()
-    descriptors = server.descriptors()
+    descriptors = server.idle_descriptors()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(server.get, ["/wait?seconds=0.1"] * 8))
     threads = server.threads()
@@ -287,7 +287,7 @@ def test_aborted_connections_leave_nothing_behind(start: Callable[..., Server]) 
 
 def test_connections_are_counted_right_whatever_becomes_of_them(start: Callable[..., Server]) -> None:
     server = start(threads=2, worker_connections=5, header_timeout=10)
-    descriptors = server.descriptors()
+    descriptors = server.idle_descriptors()
     for number in range(30):
         path = (b"reset", b"close", b"now")[number % 3]
         sock = server.connect(b"GET /" + path + b" HTTP/1.1\r\nHost: probe\r\n\r\n")

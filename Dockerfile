@@ -1,0 +1,22 @@
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY requirements.txt .
+RUN python -m venv /opt/mock_editor \
+    && /opt/mock_editor/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+COPY pyproject.toml README.md ./
+COPY mock_editor mock_editor
+COPY scenarios scenarios
+COPY data data
+RUN /opt/mock_editor/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home mock_editor
+COPY --from=build /opt/mock_editor /opt/mock_editor
+USER mock_editor
+# In a container, clients are never on its own loopback.
+ENV MOCK_EDITOR_HOST=0.0.0.0 MOCK_EDITOR_PUBLIC_URL=http://localhost:8000 PYTHONDONTWRITEBYTECODE=1
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/opt/mock_editor/bin/python", "-c", \
+    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/_health', timeout=2)"]
+ENTRYPOINT ["/opt/mock_editor/bin/mock-editor"]
+CMD ["serve"]
