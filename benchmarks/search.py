@@ -42,7 +42,7 @@ class Effort:
     calls: int
 
 
-NORMAL = Effort(rounds=7, seconds=3.0, cold=50, many=100_000, calls=400)
+NORMAL = Effort(rounds=7, seconds=2.5, cold=50, many=100_000, calls=400)
 QUICK = Effort(rounds=3, seconds=0.5, cold=15, many=5_000, calls=100)
 
 
@@ -60,30 +60,34 @@ def over_http(folder: Path, effort: Effort) -> None:
                 f"Search for {ASKED} practitioners over HTTP",
                 f"{bundle['total']} slots, {len(bundle['entry'])} entries, {len(body):,} bytes; latencies in ms.",
                 "The reference is a Flask application under the same server that has these bytes in memory.",
+                "CPU: microseconds that the server computed per answer; its waiting for a busy core does not count.",
                 f"Medians of {effort.rounds} rounds of {effort.seconds:g} s on each side.",
             )
             requests = itertools.repeat(workload.request(SAME))
             loads: dict[int, dict[Server, list[Load]]] = {}
+            computed: dict[int, dict[Server, list[float]]] = {}
             for connections in (1, 8, 64):
                 sides = loads[connections] = {ours: [], reference: []}
+                computed[connections] = {ours: [], reference: []}
                 for server in sides:
                     _load(server, itertools.islice(requests, _WARM_UP), connections=connections)
                 for server in _in_turns(sides, effort.rounds):
+                    before = server.computed()
                     measured = _load(server, requests, connections=connections, seconds=effort.seconds, size=len(body))
+                    computed[connections][server].append((server.computed() - before) / measured.answers * 1e6)
                     sides[server].append(measured)
     rows, ratios = [], {}
     for connections, sides in loads.items():
-        figures = [
-            f"{median(getattr(run, name) for run in runs):.{digits}f}"
-            for runs in sides.values()
-            for name, digits in (("per_second", 0), ("p50", 2), ("p99", 2))
-        ]
+        figures: list[str] = []
+        for server, runs in sides.items():
+            figures += [f"{median(run.per_second for run in runs):.0f}"]
+            figures += [f"{median(run.p50 for run in runs):.2f}", f"{median(run.p99 for run in runs):.2f}"]
+            figures += [f"{median(computed[connections][server]):.0f}"]
         ratios[connections] = _ratios(*([run.per_second for run in runs] for runs in sides.values()))
         busy = max(run.busy for runs in sides.values() for run in runs)
         rows.append([str(connections), *figures, _range(ratios[connections]), f"{busy:.0%}"])
-    report.table(
-        ["connections", "ours/s", "p50", "p99", "reference/s", "p50", "p99", "ours/reference", "client busy"], rows
-    )
+    side = ["p50", "p99", "CPU"]
+    report.table(["connections", "ours/s", *side, "reference/s", *side, "ours/reference", "client busy"], rows)
     report.target("ours/reference at 8 connections", median(ratios[8]), at_least=0.8)
     report.target("p99 at 1 connection, ms", median(run.p99 for run in loads[1][ours]), at_most=10)
 
@@ -95,7 +99,7 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
         "Ready: seconds from the start of the process to its first line and first answer, first start / second start.",
         "Memory: MiB of master and worker after the start / after the searches; PSS counts shared pages once.",
         "A search at one connection, p50 in ms. Warm: the same 25 people again and again, the same in every size.",
-        f"Cold: 25 whom nobody asked for before, drawn over the whole directory, {effort.rounds} x {effort.cold} times.",
+        f"Cold: 25 never asked for before, drawn over the whole directory; {effort.rounds * effort.cold} searches.",
     )
     workloads = {count: Workload(folder, count) for count in _SIZES}
     starts: dict[int, list[float]] = {count: [] for count in _SIZES}
@@ -107,7 +111,7 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
         for count, workload in workloads.items():
             servers[count] = stack.enter_context(_simulator(workload))
             starts[count].append(_ready(servers[count], workload))
-        memory = {count: [server.memory()] for count, server in servers.items()}
+        held = {count: [server.memory()] for count, server in servers.items()}
         answers = {count: workloads[count].answer(server.port, SAME) for count, server in servers.items()}
         without_port = {answer.replace(b":%d/" % servers[count].port, b"/") for count, answer in answers.items()}
         assert len(without_port) == 1, "the first people of a directory depend on its size"
@@ -125,14 +129,14 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
             assert 0.8 < share < 1.25, "other people should have about as many slots"
             cold[count].append(measured.p50)
         for count, server in servers.items():
-            memory[count].append(server.memory())
+            held[count].append(server.memory())
 
     warm_ratios = {count: _ratios(warm[count], warm[LISTED]) for count in _LARGE}
     cold_ratios = _ratios(*(cold[count] for count in reversed(_LARGE)))
     rows = []
     for count in _SIZES:
         row = [f"{count:,}", " / ".join(f"{seconds:.2f}" for seconds in starts[count])]
-        row += [" / ".join(f"{after:.0f}" for after in kind) for kind in zip(*memory[count], strict=True)]
+        row += [" / ".join(f"{after:.0f}" for after in kind) for kind in zip(*held[count], strict=True)]
         row += [f"{median(warm[count]):.2f}", _range(warm_ratios[count]) if count in warm_ratios else "1"]
         row += [f"{median(cold[count]):.2f}" if count in cold else "-"]
         row += [_range(cold_ratios) if count == _LARGE[1] else "1" if count in cold else "-"]
@@ -146,7 +150,7 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
     first, second = starts[_LARGE[1]]
     report.target(f"{_LARGE[1]:,}, ready at the first start, s", first, at_most=60)
     report.target(f"{_LARGE[1]:,}, ready at the second start, s", second, at_most=3)
-    report.target(f"{_LARGE[1]:,}, RSS after the searches, MiB", memory[_LARGE[1]][1][0], at_most=1024)
+    report.target(f"{_LARGE[1]:,}, RSS after the searches, MiB", held[_LARGE[1]][1][0], at_most=1024)
 
 
 def memory(folder: Path, effort: Effort) -> None:
@@ -157,15 +161,15 @@ def memory(folder: Path, effort: Effort) -> None:
     )
     workload = Workload(folder, LISTED)
     requests = map(workload.request, drawn_anew(effort.many))
-    rows, held = [], list[float]()
+    held: dict[int, tuple[float, float]] = {}
+    searches = 0
     with _simulator(workload) as server:
-        for searches in (_FEW, effort.many):
-            _load(server, itertools.islice(requests, searches if not held else searches - _FEW), connections=8)
-            rss, pss = server.memory()
-            held.append(rss)
-            rows.append([f"{searches:,}", f"{rss:.1f}", f"{pss:.1f}"])
-    report.table(["searches", "RSS", "PSS"], rows)
-    report.target(f"RSS after {effort.many:,} searches, x of {_FEW:,}", held[1] / held[0], at_most=1.1)
+        for more in (_FEW, effort.many - _FEW):
+            searches += _load(server, itertools.islice(requests, more), connections=8).answers
+            held[searches] = server.memory()
+    report.table(["searches", "RSS", "PSS"], [[f"{n:,}", f"{rss:.1f}", f"{pss:.1f}"] for n, (rss, pss) in held.items()])
+    (few, (before, _)), (many, (after, _)) = held.items()
+    report.target(f"RSS after {many:,} searches, x of {few:,}", after / before, at_most=1.1)
 
 
 def in_process(folder: Path, effort: Effort) -> None:

@@ -42,14 +42,22 @@ class Server:
 
     def memory(self) -> tuple[float, float]:
         """MiB that master and workers hold: resident, and with shared pages counted once (RSS, PSS)."""
-        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
-        assert workers, "the server has no worker"
-        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text("ascii") for pid in (self.pid, *workers)]
+        texts = [Path(f"/proc/{pid}/smaps_rollup").read_text("ascii") for pid in (str(self.pid), *self._workers())]
         rss, pss = (
             sum(int(found[1]) for text in texts if (found := re.search(rf"^{name}: +(\d+) kB", text, re.MULTILINE)))
             for name in ("Rss", "Pss")
         )
         return rss / 1024, pss / 1024
+
+    def computed(self) -> float:
+        """CPU seconds of the workers' threads so far; the time that others take from them does not count."""
+        files = [file for pid in self._workers() for file in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+        return sum(int(file.read_text("ascii").split()[0]) for file in files) / 1e9
+
+    def _workers(self) -> list[str]:
+        workers = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
+        assert workers, "the server has no worker yet: it has not answered anything"
+        return workers
 
 
 @contextlib.contextmanager
