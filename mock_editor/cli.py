@@ -4,28 +4,20 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
-from itertools import islice
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import click
 
 from mock_editor import __version__, scenario, wsgi
 from mock_editor.app import create_app
 from mock_editor.base.clock import Clock
-from mock_editor.base.codes import PRACTITIONER_OID
-from mock_editor.base.fhir import instant
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.calendars.model import Editor, Window
 from mock_editor.scenario import ScenarioError
 from mock_editor.search import conformance
+from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, Settings, SettingsError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_LOOKED_AT = 300  # practitioners tried for the example of a search
-_SHOWN = 3
 
 
 class _Refusal(click.ClickException):
@@ -93,8 +85,11 @@ def serve(**options: str | None) -> None:
         click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {local_url}{known}\n")
         for editor in played.editors:
             base = f"{public_url}/{editor.slug}/fhir"
-            click.echo(f"{editor.name} ({len(editor.directory)} practitioners)\n  {base}")
-            click.echo(f"  {_example(catalogue, editor, base)}\n")
+            click.echo(f"{editor.name}\n  {base}")
+            searches = list(examples(catalogue, editor, base))
+            for search in searches:
+                click.echo(f"  curl '{search}'")
+            click.echo("" if searches else "  no slot is free in the next three days\n")
 
     wsgi.run(app, listener, settings, announce)
 
@@ -111,7 +106,10 @@ def check(names: tuple[str, ...]) -> None:
             wrong.append(error.message)
         else:
             people = sum(len(editor.directory) for editor in played.editors)
-            click.echo(f"{name}: ok, {len(played.editors)} editor(s), {people} practitioner(s)")
+            associations = sum(len(editor.associations) for editor in played.editors)
+            click.echo(
+                f"{name}: ok, {len(played.editors)} editor(s), {people} practitioner(s), {associations} association(s)"
+            )
     if wrong:
         raise _Refusal("wrong scenario\n" + "\n".join(wrong))
 
@@ -133,29 +131,3 @@ def _local_url(host: str, port: int) -> str:
     """The URL of a listener for a client on this machine, when no public one is set."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only compared with
     return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"
-
-
-def _example(catalogue: Catalogue, editor: Editor, base: str) -> str:
-    """A search that returns slots right now, ready to paste into a shell."""
-    now = catalogue.clock.now()
-    today = now.astimezone(editor.zone).date()
-    last = datetime.combine(today + timedelta(days=2), time(23, 59, 59, 999000), editor.zone)
-    window = Window(now, last)
-    with_slots = (
-        practitioner
-        for practitioner in islice(editor.directory, _LOOKED_AT)
-        if any(next(catalogue.free_slots(place.calendar, window), None) for place in practitioner.places)
-    )
-    found = [practitioner.id for practitioner in islice(with_slots, _SHOWN)]
-    if not found:
-        return "no slot is free in the next three days"
-    parameters = (
-        ("_include", "Slot:schedule"),
-        ("_include:iterate", "Schedule:actor"),
-        ("status", "free"),
-        ("start", f"ge{instant(now, editor.zone)}"),
-        ("start", f"le{instant(last, editor.zone)}"),
-        ("schedule.actor:Practitioner.identifier", ",".join(f"{PRACTITIONER_OID}|{value}" for value in found)),
-    )
-    query = "&".join(f"{name}={quote(value, safe=':,')}" for name, value in parameters)
-    return f"curl '{base}/Slot?{query}'"

@@ -126,8 +126,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
 class _Master(Arbiter):  # type: ignore[misc]
     """The parent of the workers. A second Ctrl-C while it stops ends it at once (gunicorn's "quick shutdown")."""
 
-    # Stock SIGINT cuts running requests; Ctrl-C is to stop like SIGTERM.
-    handle_int = Arbiter.handle_term
+    # Stock SIGINT cuts running requests; Ctrl-C is to stop like SIGTERM. So is a terminal that closes: there is no
+    # configuration file to be read again.
+    handle_int = handle_hup = Arbiter.handle_term
 
     def spawn_worker(self) -> Any:
         # A signal between the fork and the worker's own handlers would be lost, and the stop take until the kill.

@@ -18,6 +18,9 @@ from mock_editor.calendars.model import Editor
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
 PUBLIC_URL = "https://lga.example"
 SYSTEM = "urn:oid:1.2.250.1.71.4.2.1"
+STRUCTURE_SYSTEM = "urn:oid:1.2.250.1.71.4.2.2"
+# What makes a slot search one of INT_R04.
+WITH_CPTS = "&_include=Slot:service-type-reference&_include:iterate=HealthcareService:organization"
 GUIDE_THOMAS = "810100050075"
 GUIDE_MARCEL = "810002673899"
 
@@ -35,6 +38,23 @@ def slot_search(
     return (
         f"/{editor}/fhir/Slot?_include=Slot:schedule&_include:iterate=Schedule:actor&status=free"
         f"&start=ge{start}&start=le{end}&schedule.actor:Practitioner.identifier={tokens}{extra}"
+    )
+
+
+def sos_search(
+    identifiers: Sequence[str],
+    *,
+    start: str = "2026-11-20T08:00:00.000+01:00",
+    end: str = "2026-11-22T23:59:59.999+01:00",
+    editor: str = "agenda-sos",
+    extra: str = "",
+) -> str:
+    """The path and query of a search for SOS Médecins places."""
+    tokens = ",".join(f"{STRUCTURE_SYSTEM}|{identifier}" for identifier in identifiers)
+    return (
+        f"/{editor}/fhir/Schedule?_revinclude=Slot:schedule&_include=Schedule:actor:Location"
+        f"&_include:iterate=Location:organization&_has:Slot:schedule:start=ge{start}&_has:Slot:schedule:start=le{end}"
+        f"&_has:Slot:schedule:status=free&actor:Location.organization.identifier={tokens}{extra}"
     )
 
 

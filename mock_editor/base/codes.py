@@ -7,6 +7,10 @@ PRACTITIONER_OID: Final = "urn:oid:1.2.250.1.71.4.2.1"
 STRUCTURE_OID: Final = "urn:oid:1.2.250.1.71.4.2.2"
 
 # --- code systems
+ESTABLISHMENT_CATEGORY: Final = (
+    "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/FHIR/TRE-R66-CategorieEtablissement"
+)
+FR_CORE_V2_0203: Final = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-0203"
 FR_V2_0203: Final = "http://interopsante.org/fhir/CodeSystem/fr-v2-0203"
 FR_LOCATION_IDENTIFIER_TYPE: Final = "http://interopsante.org/fhir/CodeSystem/fr-location-identifier-type"
 SLOT_TYPE: Final = "https://mos.esante.gouv.fr/NOS/TRE_R314-TypeCreneau/FHIR/TRE-R314-TypeCreneau"
@@ -23,10 +27,27 @@ PRACTITIONER_PROFILE: Final = "http://sas.fr/fhir/StructureDefinition/FrPractiti
 PRACTITIONER_ROLE_PROFILE: Final = "http://sas.fr/fhir/StructureDefinition/FrPractitionerRoleExerciceAgregateur"
 LOCATION_PROFILE: Final = "http://sas.fr/fhir/StructureDefinition/FrLocationAgregateur"
 
-# --- capability statements that an editor follows
-CAPABILITIES_INDIVIDUAL: Final = (
-    "https://interop.esante.gouv.fr/ig/fhir/sas/CapabilityStatement/SAS-GestionnaireAgenda-PsIndiv"
-)
+_SAS: Final = "https://interop.esante.gouv.fr/ig/fhir/sas"
+
+# --- profiles of slots opened to CPTS (INT_R04)
+CPTS_BUNDLE_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-cpts-bundle-aggregator"
+CPTS_SLOT_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-cpts-slot-aggregator"
+CPTS_HEALTHCARE_SERVICE_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-cpts-healthcareservice-aggregator"
+CPTS_ORGANIZATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-cpts-organization-aggregator"
+SLOT_SERVICE_EXTENSION: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Slot.serviceType"
+CPTS_CATEGORY: Final = "604"
+
+# --- profiles of the search for SOS Médecins places
+SOS_BUNDLE_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-bundle-aggregator"
+SOS_SLOT_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-slot-aggregator"
+SOS_SCHEDULE_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-schedule-aggregator"
+SOS_LOCATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-location-aggregator"
+SOS_ORGANIZATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-organization-aggregator"
+
+# --- capability statements that an editor follows, by kind of calendar that it keeps
+CAPABILITIES_INDIVIDUAL: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-PsIndiv"
+CAPABILITIES_CPTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-CPTS"
+CAPABILITIES_SOS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-SOS"
 
 # --- FHIR value sets that parameters are checked against
 SLOT_STATUSES: Final = frozenset({"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"})

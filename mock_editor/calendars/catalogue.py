@@ -1,11 +1,11 @@
 """The editors of the scenario in play, and the slots they offer now."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import NotFoundError
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Editor, Slot, Window
+from mock_editor.calendars.model import Calendar, Editor, Slot, SlotType, Window
 
 
 class Catalogue:
@@ -22,10 +22,11 @@ class Catalogue:
         except KeyError:
             raise NotFoundError(f"No editor {slug!r}; there are: {', '.join(self.editors)}") from None
 
-    def free_slots(self, calendar: Calendar, window: Window) -> Iterator[Slot]:
-        """The slots that the SAS may see: free, exposed, starting in the window and bookable now; in order."""
+    def free_slots(self, calendar: Calendar, window: Window, exposed: Set[SlotType]) -> Iterator[Slot]:
+        """The slots that the SAS may see: free, of an exposed type, starting in the window, bookable now; in order."""
         bookable = window.bookable(calendar.plan, self.clock.now())
         for day in bookable.days(calendar.zone):
             for slot in slots_of_day(calendar, day):
-                if bookable.first <= slot.start < bookable.after and not slot.taken and slot.shape.exposed:
+                visible = not slot.taken and not exposed.isdisjoint(slot.shape.types)
+                if visible and bookable.first <= slot.start < bookable.after:
                     yield slot

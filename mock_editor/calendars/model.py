@@ -1,7 +1,7 @@
-"""The words of the domain as types: practitioner, place, calendar, slot. Immutable: a scenario makes them once."""
+"""The words of the domain as types: practitioner, structure, place, calendar, slot. A scenario makes them once."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -11,17 +11,18 @@ from zoneinfo import ZoneInfo
 
 
 class SlotType(StrEnum):
-    """For whom a slot is. The first three are exposed to the SAS, the others never are."""
+    """For whom a slot is. Own-patients, private and structure are never exposed to the SAS; the others by flow."""
 
     PUBLIC = "PUBLIC"
     PRO = "PRO"
     SNP = "SNP"
+    CPTS = "CPTS"
     OWN_PATIENTS = "own-patients"
     PRIVATE = "private"
     STRUCTURE = "structure"
 
 
-EXPOSED = frozenset({SlotType.PUBLIC, SlotType.PRO, SlotType.SNP})
+NEVER_EXPOSED = frozenset({SlotType.OWN_PATIENTS, SlotType.PRIVATE, SlotType.STRUCTURE})
 
 
 class ConsultationType(StrEnum):
@@ -40,18 +41,35 @@ class AppointmentType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Specialty:
+    """A speciality: a code of the national list, or a text where it has none."""
+
+    code: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cpts:
+    """A territorial community of practitioners (CPTS). ``id`` is its FINESS, prefixed; it is the FHIR id too."""
+
+    id: str
+    name: str | None
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SlotShape:
-    """All that slots of one sort have in common, their times aside."""
+    """All that slots of one sort have in common, their times aside.
+
+    ``cpts`` are those that a slot of type CPTS is open to. ``specialties`` stand in place of the practitioner's.
+    """
 
     types: tuple[SlotType, ...]
     consultation_types: tuple[ConsultationType, ...]
     reasons: tuple[str, ...]
     appointment_type: AppointmentType
-
-    @property
-    def exposed(self) -> bool:
-        """Whether the SAS may see such a slot."""
-        return any(slot_type in EXPOSED for slot_type in self.types)
+    cpts: tuple[Cpts, ...] = ()
+    specialties: tuple[Specialty, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +153,6 @@ class Slot(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Specialty:
-    """A speciality: a code of the national list, or a text where it has none."""
-
-    code: str | None
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where a practitioner consults, with the one calendar kept there."""
 
@@ -167,6 +177,43 @@ class Practitioner:
     places: tuple[Place, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class OperatingHours:
+    """Hours of a place on some days, in minutes since midnight; an end not after the start is on the next day."""
+
+    days: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class SosPlace:
+    """A fixed consultation place (LFC, PFG) of a SOS Médecins association, with its one calendar.
+
+    ``announced_id`` is the structure identifier to announce instead of the editor's own ``location_id``, if any.
+    """
+
+    key: str
+    location_id: str
+    announced_id: str | None
+    name: str
+    line: str
+    postal_code: str
+    city: str
+    phone: str | None
+    hours: tuple[OperatingHours, ...]
+    calendar: Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """A SOS Médecins association. ``id`` is its SIRET, prefixed; it is the FHIR id too."""
+
+    id: str
+    name: str
+    places: tuple[SosPlace, ...]
+
+
 class Directory(Protocol):
     """The practitioners that an editor knows."""
 
@@ -180,13 +227,18 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """One agenda software that is played. ``identifier_system`` is its own OID or URL."""
+    """One agenda software that is played. ``identifier_system`` is its own OID or URL.
+
+    ``associations`` and ``cpts`` are by their id.
+    """
 
     slug: str
     name: str
     identifier_system: str
     zone: ZoneInfo
     directory: Directory
+    associations: Mapping[str, Association]
+    cpts: Mapping[str, Cpts]
 
 
 @dataclass(frozen=True, slots=True)

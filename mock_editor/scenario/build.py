@@ -1,6 +1,6 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -10,28 +10,35 @@ from typing import Any
 from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
+    Association,
     Calendar,
     ConsultationType,
+    Cpts,
     Editor,
     Opening,
+    OperatingHours,
     Place,
     Plan,
     Practitioner,
     SlotMix,
     SlotShape,
     SlotType,
+    SosPlace,
     Specialty,
 )
 from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
 from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError
 from mock_editor.scenario.schema import (
     DAYS,
+    AssociationSection,
     CalendarSection,
     EditorSection,
     OpeningSection,
+    PlaceSection,
     PractitionerSection,
     ScenarioSection,
     ShapeSection,
+    SosPlaceSection,
     check,
 )
 
@@ -67,6 +74,7 @@ class _Builder:
         self._document = document
         self._scenario = scenario
         self._problems: list[Problem] = []
+        self._cpts = {key: Cpts(cpts.finess, cpts.name, cpts.phone) for key, cpts in scenario.cpts.items()}
         self._plans: dict[str, Plan] = {}
         self._numbers = NumberSpace(scenario.seed)
 
@@ -123,13 +131,40 @@ class _Builder:
         says = any(getattr(section, name) is not None for name in ShapeSection.model_fields)
         mix = section.mix or (None if says else calendar.mix)
         if mix:
-            shares = [(item.share, _shape(item, section, calendar, _DEFAULTS)) for item in mix]
+            shares = [(item.share, self._shape(location, item, section, calendar, _DEFAULTS)) for item in mix]
         else:
-            shares = [(1.0, _shape(section, calendar, _DEFAULTS))]
+            shares = [(1.0, self._shape(location, section, calendar, _DEFAULTS))]
         for at, (start, end) in enumerate(section.hours):
             if end - start < minutes:
                 self._problem((*location, "hours", at), f"no slot of {minutes} minutes fits in")
         return [Opening(start, end, minutes, taken, SlotMix(shares)) for start, end in section.hours]
+
+    def _shape(self, location: Location, *sections: ShapeSection) -> SlotShape:
+        """A shape of which each part is the first value that a section gives for it."""
+
+        def first(name: str) -> Any:
+            return next((value for section in sections if (value := getattr(section, name)) is not None), None)
+
+        types = tuple(slot_type for slot_type in SlotType if slot_type in first("slot_types"))
+        cpts: list[Cpts] = []
+        if SlotType.CPTS in types:
+            keys = first("cpts") or []
+            if not keys:
+                self._problem(location, "slot type CPTS needs the key cpts, here or in the calendar")
+            for key in keys:
+                if key in self._cpts:
+                    cpts.append(self._cpts[key])
+                else:
+                    self._problem(location, f"no CPTS {key!r}; there are: {', '.join(self._cpts)}")
+        coded, texts = first("specialties"), first("other_specialties")
+        return SlotShape(
+            types=types,
+            consultation_types=tuple(first("consultation_types")),
+            reasons=tuple(first("reasons")),
+            appointment_type=first("appointment_type"),
+            cpts=tuple(cpts),
+            specialties=None if coded is None and texts is None else _specialties(coded or [], texts or []),
+        )
 
     def _plan_named(self, name: str, location: Location) -> Plan:
         plan = self._plans.get(name)
@@ -169,7 +204,22 @@ class _Builder:
             except ValueError as error:
                 self._problem(where, str(error))
         directory = ComputedDirectory(listed, groups, self._numbers)
-        return Editor(section.slug, section.name, section.identifier_system, zone, directory)
+        associations = []
+        for at, association in enumerate(section.associations):
+            where = (*location, "associations", at)
+            associations.append(self._association(association, seed, section, where))
+        self._no_doubles((*location, "associations"), [association.id for association in associations], "siret")
+        plans = [place.calendar.plan for person in listed for place in person.places]
+        plans += [plan for group in groups for plan in group.description.plans]
+        return Editor(
+            section.slug,
+            section.name,
+            section.identifier_system,
+            zone,
+            directory,
+            associations={association.id: association for association in associations},
+            cpts={cpts.id: cpts for plan in plans for cpts in _cpts_of(plan)},
+        )
 
     def _practitioner(
         self, section: PractitionerSection, seed: str, editor: EditorSection, location: Location
@@ -178,38 +228,80 @@ class _Builder:
         places = []
         for at, place in enumerate(section.places):
             key = place.key or str(at + 1)
-            zone = place.timezone or zone_of(place.address.postal_code) or editor.timezone or self._scenario.timezone
-            plan = self._plan_named(place.calendar, (*location, "places", at, "calendar"))
+            calendar = self._calendar(place, f"{national_id}-{key}", seed, editor, (*location, "places", at))
             places.append(
                 Place(
                     key=key,
                     structure_id=place.structure.national_id,
-                    location_id=place.location_id or f"{national_id}-{key}",
+                    location_id=place.location_id or calendar.key,
                     line=place.address.line,
                     postal_code=place.address.postal_code,
                     city=place.address.city,
                     phone=place.phone,
-                    calendar=Calendar(f"{national_id}-{key}", zone, plan, seed),
+                    calendar=calendar,
                 )
             )
         self._no_doubles((*location, "places"), [place.key for place in places], "key")
-        specialties = [Specialty(code, None) for code in section.specialties]
-        specialties += [Specialty(None, text) for text in section.other_specialties]
-        return Practitioner(national_id, section.family, section.given, tuple(specialties), tuple(places))
+        specialties = _specialties(section.specialties, section.other_specialties)
+        return Practitioner(national_id, section.family, section.given, specialties, tuple(places))
+
+    def _association(
+        self, section: AssociationSection, seed: str, editor: EditorSection, location: Location
+    ) -> Association:
+        places = []
+        for at, place in enumerate(section.places):
+            key = place.key or str(at + 1)
+            calendar = self._calendar(place, f"{section.siret}-{key}", seed, editor, (*location, "places", at))
+            announced = place.structure if place.announced_identifier == "national" else None
+            places.append(
+                SosPlace(
+                    key=key,
+                    location_id=place.location_id or calendar.key,
+                    announced_id=announced.national_id if announced else None,
+                    name=place.name,
+                    line=place.address.line,
+                    postal_code=place.address.postal_code,
+                    city=place.address.city,
+                    phone=place.phone,
+                    hours=_operating_hours(place, calendar.plan),
+                    calendar=calendar,
+                )
+            )
+        self._no_doubles((*location, "places"), [place.key for place in places], "key")
+        return Association(section.siret, section.name, tuple(places))
+
+    def _calendar(
+        self, place: PlaceSection | SosPlaceSection, key: str, seed: str, editor: EditorSection, location: Location
+    ) -> Calendar:
+        zone = place.timezone or zone_of(place.address.postal_code) or editor.timezone or self._scenario.timezone
+        return Calendar(key, zone, self._plan_named(place.calendar, (*location, "calendar")), seed)
 
 
-def _shape(*sections: ShapeSection) -> SlotShape:
-    """The first value that a section gives for each part."""
+def _specialties(coded: Iterable[str], texts: Iterable[str]) -> tuple[Specialty, ...]:
+    return (*(Specialty(code, None) for code in coded), *(Specialty(None, text) for text in texts))
 
-    def first(name: str) -> Any:
-        return next(value for section in sections if (value := getattr(section, name)) is not None)
 
-    return SlotShape(
-        types=tuple(slot_type for slot_type in SlotType if slot_type in first("slot_types")),
-        consultation_types=tuple(first("consultation_types")),
-        reasons=tuple(first("reasons")),
-        appointment_type=first("appointment_type"),
-    )
+def _cpts_of(plan: Plan) -> Iterator[Cpts]:
+    for openings in (*plan.week, *plan.exceptional.values()):
+        for opening in openings:
+            for shape in opening.mix.shapes:
+                yield from shape.cpts
+
+
+def _operating_hours(place: SosPlaceSection, plan: Plan) -> tuple[OperatingHours, ...]:
+    """When a place is open: as it says, else when its calendar has slots in an ordinary week."""
+    if place.hours_of_operation is not None:
+        stated = [(span, day) for section in place.hours_of_operation for span in section.hours for day in section.days]
+    else:
+        stated = [
+            ((opening.start, opening.end), day)
+            for day, openings in zip(DAYS, plan.week, strict=True)
+            for opening in openings
+        ]
+    days: dict[tuple[int, int], list[str]] = {}
+    for span, day in stated:
+        days.setdefault(span, []).append(day)
+    return tuple(OperatingHours(tuple(on), *span) for span, on in days.items())
 
 
 def _shifted(openings: Iterable[Opening], days: int) -> list[tuple[int, int]]:

@@ -25,7 +25,7 @@ from mock_editor.calendars.identifiers import (
     practitioner_id,
     structure_id,
 )
-from mock_editor.calendars.model import EXPOSED, AppointmentType, ConsultationType, SlotType
+from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, ConsultationType, SlotType
 from mock_editor.calendars.people import LARGEST_GROUP, communes
 from mock_editor.scenario.reader import Document, Location, ScenarioError
 
@@ -60,10 +60,21 @@ def _day(text: object) -> tuple[date, bool]:
         raise ValueError("expected a day: 2026-12-24, or 12-24 for every year") from None
 
 
-def _exposed_alone(types: list[SlotType]) -> list[SlotType]:
-    if any(slot_type not in EXPOSED for slot_type in types) and len(types) > 1:
-        raise ValueError("own-patients, private and structure stand alone; PUBLIC, PRO and SNP may be combined")
+def _hidden_alone(types: list[SlotType]) -> list[SlotType]:
+    if not NEVER_EXPOSED.isdisjoint(types) and len(types) > 1:
+        raise ValueError("own-patients, private and structure stand alone; PUBLIC, PRO, SNP and CPTS may be combined")
     return types
+
+
+def _siret(value: str) -> str:
+    return structure_id(StructureIdKind.SIRET, value)
+
+
+def _finess(value: str) -> str:
+    prefixed = structure_id(StructureIdKind.FINESS, value)
+    if not prefixed.isdecimal():
+        raise ValueError("expected 9 digits, as the guide wants for a CPTS")
+    return prefixed
 
 
 def _distinct(items: list[Any]) -> list[Any]:
@@ -83,11 +94,15 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
 YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
+Days = Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
+PlaceKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-SlotTypes = Annotated[list[SlotType], Field(min_length=1), AfterValidator(_distinct), AfterValidator(_exposed_alone)]
+SlotTypes = Annotated[list[SlotType], Field(min_length=1), AfterValidator(_distinct), AfterValidator(_hidden_alone)]
 SlotMinutes = Annotated[int, Field(ge=5, le=720)]
 Phone = Annotated[str, AfterValidator(phone)]
 SpecialtyCode = Annotated[str, StringConstraints(pattern=r"^S[A-Z]{1,3}[0-9]{2}$")]
+Specialties = Annotated[list[SpecialtyCode], AfterValidator(_distinct)]
+OtherSpecialties = Annotated[list[Text], AfterValidator(_distinct)]
 IdentifierSystem = Annotated[
     str, StringConstraints(pattern=r"^(urn:oid:[0-2](\.(0|[1-9][0-9]*))+|https?://[^\s|]+)$", max_length=200)
 ]
@@ -105,6 +120,9 @@ class ShapeSection(_Section):
     consultation_types: Annotated[list[ConsultationType], AfterValidator(_distinct)] | None = None
     reasons: Annotated[list[Text], AfterValidator(_distinct)] | None = None
     appointment_type: AppointmentType | None = None
+    cpts: Annotated[list[Slug], Field(min_length=1), AfterValidator(_distinct)] | None = None
+    specialties: Specialties | None = None
+    other_specialties: OtherSpecialties | None = None
 
 
 class MixSection(ShapeSection):
@@ -125,7 +143,7 @@ class OpeningSection(ShapeSection):
 class WeekSection(OpeningSection):
     """Hours of days of every week."""
 
-    days: Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
+    days: Days
 
 
 class ExceptionalSection(OpeningSection):
@@ -155,7 +173,7 @@ class CalendarSection(ShapeSection):
     slot_minutes: SlotMinutes = 20
     taken: Share = 0.0
     lead_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 0
-    horizon_days: Annotated[int, Field(ge=1, le=366)] = 28
+    horizon_days: Annotated[int, Field(ge=1, le=3660)] = 28
     mix: Annotated[list[MixSection], Field(min_length=1)] | None = None
     week: list[WeekSection] = []
     exceptional_openings: list[ExceptionalSection] = []
@@ -199,7 +217,7 @@ class AddressSection(_Section):
 class PlaceSection(_Section):
     """Where a practitioner consults."""
 
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")] | None = None
+    key: PlaceKey | None = None
     structure: StructureSection
     location_id: Text | None = None
     address: AddressSection
@@ -215,8 +233,8 @@ class PractitionerSection(_Section):
     adeli: str | None = None
     family: Text
     given: Text | None = None
-    specialties: Annotated[list[SpecialtyCode], AfterValidator(_distinct)] = []
-    other_specialties: Annotated[list[Text], AfterValidator(_distinct)] = []
+    specialties: Specialties = []
+    other_specialties: OtherSpecialties = []
     places: Annotated[list[PlaceSection], Field(min_length=1, max_length=9)]
 
     @model_validator(mode="after")
@@ -251,6 +269,50 @@ class GroupSection(_Section):
     without_phone: Share = 0.0
 
 
+class CptsSection(_Section):
+    """A CPTS that slots may be opened to."""
+
+    finess: Annotated[str, AfterValidator(_finess)]
+    name: Text | None = None
+    phone: Phone | None = None
+
+
+class HoursSection(_Section):
+    """When a place is open."""
+
+    days: Days
+    hours: Annotated[list[Hours], Field(min_length=1)]
+
+
+class SosPlaceSection(_Section):
+    """A fixed consultation place of a SOS Médecins association."""
+
+    key: PlaceKey | None = None
+    location_id: Text | None = None
+    structure: StructureSection | None = None
+    announced_identifier: Literal["internal", "national"] = "internal"
+    name: Text
+    address: AddressSection
+    phone: Phone | None = None
+    timezone: Zone | None = None
+    calendar: Text
+    hours_of_operation: list[HoursSection] | None = None
+
+    @model_validator(mode="after")
+    def _announceable(self) -> "SosPlaceSection":
+        if self.announced_identifier == "national" and self.structure is None:
+            raise ValueError("announced_identifier: national needs a structure")
+        return self
+
+
+class AssociationSection(_Section):
+    """A SOS Médecins association."""
+
+    siret: Annotated[str, AfterValidator(_siret)]
+    name: Text
+    places: Annotated[list[SosPlaceSection], Field(min_length=1, max_length=50)]
+
+
 class EditorSection(_Section):
     """One editor."""
 
@@ -260,6 +322,7 @@ class EditorSection(_Section):
     timezone: Zone | None = None
     practitioners: list[PractitionerSection] = []
     groups: list[GroupSection] = []
+    associations: list[AssociationSection] = []
 
 
 class ClockSection(_Section):
@@ -277,6 +340,7 @@ class ScenarioSection(_Section):
     seed: Text
     timezone: Zone = ZoneInfo("Europe/Paris")
     clock: ClockSection | None = None
+    cpts: dict[Slug, CptsSection] = {}
     calendars: dict[Slug, CalendarSection]
     editors: Annotated[list[EditorSection], Field(min_length=1, max_length=100)]
 

@@ -1,57 +1,90 @@
 """The CapabilityStatement of an editor: what it really supports, no more."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from mock_editor import __version__
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource, instant
 from mock_editor.calendars.model import Editor
-from mock_editor.search.query import IDENTIFIER, START, STATUS
+from mock_editor.search.query import IDENTIFIER, SOS_IDENTIFIER, SOS_START, SOS_STATUS, START, STATUS
 
-_SEARCHES: dict[str, list[tuple[str, str, str]]] = {
-    "Slot": [
-        (START, "date", "Début du créneau : ge et le, tous deux obligatoires"),
-        (STATUS, "token", "Obligatoire ; seuls des créneaux free existent"),
-        (IDENTIFIER, "token", "Obligatoire ; 1 à 25 identifiants nationaux de PS"),
-    ],
-    "Schedule": [("actor", "reference", "Practitioner/… ou PractitionerRole/…")],
-    "Practitioner": [("identifier", "token", "1 à 25 identifiants nationaux de PS")],
-    "PractitionerRole": [],
-}
-_PROFILES = {
-    "Slot": codes.SLOT_PROFILE,
-    "Schedule": codes.SCHEDULE_PROFILE,
-    "Practitioner": codes.PRACTITIONER_PROFILE,
-    "PractitionerRole": codes.PRACTITIONER_ROLE_PROFILE,
+
+@dataclass(frozen=True, slots=True)
+class _Supported:
+    """A resource type: its profiles, its search parameters (name, type, what for), and what may be included."""
+
+    profiles: tuple[str, ...]
+    searches: tuple[tuple[str, str, str], ...] = ()
+    includes: tuple[str, ...] = ()
+    revincludes: tuple[str, ...] = field(default=())
+
+
+_SUPPORTED = {
+    "Slot": _Supported(
+        (codes.SLOT_PROFILE, codes.CPTS_SLOT_PROFILE, codes.SOS_SLOT_PROFILE),
+        (
+            (START, "date", "Début du créneau : ge et le, tous deux obligatoires"),
+            (STATUS, "token", "Obligatoire ; seuls des créneaux free existent"),
+            (IDENTIFIER, "token", "Obligatoire ; 1 à 25 identifiants nationaux de PS"),
+        ),
+        ("Slot:schedule", "Schedule:actor", "Slot:service-type-reference", "HealthcareService:organization"),
+    ),
+    "Schedule": _Supported(
+        (codes.SCHEDULE_PROFILE, codes.SOS_SCHEDULE_PROFILE),
+        (
+            ("actor", "reference", "Practitioner/…, PractitionerRole/… ou Location/…"),
+            (SOS_START, "date", "Début du créneau, sans actor : ge et le, tous deux obligatoires"),
+            (SOS_STATUS, "token", "Obligatoire sans actor ; seuls des créneaux free existent"),
+            (SOS_IDENTIFIER, "token", "Obligatoire sans actor ; 1 à 25 associations SOS Médecins (3 + SIRET)"),
+        ),
+        ("Schedule:actor:Location", "Location:organization"),
+        ("Slot:schedule",),
+    ),
+    "Practitioner": _Supported(
+        (codes.PRACTITIONER_PROFILE,), (("identifier", "token", "1 à 25 identifiants nationaux de PS"),)
+    ),
+    "PractitionerRole": _Supported((codes.PRACTITIONER_ROLE_PROFILE,)),
+    "Location": _Supported(
+        (codes.SOS_LOCATION_PROFILE,), (("organization", "reference", "Organization/… : une association SOS Médecins"),)
+    ),
+    "Organization": _Supported(
+        (codes.CPTS_ORGANIZATION_PROFILE, codes.SOS_ORGANIZATION_PROFILE),
+        (("identifier", "token", "Identifiants nationaux de structure"),),
+    ),
+    "HealthcareService": _Supported((codes.CPTS_HEALTHCARE_SERVICE_PROFILE,)),
 }
 
 
 def capability_statement(editor: Editor, base: str, now: datetime) -> Resource:
-    """The CapabilityStatement of ``editor``, whose FHIR base is ``base``."""
+    """The CapabilityStatement of ``editor``, whose FHIR base is ``base``.
+
+    Every editor understands every search; it follows the guide's statements for the kinds of calendar that it keeps.
+    """
+    kinds = [(len(editor.directory) > 0, codes.CAPABILITIES_INDIVIDUAL), (bool(editor.cpts), codes.CAPABILITIES_CPTS)]
+    kinds += [(bool(editor.associations), codes.CAPABILITIES_SOS)]
+    followed = [statement for kept, statement in kinds if kept]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": instant(now, editor.zone),
         "kind": "instance",
-        "instantiates": [codes.CAPABILITIES_INDIVIDUAL],
+        **({"instantiates": followed} if followed else {}),
         "software": {"name": "mock_editor", "version": __version__},
         "implementation": {"description": editor.name, "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "resource": [_resource(name) for name in _SEARCHES]}],
+        "rest": [{"mode": "server", "resource": [_resource(name, it) for name, it in _SUPPORTED.items()]}],
     }
 
 
-def _resource(name: str) -> Resource:
-    searches = _SEARCHES[name]
+def _resource(name: str, supported: _Supported) -> Resource:
+    searches = [{"name": key, "type": kind, "documentation": text} for key, kind, text in supported.searches]
     return {
         "type": name,
-        "profile": _PROFILES[name],
+        "supportedProfile": list(supported.profiles),
         "interaction": [{"code": "read"}, *([{"code": "search-type"}] if searches else [])],
-        **({"searchInclude": ["Slot:schedule", "Schedule:actor"]} if name == "Slot" else {}),
-        **(
-            {"searchParam": [{"name": key, "type": kind, "documentation": text} for key, kind, text in searches]}
-            if searches
-            else {}
-        ),
+        **({"searchInclude": list(supported.includes)} if supported.includes else {}),
+        **({"searchRevInclude": list(supported.revincludes)} if supported.revincludes else {}),
+        **({"searchParam": searches} if searches else {}),
     }

@@ -1,23 +1,26 @@
 """Search parameters -> what is asked for, or a 400 that tells all that is wrong with them.
 
-Source: the guide's page on INT_R01, and FHIR R4 "search". The SAS and people's tools do not always encode: `+` may come
-as a space, `|` raw, a space after a comma.
+Source: the guide's pages on INT_R01, INT_R04 and SOS Médecins, and FHIR R4 "search". The SAS and people's tools do not
+always encode: `+` may come as a space, `|` raw, a space after a comma.
 """
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
-from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES
+from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES, STRUCTURE_OID
 from mock_editor.base.errors import BadRequestError, Issue
 from mock_editor.base.fhir import parse_date, parse_token, refuse, split_list
 from mock_editor.calendars.model import Window
 
 MOST_IDENTIFIERS = 25
 _MOST_PARAMETERS = 200
-_RESULT_PARAMETERS = frozenset({"_count", "_format", "_pretty", "_summary", "_include", "_include:iterate"})
+_RESULT_PARAMETERS = frozenset(
+    {"_count", "_format", "_pretty", "_summary", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate"}
+)
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
 
 _NOTHING = Window(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
@@ -25,6 +28,33 @@ _NOTHING = Window(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=
 START = "start"
 STATUS = "status"
 IDENTIFIER = "schedule.actor:Practitioner.identifier"
+
+SOS_START = "_has:Slot:schedule:start"
+SOS_STATUS = "_has:Slot:schedule:status"
+SOS_IDENTIFIER = "actor:Location.organization.identifier"
+_SOS_FILTERS = re.compile("_has:|actor[.:]")
+
+
+# What an include asks for, in the spellings that FHIR allows and those that are seen.
+_SLOT_INCLUDES = {
+    "Slot:schedule": {"schedule"},
+    "Slot:schedule:Schedule": {"schedule"},
+    "Schedule:actor": {"practitioner", "role"},
+    "Schedule:actor:Practitioner": {"practitioner"},
+    "Schedule:actor:PractitionerRole": {"role"},
+    "Slot:service-type-reference": {"service"},
+    "Slot:service-type-reference:HealthcareService": {"service"},
+    "HealthcareService:organization": {"organization"},
+    "HealthcareService:organization:Organization": {"organization"},
+}
+_SOS_INCLUDES = {
+    "Schedule:actor": {"location"},
+    "Schedule:actor:Location": {"location"},
+    "Location:organization": {"organization"},
+    "Location:Organization": {"organization"},
+    "Location:organization:Organization": {"organization"},
+}
+_SOS_REVINCLUDES = {"Slot:schedule": {"slots"}, "Slot:schedule:Schedule": {"slots"}}
 
 
 class Parameters:
@@ -48,6 +78,10 @@ class Parameters:
     def all(self, name: str) -> list[str]:
         """Every value of a parameter that may be repeated."""
         return self._values.get(name, [])
+
+    def names(self) -> Iterable[str]:
+        """The names of all parameters."""
+        return self._values
 
     def one(self, name: str, *, required: bool = False) -> str | None:
         """The value of a parameter that stands at most once; a blank one counts as missing."""
@@ -100,8 +134,9 @@ def wants_pretty(parameters: Parameters) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SlotQuery:
-    """An INT_R01 search. ``identifiers`` are prefixed national ones, each once, in the order asked.
+    """An INT_R01 search, or, with the HealthcareService, an INT_R04 one.
 
+    ``identifiers`` are prefixed national ones, each once, in the order asked.
     ``window`` is empty when the statuses asked for are not those of a free slot: nothing is found then.
     """
 
@@ -110,6 +145,8 @@ class SlotQuery:
     with_schedule: bool
     with_practitioner: bool
     with_role: bool
+    with_healthcare_service: bool
+    with_organization: bool
     output: Output
 
 
@@ -119,25 +156,75 @@ def slot_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SlotQ
         parameters.refuse_unknown((START, STATUS, IDENTIFIER))
     window = _window(parameters, START, zone)
     wants_free = _wants_free(parameters, STATUS)
-    identifiers = national_identifiers(parameters, IDENTIFIER)
-    includes = set(_includes(parameters, strict=strict))
+    identifiers = practitioner_identifiers(parameters, IDENTIFIER)
+    includes = _asked(parameters, ("_include", "_include:iterate"), _SLOT_INCLUDES, strict=strict)
     wanted_output = output(parameters)
     refuse(parameters.issues)
-    # A Schedule that is not in the answer has no actors to add to it.
-    with_schedule = bool(includes & {"Slot:schedule", "Slot:schedule:Schedule"})
-    every_actor = with_schedule and "Schedule:actor" in includes
+    # What is not in the answer brings nothing else into it: a Schedule its actors, a HealthcareService its CPTS.
+    with_schedule = "schedule" in includes
+    with_service = "service" in includes
     return SlotQuery(
         identifiers,
         window if wants_free else _NOTHING,
-        with_schedule,
-        every_actor or (with_schedule and "Schedule:actor:Practitioner" in includes),
-        every_actor or (with_schedule and "Schedule:actor:PractitionerRole" in includes),
-        wanted_output,
+        with_schedule=with_schedule,
+        with_practitioner=with_schedule and "practitioner" in includes,
+        with_role=with_schedule and "role" in includes,
+        with_healthcare_service=with_service,
+        with_organization=with_service and "organization" in includes,
+        output=wanted_output,
     )
 
 
-def national_identifiers(parameters: Parameters, name: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class SosQuery:
+    """A search for SOS Médecins places. ``identifiers`` are prefixed SIRET, each once, in the order asked."""
+
+    identifiers: tuple[str, ...]
+    window: Window
+    with_slots: bool
+    with_location: bool
+    with_organization: bool
+    output: Output
+
+
+def sos_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SosQuery:
+    """Reads the parameters of ``GET Schedule`` with ``_has``. Raises BadRequestError with every problem found."""
+    known = (SOS_START, SOS_STATUS, SOS_IDENTIFIER)
+    for name in parameters.names():
+        # Left aside, such a filter would give more than was asked for.
+        if _SOS_FILTERS.match(name) and name not in known:
+            parameters.wrong(name, f"not supported; those that are: {', '.join(known)}", "not-supported")
+    if strict:
+        parameters.refuse_unknown((*known, *(name for name in parameters.names() if _SOS_FILTERS.match(name))))
+    window = _window(parameters, SOS_START, zone)
+    wants_free = _wants_free(parameters, SOS_STATUS)
+    identifiers = _identifiers(parameters, SOS_IDENTIFIER, STRUCTURE_OID)
+    for identifier in identifiers:
+        if identifier and not re.fullmatch("3[0-9]{14}", identifier):
+            expected = "3 followed by the 14 digits of a SIRET"
+            parameters.wrong(SOS_IDENTIFIER, f"expected {STRUCTURE_OID}|{expected}, not {identifier[:100]!r}")
+    includes = _asked(parameters, ("_include", "_include:iterate"), _SOS_INCLUDES, strict=strict)
+    revincludes = _asked(parameters, ("_revinclude", "_revinclude:iterate"), _SOS_REVINCLUDES, strict=strict)
+    wanted_output = output(parameters)
+    refuse(parameters.issues)
+    with_location = "location" in includes
+    return SosQuery(
+        identifiers,
+        window if wants_free else _NOTHING,
+        with_slots="slots" in revincludes,
+        with_location=with_location,
+        with_organization=with_location and "organization" in includes,
+        output=wanted_output,
+    )
+
+
+def practitioner_identifiers(parameters: Parameters, name: str) -> tuple[str, ...]:
     """The values of a required list of national practitioner identifiers."""
+    return _identifiers(parameters, name, PRACTITIONER_OID)
+
+
+def _identifiers(parameters: Parameters, name: str, expected: str) -> tuple[str, ...]:
+    """The values of a required list of tokens of the system ``expected``, each once, in order."""
     text = parameters.one(name, required=True)
     if text is None:
         return ()
@@ -148,9 +235,10 @@ def national_identifiers(parameters: Parameters, name: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for token in tokens:
         system, value = parse_token(token)
-        if system != PRACTITIONER_OID or not value:
-            parameters.wrong(name, f"expected {PRACTITIONER_OID}|<identifier>, not {token[:100]!r}")
-        found[value] = None
+        if system != expected or not value:
+            parameters.wrong(name, f"expected {expected}|<identifier>, not {token[:100]!r}")
+        else:
+            found[value] = None
     return tuple(found)
 
 
@@ -199,18 +287,15 @@ def _wants_free(parameters: Parameters, name: str) -> bool:
     return "free" in wanted
 
 
-def _includes(parameters: Parameters, *, strict: bool) -> Iterable[str]:
-    """The includes asked for, written ``_include`` or ``_include:iterate``, repeated or joined with commas."""
-    supported = {
-        "Slot:schedule",
-        "Slot:schedule:Schedule",
-        "Schedule:actor",
-        "Schedule:actor:Practitioner",
-        "Schedule:actor:PractitionerRole",
-    }
-    for name in ("_include", "_include:iterate"):
+def _asked(
+    parameters: Parameters, names: Sequence[str], supported: Mapping[str, Set[str]], *, strict: bool
+) -> Set[str]:
+    """What the includes ask for; they may be repeated or joined with commas. Unknown ones are left aside."""
+    asked: set[str] = set()
+    for name in names:
         for value in parameters.all(name):
             for include in split_list(value):
                 if strict and include not in supported:
                     parameters.wrong(name, f"{include[:60]!r} is not supported", "not-supported")
-                yield include
+                asked |= supported.get(include, frozenset())
+    return asked

@@ -1,90 +1,183 @@
 """Reads by id, and the plain searches that the guide's CapabilityStatements declare."""
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TypeVar
 
+from mock_editor.base.codes import STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
-from mock_editor.base.fhir import Resource, refuse, split_list
+from mock_editor.base.fhir import Resource, parse_token, refuse, split_list
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Editor, Place, Practitioner
+from mock_editor.calendars.model import Association, Calendar, Editor, Place, Practitioner, Slot, SosPlace
 from mock_editor.search import resources
-from mock_editor.search.bundle import BundleWriter
-from mock_editor.search.query import Parameters, national_identifiers
+from mock_editor.search.flows import INT_R04, SOS, Flow
+from mock_editor.search.individual import IndividualWriter
+from mock_editor.search.query import Parameters, practitioner_identifiers
+from mock_editor.search.sos import SosWriter
 
 ACTOR = "actor"
 IDENTIFIER = "identifier"
+ORGANIZATION = "organization"
 
 
-def read(editor: Editor, writer: BundleWriter, kind: str, identifier: str) -> Resource:
-    """The resource ``kind``/``identifier``, as a Bundle's fullUrl names it. Raises NotFoundError."""
-    found: Resource | None = None
-    if kind == "Practitioner":
-        practitioner = editor.directory.find(identifier)
-        found = resources.practitioner(practitioner) if practitioner else None
-    elif kind == "Schedule":
-        at = _place(editor, identifier)
-        found = resources.schedule(*at) if at else None
-    elif kind == "PractitionerRole":
-        at = _place(editor, identifier)
-        found = resources.practitioner_role(editor, *at) if at else None
-    elif kind == "Slot":
-        found = _slot(editor, writer, identifier)
-    else:
-        raise NotFoundError(f"Resource type {kind[:60]!r} is not supported; see metadata")
-    if found is None:
-        raise NotFoundError(f"{kind}/{identifier[:100]} is not known")
-    return found
+class Reader:
+    """Finds single resources of one editor, and lists of them."""
+
+    def __init__(self, editor: Editor, individual: IndividualWriter, sos: SosWriter) -> None:
+        self._editor = editor
+        self._individual = individual
+        self._sos = sos
+        self._reads: dict[str, Callable[[str], Resource | None]] = {
+            "Practitioner": self._practitioner,
+            "PractitionerRole": self._role,
+            "Schedule": self._schedule,
+            "Slot": self._slot,
+            "HealthcareService": self._healthcare_service,
+            "Location": self._location,
+            "Organization": self._organization,
+        }
+
+    def read(self, kind: str, identifier: str) -> Resource:
+        """The resource ``kind``/``identifier``, as a Bundle's fullUrl names it. Raises NotFoundError."""
+        if kind not in self._reads:
+            raise NotFoundError(f"Resource type {kind[:60]!r} is not supported; see metadata")
+        found = self._reads[kind](identifier)
+        if found is None:
+            raise NotFoundError(f"{kind}/{identifier[:100]} is not known")
+        return found
+
+    def _practitioner(self, identifier: str) -> Resource | None:
+        person = self._editor.directory.find(identifier)
+        return resources.practitioner(person) if person else None
+
+    def _role(self, identifier: str) -> Resource | None:
+        at = self._place(identifier)
+        return resources.practitioner_role(self._editor, *at) if at else None
+
+    def _schedule(self, identifier: str) -> Resource | None:
+        if at := self._place(identifier):
+            return resources.schedule(*at)
+        sos = self._sos_place(identifier)
+        return resources.sos_schedule(sos[1]) if sos else None
+
+    def _location(self, identifier: str) -> Resource | None:
+        sos = self._sos_place(identifier)
+        return resources.sos_location(self._editor, *sos) if sos else None
+
+    def _organization(self, identifier: str) -> Resource | None:
+        if association := self._editor.associations.get(identifier):
+            return resources.sos_organization(association)
+        cpts = self._editor.cpts.get(identifier)
+        return resources.cpts_organization(cpts) if cpts else None
+
+    def _healthcare_service(self, identifier: str) -> Resource | None:
+        cpts = self._editor.cpts.get(identifier)
+        return resources.healthcare_service(cpts) if cpts else None
+
+    def _slot(self, identifier: str) -> Resource | None:
+        calendar_key, _, stamp = identifier.rpartition("-")
+        if at := self._place(calendar_key):
+            slot = _free_slot(at[1].calendar, stamp, INT_R04)
+            return self._individual.slot(*at, slot) if slot else None
+        if sos := self._sos_place(calendar_key):
+            slot = _free_slot(sos[1].calendar, stamp, SOS)
+            return self._sos.slot(*sos, slot) if slot else None
+        return None
+
+    def _place(self, calendar_key: str) -> tuple[Practitioner, Place] | None:
+        person = self._editor.directory.find(calendar_key.rpartition("-")[0])
+        place = _with_calendar(person.places if person else (), calendar_key)
+        return (person, place) if person and place else None
+
+    def _sos_place(self, calendar_key: str) -> tuple[Association, SosPlace] | None:
+        association = self._editor.associations.get(calendar_key.rpartition("-")[0])
+        place = _with_calendar(association.places if association else (), calendar_key)
+        return (association, place) if association and place else None
+
+    # --- plain searches
+
+    def practitioners(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Practitioner?identifier=``: practitioners with calendars; a regulator's account never shows here."""
+        if strict:
+            parameters.refuse_unknown((IDENTIFIER,))
+        identifiers = practitioner_identifiers(parameters, IDENTIFIER)
+        refuse(parameters.issues)
+        return [found for identifier in identifiers if (found := self._practitioner(identifier))]
+
+    def schedules(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Schedule?actor=``: the calendars of a practitioner, of one at a place, or of a SOS Médecins place."""
+        if strict:
+            parameters.refuse_unknown((ACTOR,))
+        found: dict[str, Resource] = {}
+        for kind, identifier in _references(parameters, ACTOR, ("Practitioner", "PractitionerRole", "Location")):
+            keys = [identifier]
+            if kind == "Practitioner":
+                person = self._editor.directory.find(identifier)
+                keys = [place.calendar.key for place in person.places] if person else []
+            elif (kind == "Location") != (self._sos_place(identifier) is not None):
+                keys = []
+            found |= {key: schedule for key in keys if (schedule := self._schedule(key))}
+        refuse(parameters.issues)
+        return list(found.values())
+
+    def locations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Location?organization=``: the places of SOS Médecins associations."""
+        if strict:
+            parameters.refuse_unknown((ORGANIZATION,))
+        asked = [identifier for _, identifier in _references(parameters, ORGANIZATION, ("Organization",))]
+        refuse(parameters.issues)
+        known = [
+            self._editor.associations[identifier] for identifier in asked if identifier in self._editor.associations
+        ]
+        return [resources.sos_location(self._editor, one, place) for one in known for place in one.places]
+
+    def organizations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Organization?identifier=``: SOS Médecins associations and CPTS, by national identifier."""
+        if strict:
+            parameters.refuse_unknown((IDENTIFIER,))
+        text = parameters.one(IDENTIFIER, required=True)
+        found: dict[str, Resource] = {}
+        for token in split_list(text) if text else ():
+            system, identifier = parse_token(token)
+            if system != STRUCTURE_OID or not identifier:
+                parameters.wrong(IDENTIFIER, f"expected {STRUCTURE_OID}|<identifier>, not {token[:100]!r}")
+            elif organization := self._organization(identifier):
+                found[identifier] = organization
+        refuse(parameters.issues)
+        return list(found.values())
 
 
-def _place(editor: Editor, calendar_key: str) -> tuple[Practitioner, Place] | None:
-    practitioner = editor.directory.find(calendar_key.rpartition("-")[0])
-    for place in practitioner.places if practitioner else ():
-        if practitioner and place.calendar.key == calendar_key:
-            return practitioner, place
-    return None
+def _references(parameters: Parameters, name: str, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The type and id of each reference of a required list, absolute or relative; notes what is wrong with them."""
+    text = parameters.one(name, required=True)
+    for reference in split_list(text) if text else ():
+        path, _, identifier = reference.rpartition("/")
+        kind = path.rpartition("/")[2]
+        if kind in kinds and identifier:
+            yield kind, identifier
+        else:
+            expected = " or ".join(f"{one}/<id>" for one in kinds)
+            parameters.wrong(name, f"expected {expected}, not {reference[:100]!r}")
 
 
-def _slot(editor: Editor, writer: BundleWriter, identifier: str) -> Resource | None:
-    calendar_key, _, stamp = identifier.rpartition("-")
-    at = _place(editor, calendar_key)
+Placed = TypeVar("Placed", Place, SosPlace)
+
+
+def _with_calendar(places: tuple[Placed, ...], calendar_key: str) -> Placed | None:
+    return next((place for place in places if place.calendar.key == calendar_key), None)
+
+
+def _free_slot(calendar: Calendar, stamp: str, flow: Flow) -> Slot | None:
+    """The slot of a calendar that a stamp names, if the flow shows it."""
     try:
         start = resources.read_stamp(stamp)
-        local_day = start.astimezone(at[1].calendar.zone).date() if at else None
+        local_day = start.astimezone(calendar.zone).date()
+        # A slot of the night belongs to the opening that began the day before.
+        days = (local_day, local_day - timedelta(days=1))
     except (ValueError, OverflowError):
         return None
-    if not at or not local_day or resources.stamp(start) != stamp:
+    if resources.stamp(start) != stamp:
         return None
-    # A slot of the night belongs to the opening that began the day before.
-    for day in (local_day, local_day - timedelta(days=1)):
-        for slot in slots_of_day(at[1].calendar, day):
-            if slot.start == start and not slot.taken and slot.shape.exposed:
-                return writer.slot(*at, slot)
-    return None
-
-
-def practitioners(editor: Editor, parameters: Parameters, *, strict: bool) -> list[Resource]:
-    """``GET Practitioner?identifier=``: practitioners with calendars; a regulator's account never shows here."""
-    if strict:
-        parameters.refuse_unknown((IDENTIFIER,))
-    identifiers = national_identifiers(parameters, IDENTIFIER)
-    refuse(parameters.issues)
-    found = (editor.directory.find(identifier) for identifier in identifiers)
-    return [resources.practitioner(practitioner) for practitioner in found if practitioner]
-
-
-def schedules(editor: Editor, parameters: Parameters, *, strict: bool) -> list[Resource]:
-    """``GET Schedule?actor=``: the calendars of a practitioner, or the one of a practitioner at a place."""
-    if strict:
-        parameters.refuse_unknown((ACTOR,))
-    text = parameters.one(ACTOR, required=True)
-    found: dict[str, Resource] = {}
-    for reference in split_list(text) if text else ():
-        kind, _, identifier = reference.rpartition("/")
-        kind = kind.rpartition("/")[2]  # an absolute reference serves as well
-        if kind not in ("Practitioner", "PractitionerRole"):
-            parameters.wrong(ACTOR, f"expected Practitioner/<id> or PractitionerRole/<id>, not {reference[:100]!r}")
-        person = editor.directory.find(identifier if kind == "Practitioner" else identifier.rpartition("-")[0])
-        for place in person.places if person else ():
-            if person and (kind == "Practitioner" or place.calendar.key == identifier):
-                found[place.calendar.key] = resources.schedule(person, place)
-    refuse(parameters.issues)
-    return list(found.values())
+    slots = (slot for day in days for slot in slots_of_day(calendar, day))
+    shown = (slot for slot in slots if not slot.taken and not flow.exposed.isdisjoint(slot.shape.types))
+    return next((slot for slot in shown if slot.start == start), None)

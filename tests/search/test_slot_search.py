@@ -15,6 +15,7 @@ from mock_editor.base.clock import Clock
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor, Window
 from mock_editor.scenario import LoadedScenario
+from mock_editor.search.flows import INT_R01
 from mock_editor.search.query import IDENTIFIER, MOST_IDENTIFIERS
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search
 
@@ -373,7 +374,9 @@ def test_an_unknown_path_is_a_404(client: FlaskClient, path: str) -> None:
 
 
 def test_an_unknown_editor_is_told_those_there_are(client: FlaskClient) -> None:
-    assert "there are: agenda-ville" in refusal(client.get(SOUND.replace("agenda-ville", "autre")), 404)
+    assert "there are: agenda-ville, agenda-cpts, agenda-sos" in refusal(
+        client.get(SOUND.replace("agenda-ville", "autre")), 404
+    )
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
@@ -404,7 +407,11 @@ def test_outside_the_fhir_paths_an_error_is_a_problem_document(client: FlaskClie
 
 def test_health_tells_the_version_and_the_scenario(client: FlaskClient) -> None:
     told = client.get("/_health").json
-    assert (told["status"], told["scenario"], told["editors"]) == ("ok", "decouverte", ["agenda-ville"])
+    assert (told["status"], told["scenario"], told["editors"]) == (
+        "ok",
+        "decouverte",
+        ["agenda-ville", "agenda-cpts", "agenda-sos"],
+    )
 
 
 # --- properties
@@ -445,7 +452,7 @@ def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
         expected = [
             (f"Schedule/{place.calendar.key}", slot.start, slot.end)
             for place in people[identifier].places
-            for slot in catalogue.free_slots(place.calendar, window)
+            for slot in catalogue.free_slots(place.calendar, window, INT_R01.exposed)
         ]
         given_slots = [
             (slot["schedule"]["reference"], datetime.fromisoformat(slot["start"]), datetime.fromisoformat(slot["end"]))
