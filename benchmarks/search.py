@@ -19,7 +19,8 @@ from benchmarks.workload import ASKED, HEADERS, LISTED, SAME, Workload, drawn_an
 from mock_editor.app import create_app
 from mock_editor.base.clock import Clock
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.search.bundle import BundleWriter
+from mock_editor.search.bundle import EntryWriter
+from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import Parameters, slot_query
 
 _LARGE = (10_000, 1_000_000)
@@ -198,8 +199,8 @@ def in_process(folder: Path, effort: Effort) -> None:
     cases: dict[str, tuple[int, Callable[[], Any]]] = {
         "WSGI application, warm": (effort.calls, lambda: _call(app, environ)),
         "reference WSGI application": (effort.calls, lambda: _call(yardstick, environ)),
-        "BundleWriter.slots alone, warm": (effort.calls, lambda: writer.slots(wanted, found, now, "")),
-        "BundleWriter.slots alone, cold": (effort.cold, lambda: _writer(workload).slots(wanted, found, now, "")),
+        "IndividualWriter.slots alone, warm": (effort.calls, lambda: writer.slots(wanted, found, now, "")),
+        "IndividualWriter.slots alone, cold": (effort.cold, lambda: _writer(workload).slots(wanted, found, now, "")),
         "WSGI application, new people": (effort.cold, new_people),
     }
     spent: dict[str, list[float]] = {name: [] for name in cases}
@@ -237,9 +238,9 @@ def _application(workload: Workload) -> WSGIApplication:
     return create_app(catalogue, scenario="benchmark", public_url=_PUBLIC_URL, body_timeout=10)
 
 
-def _writer(workload: Workload) -> BundleWriter:
+def _writer(workload: Workload) -> IndividualWriter:
     web = f"{_PUBLIC_URL}/{workload.editor.slug}"
-    return BundleWriter(workload.editor, f"{web}/fhir", web)
+    return IndividualWriter(workload.editor, EntryWriter(f"{web}/fhir"), web)
 
 
 def _environ(workload: Workload, query: str) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 Rules: HL7 FHIR R4 "search" and "http", and the common rules of the guide (tolerances of what the SAS sends).
 """
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -59,46 +59,44 @@ def instant(moment: datetime, zone: ZoneInfo) -> str:
 
 
 # Legal in the query of a URI (RFC 3986): pchar, "/" and "?". Everything else is percent-encoded.
+_LEGAL_IN_QUERY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%"
 _ILLEGAL_IN_QUERY = re.compile(rb"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
+_LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def legal_query(raw_query: bytes) -> str:
     """The query as received, with only what no URI may hold percent-encoded."""
+    if not raw_query.translate(None, _LEGAL_IN_QUERY) and not _LONE_PERCENT.search(raw_query):
+        return raw_query.decode("ascii")
     return _ILLEGAL_IN_QUERY.sub(lambda found: b"%%%02X" % found.group()[0], raw_query).decode("ascii")
 
 
 # --- content negotiation
 
+_JSON_OR_ANYTHING = ACCEPTED_JSON | {"json", "*/*", "application/*", "*"}
+
 
 def check_acceptable(accept: str, formats: Sequence[str]) -> None:
     """Raises 406 unless JSON may be answered. ``_format`` overrides ``Accept``; parameters of a type do not matter."""
-    if formats:
-        wanted = [formats[-1]]
-    elif accept.strip():
-        wanted = parse_list_header(accept)
-    else:
+    # In a query, the `+` of `application/fhir+json` often arrives as a space; there is a short form, too.
+    if _means_json(formats[-1].strip().replace(" ", "+")) if formats else _means_json(accept):
         return
-    for item in wanted:
+    named, wanted = ("_format", formats[-1]) if formats else ("Accept", accept)
+    text = f"{named}: only JSON is answered (application/fhir+json), not {wanted[:200]!r}"
+    raise EditorError(406, [Issue("not-supported", text)])
+
+
+@functools.lru_cache(maxsize=256)
+def _means_json(accept: str) -> bool:
+    """Whether an ``Accept`` header, or a ``_format``, leaves room for JSON."""
+    if not accept.strip():
+        return True
+    for item in parse_list_header(accept):
         media_type, options = parse_options_header(item)
-        # In a query, the `+` of `application/fhir+json` often arrives as a space.
-        media_type = media_type.strip().lower().replace(" ", "+")
         refused = re.fullmatch(r"0(\.0*)?", options.get("q", "1").strip()) is not None
-        if not refused and (
-            media_type in ACCEPTED_JSON
-            or media_type in ("*/*", "application/*", "*")
-            or (formats and media_type == "json")
-        ):
-            return
-    named = "_format" if formats else "Accept"
-    raise EditorError(
-        406,
-        [
-            Issue(
-                "not-supported",
-                f"{named}: only JSON is answered (application/fhir+json), not {', '.join(wanted)[:200]!r}",
-            )
-        ],
-    )
+        if not refused and media_type.lower() in _JSON_OR_ANYTHING:
+            return True
+    return False
 
 
 def prefers_strict(prefer: str) -> bool:
@@ -122,14 +120,14 @@ _DATE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(NamedTuple):
     """What a FHIR date stands for: the instants from ``first`` up to, not including, ``after``. Both in UTC."""
 
     first: datetime
     after: datetime
 
 
+@functools.lru_cache(maxsize=256)  # the batches of one search of the SAS share their bounds
 def parse_date(text: str, zone: ZoneInfo) -> Period:
     """Reads a FHIR ``date`` or ``dateTime`` of any precision; without an offset it is read in ``zone``.
 

