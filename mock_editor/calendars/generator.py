@@ -4,17 +4,30 @@ The same scenario therefore gives the same slots in every process and on every m
 nothing until somebody asks for one of their days.
 """
 
+import functools
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import shake_256
 from operator import attrgetter
+from struct import unpack
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from mock_editor.calendars.model import Calendar, Slot, start_of_day
+from mock_editor.calendars.model import Calendar, Opening, Plan, Slot, start_of_day
 
 # A slot's draws are found by the five-minute step at which it starts, so that another opening, slot length or absence
 # elsewhere in the day leaves them as they were. Slots are at least this long (checked with the scenario).
 STEP = timedelta(minutes=5)
-_BYTES = 4
+_DRAWS = 2  # per step: is it taken, and which shape
+_RANGE = 65536
+
+
+class _Interval(NamedTuple):
+    """Where a slot lies, whatever its calendar's draws make of it. ``step`` counts from the day's midnight."""
+
+    start: datetime
+    end: datetime
+    step: int
+    opening: Opening
 
 
 def slots_of_day(calendar: Calendar, day: date) -> tuple[Slot, ...]:
@@ -23,28 +36,32 @@ def slots_of_day(calendar: Calendar, day: date) -> tuple[Slot, ...]:
     An opening that runs past midnight belongs to the day it begins. Openings are laid out in elapsed time: a night
     has one hour less or more of slots when the clocks change.
     """
-    openings = calendar.plan.openings(day)
-    if not openings:
+    intervals = _layout(calendar.plan, calendar.zone, day)
+    if not intervals:
         return ()
-    midnight = start_of_day(day, calendar.zone)
-    spans = [
-        (opening, _instant(day, opening.start, calendar.zone), _instant(day, opening.end, calendar.zone))
-        for opening in openings
-    ]
-    steps = (max(end for _, _, end in spans) - midnight) // STEP + 1
-    draws = shake_256(f"{calendar.seed}:{calendar.key}:{day.isoformat()}".encode()).digest(steps * _BYTES)
+    count = (intervals[-1].step + 1) * _DRAWS
+    seed = f"{calendar.seed}:{calendar.key}:{day.isoformat()}".encode()
+    draws = unpack(f">{count}H", shake_256(seed).digest(2 * count))
     slots = []
-    for opening, start, finish in spans:
-        length = timedelta(minutes=opening.slot_minutes)
-        end = start + length
-        while end <= finish:
-            at = (start - midnight) // STEP * _BYTES
-            taken = int.from_bytes(draws[at : at + 2]) / 65536 < opening.taken
-            shape = opening.mix.shape(int.from_bytes(draws[at + 2 : at + 4]) / 65536)
-            slots.append(Slot(start, end, shape, taken))
-            start, end = end, end + length
-    slots.sort(key=attrgetter("start"))
+    for start, end, step, opening in intervals:
+        taken = draws[step * _DRAWS] < opening.taken * _RANGE
+        shape = opening.mix.shape(draws[step * _DRAWS + 1] / _RANGE)
+        slots.append(Slot(start, end, shape, taken))
     return tuple(slots)
+
+
+@functools.lru_cache(maxsize=4096)  # most calendars share a plan and a zone
+def _layout(plan: Plan, zone: ZoneInfo, day: date) -> tuple[_Interval, ...]:
+    """The intervals of a day, in order, for every calendar that follows ``plan`` in ``zone``."""
+    midnight = start_of_day(day, zone)
+    intervals = []
+    for opening in plan.openings(day):
+        length = timedelta(minutes=opening.slot_minutes)
+        start, finish = _instant(day, opening.start, zone), _instant(day, opening.end, zone)
+        while start + length <= finish:
+            intervals.append(_Interval(start, start + length, (start - midnight) // STEP, opening))
+            start += length
+    return tuple(sorted(intervals, key=attrgetter("start")))
 
 
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:

@@ -94,11 +94,12 @@ class SlotMix:
     def __init__(self, shares: Sequence[tuple[float, SlotShape]]) -> None:
         total = sum(share for share, _ in shares)
         self.shapes = tuple(shape for _, shape in shares)
-        self._edges = [edge / total for edge in accumulate(share for share, _ in shares)]
+        # Without the last edge, which rounding might leave below 1.
+        self._edges = [edge / total for edge in accumulate(share for share, _ in shares[:-1])]
 
     def shape(self, draw: float) -> SlotShape:
         """The shape that falls to a draw in [0, 1)."""
-        return self.shapes[min(bisect_right(self._edges, draw), len(self.shapes) - 1)]
+        return self.shapes[bisect_right(self._edges, draw)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Absence:
         return begin <= today <= end if begin <= end else today >= begin or today <= end
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # what is worked out for a plan is kept for that very one
 class Plan:
     """How a calendar is filled: shared by all calendars that follow the same description."""
 

@@ -5,6 +5,7 @@ calendar and run of days, and kept; an answer is those pieces joined. Serialisin
 join less than 0.1 ms.
 """
 
+import functools
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import accumulate
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
@@ -146,9 +148,9 @@ class EntryWriter:
                     # Every second part is the name of a mark.
                     template = _MARK.split(self.entry(describe(slot.shape, _MARKS), mode))
                     templates[id(slot.shape)] = template
-                times = slot_times(calendar, slot)
+                times = _written_times(slot.start, slot.end, calendar.zone)
                 piece = template.copy()
-                piece[1::2] = [getattr(times, name.decode()).encode() for name in template[1::2]]
+                piece[1::2] = [times[name] for name in template[1::2]]
                 shown.append(slot)
                 pieces.append(b"".join(piece))
         with_cpts = any(slot.shape.cpts for slot in shown)
@@ -162,9 +164,16 @@ class EntryWriter:
         return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)
 
 
-def slot_times(calendar: Calendar, slot: Slot) -> SlotTimes:
+def slot_times(start: datetime, end: datetime, zone: ZoneInfo) -> SlotTimes:
     """The times of a slot as they are written, in the zone of its calendar."""
-    return SlotTimes(stamp(slot.start), instant(slot.start, calendar.zone), instant(slot.end, calendar.zone))
+    return SlotTimes(stamp(start), instant(start, zone), instant(end, zone))
+
+
+@functools.lru_cache(maxsize=4096)  # calendars of one plan have their slots at the same times
+def _written_times(start: datetime, end: datetime, zone: ZoneInfo) -> dict[bytes, bytes]:
+    """The same as bytes, by the name of their mark."""
+    times = slot_times(start, end, zone)
+    return {name.encode(): str(getattr(times, name)).encode() for name in SlotTimes.__slots__}
 
 
 def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> bytes:

@@ -49,7 +49,7 @@ class IndividualWriter:
     def slot(self, person: Practitioner, place: Place, slot: Slot) -> Resource:
         """One slot as a resource of its own: of the CPTS profile when it is open to any, else of that of INT_R01."""
         flow = INT_R04 if slot.shape.cpts else INT_R01
-        times = slot_times(place.calendar, slot)
+        times = slot_times(slot.start, slot.end, place.calendar.zone)
         return self._slot(flow, person, place, slot.shape, times)
 
     def _slot(

@@ -51,7 +51,7 @@ class SosWriter:
 
     def slot(self, association: Association, place: SosPlace, slot: Slot) -> Resource:
         """One slot as a resource of its own."""
-        return self._slot(SOS, association, place, slot.shape, slot_times(place.calendar, slot))
+        return self._slot(SOS, association, place, slot.shape, slot_times(slot.start, slot.end, place.calendar.zone))
 
     def _slot(
         self, _: Flow, association: Association, place: SosPlace, shape: SlotShape, times: resources.SlotTimes
