@@ -260,12 +260,12 @@ class Window(NamedTuple):
         """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
         return Window(max(self.first, now + plan.lead), min(self.after, now + plan.horizon))
 
-    def days(self, calendar: Calendar) -> Sequence[date]:
+    def days(self, plan: Plan, zone: ZoneInfo) -> Sequence[date]:
         """The days whose openings may have slots in the window: a night belongs to the day it began."""
         if self.first >= self.after:
             return ()
-        first = self.first.astimezone(calendar.zone).date() - timedelta(days=calendar.plan.overnight)
-        last = (self.after - timedelta(microseconds=1)).astimezone(calendar.zone).date()
+        first = self.first.astimezone(zone).date() - timedelta(days=plan.overnight)
+        last = (self.after - timedelta(microseconds=1)).astimezone(zone).date()
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 

@@ -1,8 +1,8 @@
 """Slots and resources -> the bytes of searchset Bundles, for every kind of calendar.
 
 Each resource is described once, as a dictionary (``resources.py``). For a search it is turned into bytes once, slots by
-calendar and run of days, and kept; an answer is those pieces joined. Serialising 375 entries anew costs 3.3 ms, the
-join less than 0.1 ms.
+calendar and run of days, and kept; an answer is a list of those pieces, which the server sends as they are.
+Serialising 375 entries anew costs 3.3 ms.
 """
 
 import functools
@@ -17,9 +17,9 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
-from mock_editor.base.fhir import Resource, dumps, instant
+from mock_editor.base.fhir import Buffer, Resource, dumps, instant
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Cpts, Place, Slot, SlotShape, SosPlace, Window
+from mock_editor.calendars.model import Calendar, Cpts, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes, stamp
 
@@ -32,7 +32,6 @@ _OVERHEAD_PER_SLOT = 120
 _MARKS = SlotTimes("\x00stamp\x00", "\x00start\x00", "\x00end\x00")
 _MARK = re.compile(rb"\\u0000(\w+)\\u0000")
 
-Buffer = bytes | memoryview
 Owner = TypeVar("Owner")
 Located = TypeVar("Located", Place, SosPlace)
 
@@ -53,10 +52,11 @@ class RunSlots:
 
 @dataclass(slots=True)
 class FoundSlots:
-    """Free slots of one or several calendars: how many, their entries, and the communities they are open to."""
+    """Free slots of places: how many, their entries, which places have any, and the communities they are open to."""
 
     count: int
     entries: list[Buffer]
+    shown: list[bool]
     cpts: dict[str, Cpts]
 
 
@@ -69,17 +69,16 @@ class AskedWindow:
         # Most calendars share a plan and a zone, hence the window and its days.
         self._known: dict[tuple[int, int], tuple[float, float, int, int]] = {}
 
-    def of(self, calendar: Calendar) -> tuple[float, float, int, int]:
-        """From when on and before when slots of the calendar have to start (timestamps), and in which days they are:
-        the ordinal of the first one, and how many."""
-        key = id(calendar.plan), id(calendar.zone)
-        known = self._known.get(key)
+    def of(self, plan: Plan, zone: ZoneInfo) -> tuple[float, float, int, int]:
+        """From when on and before when slots have to start (timestamps), and on which days their openings begin: the
+        ordinal of the first one, and how many."""
+        known = self._known.get((id(plan), id(zone)))
         if known is None:
-            bookable = self._window.bookable(calendar.plan, self._now)
-            days = bookable.days(calendar)
+            bookable = self._window.bookable(plan, self._now)
+            days = bookable.days(plan, zone)
             first = days[0].toordinal() if days else 0
             known = bookable.first.timestamp(), bookable.after.timestamp(), first, len(days)
-            self._known[key] = known
+            self._known[id(plan), id(zone)] = known
         return known
 
 
@@ -102,30 +101,38 @@ class EntryWriter:
         entries = tuple(self.entry(resource, mode) for resource in described)
         return self._companions.put(key, entries, sum(map(len, entries)) + _OVERHEAD)
 
-    def add_slots(
+    def slots(
         self,
-        found: FoundSlots,
-        asked: AskedWindow,
         flow: Flow,
         mode: str,
-        owner: Owner,
-        place: Located,
+        asked: AskedWindow,
+        located: Iterable[tuple[Owner, Located]],
         describe: Callable[[Flow, Owner, Located, SlotShape, SlotTimes], Resource],
-    ) -> bool:
-        """Adds the free slots of a place in the window to ``found``; says whether there are any."""
-        calendar = place.calendar
-        begin, end, day, days = asked.of(calendar)
-        run = self._runs.get((flow.slot_profile, calendar.key, day, days))
-        if run is None:
-            run = self._render(flow, mode, calendar, day, days, partial(describe, flow, owner, place))
-        first, after = bisect_left(run.starts, begin), bisect_left(run.starts, end)
-        if first >= after:
-            return False
-        found.count += after - first
-        found.entries.append(run.data[run.edges[first] : run.edges[after]])
-        if run.cpts:
-            found.cpts.update((cpts.id, cpts) for open_to in run.cpts[first:after] for cpts in open_to)
-        return True
+    ) -> FoundSlots:
+        """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all."""
+        found = FoundSlots(0, [], [], {})
+        kept_run = self._runs.get
+        profile = flow.slot_profile
+        plan = zone = None
+        begin = end = 0.0
+        day = days = 0
+        for owner, place in located:
+            calendar = place.calendar
+            if calendar.plan is not plan or calendar.zone is not zone:
+                plan, zone = calendar.plan, calendar.zone
+                begin, end, day, days = asked.of(plan, zone)
+            run = kept_run((profile, calendar.key, day, days))
+            if run is None:
+                run = self._render(flow, mode, calendar, day, days, partial(describe, flow, owner, place))
+            starts = run.starts
+            first, after = bisect_left(starts, begin), bisect_left(starts, end)
+            found.shown.append(first < after)
+            if first < after:
+                found.count += after - first
+                found.entries.append(run.data[run.edges[first] : run.edges[after]])
+                if run.cpts:
+                    found.cpts.update((cpts.id, cpts) for open_to in run.cpts[first:after] for cpts in open_to)
+        return found
 
     def _render(
         self,
@@ -176,8 +183,8 @@ def _written_times(start: datetime, end: datetime, zone: ZoneInfo) -> dict[bytes
     return {name.encode(): str(getattr(times, name)).encode() for name in SlotTimes.__slots__}
 
 
-def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> bytes:
-    """A searchset Bundle. Each entry stands behind a comma, as ``EntryWriter`` makes them."""
+def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> list[Buffer]:
+    """A searchset Bundle, in pieces. Each entry stands behind a comma, as ``EntryWriter`` makes them."""
     head = dumps(
         {
             "resourceType": "Bundle",
@@ -188,6 +195,6 @@ def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) 
         }
     )
     if not entries:
-        return head
+        return [head]
     # The first entry's comma goes.
-    return b"".join((head[:-1], b',"entry":[', entries[0][1:], *entries[1:], b"]}"))
+    return [head[:-1] + b',"entry":[', entries[0][1:], *entries[1:], b"]}"]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from mock_editor.base.fhir import Resource
+from mock_editor.base.fhir import Buffer, Resource
 from mock_editor.calendars.model import Cpts, Editor, Place, Practitioner, Slot, SlotShape
 from mock_editor.search import resources
-from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, FoundSlots, bundle, slot_times
+from mock_editor.search.bundle import AskedWindow, EntryWriter, bundle, slot_times
 from mock_editor.search.flows import INT_R01, INT_R04, Flow
 from mock_editor.search.query import SlotQuery
 
@@ -19,23 +19,27 @@ class IndividualWriter:
         self._entries = entries
         self._web = web
 
-    def slots(self, query: SlotQuery, practitioners: Sequence[Practitioner], now: datetime, self_link: str) -> bytes:
+    def slots(
+        self, query: SlotQuery, practitioners: Sequence[Practitioner], now: datetime, self_link: str
+    ) -> list[Buffer]:
         """The Bundle of the practitioners' free slots that start in the query's window and can be booked ``now``."""
         flow = INT_R04 if query.with_healthcare_service else INT_R01
         entries = self._entries
-        asked = AskedWindow(query.window, now)
-        found = FoundSlots(0, [], {})
+        located = [(person, place) for person in practitioners for place in person.places]
+        found = entries.slots(flow, "match", AskedWindow(query.window, now), located, self._slot)
         included: list[Buffer] = []
+        shown = iter(found.shown)
         for person in practitioners:
             kept = entries.kept(person.id) or entries.keep(person.id, "include", self._of_practitioner(person))
-            before = found.count
-            for rank, place in enumerate(person.places):
-                if entries.add_slots(found, asked, flow, "match", person, place, self._slot):
+            any_shown = False
+            for rank in range(len(person.places)):
+                if next(shown):
+                    any_shown = True
                     if query.with_schedule:
                         included.append(kept[1 + 2 * rank])
                     if query.with_role:
                         included.append(kept[2 + 2 * rank])
-            if found.count > before and query.with_practitioner:
+            if any_shown and query.with_practitioner:
                 included.append(kept[0])
         if query.with_healthcare_service:
             for cpts in found.cpts.values():
