@@ -11,8 +11,8 @@ from benchmarks import report, search, servers
 
 def main() -> None:
     """Exits with 0 when everything was measured, whatever the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the slot search.")
-    parser.add_argument("--quick", action="store_true", help="half a minute, rougher figures")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the slot searches.")
+    parser.add_argument("--quick", action="store_true", help="40 seconds, rougher figures")
     parser.add_argument("--no-pin", action="store_true", help="let the system place server and client on the CPUs")
     options = parser.parse_args()
     # By default it would end this process without ending the servers.

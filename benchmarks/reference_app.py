@@ -1,9 +1,10 @@
-"""The yardstick: a Flask application that answers every path with the same bytes, under the simulator's own server.
+"""The yardstick: a Flask application that has its answers as bytes in memory, under the simulator's own server.
 
-``python -m benchmarks.reference_app FILE`` serves the bytes of FILE on a free port.
+``python -m benchmarks.reference_app FOLDER`` serves the files of FOLDER, each under its path, on a free port.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask, Response
@@ -13,14 +14,13 @@ from mock_editor.base.codes import FHIR_JSON
 from mock_editor.settings import Settings
 
 
-def create_app(body: bytes) -> Flask:
-    """Answers ``body`` to everything."""
+def create_app(bodies: Mapping[str, bytes]) -> Flask:
+    """Answers with the body of the asked path, whatever the query. Paths are without the first slash."""
     app = Flask(__name__, static_folder=None)
 
-    @app.get("/")
-    @app.get("/<path:_>")
-    def answer(_: str = "") -> Response:
-        return Response(body, content_type=FHIR_JSON)
+    @app.get("/<path:path>")
+    def answer(path: str) -> Response:
+        return Response(bodies[path], content_type=FHIR_JSON)
 
     return app
 
@@ -30,7 +30,9 @@ def main() -> None:
     settings = Settings(port=0)
     listener = wsgi.open_listener(settings.host, settings.port)
     url = f"http://{settings.host}:{listener.getsockname()[1]}"
-    app = create_app(Path(sys.argv[1]).read_bytes())
+    folder = Path(sys.argv[1])
+    files = (file for file in folder.rglob("*") if file.is_file())
+    app = create_app({file.relative_to(folder).as_posix(): file.read_bytes() for file in files})
     wsgi.run(app, listener, settings, lambda: print(f"reference on {url}", flush=True))
 
 

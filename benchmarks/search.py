@@ -3,19 +3,31 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from wsgiref.types import WSGIApplication
 from wsgiref.util import setup_testing_defaults
 
 from benchmarks import load, reference_app, report
 from benchmarks.load import Load
 from benchmarks.servers import Server, running
-from benchmarks.workload import ASKED, HEADERS, LISTED, SAME, Workload, drawn_anew, never_asked
+from benchmarks.workload import (
+    ASKED,
+    HEADERS,
+    LISTED,
+    SAME,
+    SEARCHES,
+    Search,
+    Workload,
+    answer,
+    drawn_anew,
+    never_asked,
+    request,
+)
 from mock_editor.app import create_app
 from mock_editor.base.clock import Clock
 from mock_editor.calendars.catalogue import Catalogue
@@ -25,6 +37,7 @@ from mock_editor.search.query import Parameters, slot_query
 
 _LARGE = (10_000, 1_000_000)
 _SIZES = (LISTED, *_LARGE)
+_CONNECTIONS = (1, 8, 64)
 _WARM_UP = 300
 _FEW = 1_000
 _PUBLIC_URL = "http://127.0.0.1:40000"  # in process; as long as those of the servers
@@ -44,53 +57,79 @@ class Effort:
 
 
 NORMAL = Effort(rounds=7, seconds=2.5, cold=50, many=100_000, calls=400)
-QUICK = Effort(rounds=3, seconds=0.5, cold=15, many=5_000, calls=100)
+QUICK = Effort(rounds=3, seconds=0.4, cold=15, many=5_000, calls=100)
+
+
+class _Run(NamedTuple):
+    """One run of one side: what the client measured, and the microseconds that the server computed per answer."""
+
+    load: Load
+    cpu: float
 
 
 def over_http(folder: Path, effort: Effort) -> None:
-    """The search, beside a reference that has the same bytes in memory."""
+    """The searches, each beside a reference that has the same bytes in memory."""
     workload = Workload(folder, LISTED)
-    file = folder / "answer.json"
+    targets = {search: workload.first_target(search) for search in SEARCHES}
+    served = folder / "answers"
+    runs: dict[tuple[Search, int, Server], list[_Run]] = {}
     with _simulator(workload) as ours:
-        body = workload.answer(ours.port, SAME)
-        file.write_bytes(body)
-        with running("benchmarks.reference_app", str(file)) as reference:
-            assert workload.answer(reference.port, SAME) == body
-            bundle = json.loads(body)
+        bodies = {search: answer(ours.port, target) for search, target in targets.items()}
+        contents = {search: _content(search, body) for search, body in bodies.items()}
+        for search, body in bodies.items():
+            file = served / search.path.lstrip("/")
+            file.parent.mkdir(parents=True)
+            file.write_bytes(body)
+        with running("benchmarks.reference_app", str(served)) as reference:
+            assert bodies == {search: answer(reference.port, target) for search, target in targets.items()}
             report.section(
-                f"Search for {ASKED} practitioners over HTTP",
-                f"{bundle['total']} slots, {len(bundle['entry'])} entries, {len(body):,} bytes; latencies in ms.",
-                "The reference is a Flask application under the same server that has these bytes in memory.",
-                "CPU: microseconds that the server computed per answer; its waiting for a busy core does not count.",
-                f"Medians of {effort.rounds} rounds of {effort.seconds:g} s on each side.",
+                "Searches over HTTP",
+                "Latencies in ms. The reference is a Flask application under the same server that has the answers as",
+                "bytes in memory. CPU: microseconds that the server computed per answer; its waiting for a busy core",
+                f"does not count. Medians of {effort.rounds} rounds of {effort.seconds:g} s on each side.",
             )
-            requests = itertools.repeat(workload.request(SAME))
-            loads: dict[int, dict[Server, list[Load]]] = {}
-            computed: dict[int, dict[Server, list[float]]] = {}
-            for connections in (1, 8, 64):
-                sides = loads[connections] = {ours: [], reference: []}
-                computed[connections] = {ours: [], reference: []}
-                for server in sides:
-                    _load(server, itertools.islice(requests, _WARM_UP), connections=connections)
-                for server in _in_turns(sides, effort.rounds):
+            sides = [(search, server) for search in SEARCHES for server in (ours, reference)]
+            for connections in _CONNECTIONS:
+                for search, server in sides:
+                    runs[search, connections, server] = []
+                    _load(server, itertools.repeat(request(targets[search]), _WARM_UP), connections=connections)
+                for search, server in _in_turns(sides, effort.rounds):
+                    requests, size = itertools.repeat(request(targets[search])), len(bodies[search])
                     before = server.computed()
-                    measured = _load(server, requests, connections=connections, seconds=effort.seconds, size=len(body))
-                    computed[connections][server].append((server.computed() - before) / measured.answers * 1e6)
-                    sides[server].append(measured)
+                    measured = _load(server, requests, connections=connections, seconds=effort.seconds, size=size)
+                    cpu = (server.computed() - before) / measured.answers * 1e6
+                    runs[search, connections, server].append(_Run(measured, cpu))
+    for search, content in contents.items():
+        report.section(search.title, content)
+        _beside_reference({at: (runs[search, at, ours], runs[search, at, reference]) for at in _CONNECTIONS})
+
+
+def _content(search: Search, body: bytes) -> str:
+    """What is in an answer, in words; fails when that is not what the search should bring."""
+    bundle = json.loads(body)
+    slots, entries = bundle["total"], len(bundle["entry"])
+    told = f"{slots} slots, {entries} entries, {len(body):,} bytes."
+    assert 270 <= slots <= 330, f"{search.title}: {told} Expected about 300 slots"
+    assert entries == slots + search.companions, f"{search.title}: {told} Expected {search.companions} besides slots"
+    return told
+
+
+def _beside_reference(runs: Mapping[int, tuple[list[_Run], list[_Run]]]) -> None:
+    """Prints the runs of one search, by the number of connections: ours and the reference's."""
     rows, ratios = [], {}
-    for connections, sides in loads.items():
+    for connections, sides in runs.items():
         figures: list[str] = []
-        for server, runs in sides.items():
-            figures += [f"{median(run.per_second for run in runs):.0f}"]
-            figures += [f"{median(run.p50 for run in runs):.2f}", f"{median(run.p99 for run in runs):.2f}"]
-            figures += [f"{median(computed[connections][server]):.0f}"]
-        ratios[connections] = _ratios(*([run.per_second for run in runs] for runs in sides.values()))
-        busy = max(run.busy for runs in sides.values() for run in runs)
+        for side in sides:
+            figures += [f"{median(run.load.per_second for run in side):.0f}"]
+            figures += [f"{median(run.load.p50 for run in side):.2f}", f"{median(run.load.p99 for run in side):.2f}"]
+            figures += [f"{median(run.cpu for run in side):.0f}"]
+        ratios[connections] = _ratios(*([run.load.per_second for run in side] for side in sides))
+        busy = max(run.load.busy for side in sides for run in side)
         rows.append([str(connections), *figures, _range(ratios[connections]), f"{busy:.0%}"])
-    side = ["p50", "p99", "CPU"]
-    report.table(["connections", "ours/s", *side, "reference/s", *side, "ours/reference", "client busy"], rows)
+    more = ["p50", "p99", "CPU"]
+    report.table(["connections", "ours/s", *more, "reference/s", *more, "ours/reference", "client busy"], rows)
     report.target("ours/reference at 8 connections", median(ratios[8]), at_least=0.8)
-    report.target("p99 at 1 connection, ms", median(run.p99 for run in loads[1][ours]), at_most=10)
+    report.target("p99 at 1 connection, ms", median(run.load.p99 for run in runs[1][0]), at_most=10)
 
 
 def by_directory_size(folder: Path, effort: Effort) -> None:
@@ -113,19 +152,19 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
             servers[count] = stack.enter_context(_simulator(workload))
             starts[count].append(_ready(servers[count], workload))
         held = {count: [server.memory()] for count, server in servers.items()}
-        answers = {count: workloads[count].answer(server.port, SAME) for count, server in servers.items()}
-        without_port = {answer.replace(b":%d/" % servers[count].port, b"/") for count, answer in answers.items()}
+        answers = {count: answer(server.port, workloads[count].target(SAME)) for count, server in servers.items()}
+        without_port = {body.replace(b":%d/" % servers[count].port, b"/") for count, body in answers.items()}
         assert len(without_port) == 1, "the first people of a directory depend on its size"
 
         warm: dict[int, list[float]] = {count: [] for count in _SIZES}
         for count in _in_turns(_SIZES, effort.rounds):
-            requests, size = itertools.repeat(workloads[count].request(SAME)), len(answers[count])
+            requests, size = itertools.repeat(request(workloads[count].target(SAME))), len(answers[count])
             warm[count].append(_load(servers[count], requests, seconds=effort.seconds / 2, size=size).p50)
         cold: dict[int, list[float]] = {count: [] for count in _LARGE}
         people = {count: never_asked(count, effort.rounds * effort.cold) for count in _LARGE}
         for count in _in_turns(_LARGE, effort.rounds):
-            searches = itertools.islice(people[count], effort.cold)
-            measured = _load(servers[count], map(workloads[count].request, searches))
+            cold_targets = map(workloads[count].target, itertools.islice(people[count], effort.cold))
+            measured = _load(servers[count], map(request, cold_targets))
             share = measured.received / measured.answers / len(answers[count])
             assert 0.8 < share < 1.25, "other people should have about as many slots"
             cold[count].append(measured.p50)
@@ -161,7 +200,7 @@ def memory(folder: Path, effort: Effort) -> None:
         f"MiB of master and worker; 8 connections, each search for {ASKED} of the {LISTED} people, drawn anew.",
     )
     workload = Workload(folder, LISTED)
-    requests = map(workload.request, drawn_anew(effort.many))
+    requests = map(request, map(workload.target, drawn_anew(effort.many)))
     held: dict[int, tuple[float, float]] = {}
     searches = 0
     with _simulator(workload) as server:
@@ -184,17 +223,16 @@ def in_process(folder: Path, effort: Effort) -> None:
     app, writer = _application(workload), _writer(workload)
     now = workload.played.frozen_at
     assert now
-    query = workload.query(SAME)
-    environ = _environ(workload, query)
-    wanted = slot_query(Parameters(query.encode()), workload.editor.zone, strict=False)
+    environ = _environ(workload.target(SAME))
+    wanted = slot_query(Parameters(environ["QUERY_STRING"].encode()), workload.editor.zone, strict=False)
     found = [person for identifier in wanted.identifiers if (person := workload.editor.directory.find(identifier))]
     body = _call(app, environ)
-    yardstick = reference_app.create_app(body)
-    assert writer.slots(wanted, found, now, "")[-1000:] == body[-1000:]
+    yardstick = reference_app.create_app({environ["PATH_INFO"].lstrip("/"): body})
+    assert b"".join(writer.slots(wanted, found, now, ""))[-1000:] == body[-1000:]
     people = never_asked(workload.count, effort.rounds * effort.cold)
 
     def new_people() -> None:
-        _call(app, _environ(workload, workload.query(next(people))))
+        _call(app, _environ(workload.target(next(people))))
 
     cases: dict[str, tuple[int, Callable[[], Any]]] = {
         "WSGI application, warm": (effort.calls, lambda: _call(app, environ)),
@@ -222,7 +260,7 @@ def _simulator(workload: Workload) -> AbstractContextManager[Server]:
 
 def _ready(server: Server, workload: Workload) -> float:
     """Seconds from the start of the server's process to its first answer, the one just received."""
-    workload.answer(server.port, SAME)
+    answer(server.port, workload.target(SAME))
     return time.perf_counter() - server.started
 
 
@@ -243,8 +281,9 @@ def _writer(workload: Workload) -> IndividualWriter:
     return IndividualWriter(workload.editor, EntryWriter(f"{web}/fhir"), web)
 
 
-def _environ(workload: Workload, query: str) -> dict[str, Any]:
-    environ: dict[str, Any] = {"PATH_INFO": workload.path, "QUERY_STRING": query}
+def _environ(target: str) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()}
     setup_testing_defaults(environ)
     return environ

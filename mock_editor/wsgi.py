@@ -174,7 +174,7 @@ class _Response(wsgi.Response):  # type: ignore[misc]
     def write_together(self, pieces: list[bytes | memoryview]) -> None:
         """Sends a body that is all there in one go, without copying it together: a third of a megabyte, often."""
         total = sum(map(len, pieces))
-        if self.response_length != total or isinstance(self.sock, ssl.SSLSocket):
+        if self._omits_body or self.response_length != total or isinstance(self.sock, ssl.SSLSocket):
             self.write(b"".join(pieces))
             return
         self.sent = total

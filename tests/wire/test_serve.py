@@ -126,7 +126,7 @@ def test_a_query_of_100_kilobytes_is_a_414_with_an_outcome(serve: Serve) -> None
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_it_cleanly(serve: Serve, sig: signal.Signals) -> None:
     simulator = serve()
     simulator.process.send_signal(sig)
