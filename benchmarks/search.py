@@ -228,7 +228,7 @@ def in_process(folder: Path, effort: Effort) -> None:
     found = [person for identifier in wanted.identifiers if (person := workload.editor.directory.find(identifier))]
     body = _call(app, environ)
     yardstick = reference_app.create_app({environ["PATH_INFO"].lstrip("/"): body})
-    assert b"".join(writer.slots(wanted, found, now, ""))[-1000:] == body[-1000:]
+    assert writer.slots(wanted, found, now, "")[-1000:] == body[-1000:]
     people = never_asked(workload.count, effort.rounds * effort.cold)
 
     def new_people() -> None:

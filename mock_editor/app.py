@@ -11,6 +11,8 @@ from mock_editor.base.codes import PROBLEM_JSON
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.search import routes as search
+from mock_editor.search.front import SearchFront
+from mock_editor.search.searches import Searches
 
 _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
@@ -23,7 +25,9 @@ def create_app(catalogue: Catalogue, *, scenario: str, public_url: str, body_tim
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
-    app.register_blueprint(search.blueprint(catalogue, public_url, body_timeout))
+    searches = Searches(catalogue, public_url)
+    app.wsgi_app = SearchFront(app.wsgi_app, searches)  # type: ignore[method-assign]
+    app.register_blueprint(search.blueprint(searches, body_timeout))
 
     @app.get("/_health")
     def health() -> Response:

@@ -11,7 +11,6 @@ import resource
 import selectors
 import signal
 import socket
-import ssl
 import struct
 import sys
 import time
@@ -47,9 +46,6 @@ _ORPHAN_GRACE = 0.5
 # an answer that leaves a body unread, so that its connection can be kept.
 _LINGER_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
-
-# What the system takes in one call (IOV_MAX on Linux).
-_MOST_PIECES = 1024
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -170,26 +166,6 @@ class _Response(wsgi.Response):  # type: ignore[misc]
     def write(self, arg: bytes) -> None:
         with _taking(self.sock, self._seconds):
             super().write(arg)
-
-    def write_together(self, pieces: list[bytes | memoryview]) -> None:
-        """Sends a body that is all there in one go, without copying it together: a third of a megabyte, often."""
-        total = sum(map(len, pieces))
-        if self._omits_body or self.response_length != total or isinstance(self.sock, ssl.SSLSocket):
-            self.write(b"".join(pieces))
-            return
-        self.sent = total
-        until = time.monotonic() + self._seconds
-        with _taking(self.sock, self._seconds):
-            self.send_headers()
-            at = 0
-            while at < len(pieces):
-                sent = self.sock.sendmsg(pieces[at : at + _MOST_PIECES])
-                while at < len(pieces) and sent >= len(pieces[at]):
-                    sent -= len(pieces[at])
-                    at += 1
-                if at < len(pieces):
-                    pieces[at] = memoryview(pieces[at])[sent:]
-                    self.sock.settimeout(max(until - time.monotonic(), 0.001))
 
     def close(self) -> None:
         with _taking(self.sock, self._seconds):
@@ -397,11 +373,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
             resp.force_close()
         try:
-            if isinstance(pieces, list):
-                resp.write_together(pieces)
-            else:
-                for piece in pieces:
-                    resp.write(piece)
+            for piece in pieces:
+                resp.write(piece)
             resp.close()
         finally:
             if hasattr(pieces, "close"):

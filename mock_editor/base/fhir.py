@@ -18,7 +18,6 @@ from mock_editor.base.codes import ACCEPTED_JSON, FHIR_JSON
 from mock_editor.base.errors import BadRequestError, EditorError, Issue
 
 Resource = dict[str, Any]
-Buffer = bytes | memoryview
 
 
 # --- writing
@@ -46,15 +45,12 @@ def operation_outcome(issues: Sequence[Issue]) -> Resource:
 
 
 def response(
-    body: bytes | list[Buffer], status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None
+    body: bytes, status: int = 200, *, pretty: bool = False, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A FHIR answer; ``pretty`` writes it indented (``_pretty=true``). The server sends pieces together."""
-    pieces: list[Any] = body if isinstance(body, list) else [body]
+    """A FHIR answer; ``pretty`` writes it indented (``_pretty=true``)."""
     if pretty:
-        pieces = [orjson.dumps(orjson.loads(b"".join(pieces)), option=orjson.OPT_INDENT_2)]
-    answer = Response(pieces, status, headers, content_type=FHIR_JSON, direct_passthrough=True)
-    answer.content_length = sum(map(len, pieces))
-    return answer
+        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2)
+    return Response(body, status, headers, content_type=FHIR_JSON)
 
 
 def instant(moment: datetime, zone: ZoneInfo) -> str:

@@ -1,8 +1,8 @@
 """Slots and resources -> the bytes of searchset Bundles, for every kind of calendar.
 
 Each resource is described once, as a dictionary (``resources.py``). For a search it is turned into bytes once, slots by
-calendar and run of days, and kept; an answer is a list of those pieces, which the server sends as they are.
-Serialising 375 entries anew costs 3.3 ms.
+calendar and run of days, and kept; an answer is those pieces joined. Serialising 375 entries anew costs 3.3 ms, the
+join some 20 µs.
 """
 
 import functools
@@ -17,7 +17,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
-from mock_editor.base.fhir import Buffer, Resource, dumps, instant
+from mock_editor.base.fhir import Resource, dumps, instant
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import Calendar, Cpts, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.search.flows import Flow
@@ -32,6 +32,7 @@ _OVERHEAD_PER_SLOT = 120
 _MARKS = SlotTimes("\x00stamp\x00", "\x00start\x00", "\x00end\x00")
 _MARK = re.compile(rb"\\u0000(\w+)\\u0000")
 
+Buffer = bytes | memoryview
 Owner = TypeVar("Owner")
 Located = TypeVar("Located", Place, SosPlace)
 
@@ -41,13 +42,14 @@ class RunSlots:
     """The free slots of a calendar in a run of days as Bundle entries, each behind a comma.
 
     ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the communities of
-    each slot, or nothing at all when no slot has any.
+    each slot, ``every_cpts`` those of all of them by id.
     """
 
     starts: tuple[float, ...]
     edges: tuple[int, ...]
     data: memoryview
     cpts: tuple[tuple[Cpts, ...], ...]
+    every_cpts: dict[str, Cpts]
 
 
 @dataclass(slots=True)
@@ -130,8 +132,9 @@ class EntryWriter:
             if first < after:
                 found.count += after - first
                 found.entries.append(run.data[run.edges[first] : run.edges[after]])
-                if run.cpts:
-                    found.cpts.update((cpts.id, cpts) for open_to in run.cpts[first:after] for cpts in open_to)
+                if run.every_cpts:
+                    whole = after - first == len(starts)
+                    found.cpts |= run.every_cpts if whole else _by_id(run.cpts[first:after])
         return found
 
     def _render(
@@ -160,15 +163,20 @@ class EntryWriter:
                 piece[1::2] = [times[name] for name in template[1::2]]
                 shown.append(slot)
                 pieces.append(b"".join(piece))
-        with_cpts = any(slot.shape.cpts for slot in shown)
+        cpts = tuple(slot.shape.cpts for slot in shown)
         run = RunSlots(
             tuple(slot.start.timestamp() for slot in shown),
             tuple(accumulate(map(len, pieces), initial=0)),
             memoryview(b"".join(pieces)),
-            tuple(slot.shape.cpts for slot in shown) if with_cpts else (),
+            cpts,
+            _by_id(cpts),
         )
         weight = len(run.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
         return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)
+
+
+def _by_id(cpts_of_slots: Iterable[tuple[Cpts, ...]]) -> dict[str, Cpts]:
+    return {cpts.id: cpts for cpts_of_slot in cpts_of_slots for cpts in cpts_of_slot}
 
 
 def slot_times(start: datetime, end: datetime, zone: ZoneInfo) -> SlotTimes:
@@ -183,8 +191,8 @@ def _written_times(start: datetime, end: datetime, zone: ZoneInfo) -> dict[bytes
     return {name.encode(): str(getattr(times, name)).encode() for name in SlotTimes.__slots__}
 
 
-def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> list[Buffer]:
-    """A searchset Bundle, in pieces. Each entry stands behind a comma, as ``EntryWriter`` makes them."""
+def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) -> bytes:
+    """A searchset Bundle. Each entry stands behind a comma, as ``EntryWriter`` makes them."""
     head = dumps(
         {
             "resourceType": "Bundle",
@@ -195,6 +203,6 @@ def bundle(profile: str, total: int, self_link: str, entries: Sequence[Buffer]) 
         }
     )
     if not entries:
-        return [head]
+        return head
     # The first entry's comma goes.
-    return [head[:-1] + b',"entry":[', entries[0][1:], *entries[1:], b"]}"]
+    return b"".join((head[:-1], b',"entry":[', entries[0][1:], *entries[1:], b"]}"))

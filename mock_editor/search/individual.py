@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from mock_editor.base.fhir import Buffer, Resource
+from mock_editor.base.fhir import Resource
 from mock_editor.calendars.model import Cpts, Editor, Place, Practitioner, Slot, SlotShape
 from mock_editor.search import resources
-from mock_editor.search.bundle import AskedWindow, EntryWriter, bundle, slot_times
+from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, bundle, slot_times
 from mock_editor.search.flows import INT_R01, INT_R04, Flow
 from mock_editor.search.query import SlotQuery
 
@@ -19,9 +19,7 @@ class IndividualWriter:
         self._entries = entries
         self._web = web
 
-    def slots(
-        self, query: SlotQuery, practitioners: Sequence[Practitioner], now: datetime, self_link: str
-    ) -> list[Buffer]:
+    def slots(self, query: SlotQuery, practitioners: Sequence[Practitioner], now: datetime, self_link: str) -> bytes:
         """The Bundle of the practitioners' free slots that start in the query's window and can be booked ``now``."""
         flow = INT_R04 if query.with_healthcare_service else INT_R01
         entries = self._entries

@@ -3,10 +3,10 @@
 from datetime import datetime
 from itertools import compress
 
-from mock_editor.base.fhir import Buffer, Resource
+from mock_editor.base.fhir import Resource
 from mock_editor.calendars.model import Association, Editor, Slot, SlotShape, SosPlace
 from mock_editor.search import resources
-from mock_editor.search.bundle import AskedWindow, EntryWriter, bundle, slot_times
+from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, bundle, slot_times
 from mock_editor.search.flows import SOS, Flow
 from mock_editor.search.query import SosQuery
 
@@ -19,7 +19,7 @@ class SosWriter:
         self._entries = entries
         self._web = web
 
-    def schedules(self, query: SosQuery, now: datetime, self_link: str) -> list[Buffer]:
+    def schedules(self, query: SosQuery, now: datetime, self_link: str) -> bytes:
         """The Bundle of the asked associations' calendars with free slots in the window; its total counts the slots.
 
         A place without any stays out, and so does an association whose places all do.

@@ -270,9 +270,11 @@ def test_another_status_finds_nothing(client: FlaskClient) -> None:
     assert (bundle["total"], "entry" in bundle) == (0, False)
 
 
-def test_head_answers_without_a_body(client: FlaskClient) -> None:
-    response = client.head(SOUND)
+def test_head_answers_as_get_without_a_body(client: FlaskClient) -> None:
+    got, response = client.get(SOUND), client.head(SOUND)
     assert (response.status_code, response.data) == (200, b"")
+    # Flask answers the one, what stands before it the other.
+    assert response.headers == got.headers
 
 
 # --- refusals

@@ -1,0 +1,38 @@
+"""Answers the slot searches of the SAS before Flask sees them.
+
+They are most of the traffic, and Flask's own share of a request is as large as the search's. Only what succeeds is
+answered here; whatever is refused, posted or unusual goes on to Flask, which does the same again and says why not.
+"""
+
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.errors import EditorError
+from mock_editor.search.searches import Answer, Searches
+
+
+class SearchFront:
+    """A WSGI application in front of another one."""
+
+    def __init__(self, behind: WSGIApplication, searches: Searches) -> None:
+        self._behind = behind
+        self._searches = searches
+        self._kinds = {"Slot": searches.slots, "Schedule": searches.schedules}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        answer = self._answer(environ) if environ["REQUEST_METHOD"] == "GET" else None
+        if answer is None or answer.pretty:
+            return self._behind(environ, start_response)
+        start_response("200 OK", [("Content-Type", FHIR_JSON), ("Content-Length", str(len(answer.body)))])
+        return [answer.body]
+
+    def _answer(self, environ: WSGIEnvironment) -> Answer | None:
+        """The answer to ``/<editor>/fhir/<kind>``, with or without a slash at the end, if it is one of ours."""
+        path = environ["PATH_INFO"].split("/")
+        if len(path) < 4 or path[2] != "fhir" or path[3] not in self._kinds or path[4:] not in ([], [""]):
+            return None
+        try:
+            return self._kinds[path[3]](self._searches.asked(path[1], environ))
+        except EditorError:
+            return None

@@ -1,0 +1,109 @@
+"""What an editor answers to each request: no web framework, so that ``front`` and ``routes`` give the same answers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mock_editor.base import fhir
+from mock_editor.base.codes import BUNDLE_PROFILE
+from mock_editor.base.fhir import Resource
+from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.model import Editor
+from mock_editor.search import query
+from mock_editor.search.bundle import EntryWriter, bundle
+from mock_editor.search.capabilities import capability_statement
+from mock_editor.search.individual import IndividualWriter
+from mock_editor.search.query import Parameters
+from mock_editor.search.reads import ACTOR, Reader
+from mock_editor.search.sos import SosWriter
+
+
+class Played:
+    """An editor and what answers for it."""
+
+    def __init__(self, editor: Editor, web: str) -> None:
+        self.editor = editor
+        self.base = f"{web}/fhir"
+        self.entries = EntryWriter(self.base)
+        self.individual = IndividualWriter(editor, self.entries, web)
+        self.sos = SosWriter(editor, self.entries, web)
+        self.reader = Reader(editor, self.individual, self.sos)
+
+
+class Asked(NamedTuple):
+    """What every request brings: whom it asks, with which parameters, the link to itself, and how strict to be."""
+
+    played: Played
+    parameters: Parameters
+    link: str
+    strict: bool
+
+
+class Answer(NamedTuple):
+    """The body of a 200, and whether it is wanted indented."""
+
+    body: bytes
+    pretty: bool
+
+
+class Searches:
+    """The searches and reads of the editors of ``catalogue``, which clients reach under ``public_url``."""
+
+    def __init__(self, catalogue: Catalogue, public_url: str) -> None:
+        self._catalogue = catalogue
+        self._public_url = public_url
+        self._played = {slug: Played(editor, f"{public_url}/{slug}") for slug, editor in catalogue.editors.items()}
+
+    def asked(self, editor: str, environ: dict[str, Any], form: bytes = b"") -> Asked:
+        """Reads a request; ``form`` is what a posted one brings. Raises 404 for an unknown editor, 406 for XML."""
+        self._catalogue.editor(editor)
+        raw: bytes = environ["QUERY_STRING"].encode("latin-1")
+        raw = b"&".join(part for part in (raw, form) if part) if form else raw
+        parameters = Parameters(raw)
+        fhir.check_acceptable(environ.get("HTTP_ACCEPT", ""), parameters.all("_format"))
+        link = self._public_url + environ["PATH_INFO"].removesuffix("/_search")
+        if raw:
+            link = f"{link}?{fhir.legal_query(raw)}"
+        return Asked(self._played[editor], parameters, link, fhir.prefers_strict(environ.get("HTTP_PREFER", "")))
+
+    def slots(self, it: Asked) -> Answer:
+        """``Slot``: INT_R01 and INT_R04."""
+        wanted = query.slot_query(it.parameters, it.played.editor.zone, strict=it.strict)
+        found = [*filter(None, map(it.played.editor.directory.find, wanted.identifiers))]
+        body = it.played.individual.slots(wanted, found, self._catalogue.clock.now(), it.link)
+        return Answer(body, wanted.output.pretty)
+
+    def schedules(self, it: Asked) -> Answer:
+        """``Schedule``: the places of SOS Médecins, or the calendars of an actor."""
+        if it.parameters.all(ACTOR):
+            return self._plain(it, it.played.reader.schedules)
+        wanted = query.sos_query(it.parameters, it.played.editor.zone, strict=it.strict)
+        body = it.played.sos.schedules(wanted, self._catalogue.clock.now(), it.link)
+        return Answer(body, wanted.output.pretty)
+
+    def practitioners(self, it: Asked) -> Answer:
+        """``Practitioner?identifier=``."""
+        return self._plain(it, it.played.reader.practitioners)
+
+    def locations(self, it: Asked) -> Answer:
+        """``Location?organization=``."""
+        return self._plain(it, it.played.reader.locations)
+
+    def organizations(self, it: Asked) -> Answer:
+        """``Organization?identifier=``."""
+        return self._plain(it, it.played.reader.organizations)
+
+    def metadata(self, it: Asked) -> Answer:
+        """The CapabilityStatement."""
+        statement = capability_statement(it.played.editor, it.played.base, self._catalogue.clock.now())
+        return Answer(fhir.dumps(statement), query.wants_pretty(it.parameters))
+
+    def read(self, it: Asked, kind: str, identifier: str) -> Answer:
+        """``<kind>/<identifier>``."""
+        return Answer(fhir.dumps(it.played.reader.read(kind, identifier)), query.wants_pretty(it.parameters))
+
+    def _plain(self, it: Asked, search: Callable[..., list[Resource]]) -> Answer:
+        """A search that lists whole resources, all of them matches."""
+        wanted = query.output(it.parameters)
+        found = search(it.parameters, strict=it.strict)
+        entries = [] if wanted.count_only else [it.played.entries.entry(resource, "match") for resource in found]
+        return Answer(bundle(BUNDLE_PROFILE, len(found), it.link, entries), wanted.pretty)
