@@ -1,6 +1,7 @@
 """The editors of the scenario in play, and the slots they offer now."""
 
 from collections.abc import Iterator, Sequence, Set
+from datetime import date
 
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import NotFoundError
@@ -26,7 +27,7 @@ class Catalogue:
         """The slots that the SAS may see: free, of an exposed type, starting in the window, bookable now; in order."""
         bookable = window.bookable(calendar.plan, self.clock.now())
         for day in bookable.days(calendar.plan, calendar.zone):
-            for slot in slots_of_day(calendar, day):
+            for slot in slots_of_day(calendar, date.fromordinal(day)):
                 visible = not slot.taken and not exposed.isdisjoint(slot.shape.types)
                 if visible and bookable.first <= slot.start < bookable.after:
                     yield slot

@@ -1,5 +1,6 @@
 """The words of the domain as types: practitioner, structure, place, calendar, slot. A scenario makes them once."""
 
+import functools
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class Absence:
         return begin <= today <= end if begin <= end else today >= begin or today <= end
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # what is worked out for a plan is kept for that very one
+@dataclass(frozen=True, eq=False)  # what is worked out for a plan is kept for that very one
 class Plan:
     """How a calendar is filled: shared by all calendars that follow the same description."""
 
@@ -128,7 +129,7 @@ class Plan:
     lead: timedelta
     horizon: timedelta
 
-    @property
+    @functools.cached_property
     def overnight(self) -> bool:
         """Whether any opening runs past midnight."""
         days = (*self.week, *self.exceptional.values())
@@ -260,13 +261,13 @@ class Window(NamedTuple):
         """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
         return Window(max(self.first, now + plan.lead), min(self.after, now + plan.horizon))
 
-    def days(self, plan: Plan, zone: ZoneInfo) -> Sequence[date]:
-        """The days whose openings may have slots in the window: a night belongs to the day it began."""
+    def days(self, plan: Plan, zone: ZoneInfo) -> range:
+        """The days whose openings may have slots in the window, as ordinals: a night belongs to the day it began."""
         if self.first >= self.after:
-            return ()
-        first = self.first.astimezone(zone).date() - timedelta(days=plan.overnight)
-        last = (self.after - timedelta(microseconds=1)).astimezone(zone).date()
-        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+            return range(0)
+        first = self.first.astimezone(zone).toordinal() - plan.overnight
+        last = (self.after - timedelta(microseconds=1)).astimezone(zone).toordinal()
+        return range(first, last + 1)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:

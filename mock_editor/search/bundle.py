@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Cpts, Place, Plan, Slot, SlotShape, SosPlace, Window
+from mock_editor.calendars.model import Calendar, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes, stamp
 
@@ -41,25 +41,24 @@ Located = TypeVar("Located", Place, SosPlace)
 class RunSlots:
     """The free slots of a calendar in a run of days as Bundle entries, each behind a comma.
 
-    ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the communities of
-    each slot, ``every_cpts`` those of all of them by id.
+    ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the ids of the
+    communities that each slot is open to, or nothing at all when none is.
     """
 
     starts: tuple[float, ...]
     edges: tuple[int, ...]
     data: memoryview
-    cpts: tuple[tuple[Cpts, ...], ...]
-    every_cpts: dict[str, Cpts]
+    cpts: tuple[tuple[str, ...], ...]
 
 
 @dataclass(slots=True)
 class FoundSlots:
-    """Free slots of places: how many, their entries, which places have any, and the communities they are open to."""
+    """Free slots of places: how many, their entries, which places have any, and ids of communities, in order."""
 
     count: int
     entries: list[Buffer]
     shown: list[bool]
-    cpts: dict[str, Cpts]
+    cpts: dict[str, None]
 
 
 class AskedWindow:
@@ -78,8 +77,7 @@ class AskedWindow:
         if known is None:
             bookable = self._window.bookable(plan, self._now)
             days = bookable.days(plan, zone)
-            first = days[0].toordinal() if days else 0
-            known = bookable.first.timestamp(), bookable.after.timestamp(), first, len(days)
+            known = bookable.first.timestamp(), bookable.after.timestamp(), days.start, len(days)
             self._known[id(plan), id(zone)] = known
         return known
 
@@ -98,10 +96,10 @@ class EntryWriter:
         url = f"{self._base}/{resource['resourceType']}/{resource['id']}"
         return b"," + dumps({"fullUrl": url, "resource": resource, "search": {"mode": mode}})
 
-    def keep(self, key: str, mode: str, described: Iterable[Resource]) -> tuple[bytes, ...]:
-        """Makes the entries of resources that do not change with time; ``kept(key)`` finds them again."""
-        entries = tuple(self.entry(resource, mode) for resource in described)
-        return self._companions.put(key, entries, sum(map(len, entries)) + _OVERHEAD)
+    def keep(self, key: str, entries: Iterable[bytes]) -> tuple[bytes, ...]:
+        """Keeps entries that do not change with time; ``kept(key)`` finds them again."""
+        made = tuple(entries)
+        return self._companions.put(key, made, sum(map(len, made)) + _OVERHEAD)
 
     def slots(
         self,
@@ -132,9 +130,8 @@ class EntryWriter:
             if first < after:
                 found.count += after - first
                 found.entries.append(run.data[run.edges[first] : run.edges[after]])
-                if run.every_cpts:
-                    whole = after - first == len(starts)
-                    found.cpts |= run.every_cpts if whole else _by_id(run.cpts[first:after])
+                if run.cpts:
+                    found.cpts.update(dict.fromkeys(chain.from_iterable(run.cpts[first:after])))
         return found
 
     def _render(
@@ -163,20 +160,15 @@ class EntryWriter:
                 piece[1::2] = [times[name] for name in template[1::2]]
                 shown.append(slot)
                 pieces.append(b"".join(piece))
-        cpts = tuple(slot.shape.cpts for slot in shown)
+        cpts = tuple(tuple(cpts.id for cpts in slot.shape.cpts) for slot in shown)
         run = RunSlots(
             tuple(slot.start.timestamp() for slot in shown),
             tuple(accumulate(map(len, pieces), initial=0)),
             memoryview(b"".join(pieces)),
-            cpts,
-            _by_id(cpts),
+            cpts if any(cpts) else (),
         )
         weight = len(run.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
         return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)
-
-
-def _by_id(cpts_of_slots: Iterable[tuple[Cpts, ...]]) -> dict[str, Cpts]:
-    return {cpts.id: cpts for cpts_of_slot in cpts_of_slots for cpts in cpts_of_slot}
 
 
 def slot_times(start: datetime, end: datetime, zone: ZoneInfo) -> SlotTimes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from mock_editor.base.fhir import Resource
-from mock_editor.calendars.model import Cpts, Editor, Place, Practitioner, Slot, SlotShape
+from mock_editor.calendars.model import Editor, Place, Practitioner, Slot, SlotShape
 from mock_editor.search import resources
 from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, bundle, slot_times
 from mock_editor.search.flows import INT_R01, INT_R04, Flow
@@ -28,7 +28,7 @@ class IndividualWriter:
         included: list[Buffer] = []
         shown = iter(found.shown)
         for person in practitioners:
-            kept = entries.kept(person.id) or entries.keep(person.id, "include", self._of_practitioner(person))
+            kept = entries.kept(person.id) or entries.keep(person.id, self._of_practitioner(person))
             any_shown = False
             for rank in range(len(person.places)):
                 if next(shown):
@@ -40,8 +40,8 @@ class IndividualWriter:
             if any_shown and query.with_practitioner:
                 included.append(kept[0])
         if query.with_healthcare_service:
-            for cpts in found.cpts.values():
-                service, organization = entries.kept(cpts.id) or entries.keep(cpts.id, "include", _of_cpts(cpts))
+            for cpts in found.cpts:
+                service, organization = entries.kept(cpts) or entries.keep(cpts, self._of_cpts(cpts))
                 included.append(service)
                 if query.with_organization:
                     included.append(organization)
@@ -59,13 +59,15 @@ class IndividualWriter:
     ) -> Resource:
         return resources.slot_of_practitioner(flow, self._web, person, place, shape, times)
 
-    def _of_practitioner(self, person: Practitioner) -> Iterator[Resource]:
-        """The practitioner, then for each place the schedule and the role."""
-        yield resources.practitioner(person)
+    def _of_practitioner(self, person: Practitioner) -> Iterator[bytes]:
+        """The entries of the practitioner, then for each place of the schedule and the role."""
+        yield self._entries.entry(resources.practitioner(person), "include")
         for place in person.places:
-            yield resources.schedule(person, place)
-            yield resources.practitioner_role(self._editor, person, place)
+            yield self._entries.entry(resources.schedule(person, place), "include")
+            yield self._entries.entry(resources.practitioner_role(self._editor, person, place), "include")
 
-
-def _of_cpts(cpts: Cpts) -> tuple[Resource, Resource]:
-    return resources.healthcare_service(cpts), resources.cpts_organization(cpts)
+    def _of_cpts(self, identifier: str) -> Iterator[bytes]:
+        """The entries of a community's care and of the community itself."""
+        cpts = self._editor.cpts[identifier]
+        yield self._entries.entry(resources.healthcare_service(cpts), "include")
+        yield self._entries.entry(resources.cpts_organization(cpts), "include")

@@ -1,5 +1,6 @@
 """The search for free slots of SOS Médecins places: ``GET Schedule`` with ``_has`` and ``_revinclude``."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import compress
 
@@ -34,19 +35,25 @@ class SosWriter:
         associations: dict[str, Association] = {}
         for association, place in compress(located, found.shown):
             key = place.calendar.key
-            matches += entries.kept(key) or entries.keep(key, "match", [resources.sos_schedule(place)])
+            schedule, location = entries.kept(key) or entries.keep(key, self._of_place(association, place))
+            matches.append(schedule)
             if query.with_location:
-                key = f"place {key}"
-                included += entries.kept(key) or entries.keep(
-                    key, "include", [resources.sos_location(self._editor, association, place)]
-                )
-            if query.with_organization:
-                associations[association.id] = association
-        for key, association in associations.items():
-            included += entries.kept(key) or entries.keep(key, "include", [resources.sos_organization(association)])
+                included.append(location)
+            associations[association.id] = association
+        if query.with_organization:
+            for key, association in associations.items():
+                included += entries.kept(key) or entries.keep(key, self._of_association(association))
         slots = found.entries if query.with_slots else []
         told = [] if query.output.count_only else matches + slots + included
         return bundle(SOS.bundle_profile, found.count, self_link, told)
+
+    def _of_place(self, association: Association, place: SosPlace) -> Iterator[bytes]:
+        """The entries of a place's calendar and of the place itself."""
+        yield self._entries.entry(resources.sos_schedule(place), "match")
+        yield self._entries.entry(resources.sos_location(self._editor, association, place), "include")
+
+    def _of_association(self, association: Association) -> Iterator[bytes]:
+        yield self._entries.entry(resources.sos_organization(association), "include")
 
     def slot(self, association: Association, place: SosPlace, slot: Slot) -> Resource:
         """One slot as a resource of its own."""
