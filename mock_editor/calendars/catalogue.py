@@ -25,8 +25,8 @@ class Catalogue:
 
     def free_slots(self, calendar: Calendar, window: Window, exposed: Set[SlotType]) -> Iterator[Slot]:
         """The slots that the SAS may see: free, of an exposed type, starting in the window, bookable now; in order."""
-        bookable = window.bookable(calendar.plan, self.clock.now())
-        for day in bookable.days(calendar.plan, calendar.zone):
+        bookable = window.bookable(calendar.plan.booking, self.clock.now())
+        for day in bookable.days(calendar.plan.booking, calendar.zone):
             for slot in slots_of_day(calendar, date.fromordinal(day)):
                 visible = not slot.taken and not exposed.isdisjoint(slot.shape.types)
                 if visible and bookable.first <= slot.start < bookable.after:

@@ -1,6 +1,5 @@
 """The words of the domain as types: practitioner, structure, place, calendar, slot. A scenario makes them once."""
 
-import functools
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ class SlotType(StrEnum):
     PRIVATE = "private"
     STRUCTURE = "structure"
 
-
-_MINUTES_A_DAY = 24 * 60
 
 NEVER_EXPOSED = frozenset({SlotType.OWN_PATIENTS, SlotType.PRIVATE, SlotType.STRUCTURE})
 
@@ -119,21 +116,25 @@ class Absence:
         return begin <= today <= end if begin <= end else today >= begin or today <= end
 
 
-@dataclass(frozen=True, eq=False)  # what is worked out for a plan is kept for that very one
+class Booking(NamedTuple):
+    """When slots can be booked: until ``lead`` before they start, up to ``horizon`` ahead.
+
+    ``overnight``: some openings run past midnight, so that a day's slots may lie on the next.
+    """
+
+    lead: timedelta
+    horizon: timedelta
+    overnight: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # what is worked out for a plan is kept for that very one
 class Plan:
     """How a calendar is filled: shared by all calendars that follow the same description."""
 
     week: tuple[tuple[Opening, ...], ...]
     exceptional: dict[date, tuple[Opening, ...]]
     absences: tuple[Absence, ...]
-    lead: timedelta
-    horizon: timedelta
-
-    @functools.cached_property
-    def overnight(self) -> bool:
-        """Whether any opening runs past midnight."""
-        days = (*self.week, *self.exceptional.values())
-        return any(opening.end > _MINUTES_A_DAY for openings in days for opening in openings)
+    booking: Booking
 
     def openings(self, day: date) -> tuple[Opening, ...]:
         """The openings of a day: those of its weekday, unless absent, and the exceptional ones of that very day."""
@@ -257,15 +258,15 @@ class Window(NamedTuple):
     first: datetime
     after: datetime
 
-    def bookable(self, plan: Plan, now: datetime) -> "Window":
+    def bookable(self, booking: Booking, now: datetime) -> "Window":
         """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
-        return Window(max(self.first, now + plan.lead), min(self.after, now + plan.horizon))
+        return Window(max(self.first, now + booking.lead), min(self.after, now + booking.horizon))
 
-    def days(self, plan: Plan, zone: ZoneInfo) -> range:
+    def days(self, booking: Booking, zone: ZoneInfo) -> range:
         """The days whose openings may have slots in the window, as ordinals: a night belongs to the day it began."""
         if self.first >= self.after:
             return range(0)
-        first = self.first.astimezone(zone).toordinal() - plan.overnight
+        first = self.first.astimezone(zone).toordinal() - booking.overnight
         last = (self.after - timedelta(microseconds=1)).astimezone(zone).toordinal()
         return range(first, last + 1)
 

@@ -11,6 +11,7 @@ from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
     Association,
+    Booking,
     Calendar,
     ConsultationType,
     Cpts,
@@ -113,8 +114,13 @@ class _Builder:
             week=tuple(tuple(openings) for openings in week),
             exceptional={day: tuple(openings) for day, openings in exceptional.items()},
             absences=tuple(Absence(a.first[0], a.last[0], a.first[1]) for a in section.absences),
-            lead=timedelta(minutes=section.lead_minutes),
-            horizon=timedelta(days=section.horizon_days),
+            booking=Booking(
+                lead=timedelta(minutes=section.lead_minutes),
+                horizon=timedelta(days=section.horizon_days),
+                overnight=any(
+                    opening.end > _MINUTES_A_DAY for openings in (*week, *exceptional.values()) for opening in openings
+                ),
+            ),
         )
         if _overlap([opening for day in range(-1, 8) for opening in _shifted(plan.week[day % 7], day)]):
             self._problem((*location, "week"), "openings overlap")
@@ -170,7 +176,7 @@ class _Builder:
         plan = self._plans.get(name)
         if plan is None:
             self._problem(location, f"no calendar {name!r}; there are: {', '.join(self._plans)}")
-            plan = Plan((), {}, (), timedelta(), timedelta())
+            plan = Plan((), {}, (), Booking(timedelta(), timedelta(), overnight=False))
         return plan
 
     # --- editors

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
 from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Place, Plan, Slot, SlotShape, SosPlace, Window
+from mock_editor.calendars.model import Booking, Calendar, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes, stamp
 
@@ -41,14 +41,14 @@ Located = TypeVar("Located", Place, SosPlace)
 class RunSlots:
     """The free slots of a calendar in a run of days as Bundle entries, each behind a comma.
 
-    ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the ids of the
-    communities that each slot is open to, or nothing at all when none is.
+    ``starts`` are POSIX timestamps, in order; ``edges`` cut ``data`` into the entries; ``cpts`` are the ids of
+    communities, each with the positions of the slots that are open to it.
     """
 
     starts: tuple[float, ...]
     edges: tuple[int, ...]
     data: memoryview
-    cpts: tuple[tuple[str, ...], ...]
+    cpts: tuple[tuple[str, list[int]], ...]
 
 
 @dataclass(slots=True)
@@ -67,18 +67,18 @@ class AskedWindow:
     def __init__(self, window: Window, now: datetime) -> None:
         self._window = window
         self._now = now
-        # Most calendars share a plan and a zone, hence the window and its days.
-        self._known: dict[tuple[int, int], tuple[float, float, int, int]] = {}
+        self._known: dict[tuple[Booking, int], tuple[float, float, int, int]] = {}
 
     def of(self, plan: Plan, zone: ZoneInfo) -> tuple[float, float, int, int]:
         """From when on and before when slots have to start (timestamps), and on which days their openings begin: the
         ordinal of the first one, and how many."""
-        known = self._known.get((id(plan), id(zone)))
+        key = plan.booking, id(zone)
+        known = self._known.get(key)
         if known is None:
-            bookable = self._window.bookable(plan, self._now)
-            days = bookable.days(plan, zone)
+            bookable = self._window.bookable(plan.booking, self._now)
+            days = bookable.days(plan.booking, zone)
             known = bookable.first.timestamp(), bookable.after.timestamp(), days.start, len(days)
-            self._known[id(plan), id(zone)] = known
+            self._known[key] = known
         return known
 
 
@@ -130,8 +130,10 @@ class EntryWriter:
             if first < after:
                 found.count += after - first
                 found.entries.append(run.data[run.edges[first] : run.edges[after]])
-                if run.cpts:
-                    found.cpts.update(dict.fromkeys(chain.from_iterable(run.cpts[first:after])))
+                for cpts, positions in run.cpts:
+                    next_one = bisect_left(positions, first)
+                    if next_one < len(positions) and positions[next_one] < after:
+                        found.cpts[cpts] = None
         return found
 
     def _render(
@@ -160,12 +162,15 @@ class EntryWriter:
                 piece[1::2] = [times[name] for name in template[1::2]]
                 shown.append(slot)
                 pieces.append(b"".join(piece))
-        cpts = tuple(tuple(cpts.id for cpts in slot.shape.cpts) for slot in shown)
+        cpts: dict[str, list[int]] = {}
+        for position, slot in enumerate(shown):
+            for one in slot.shape.cpts:
+                cpts.setdefault(one.id, []).append(position)
         run = RunSlots(
             tuple(slot.start.timestamp() for slot in shown),
             tuple(accumulate(map(len, pieces), initial=0)),
             memoryview(b"".join(pieces)),
-            cpts if any(cpts) else (),
+            tuple(cpts.items()),
         )
         weight = len(run.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
         return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)

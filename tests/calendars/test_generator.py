@@ -11,6 +11,7 @@ from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
+    Booking,
     Calendar,
     ConsultationType,
     Opening,
@@ -25,6 +26,9 @@ PUBLIC = SlotShape((SlotType.PUBLIC,), (ConsultationType.AMB,), (), AppointmentT
 SNP = SlotShape((SlotType.SNP,), (ConsultationType.AMB,), (), AppointmentType.ROUTINE)
 
 
+BOOKING = Booking(timedelta(), timedelta(days=28), overnight=True)
+
+
 def opening(hours: str, minutes: int = 20, taken: float = 0.0, mix: Sequence[tuple[float, SlotShape]] = ()) -> Opening:
     start, end = (int(part[:2]) * 60 + int(part[3:]) for part in hours.split("-"))
     return Opening(start, end if end > start else end + 1440, minutes, taken, SlotMix(mix or [(1, PUBLIC)]))
@@ -37,7 +41,7 @@ def calendar(
     absences: Sequence[Absence] = (),
     exceptional: dict[date, tuple[Opening, ...]] | None = None,
 ) -> Calendar:
-    plan = Plan((openings,) * 7, exceptional or {}, tuple(absences), timedelta(), timedelta(days=28))
+    plan = Plan((openings,) * 7, exceptional or {}, tuple(absences), BOOKING)
     return Calendar(key, ZoneInfo(zone), plan, "seed")
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_editor.calendars.identifiers import luhn_digit
-from mock_editor.calendars.model import Calendar, Place, Plan, Practitioner
+from mock_editor.calendars.model import Booking, Calendar, Place, Plan, Practitioner
 from mock_editor.calendars.people import (
     LARGEST_GROUP,
     MOST_GROUPS,
@@ -18,7 +18,7 @@ from mock_editor.calendars.people import (
     zone_of,
 )
 
-EMPTY = Plan((), {}, (), timedelta(), timedelta())
+EMPTY = Plan((), {}, (), Booking(timedelta(), timedelta(), overnight=False))
 
 
 def description(name: str, count: int, **changes: object) -> GroupDescription:
