@@ -87,8 +87,8 @@ def serve(**options: str | None) -> None:
             base = f"{public_url}/{editor.slug}/fhir"
             click.echo(f"{editor.name}\n  {base}")
             searches = list(examples(catalogue, editor, base))
-            for search in searches:
-                click.echo(f"  curl '{search}'")
+            for purpose, url in searches:
+                click.echo(f"  # {purpose}\n  curl '{url}'")
             click.echo("" if searches else "  no slot is free in the next three days\n")
 
     wsgi.run(app, listener, settings, announce)

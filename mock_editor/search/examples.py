@@ -17,8 +17,8 @@ _SHOWN = 3
 _CPTS = frozenset({SlotType.CPTS})
 
 
-def examples(catalogue: Catalogue, editor: Editor, base: str) -> Iterator[str]:
-    """URLs of searches over today, tomorrow and the day after, as the SAS asks; ``base`` is the FHIR base."""
+def examples(catalogue: Catalogue, editor: Editor, base: str) -> Iterator[tuple[str, str]]:
+    """Searches over today, tomorrow and the day after, as the SAS asks: what for, and the URL under ``base``."""
     now = catalogue.clock.now()
     today = now.astimezone(editor.zone).date()
     last = datetime.combine(today + timedelta(days=2), time(23, 59, 59, 999000), editor.zone)
@@ -39,21 +39,24 @@ def examples(catalogue: Catalogue, editor: Editor, base: str) -> Iterator[str]:
         return _url(f"{base}/Slot", *asked, (STATUS, "free"), (START, start), (START, end), (IDENTIFIER, tokens))
 
     if found := practitioners(INT_R01.exposed):
-        yield slot_search(found)
+        yield "INT_R01, practitioners on their own", slot_search(found)
     if found := practitioners(_CPTS):
         service, organization = "Slot:service-type-reference", "HealthcareService:organization"
-        yield slot_search(found, ("_include", service), ("_include:iterate", organization))
+        yield "INT_R04, with CPTS", slot_search(found, ("_include", service), ("_include:iterate", organization))
     places = {one.id: [place.calendar for place in one.places] for one in editor.associations.values()}
     if found := [identifier for identifier, calendars in places.items() if free(calendars, SOS.exposed)][:_SHOWN]:
-        yield _url(
-            f"{base}/Schedule",
-            ("_revinclude", "Slot:schedule"),
-            ("_include", "Schedule:actor:Location"),
-            ("_include:iterate", "Location:organization"),
-            (SOS_START, start),
-            (SOS_START, end),
-            (SOS_STATUS, "free"),
-            (SOS_IDENTIFIER, ",".join(f"{STRUCTURE_OID}|{identifier}" for identifier in found)),
+        yield (
+            "SOS Médecins",
+            _url(
+                f"{base}/Schedule",
+                ("_revinclude", "Slot:schedule"),
+                ("_include", "Schedule:actor:Location"),
+                ("_include:iterate", "Location:organization"),
+                (SOS_START, start),
+                (SOS_START, end),
+                (SOS_STATUS, "free"),
+                (SOS_IDENTIFIER, ",".join(f"{STRUCTURE_OID}|{identifier}" for identifier in found)),
+            ),
         )
 
 
