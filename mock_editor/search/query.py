@@ -60,7 +60,7 @@ _SOS_REVINCLUDES = {"Slot:schedule": {"slots"}, "Slot:schedule:Schedule": {"slot
 def _decoded(text: str) -> str:
     """A part of a query without its escapes.
 
-    Written out because it is in the hot path: ``parse_qsl`` takes 12 µs for the SAS's usual search, this 4.
+    Written out because it is in the hot path: ``parse_qsl`` takes 15 µs for a usual search, ``Parameters`` 8 with this.
     """
     # Escapes are decoded one by one, and a list of 25 identifiers has 25 of these.
     text = text.replace("%7C", "|")
