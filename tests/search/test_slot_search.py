@@ -1,7 +1,7 @@
 """INT_R01 over the application: what is answered, with which tolerances, and what is refused how."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -418,16 +418,19 @@ def test_health_tells_the_version_and_the_scenario(client: FlaskClient) -> None:
 
 # --- properties
 
-INSTANTS = st.integers(-24 * 60, 6 * 24 * 60).map(lambda minutes: NOW + timedelta(minutes=minutes))
+# An ordinary week, and those in which the clocks change.
+WEEKS = st.sampled_from([NOW, datetime(2027, 3, 26, 8, 0, tzinfo=UTC), datetime(2026, 10, 23, 8, 0, tzinfo=UTC)])
+MINUTES = st.integers(-24 * 60, 6 * 24 * 60)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), start=INSTANTS, end=INSTANTS, now=INSTANTS)
+@given(data=st.data(), week=WEEKS, minutes=st.tuples(MINUTES, MINUTES, MINUTES))
 def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
-    played: LoadedScenario, data: st.DataObject, start: datetime, end: datetime, now: datetime
+    played: LoadedScenario, data: st.DataObject, week: datetime, minutes: tuple[int, int, int]
 ) -> None:
     """Against the plain reference ``Catalogue.free_slots``: in the window, not before now, union of its members."""
-    start, end = sorted((start, end))
+    now, *bounds = (week + timedelta(minutes=shift) for shift in minutes)
+    start, end = sorted(bounds)
     catalogue = Catalogue(played.editors, Clock(now))
     people = {person.id: person for person in played.editors[0].directory}
     asked = data.draw(st.lists(st.sampled_from(sorted(people)), min_size=1, max_size=6, unique=True))
