@@ -2,7 +2,7 @@
 
 Our own, because the path was measured: a read is one ``dict.get`` (47 ns) without a lock; ``cachetools.LRUCache`` takes
 117 ns plus the lock that it needs, and ``functools.lru_cache`` bounds the number of entries, not their bytes. A search
-reads it about a hundred times.
+reads it some fifty times.
 """
 
 import threading
