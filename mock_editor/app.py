@@ -1,6 +1,7 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
 import re
+from functools import partial
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -34,7 +35,7 @@ def create_app(catalogue: Catalogue, *, scenario: str, public_url: str, body_tim
         return jsonify(status="ok", version=__version__, scenario=scenario, editors=list(catalogue.editors))
 
     app.register_error_handler(EditorError, _refusal)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
 
 
@@ -51,15 +52,20 @@ def _refusal(error: EditorError) -> Response:
     return problem
 
 
+def _paths(catalogue: Catalogue) -> list[str]:
+    """Where somebody who is lost may go on."""
+    return [*(f"/{slug}/fhir/metadata" for slug in catalogue.editors), "/_health"]
+
+
 # FHIR issue types for what Flask itself refuses.
 _ISSUE_CODES = {404: "not-found", 405: "not-supported", 500: "exception"}
 
 
-def _http_error(error: HTTPException) -> Response:
+def _http_error(catalogue: Catalogue, error: HTTPException) -> Response:
     """What Flask refuses (no such path, wrong method) and, without any detail, an error of ours."""
     status = error.code or 500
     diagnostics = {
-        404: f"No such path: {request.path[:200]}",
+        404: f"No such path: {request.path[:200]}; there are: {', '.join(_paths(catalogue))}",
         405: f"{request.method} is not supported on {request.path[:200]}",
         500: "Internal error of the simulator; its log tells more",
     }.get(status, error.name)

@@ -405,6 +405,7 @@ def test_outside_the_fhir_paths_an_error_is_a_problem_document(client: FlaskClie
     assert response.status_code == 404
     assert response.headers["Content-Type"] == codes.PROBLEM_JSON
     assert response.json["status"] == 404
+    assert "there are: /agenda-ville/fhir/metadata" in response.json["detail"]
 
 
 def test_health_tells_the_version_and_the_scenario(client: FlaskClient) -> None:
