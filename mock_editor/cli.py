@@ -70,12 +70,16 @@ def serve(**options: str | None) -> None:
         raise _Refusal(str(error)) from None
     played = _load(settings.scenario)
     try:
+        clock = Clock(settings.now or played.frozen_at)
+    except ValueError as error:
+        raise _Refusal(f"--now: {error}") from None
+    try:
         listener = wsgi.open_listener(settings.host, settings.port)
     except OSError as error:
         # The text of create_server repeats the address.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
-    catalogue = Catalogue(played.editors, Clock(settings.now or played.frozen_at))
+    catalogue = Catalogue(played.editors, clock)
     local_url = _local_url(settings.host, listener.getsockname()[1])
     public_url = settings.public_url or local_url
     app = create_app(catalogue, scenario=played.name, public_url=public_url, body_timeout=settings.body_timeout)
@@ -129,5 +133,5 @@ def _load(name: str) -> scenario.LoadedScenario:
 
 def _local_url(host: str, port: int) -> str:
     """The URL of a listener for a client on this machine, when no public one is set."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - only compared with
-    return f"http://[{name}]:{port}" if ":" in name and not name.startswith("[") else f"http://{name}:{port}"
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared with
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

@@ -16,7 +16,7 @@ from mock_editor.calendars.model import Calendar, Opening, Plan, Slot, start_of_
 
 # A slot's draws are found by the five-minute step at which it starts, so that another opening, slot length or absence
 # elsewhere in the day leaves them as they were. Slots are at least this long (checked with the scenario).
-STEP = timedelta(minutes=5)
+_STEP = timedelta(minutes=5)
 _DRAWS = 2  # per step: is it taken, and which shape
 _RANGE = 65536
 
@@ -59,7 +59,7 @@ def _layout(plan: Plan, zone: ZoneInfo, day: date) -> tuple[_Interval, ...]:
         length = timedelta(minutes=opening.slot_minutes)
         start, finish = _instant(day, opening.start, zone), _instant(day, opening.end, zone)
         while start + length <= finish:
-            intervals.append(_Interval(start, start + length, (start - midnight) // STEP, opening))
+            intervals.append(_Interval(start, start + length, (start - midnight) // _STEP, opening))
             start += length
     return tuple(sorted(intervals, key=attrgetter("start")))
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from faker import Faker
 
-from mock_editor.base.resources import folder
+from mock_editor.base.files import folder
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,

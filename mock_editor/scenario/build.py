@@ -1,6 +1,6 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -83,7 +83,7 @@ class _Builder:
         scenario = self._scenario
         for name, section in scenario.calendars.items():
             self._plans[name] = self._plan(section, ("calendars", name))
-        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors], "slug")
+        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors])
         editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
@@ -93,10 +93,12 @@ class _Builder:
     def _problem(self, location: Location, message: str) -> None:
         self._problems.append(self._document.problem(location, message))
 
-    def _no_doubles(self, location: Location, values: Sequence[str], key: str) -> None:
+    def _no_doubles(self, location: Location, values: Iterable[str]) -> None:
+        seen: set[str] = set()
         for at, value in enumerate(values):
-            if value in values[:at]:
-                self._problem((*location, at, key), f"{value!r} stands twice")
+            if value in seen:
+                self._problem((*location, at), f"{value!r} stands twice")
+            seen.add(value)
 
     # --- calendars
 
@@ -188,9 +190,8 @@ class _Builder:
         for at, practitioner in enumerate(section.practitioners):
             where = (*location, "practitioners", at)
             listed.append(self._practitioner(practitioner, seed, section, where))
-        key = "rpps"
-        self._no_doubles((*location, "practitioners"), [practitioner.id for practitioner in listed], key)
-        self._no_doubles((*location, "groups"), [group.name for group in section.groups], "name")
+        self._no_doubles((*location, "practitioners"), [practitioner.id for practitioner in listed])
+        self._no_doubles((*location, "groups"), [group.name for group in section.groups])
         groups = []
         for at, group in enumerate(section.groups):
             where = (*location, "groups", at)
@@ -214,7 +215,7 @@ class _Builder:
         for at, association in enumerate(section.associations):
             where = (*location, "associations", at)
             associations.append(self._association(association, seed, section, where))
-        self._no_doubles((*location, "associations"), [association.id for association in associations], "siret")
+        self._no_doubles((*location, "associations"), [association.id for association in associations])
         plans = [place.calendar.plan for person in listed for place in person.places]
         plans += [plan for group in groups for plan in group.description.plans]
         return Editor(
@@ -247,7 +248,7 @@ class _Builder:
                     calendar=calendar,
                 )
             )
-        self._no_doubles((*location, "places"), [place.key for place in places], "key")
+        self._no_doubles((*location, "places"), [place.key for place in places])
         specialties = _specialties(section.specialties, section.other_specialties)
         return Practitioner(national_id, section.family, section.given, specialties, tuple(places))
 
@@ -273,7 +274,7 @@ class _Builder:
                     calendar=calendar,
                 )
             )
-        self._no_doubles((*location, "places"), [place.key for place in places], "key")
+        self._no_doubles((*location, "places"), [place.key for place in places])
         return Association(section.siret, section.name, tuple(places))
 
     def _calendar(

@@ -12,10 +12,13 @@ from typing import Any
 
 import yaml
 
-from mock_editor.base.resources import folder
+from mock_editor.base.files import folder
 
 _LARGEST_FILE = 5_000_000
 _MOST_NODES = 200_000
+
+# No FHIR text may hold them, and search/bundle.py relies on NUL for its own marks.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Location = tuple[int | str, ...]
 
@@ -112,6 +115,8 @@ class Document:
                     raise self.error((*location, key.value), "the key stands twice", key.start_mark.line + 1)
                 plain[key.value] = self._plain(value, (*location, key.value), (*above, node))
             return plain
+        if _UNPRINTABLE.search(node.value):
+            raise self.error(location, "a control character", node.start_mark.line + 1)
         return node.value
 
     def line(self, location: Location) -> int:

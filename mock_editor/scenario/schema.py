@@ -2,7 +2,7 @@
 
 import re
 import typing
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -60,6 +61,11 @@ def _day(text: object) -> tuple[date, bool]:
         raise ValueError("expected a day: 2026-12-24, or 12-24 for every year") from None
 
 
+def _playable(moment: datetime) -> datetime:
+    Clock(moment)
+    return moment
+
+
 def _hidden_alone(types: list[SlotType]) -> list[SlotType]:
     if not NEVER_EXPOSED.isdisjoint(types) and len(types) > 1:
         raise ValueError("own-patients, private and structure stand alone; PUBLIC, PRO, SNP and CPTS may be combined")
@@ -94,6 +100,7 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
 YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
+PlayableDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]
 Days = Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
 PlaceKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -149,7 +156,7 @@ class WeekSection(OpeningSection):
 class ExceptionalSection(OpeningSection):
     """Hours of one date, besides those of its weekday; kept even during an absence."""
 
-    date: date
+    date: PlayableDate
 
 
 class AbsenceSection(_Section):
@@ -328,7 +335,7 @@ class EditorSection(_Section):
 class ClockSection(_Section):
     """Where the simulator's clock stands at the start."""
 
-    frozen_at: AwareDatetime
+    frozen_at: Annotated[AwareDatetime, AfterValidator(_playable)]
 
 
 class ScenarioSection(_Section):

@@ -18,9 +18,10 @@ from mock_editor.calendars.model import Window
 
 MOST_IDENTIFIERS = 25
 _MOST_PARAMETERS = 200
-_RESULT_PARAMETERS = frozenset(
-    {"_count", "_format", "_pretty", "_summary", "_include", "_include:iterate", "_revinclude", "_revinclude:iterate"}
-)
+_MOST_ISSUES = 50
+_RESULT_PARAMETERS = frozenset({"_count", "_format", "_pretty", "_summary"})
+_INCLUDE = ("_include", "_include:iterate")
+_REVINCLUDE = ("_revinclude", "_revinclude:iterate")
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
 
 _NOTHING = Window(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
@@ -101,8 +102,9 @@ class Parameters:
         return values[0]
 
     def wrong(self, name: str, what: str, code: str = "invalid") -> None:
-        """Notes one thing wrong."""
-        self.issues.append(Issue(code, f"Parameter '{name[:100]}': {what}"))
+        """Notes one thing wrong; the first fifty are enough, where a megabyte of them was sent."""
+        if len(self.issues) < _MOST_ISSUES:
+            self.issues.append(Issue(code, f"Parameter '{name[:100]}': {what}"))
 
     def refuse_unknown(self, known: Collection[str]) -> None:
         """Under ``Prefer: handling=strict``, a parameter that is not supported is an error."""
@@ -156,11 +158,11 @@ class SlotQuery(NamedTuple):
 def slot_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SlotQuery:
     """Reads the parameters of ``GET Slot``. Raises BadRequestError with every problem found."""
     if strict:
-        parameters.refuse_unknown((START, STATUS, IDENTIFIER))
+        parameters.refuse_unknown((START, STATUS, IDENTIFIER, *_INCLUDE))
     window = _window(parameters, START, zone)
     wants_free = _wants_free(parameters, STATUS)
-    identifiers = practitioner_identifiers(parameters, IDENTIFIER)
-    includes = _asked(parameters, ("_include", "_include:iterate"), _SLOT_INCLUDES, strict=strict)
+    identifiers = national_identifiers(parameters, IDENTIFIER, PRACTITIONER_OID)
+    includes = _asked(parameters, _INCLUDE, _SLOT_INCLUDES, strict=strict)
     wanted_output = output(parameters)
     refuse(parameters.issues)
     # What is not in the answer brings nothing else into it: a Schedule its actors, a HealthcareService its CPTS.
@@ -197,16 +199,17 @@ def sos_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SosQue
         if _SOS_FILTERS.match(name) and name not in known:
             parameters.wrong(name, f"not supported; those that are: {', '.join(known)}", "not-supported")
     if strict:
-        parameters.refuse_unknown((*known, *(name for name in parameters.names() if _SOS_FILTERS.match(name))))
+        filters = (name for name in parameters.names() if _SOS_FILTERS.match(name))
+        parameters.refuse_unknown((*filters, *_INCLUDE, *_REVINCLUDE))
     window = _window(parameters, SOS_START, zone)
     wants_free = _wants_free(parameters, SOS_STATUS)
-    identifiers = _identifiers(parameters, SOS_IDENTIFIER, STRUCTURE_OID)
+    identifiers = national_identifiers(parameters, SOS_IDENTIFIER, STRUCTURE_OID)
     for identifier in identifiers:
-        if identifier and not re.fullmatch("3[0-9]{14}", identifier):
+        if not re.fullmatch("3[0-9]{14}", identifier):
             expected = "3 followed by the 14 digits of a SIRET"
             parameters.wrong(SOS_IDENTIFIER, f"expected {STRUCTURE_OID}|{expected}, not {identifier[:100]!r}")
-    includes = _asked(parameters, ("_include", "_include:iterate"), _SOS_INCLUDES, strict=strict)
-    revincludes = _asked(parameters, ("_revinclude", "_revinclude:iterate"), _SOS_REVINCLUDES, strict=strict)
+    includes = _asked(parameters, _INCLUDE, _SOS_INCLUDES, strict=strict)
+    revincludes = _asked(parameters, _REVINCLUDE, _SOS_REVINCLUDES, strict=strict)
     wanted_output = output(parameters)
     refuse(parameters.issues)
     with_location = "location" in includes
@@ -220,13 +223,8 @@ def sos_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SosQue
     )
 
 
-def practitioner_identifiers(parameters: Parameters, name: str) -> tuple[str, ...]:
-    """The values of a required list of national practitioner identifiers."""
-    return _identifiers(parameters, name, PRACTITIONER_OID)
-
-
-def _identifiers(parameters: Parameters, name: str, expected: str) -> tuple[str, ...]:
-    """The values of a required list of tokens of the system ``expected``, each once, in order."""
+def national_identifiers(parameters: Parameters, name: str, expected: str) -> tuple[str, ...]:
+    """The values of a required list of at most 25 tokens of the system ``expected``, each once, in order."""
     text = parameters.one(name, required=True)
     if text is None:
         return ()

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
-from mock_editor.base.codes import STRUCTURE_OID
+from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
-from mock_editor.base.fhir import Resource, parse_token, refuse, split_list
+from mock_editor.base.fhir import Resource, refuse, split_list
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import Association, Calendar, Editor, Place, Practitioner, Slot, SosPlace
 from mock_editor.search import resources
 from mock_editor.search.flows import INT_R04, SOS, Flow
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.query import Parameters, practitioner_identifiers
+from mock_editor.search.query import Parameters, national_identifiers
 from mock_editor.search.sos import SosWriter
 
 ACTOR = "actor"
@@ -100,7 +100,7 @@ class Reader:
         """``Practitioner?identifier=``: practitioners with calendars; a regulator's account never shows here."""
         if strict:
             parameters.refuse_unknown((IDENTIFIER,))
-        identifiers = practitioner_identifiers(parameters, IDENTIFIER)
+        identifiers = national_identifiers(parameters, IDENTIFIER, PRACTITIONER_OID)
         refuse(parameters.issues)
         return [found for identifier in identifiers if (found := self._practitioner(identifier))]
 
@@ -124,27 +124,18 @@ class Reader:
         """``Location?organization=``: the places of SOS Médecins associations."""
         if strict:
             parameters.refuse_unknown((ORGANIZATION,))
-        asked = [identifier for _, identifier in _references(parameters, ORGANIZATION, ("Organization",))]
+        asked = dict.fromkeys(identifier for _, identifier in _references(parameters, ORGANIZATION, ("Organization",)))
         refuse(parameters.issues)
-        known = [
-            self._editor.associations[identifier] for identifier in asked if identifier in self._editor.associations
-        ]
+        known = filter(None, map(self._editor.associations.get, asked))
         return [resources.sos_location(self._editor, one, place) for one in known for place in one.places]
 
     def organizations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
         """``Organization?identifier=``: SOS Médecins associations and CPTS, by national identifier."""
         if strict:
             parameters.refuse_unknown((IDENTIFIER,))
-        text = parameters.one(IDENTIFIER, required=True)
-        found: dict[str, Resource] = {}
-        for token in split_list(text) if text else ():
-            system, identifier = parse_token(token)
-            if system != STRUCTURE_OID or not identifier:
-                parameters.wrong(IDENTIFIER, f"expected {STRUCTURE_OID}|<identifier>, not {token[:100]!r}")
-            elif organization := self._organization(identifier):
-                found[identifier] = organization
+        identifiers = national_identifiers(parameters, IDENTIFIER, STRUCTURE_OID)
         refuse(parameters.issues)
-        return list(found.values())
+        return [found for identifier in identifiers if (found := self._organization(identifier))]
 
 
 def _references(parameters: Parameters, name: str, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:

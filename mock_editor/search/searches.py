@@ -57,10 +57,11 @@ class Searches:
         """Reads a request; ``form`` is what a posted one brings. Raises 404 for an unknown editor, 406 for XML."""
         self._catalogue.editor(editor)
         raw: bytes = environ["QUERY_STRING"].encode("latin-1")
-        raw = b"&".join(part for part in (raw, form) if part) if form else raw
+        if form:
+            raw = raw + b"&" + form if raw else form
         parameters = Parameters(raw)
         fhir.check_acceptable(environ.get("HTTP_ACCEPT", ""), parameters.all("_format"))
-        link = self._public_url + environ["PATH_INFO"].removesuffix("/_search")
+        link = self._public_url + environ["PATH_INFO"].partition("/_search")[0]
         if raw:
             link = f"{link}?{fhir.legal_query(raw)}"
         return Asked(self._played[editor], parameters, link, fhir.prefers_strict(environ.get("HTTP_PREFER", "")))

@@ -78,5 +78,7 @@ def test_a_clock_is_real_or_frozen() -> None:
     assert before <= Clock().now() <= datetime.now(UTC)
     frozen = Clock(datetime(2026, 11, 20, 9, 0, tzinfo=PARIS))
     assert frozen.now() == frozen.now() == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-    with pytest.raises(ValueError, match="offset"):
-        Clock(datetime(2026, 11, 20))  # noqa: DTZ001 - that is the point
+    naive = datetime(2026, 11, 20)  # noqa: DTZ001 - that is the point
+    for moment in (naive, datetime(1899, 12, 31, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)):
+        with pytest.raises(ValueError, match="an instant with an offset, from 1900 to 2200"):
+            Clock(moment)

@@ -114,6 +114,22 @@ def test_structures_are_found_by_identifier(
     assert [entry["resource"]["name"] for entry in bundle.get("entry", [])] == ([name] if name else [])
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("Organization", "'identifier': required"),
+        (f"Organization?identifier={SYSTEM}|1", f"expected {STRUCTURE_SYSTEM}|<identifier>"),
+        ("Organization?identifier=" + ",".join(["x"] * 26), "26 identifiers, at most 25"),
+        ("Location", "'organization': required"),
+        ("Location?organization=Practitioner/1", "expected Organization/<id>"),
+    ],
+)
+def test_wrong_plain_searches_are_refused(client: FlaskClient, query: str, expected: str) -> None:
+    response = client.get(f"/agenda-sos/fhir/{query}")
+    assert response.status_code == 400
+    assert expected in response.json["issue"][0]["diagnostics"]
+
+
 def test_the_calendar_of_a_sos_place_is_found_by_its_location(client: FlaskClient) -> None:
     bundle = client.get("/agenda-sos/fhir/Schedule?actor=Location/334173748400020-2").json
     assert [entry["resource"]["id"] for entry in bundle["entry"]] == ["334173748400020-2"]

@@ -337,11 +337,18 @@ def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
     assert named == ["start", "status", IDENTIFIER, "_count"]
 
 
+def test_a_megabyte_of_mistakes_is_not_told_one_by_one(client: FlaskClient) -> None:
+    form = {"data": "status=" + "," * 900_000, "content_type": "application/x-www-form-urlencoded"}
+    response = client.post("/agenda-ville/fhir/Slot/_search", **form)
+    assert len(refusal(response, 400).splitlines()) == 50
+
+
 def test_unknown_parameters_are_refused_when_strictness_is_asked_for(client: FlaskClient) -> None:
     strict = {"Prefer": "return=minimal, handling=strict"}
     assert client.get(SOUND, headers=strict).status_code == 200
-    told = refusal(client.get(SOUND + "&couleur=bleu&_include=Slot:x", headers=strict), 400)
+    told = refusal(client.get(SOUND + "&couleur=bleu&_include=Slot:x&_revinclude=x", headers=strict), 400)
     assert "'couleur': not supported" in told
+    assert "'_revinclude': not supported" in told
     assert "'Slot:x' is not supported" in told
 
 

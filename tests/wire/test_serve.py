@@ -160,6 +160,7 @@ def run_port_is_free(port: int) -> bool:
         (("serve", "--public-url", "http://x:port"), "--public-url: "),
         (("serve", "--header-timeout", "0"), "--header-timeout: expected a number of seconds"),
         (("serve", "--now", "demain"), "--now: "),
+        (("serve", "--now", "9999-12-31T00:00:00Z"), "--now: expected an instant with an offset, from 1900 to 2200"),
         (("serve", "--threads", "500", "--worker-connections", "400"), "worker connections (400) must be above"),
         (("serve", "--scenario", "nulle-part"), "nulle-part: no such file, nor a shipped scenario"),
         (("serve", "--colour"), "No such option '--colour'"),
