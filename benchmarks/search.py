@@ -28,12 +28,14 @@ from benchmarks.workload import (
     never_asked,
     request,
 )
-from mock_editor.app import create_app
+from mock_editor.app import SCHEMAS, create_app
 from mock_editor.base.clock import Clock
-from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.base.parameters import Parameters
+from mock_editor.base.store import Store
 from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.query import Parameters, slot_query
+from mock_editor.search.query import slot_query
+from mock_editor.settings import Settings
 
 _LARGE = (10_000, 1_000_000)
 _SIZES = (LISTED, *_LARGE)
@@ -272,8 +274,9 @@ def _load(server: Server, requests: Iterator[bytes], **how: Any) -> Load:
 
 
 def _application(workload: Workload) -> WSGIApplication:
-    catalogue = Catalogue(workload.played.editors, Clock(workload.played.frozen_at))
-    return create_app(catalogue, scenario="benchmark", public_url=_PUBLIC_URL, body_timeout=10)
+    store = Store(workload.file.with_suffix(".db"), SCHEMAS)
+    clock = Clock(workload.played.frozen_at)
+    return create_app(Settings(), workload.played, public_url=_PUBLIC_URL, clock=clock, store=store)
 
 
 def _writer(workload: Workload) -> IndividualWriter:

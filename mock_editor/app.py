@@ -7,32 +7,50 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mock_editor import __version__
+from mock_editor.accounts import capabilities, regulators
+from mock_editor.accounts import routes as account_routes
+from mock_editor.accounts.regulators import Regulators
+from mock_editor.admin import routes as admin_routes
 from mock_editor.base import fhir
+from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PROBLEM_JSON
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.search import routes as search
+from mock_editor.scenario import LoadedScenario
+from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchFront
 from mock_editor.search.searches import Searches
+from mock_editor.settings import Settings
 
 _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
 
-def create_app(catalogue: Catalogue, *, scenario: str, public_url: str, body_timeout: float) -> Flask:
-    """The WSGI application that plays the editors of ``catalogue``, whose clients reach it under ``public_url``."""
+# The tables of every feature that keeps something.
+SCHEMAS = (regulators.SCHEMA,)
+
+
+def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, clock: Clock, store: Store) -> Flask:
+    """The WSGI application that plays a scenario, whose clients reach it under ``public_url``."""
     app = Flask(__name__, static_folder=None)
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
-    searches = Searches(catalogue, public_url)
+    catalogue = Catalogue(played.editors, clock)
+    accounts = Regulators(store, clock, catalogue.editors, declared=played.accounts, follow_email=settings.follow_email)
+    accounts.declare()
+
+    searches = Searches(catalogue, public_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
     app.wsgi_app = SearchFront(app.wsgi_app, searches)  # type: ignore[method-assign]
-    app.register_blueprint(search.blueprint(searches, body_timeout))
+    app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
+    app.register_blueprint(account_routes.blueprint(catalogue, accounts, public_url, settings.body_timeout))
+    app.register_blueprint(admin_routes.blueprint(catalogue, accounts))
 
     @app.get("/_health")
     def health() -> Response:
-        return jsonify(status="ok", version=__version__, scenario=scenario, editors=list(catalogue.editors))
+        return jsonify(status="ok", version=__version__, scenario=played.name, editors=list(catalogue.editors))
 
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))

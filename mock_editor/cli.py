@@ -1,16 +1,20 @@
 """The command ``mock-editor``."""
 
+import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from mock_editor import __version__, scenario, wsgi
-from mock_editor.app import create_app
+from mock_editor.app import SCHEMAS, create_app
 from mock_editor.base.clock import Clock
+from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.scenario import ScenarioError
 from mock_editor.search import conformance
@@ -79,12 +83,11 @@ def serve(**options: str | None) -> None:
         # The text of create_server repeats the address.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
-    catalogue = Catalogue(played.editors, clock)
     local_url = _local_url(settings.host, listener.getsockname()[1])
     public_url = settings.public_url or local_url
-    app = create_app(catalogue, scenario=played.name, public_url=public_url, body_timeout=settings.body_timeout)
 
     def announce() -> None:
+        catalogue = Catalogue(played.editors, clock)
         known = "" if public_url == local_url else f", known as {public_url}"
         click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {local_url}{known}\n")
         for editor in played.editors:
@@ -95,7 +98,22 @@ def serve(**options: str | None) -> None:
                 click.echo(f"  # {purpose}\n  curl '{url}'")
             click.echo("" if searches else "  no slot is free in the next three days\n")
 
-    wsgi.run(app, listener, settings, announce)
+    with _store(settings.database) as store:
+        app = create_app(settings, played, public_url=public_url, clock=clock, store=store)
+        store.close()  # the workers are about to be forked
+        wsgi.run(app, listener, settings, announce)
+
+
+@contextlib.contextmanager
+def _store(path: Path | None) -> Iterator[Store]:
+    """The store in the file ``path``, or in one that is gone at the end."""
+    with contextlib.ExitStack() as stack:
+        if path is None:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
+        try:
+            yield Store(path, SCHEMAS)
+        except StoreError as error:
+            raise _Refusal(f"{path}: {error}") from None
 
 
 @commands.command()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,6 +56,22 @@ def _text(text: str) -> str:
     return text
 
 
+def _file(text: str) -> Path:
+    path = Path(_text(text))
+    if path.is_dir():
+        raise ValueError("expected a file, this is a folder")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent}")
+    return path
+
+
+def _switch(text: str) -> bool:
+    words = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError("expected on or off")
+    return words[text.lower()]
+
+
 def _setting(default: str | None, parse: Callable[[str], Any], help_text: str, metavar: str) -> Any:
     value = None if default is None else parse(default)
     return dataclasses.field(
@@ -74,6 +91,12 @@ class Settings:
     )
     now: datetime | None = _setting(  # noqa: RUF009 - a field like the others; the rule takes `datetime` for a call
         None, _instant, "Freeze the clock at this instant (default: the scenario's clock, else real time).", "INSTANT"
+    )
+    database: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _file, "File that keeps accounts and all other state (default: a new one, gone at the end).", "FILE"
+    )
+    follow_email: bool = _setting(
+        "on", _switch, "INT_R02: an update without a known identifier is for the account with its e-mail.", "on|off"
     )
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     threads: int = _setting(

@@ -10,10 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.app import create_app
+from mock_editor.app import SCHEMAS, create_app
 from mock_editor.base.clock import Clock
+from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
+from mock_editor.settings import Settings
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
 PUBLIC_URL = "https://lga.example"
@@ -63,6 +65,12 @@ def of_type(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in bundle.get("entry", []) if entry["resource"]["resourceType"] == kind]
 
 
+def application(played: scenario.LoadedScenario, clock: Clock, folder: Path, **settings: str) -> Flask:
+    """The application that plays a scenario; its state is kept in ``folder``, and found there again."""
+    store = Store(folder / "state.db", SCHEMAS)
+    return create_app(Settings.from_env({}, **settings), played, public_url=PUBLIC_URL, clock=clock, store=store)
+
+
 @pytest.fixture(scope="session")
 def played() -> scenario.LoadedScenario:
     """The default scenario."""
@@ -85,8 +93,8 @@ def catalogue(played: scenario.LoadedScenario, clock: Clock) -> Catalogue:
 
 
 @pytest.fixture
-def app(catalogue: Catalogue) -> Flask:
-    return create_app(catalogue, scenario="decouverte", public_url=PUBLIC_URL, body_timeout=5)
+def app(played: scenario.LoadedScenario, clock: Clock, tmp_path: Path) -> Flask:
+    return application(played, clock, tmp_path)
 
 
 @pytest.fixture

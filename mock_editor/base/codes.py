@@ -6,6 +6,9 @@ from typing import Final
 PRACTITIONER_OID: Final = "urn:oid:1.2.250.1.71.4.2.1"
 STRUCTURE_OID: Final = "urn:oid:1.2.250.1.71.4.2.2"
 
+# --- the SAS: the source of accounts, and the system of its technical identifiers
+SAS_OID: Final = "urn:oid:1.2.250.1.213.3.6"
+
 # --- code systems
 ESTABLISHMENT_CATEGORY: Final = (
     "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/FHIR/TRE-R66-CategorieEtablissement"
@@ -44,10 +47,14 @@ SOS_SCHEDULE_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-schedule-aggr
 SOS_LOCATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-location-aggregator"
 SOS_ORGANIZATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-organization-aggregator"
 
-# --- capability statements that an editor follows, by kind of calendar that it keeps
+# --- profile of regulator accounts (INT_R02)
+REGULATOR_PROFILE: Final = f"{_SAS}/StructureDefinition/FrPractitionerRegul"
+
+# --- capability statements that an editor follows: by kind of calendar that it keeps, and for the accounts
 CAPABILITIES_INDIVIDUAL: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-PsIndiv"
 CAPABILITIES_CPTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-CPTS"
 CAPABILITIES_SOS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-SOS"
+CAPABILITIES_ACCOUNTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireStructure"
 
 # --- FHIR value sets that parameters are checked against
 SLOT_STATUSES: Final = frozenset({"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"})
@@ -57,4 +64,5 @@ FHIR_JSON: Final = "application/fhir+json; charset=utf-8"
 PROBLEM_JSON: Final = "application/problem+json; charset=utf-8"
 FORM: Final = "application/x-www-form-urlencoded"
 # The SAS sends the old spelling `json+fhir`; people's tools send the others.
-ACCEPTED_JSON: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json", "text/json"})
+JSON_BODIES: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
+ACCEPTED_JSON: Final = JSON_BODIES | {"text/json"}

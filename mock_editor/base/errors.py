@@ -8,14 +8,21 @@ application sees it (``wsgi.py``).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+# The first are enough, where a megabyte of mistakes was sent.
+MOST_ISSUES = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing wrong. ``code`` is a FHIR issue type; ``expression`` the FHIRPath of a body's element, if any."""
+    """One thing wrong, or, with another severity, to be told.
+
+    ``code`` is a FHIR issue type; ``expression`` the FHIRPath of a body's element, if any.
+    """
 
     code: str
     diagnostics: str
     expression: str | None = None
+    severity: str = "error"
 
 
 @dataclass(eq=False)

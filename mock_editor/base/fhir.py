@@ -34,7 +34,7 @@ def operation_outcome(issues: Sequence[Issue]) -> Resource:
         "resourceType": "OperationOutcome",
         "issue": [
             {
-                "severity": "error",
+                "severity": issue.severity,
                 "code": issue.code,
                 "diagnostics": issue.diagnostics,
                 **({"expression": [issue.expression]} if issue.expression else {}),
@@ -101,7 +101,17 @@ def _means_json(accept: str) -> bool:
 
 def prefers_strict(prefer: str) -> bool:
     """Whether ``Prefer: handling=strict`` was sent: unknown parameters are then refused."""
-    return any(part.strip().replace(" ", "").lower() == "handling=strict" for part in re.split("[,;]", prefer))
+    return "handling=strict" in _preferences(prefer)
+
+
+def preferred_return(prefer: str) -> str:
+    """What ``Prefer: return=`` wants of a write: representation (the default), minimal or operationoutcome."""
+    wanted = (part.removeprefix("return=") for part in _preferences(prefer) if part.startswith("return="))
+    return next((one for one in wanted if one in ("minimal", "operationoutcome")), "representation")
+
+
+def _preferences(prefer: str) -> list[str]:
+    return [part.replace(" ", "").replace('"', "").lower() for part in re.split("[,;]", prefer)]
 
 
 # --- dates

@@ -5,15 +5,29 @@ counted and timed here. The server (``wsgi.py``) brings the deadlines; a test cl
 """
 
 import contextlib
+from collections.abc import Collection
 from typing import Any
 
 from gunicorn.http.errors import ParseException
+from werkzeug.datastructures import Headers
+from werkzeug.http import parse_options_header
 
 from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 
 MAX_BODY = 1_000_000
 _PIECE = 64 * 1024
+
+
+def expect_media_type(headers: Headers, allowed: Collection[str]) -> None:
+    """Raises 415 unless the body that ``headers`` announce is of a media type of ``allowed``, and not compressed."""
+    media_type = parse_options_header(headers.get("Content-Type", ""))[0]
+    if media_type.lower() not in allowed:
+        text = f"Content-Type: expected {' or '.join(sorted(allowed))}, not {media_type[:100]!r}"
+        raise EditorError(415, [Issue("not-supported", text)])
+    encoding = headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise EditorError(415, [Issue("not-supported", f"Content-Encoding: {encoding[:60]!r} is not understood")])
 
 
 def read_body(environ: dict[str, Any], *, seconds: float, limit: int = MAX_BODY) -> bytes:

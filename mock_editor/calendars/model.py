@@ -240,11 +240,12 @@ class Directory(Protocol):
 class Editor:
     """One agenda software that is played. ``identifier_system`` is its own OID or URL.
 
-    ``associations`` and ``cpts`` are by their id.
+    ``associations`` and ``cpts`` are by their id. ``seed`` is what everything drawn for it begins with.
     """
 
     slug: str
     name: str
+    seed: str
     identifier_system: str
     zone: ZoneInfo
     directory: Directory

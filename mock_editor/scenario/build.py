@@ -1,12 +1,13 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mock_editor.accounts.payload import Regulator, described
 from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
@@ -54,12 +55,13 @@ _DEFAULTS = ShapeSection(
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
-    """A scenario ready to be played."""
+    """A scenario ready to be played. ``accounts`` are those there from the start, by the slug of their editor."""
 
     name: str
     title: str
     frozen_at: datetime | None
     editors: tuple[Editor, ...]
+    accounts: Mapping[str, Sequence[Regulator]]
 
 
 def load(path: Path) -> LoadedScenario:
@@ -85,10 +87,13 @@ class _Builder:
             self._plans[name] = self._plan(section, ("calendars", name))
         self._no_doubles(("editors",), [editor.slug for editor in scenario.editors])
         editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
+        accounts = {
+            section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
+        }
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
         frozen_at = scenario.clock.frozen_at if scenario.clock else None
-        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors)
+        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors, accounts)
 
     def _problem(self, location: Location, message: str) -> None:
         self._problems.append(self._document.problem(location, message))
@@ -221,12 +226,23 @@ class _Builder:
         return Editor(
             section.slug,
             section.name,
+            seed,
             section.identifier_system,
             zone,
             directory,
             associations={association.id: association for association in associations},
             cpts={cpts.id: cpts for plan in plans for cpts in _cpts_of(plan)},
         )
+
+    def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
+        regulators = [described(**account.model_dump()) for account in section.accounts]
+        taken: set[object] = set()
+        for at, one in enumerate(regulators):
+            own = {*one.identifiers, *(one.emails if one.active else ())}
+            if not taken.isdisjoint(own):
+                self._problem((*location, "accounts", at), "its identifier or e-mail is that of another account")
+            taken |= own
+        return regulators
 
     def _practitioner(
         self, section: PractitionerSection, seed: str, editor: EditorSection, location: Location

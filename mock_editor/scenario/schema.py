@@ -320,6 +320,23 @@ class AssociationSection(_Section):
     places: Annotated[list[SosPlaceSection], Field(min_length=1, max_length=50)]
 
 
+class AccountSection(_Section):
+    """A regulator's account that is there from the start, as INT_R02 would have made it."""
+
+    national_id: Text | None = None
+    technical_id: Text | None = None
+    family: Text
+    given: Text
+    email: Text
+    active: bool = True
+
+    @model_validator(mode="after")
+    def _identified(self) -> "AccountSection":
+        if self.national_id is None and self.technical_id is None:
+            raise ValueError("expected national_id, technical_id or both")
+        return self
+
+
 class EditorSection(_Section):
     """One editor."""
 
@@ -330,6 +347,7 @@ class EditorSection(_Section):
     practitioners: list[PractitionerSection] = []
     groups: list[GroupSection] = []
     associations: list[AssociationSection] = []
+    accounts: list[AccountSection] = []
 
 
 class ClockSection(_Section):

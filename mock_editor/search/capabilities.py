@@ -1,27 +1,17 @@
 """The CapabilityStatement of an editor: what it really supports, no more."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
 
 from mock_editor import __version__
 from mock_editor.base import codes
+from mock_editor.base.capabilities import Supported, merged
 from mock_editor.base.fhir import Resource, instant
 from mock_editor.calendars.model import Editor
 from mock_editor.search.query import IDENTIFIER, SOS_IDENTIFIER, SOS_START, SOS_STATUS, START, STATUS
 
-
-@dataclass(frozen=True, slots=True)
-class _Supported:
-    """A resource type: its profiles, its search parameters (name, type, what for), and what may be included."""
-
-    profiles: tuple[str, ...]
-    searches: tuple[tuple[str, str, str], ...] = ()
-    includes: tuple[str, ...] = ()
-    revincludes: tuple[str, ...] = field(default=())
-
-
 _SUPPORTED = {
-    "Slot": _Supported(
+    "Slot": Supported(
         (codes.SLOT_PROFILE, codes.CPTS_SLOT_PROFILE, codes.SOS_SLOT_PROFILE),
         (
             (START, "date", "Début du créneau : ge et le, tous deux obligatoires"),
@@ -30,7 +20,7 @@ _SUPPORTED = {
         ),
         ("Slot:schedule", "Schedule:actor", "Slot:service-type-reference", "HealthcareService:organization"),
     ),
-    "Schedule": _Supported(
+    "Schedule": Supported(
         (codes.SCHEDULE_PROFILE, codes.SOS_SCHEDULE_PROFILE),
         (
             ("actor", "reference", "Practitioner/…, PractitionerRole/… ou Location/…"),
@@ -41,25 +31,28 @@ _SUPPORTED = {
         ("Schedule:actor:Location", "Location:organization"),
         ("Slot:schedule",),
     ),
-    "Practitioner": _Supported(
+    "Practitioner": Supported(
         (codes.PRACTITIONER_PROFILE,), (("identifier", "token", "1 à 25 identifiants nationaux de PS"),)
     ),
-    "PractitionerRole": _Supported((codes.PRACTITIONER_ROLE_PROFILE,)),
-    "Location": _Supported(
+    "PractitionerRole": Supported((codes.PRACTITIONER_ROLE_PROFILE,)),
+    "Location": Supported(
         (codes.SOS_LOCATION_PROFILE,), (("organization", "reference", "Organization/… : une association SOS Médecins"),)
     ),
-    "Organization": _Supported(
+    "Organization": Supported(
         (codes.CPTS_ORGANIZATION_PROFILE, codes.SOS_ORGANIZATION_PROFILE),
         (("identifier", "token", "Identifiants nationaux de structure"),),
     ),
-    "HealthcareService": _Supported((codes.CPTS_HEALTHCARE_SERVICE_PROFILE,)),
+    "HealthcareService": Supported((codes.CPTS_HEALTHCARE_SERVICE_PROFILE,)),
 }
 
 
-def capability_statement(editor: Editor, base: str, now: datetime) -> Resource:
+def capability_statement(
+    editor: Editor, base: str, now: datetime, also: Mapping[str, Supported], follows: tuple[str, ...]
+) -> Resource:
     """The CapabilityStatement of ``editor``, whose FHIR base is ``base``.
 
     Every editor understands every search; it follows the guide's statements for the kinds of calendar that it keeps.
+    ``also`` is what other features support, by resource type; ``follows`` the statements that go with it.
     """
     kinds = [(len(editor.directory) > 0, codes.CAPABILITIES_INDIVIDUAL), (bool(editor.cpts), codes.CAPABILITIES_CPTS)]
     kinds += [(bool(editor.associations), codes.CAPABILITIES_SOS)]
@@ -69,22 +62,10 @@ def capability_statement(editor: Editor, base: str, now: datetime) -> Resource:
         "status": "active",
         "date": instant(now, editor.zone),
         "kind": "instance",
-        **({"instantiates": followed} if followed else {}),
+        "instantiates": [*followed, *follows],
         "software": {"name": "mock_editor", "version": __version__},
         "implementation": {"description": editor.name, "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json"],
-        "rest": [{"mode": "server", "resource": [_resource(name, it) for name, it in _SUPPORTED.items()]}],
-    }
-
-
-def _resource(name: str, supported: _Supported) -> Resource:
-    searches = [{"name": key, "type": kind, "documentation": text} for key, kind, text in supported.searches]
-    return {
-        "type": name,
-        "supportedProfile": list(supported.profiles),
-        "interaction": [{"code": "read"}, *([{"code": "search-type"}] if searches else [])],
-        **({"searchInclude": list(supported.includes)} if supported.includes else {}),
-        **({"searchRevInclude": list(supported.revincludes)} if supported.revincludes else {}),
-        **({"searchParam": searches} if searches else {}),
+        "rest": [{"mode": "server", "resource": merged(_SUPPORTED, also)}],
     }

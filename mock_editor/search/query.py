@@ -1,25 +1,20 @@
 """Search parameters -> what is asked for, or a 400 that tells all that is wrong with them.
 
-Source: the guide's pages on INT_R01, INT_R04 and SOS Médecins, and FHIR R4 "search". The SAS and people's tools do not
-always encode: `+` may come as a space, `|` raw, a space after a comma.
+Source: the guide's pages on INT_R01, INT_R04 and SOS Médecins, and FHIR R4 "search".
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES, STRUCTURE_OID
-from mock_editor.base.errors import BadRequestError, Issue
 from mock_editor.base.fhir import parse_date, parse_token, refuse, split_list
+from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.model import Window
 
 MOST_IDENTIFIERS = 25
-_MOST_PARAMETERS = 200
-_MOST_ISSUES = 50
-_RESULT_PARAMETERS = frozenset({"_count", "_format", "_pretty", "_summary"})
 _INCLUDE = ("_include", "_include:iterate")
 _REVINCLUDE = ("_revinclude", "_revinclude:iterate")
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
@@ -58,61 +53,6 @@ _SOS_INCLUDES = {
 _SOS_REVINCLUDES = {"Slot:schedule": {"slots"}, "Slot:schedule:Schedule": {"slots"}}
 
 
-def _decoded(text: str) -> str:
-    """A part of a query without its escapes.
-
-    Written out because it is in the hot path: ``parse_qsl`` takes 15 µs for a usual search, ``Parameters`` 8 with this.
-    """
-    # Escapes are decoded one by one, and a list of 25 identifiers has 25 of these.
-    text = text.replace("%7C", "|")
-    return unquote_plus(text, errors="replace") if "%" in text or "+" in text else text
-
-
-class Parameters:
-    """The parameters of one request, and what is wrong with those looked at so far."""
-
-    def __init__(self, encoded: bytes) -> None:
-        parts = encoded.decode("utf-8", "replace").split("&")
-        if len(parts) > _MOST_PARAMETERS:
-            raise BadRequestError(Issue("too-costly", f"More than {_MOST_PARAMETERS} parameters"))
-        self._values: dict[str, list[str]] = {}
-        for part in filter(None, parts):
-            name, _, value = part.partition("=")
-            self._values.setdefault(_decoded(name), []).append(_decoded(value))
-        self.issues: list[Issue] = []
-
-    def all(self, name: str) -> list[str]:
-        """Every value of a parameter that may be repeated."""
-        return self._values.get(name, [])
-
-    def names(self) -> Iterable[str]:
-        """The names of all parameters."""
-        return self._values
-
-    def one(self, name: str, *, required: bool = False) -> str | None:
-        """The value of a parameter that stands at most once; a blank one counts as missing."""
-        values = self.all(name)
-        if len(values) > 1:
-            self.wrong(name, f"given {len(values)} times, expected once")
-            return None
-        if not values or not values[0].strip():
-            if required:
-                self.wrong(name, "required parameter, missing", "required")
-            return None
-        return values[0]
-
-    def wrong(self, name: str, what: str, code: str = "invalid") -> None:
-        """Notes one thing wrong; the first fifty are enough, where a megabyte of them was sent."""
-        if len(self.issues) < _MOST_ISSUES:
-            self.issues.append(Issue(code, f"Parameter '{name[:100]}': {what}"))
-
-    def refuse_unknown(self, known: Collection[str]) -> None:
-        """Under ``Prefer: handling=strict``, a parameter that is not supported is an error."""
-        for name in self._values:
-            if name not in known and name not in _RESULT_PARAMETERS:
-                self.wrong(name, "not supported, refused because of Prefer: handling=strict", "not-supported")
-
-
 class Output(NamedTuple):
     """How the answer is wanted, whatever was searched."""
 
@@ -131,11 +71,6 @@ def output(parameters: Parameters) -> Output:
     # FHIR R4: `_count=0` is the same as `_summary=count`.
     count_only = summary == "count" or (count is not None and not count.strip("0"))
     return Output(count_only, wants_pretty(parameters))
-
-
-def wants_pretty(parameters: Parameters) -> bool:
-    """Whether indented JSON is asked for."""
-    return parameters.one("_pretty") == "true"
 
 
 class SlotQuery(NamedTuple):

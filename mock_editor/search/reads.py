@@ -7,12 +7,13 @@ from typing import TypeVar
 from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.fhir import Resource, refuse, split_list
+from mock_editor.base.parameters import Parameters
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import Association, Calendar, Editor, Place, Practitioner, Slot, SosPlace
 from mock_editor.search import resources
 from mock_editor.search.flows import INT_R04, SOS, Flow
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.query import Parameters, national_identifiers
+from mock_editor.search.query import national_identifiers
 from mock_editor.search.sos import SosWriter
 
 ACTOR = "actor"

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 
 from flask import Blueprint, Response, request
-from werkzeug.http import parse_options_header
 
 from mock_editor.base import fhir
 from mock_editor.base.codes import FORM
-from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.http import read_body
+from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.search.searches import Answer, Asked, Searches
 
 
@@ -48,7 +46,5 @@ def blueprint(searches: Searches, body_timeout: float) -> Blueprint:
 
 def _form(seconds: float) -> bytes:
     """The parameters in the body of ``POST …/_search``."""
-    media_type = parse_options_header(request.headers.get("Content-Type", ""))[0]
-    if media_type.lower() != FORM:
-        raise EditorError(415, [Issue("not-supported", f"Content-Type: expected {FORM}, not {media_type[:100]!r}")])
+    expect_media_type(request.headers, (FORM,))
     return read_body(request.environ, seconds=seconds)

@@ -1,18 +1,20 @@
 """What an editor answers to each request: no web framework, so that ``front`` and ``routes`` give the same answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mock_editor.base import fhir
+from mock_editor.base.capabilities import Supported
 from mock_editor.base.codes import BUNDLE_PROFILE
 from mock_editor.base.fhir import Resource
+from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.search import query
 from mock_editor.search.bundle import EntryWriter, bundle
 from mock_editor.search.capabilities import capability_statement
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.query import Parameters
 from mock_editor.search.reads import ACTOR, Reader
 from mock_editor.search.sos import SosWriter
 
@@ -46,10 +48,20 @@ class Answer(NamedTuple):
 
 
 class Searches:
-    """The searches and reads of the editors of ``catalogue``, which clients reach under ``public_url``."""
+    """The searches and reads of the editors of ``catalogue``, which clients reach under ``public_url``.
 
-    def __init__(self, catalogue: Catalogue, public_url: str) -> None:
+    ``also`` and ``follows`` are what other features add to the CapabilityStatement.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        public_url: str,
+        also: Mapping[str, Supported] = MappingProxyType({}),
+        follows: tuple[str, ...] = (),
+    ) -> None:
         self._catalogue = catalogue
+        self._also, self._follows = also, follows
         self._public_url = public_url
         self._played = {slug: Played(editor, f"{public_url}/{slug}") for slug, editor in catalogue.editors.items()}
 
@@ -95,12 +107,13 @@ class Searches:
 
     def metadata(self, it: Asked) -> Answer:
         """The CapabilityStatement."""
-        statement = capability_statement(it.played.editor, it.played.base, self._catalogue.clock.now())
-        return Answer(fhir.dumps(statement), query.wants_pretty(it.parameters))
+        now = self._catalogue.clock.now()
+        statement = capability_statement(it.played.editor, it.played.base, now, self._also, self._follows)
+        return Answer(fhir.dumps(statement), wants_pretty(it.parameters))
 
     def read(self, it: Asked, kind: str, identifier: str) -> Answer:
         """``<kind>/<identifier>``."""
-        return Answer(fhir.dumps(it.played.reader.read(kind, identifier)), query.wants_pretty(it.parameters))
+        return Answer(fhir.dumps(it.played.reader.read(kind, identifier)), wants_pretty(it.parameters))
 
     def _plain(self, it: Asked, search: Callable[..., list[Resource]]) -> Answer:
         """A search that lists whole resources, all of them matches."""

@@ -6,11 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.app import create_app
 from mock_editor.base import codes
 from mock_editor.base.clock import Clock
-from mock_editor.calendars.catalogue import Catalogue
-from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, of_type, slot_search, sos_search
+from tests.conftest import NOW, WITH_CPTS, application, of_type, slot_search, sos_search
 
 SCENARIO = """\
 name: tout
@@ -47,8 +45,7 @@ editors:
 def client(tmp_path: Path) -> FlaskClient:
     path = tmp_path / "tout.yaml"
     path.write_text(SCENARIO, encoding="utf-8")
-    catalogue = Catalogue(scenario.load(path).editors, Clock(NOW))
-    return create_app(catalogue, scenario="tout", public_url=PUBLIC_URL, body_timeout=5).test_client()
+    return application(scenario.load(path), Clock(NOW), tmp_path).test_client()
 
 
 def test_each_search_finds_its_own_kind(client: FlaskClient) -> None:
@@ -68,6 +65,11 @@ def test_each_search_finds_its_own_kind(client: FlaskClient) -> None:
 
 def test_it_follows_every_statement_of_the_guide(client: FlaskClient) -> None:
     statement = client.get("/tout/fhir/metadata").json
-    assert statement["instantiates"] == [codes.CAPABILITIES_INDIVIDUAL, codes.CAPABILITIES_CPTS, codes.CAPABILITIES_SOS]
+    assert statement["instantiates"] == [
+        codes.CAPABILITIES_INDIVIDUAL,
+        codes.CAPABILITIES_CPTS,
+        codes.CAPABILITIES_SOS,
+        codes.CAPABILITIES_ACCOUNTS,
+    ]
     for identifier in ("1990000001", "300000000000001"):
         assert client.get(f"/tout/fhir/Organization/{identifier}").status_code == 200

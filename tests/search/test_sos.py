@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_editor import scenario
-from mock_editor.app import create_app
 from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.calendars.catalogue import Catalogue
@@ -19,7 +18,7 @@ from mock_editor.calendars.model import Window
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import SOS
 from mock_editor.search.query import SOS_IDENTIFIER, SOS_START, SOS_STATUS
-from tests.conftest import NOW, PUBLIC_URL, STRUCTURE_SYSTEM, SYSTEM, of_type, slot_search, sos_search
+from tests.conftest import NOW, PUBLIC_URL, STRUCTURE_SYSTEM, SYSTEM, application, of_type, slot_search, sos_search
 
 RENNES = "334173748400020"
 LORIENT = "392080466300010"
@@ -144,8 +143,7 @@ def test_a_national_identifier_is_announced_when_the_scenario_says_so(tmp_path: 
     text = scenario.find("decouverte").read_text(encoding="utf-8")
     structure = 'structure: {finess: "339900101"}'
     path.write_text(text.replace(structure, f"{structure}\n            announced_identifier: national"))
-    catalogue = Catalogue(scenario.load(path).editors, Clock(NOW))
-    client = create_app(catalogue, scenario="x", public_url=PUBLIC_URL, body_timeout=5).test_client()
+    client = application(scenario.load(path), Clock(NOW), tmp_path).test_client()
     places = of_type(client.get(sos_search([SIX_PLACES])).json, "Location")
     kinds = {place["name"]: place["identifier"][0] for place in places}
     assert kinds["Point de garde Mérignac"]["value"] == "1339900101"
@@ -243,13 +241,13 @@ INSTANTS = st.integers(-24 * 60, 6 * 24 * 60).map(lambda minutes: NOW + timedelt
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=INSTANTS, end=INSTANTS, now=INSTANTS, data=st.data())
 def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
-    played: LoadedScenario, start: datetime, end: datetime, now: datetime, data: st.DataObject
+    played: LoadedScenario, tmp_path: Path, start: datetime, end: datetime, now: datetime, data: st.DataObject
 ) -> None:
     start, end = sorted((start, end))
     associations = played.editors[2].associations
     asked = data.draw(st.lists(st.sampled_from(sorted(associations)), min_size=1, unique=True))
     catalogue = Catalogue(played.editors, Clock(now))
-    client = create_app(catalogue, scenario="x", public_url=PUBLIC_URL, body_timeout=5).test_client()
+    client = application(played, catalogue.clock, tmp_path).test_client()
     query = sos_search(
         asked, start=start.isoformat(timespec="milliseconds"), end=end.isoformat(timespec="milliseconds")
     )

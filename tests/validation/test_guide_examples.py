@@ -14,10 +14,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.app import create_app
 from mock_editor.base.clock import Clock
-from mock_editor.calendars.catalogue import Catalogue
-from tests.conftest import PUBLIC_URL
+from tests.conftest import application
 from tests.validation.guide import SHARED
 
 # example -> editor that plays it, and what its request forgets to ask for although its answer has it
@@ -53,10 +51,9 @@ Resource = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def client() -> FlaskClient:
+def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     loaded = scenario.load(scenario.find("exemples-guide"))
-    catalogue = Catalogue(loaded.editors, Clock(loaded.frozen_at))
-    return create_app(catalogue, scenario=loaded.name, public_url=PUBLIC_URL, body_timeout=5).test_client()
+    return application(loaded, Clock(loaded.frozen_at), tmp_path_factory.mktemp("guide")).test_client()
 
 
 def resources(bundle: Resource) -> dict[str, Resource]:

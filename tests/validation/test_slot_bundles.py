@@ -15,12 +15,10 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.app import create_app
 from mock_editor.base.clock import Clock
 from mock_editor.base.codes import BUNDLE_PROFILE
-from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.search.query import MOST_IDENTIFIERS
-from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, slot_search, sos_search
+from tests.conftest import NOW, WITH_CPTS, application, slot_search, sos_search
 from tests.validation.guide import errors_of, needs_validator
 
 RANDOM_SEARCHES = 200
@@ -49,17 +47,12 @@ KINDS = [
 ]
 
 
-def client_of(loaded: scenario.LoadedScenario, clock: Clock) -> FlaskClient:
-    catalogue = Catalogue(loaded.editors, clock)
-    return create_app(catalogue, scenario=loaded.name, public_url=PUBLIC_URL, body_timeout=5).test_client()
-
-
-def every_search(kind: Kind) -> Iterator[tuple[str, bytes]]:
+def every_search(kind: Kind, folder: Path) -> Iterator[tuple[str, bytes]]:
     """The answers about everybody in every shipped scenario, at its time or that of the tests."""
     for path in scenario.shipped():
         loaded = scenario.load(path)
         now = loaded.frozen_at or NOW
-        client = client_of(loaded, Clock(now))
+        client = application(loaded, Clock(now), folder).test_client()
         window = {"start": now.isoformat(), "end": (now + timedelta(days=3)).isoformat()}
         for at, editor in enumerate(loaded.editors):
             identifiers = kind.identifiers(loaded, at)
@@ -69,7 +62,7 @@ def every_search(kind: Kind) -> Iterator[tuple[str, bytes]]:
                 yield f"{path.stem}-{editor.slug}-{first}", client.get(query).data
 
 
-def random_searches(kind: Kind, loaded: scenario.LoadedScenario) -> Iterator[tuple[str, bytes]]:
+def random_searches(kind: Kind, loaded: scenario.LoadedScenario, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Searches about a few in a window somewhere in a year, asked at some time of it."""
     draw = random.Random(f"random searches {kind.name}")
     identifiers = kind.identifiers(loaded, kind.editor)
@@ -80,7 +73,7 @@ def random_searches(kind: Kind, loaded: scenario.LoadedScenario) -> Iterator[tup
         end = start + timedelta(minutes=draw.randrange(10, 800))
         asked = draw.sample(identifiers, draw.randint(1, 3))
         query = kind.query(asked, editor=slug, start=start.isoformat(), end=end.isoformat(), **kind.options)
-        yield f"random-{number}", client_of(loaded, Clock(now)).get(query).data
+        yield f"random-{number}", application(loaded, Clock(now), folder).test_client().get(query).data
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
@@ -89,7 +82,7 @@ def bundles(
 ) -> list[Path]:
     folder = tmp_path_factory.mktemp("bundles")
     files = []
-    for name, data in (*every_search(request.param), *random_searches(request.param, played)):
+    for name, data in (*every_search(request.param, folder), *random_searches(request.param, played, folder)):
         files.append(folder / f"{name}.json")
         files[-1].write_bytes(data)
     return files

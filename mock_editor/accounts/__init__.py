@@ -1,0 +1,1 @@
+"""INT_R02: the accounts of regulators, which the SAS creates and updates in each editor."""

@@ -1,0 +1,144 @@
+"""The run-time state: one SQLite file that all workers share. All SQL of a feature stands in one module of it.
+
+One connection writes, a transaction at a time, and a few read: a thousand would hold a hundred megabytes. What was
+committed survives ``kill -9``; only a power cut may take the last moments (WAL with ``synchronous=NORMAL``).
+"""
+
+import contextlib
+import logging
+import queue
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from mock_editor.base.errors import EditorError, Issue
+
+_READERS = 4
+# Seconds that a transaction waits for one of another process.
+_PATIENCE = 10.0
+# Marks a file as ours ("mock" in ASCII).
+_APPLICATION_ID = 0x6D6F636B
+
+# The database is out of order or busy: neither the client's fault nor ours.
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_log = logging.getLogger(__name__)
+
+
+class StoreError(ValueError):
+    """A file that cannot be the store: says why, in a line."""
+
+
+class Store:
+    """The tables of ``schemas`` (SQL, ``create … if not exists``) in the file ``path``, which is made if need be.
+
+    Connections are opened on first use: none may live through a fork, hence ``close``.
+    Raises StoreError for a file that is not one of ours, is of another version, or cannot be written.
+    """
+
+    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
+        self._path = path
+        self._write_lock = threading.Lock()
+        self._writer: Database | None = None
+        self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
+        for _ in range(_READERS):
+            self._readers.put(None)
+        try:
+            self._prepare(schemas)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(str(error)) from None
+        finally:
+            self.close()
+
+    def _prepare(self, schemas: Sequence[str]) -> None:
+        text = "\n".join(schemas)
+        version = zlib.crc32(text.encode()) & 0x7FFFFFFF
+        with self._writing() as db:
+            [(application,)] = db.execute("pragma application_id")
+            [(found,)] = db.execute("pragma user_version")
+            [(tables,)] = db.execute("select count(*) from sqlite_master")
+            if tables and application != _APPLICATION_ID:
+                raise StoreError("is a database, but not one of the simulator")
+            if tables and found != version:
+                raise StoreError("was made by another version of the simulator; remove it, or take another file")
+            for statement in filter(str.strip, text.split(";")):
+                db.execute(statement)
+            db.execute(f"pragma application_id = {_APPLICATION_ID}")
+            db.execute(f"pragma user_version = {version}")
+
+    def close(self) -> None:
+        """Closes every connection; the next use opens them anew. Nobody else may be using the store."""
+        connections = [self._writer, *(self._readers.get() for _ in range(_READERS))]
+        for connection in filter(None, connections):
+            connection.close()
+        self._writer = None
+        for _ in range(_READERS):
+            self._readers.put(None)
+
+    def _open(self) -> Database:
+        # Threads take turns on a connection.
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        connection.execute("pragma foreign_keys = on")
+        connection.execute("pragma synchronous = normal")
+        db = Database(connection)
+        db.enable_wal()
+        return db
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        """A connection to read with; each statement sees what was committed before it. Raises 503."""
+        db = self._readers.get()
+        try:
+            with _available():
+                db = db or self._open()
+                yield db
+        finally:
+            self._readers.put(db)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Database]:
+        """A transaction, the only one at its time over all workers: committed at the end, undone by an error.
+
+        Raises 503 when the database is out of order or busy for too long.
+        """
+        with _available(), self._writing() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Database]:
+        with self._write_lock:
+            db = self._writer = self._writer or self._open()
+            # Not a deferred transaction: one that begins with reading fails at once when another process has written.
+            db.execute("begin immediate")
+            try:
+                yield db
+            except BaseException:
+                db.rollback()
+                raise
+            db.commit()
+
+
+@contextlib.contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        # The lower byte; the others tell more about the same.
+        if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNAVAILABLE:
+            raise
+        _log.warning("The database cannot be used: %s", error)
+        raise EditorError(503, [Issue("transient", f"The simulator's database cannot be used now: {error}")]) from error
