@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _BUFFER = 1024 * 1024
 _LARGEST_HEAD = 16 * 1024
 _PATIENCE = 60.0  # seconds without any byte from the server
-_HEAD = re.compile(rb"HTTP/1\.1 200 .*?\r\nContent-Length: *(\d+)\r\n", re.DOTALL | re.IGNORECASE)
+_HEAD = re.compile(rb"HTTP/1\.1 20[01] .*?\r\nContent-Length: *(\d+)\r\n", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def run(
 ) -> Load:
     """Sends ``requests`` to a server on this machine until they or the ``seconds`` are used up.
 
-    Every connection sends the next request when its last answer is complete. An answer other than 200, or not of
-    ``size`` bytes, is an error and ends its connection. Raises TimeoutError when the server falls silent.
+    Every connection sends the next request when its last answer is complete. An answer other than 200 or 201, or
+    not of ``size`` bytes, is an error and ends its connection. Raises TimeoutError when the server falls silent.
     """
     buffer = memoryview(bytearray(_BUFFER))
     latencies: list[float] = []

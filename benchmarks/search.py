@@ -3,17 +3,17 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
 from wsgiref.util import setup_testing_defaults
 
-from benchmarks import load, reference_app, report
+from benchmarks import reference_app, report
 from benchmarks.load import Load
+from benchmarks.rounds import Effort, in_turns, measured_load, ratios_of, simulator, spread
 from benchmarks.servers import Server, running
 from benchmarks.workload import (
     ASKED,
@@ -44,23 +44,6 @@ _WARM_UP = 300
 _FEW = 1_000
 _PUBLIC_URL = "http://127.0.0.1:40000"  # in process; as long as those of the servers
 
-Item = TypeVar("Item")
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much is measured; ``cold`` is the number of searches of a round for people whom nobody asked for before."""
-
-    rounds: int
-    seconds: float
-    cold: int
-    many: int
-    calls: int
-
-
-NORMAL = Effort(rounds=7, seconds=2.5, cold=50, many=100_000, calls=400)
-QUICK = Effort(rounds=3, seconds=0.4, cold=15, many=5_000, calls=100)
-
 
 class _Run(NamedTuple):
     """One run of one side: what the client measured, and the microseconds that the server computed per answer."""
@@ -75,7 +58,7 @@ def over_http(folder: Path, effort: Effort) -> None:
     targets = {search: workload.first_target(search) for search in SEARCHES}
     served = folder / "answers"
     runs: dict[tuple[Search, int, Server], list[_Run]] = {}
-    with _simulator(workload) as ours:
+    with simulator(workload) as ours:
         bodies = {search: answer(ours.port, target) for search, target in targets.items()}
         contents = {search: _content(search, body) for search, body in bodies.items()}
         for search, body in bodies.items():
@@ -94,11 +77,13 @@ def over_http(folder: Path, effort: Effort) -> None:
             for connections in _CONNECTIONS:
                 for search, server in sides:
                     runs[search, connections, server] = []
-                    _load(server, itertools.repeat(request(targets[search]), _WARM_UP), connections=connections)
-                for search, server in _in_turns(sides, effort.rounds):
+                    measured_load(server, itertools.repeat(request(targets[search]), _WARM_UP), connections=connections)
+                for search, server in in_turns(sides, effort.rounds):
                     requests, size = itertools.repeat(request(targets[search])), len(bodies[search])
                     before = server.computed()
-                    measured = _load(server, requests, connections=connections, seconds=effort.seconds, size=size)
+                    measured = measured_load(
+                        server, requests, connections=connections, seconds=effort.seconds, size=size
+                    )
                     cpu = (server.computed() - before) / measured.answers * 1e6
                     runs[search, connections, server].append(_Run(measured, cpu))
     for search, content in contents.items():
@@ -125,9 +110,9 @@ def _beside_reference(runs: Mapping[int, tuple[list[_Run], list[_Run]]]) -> None
             figures += [f"{median(run.load.per_second for run in side):.0f}"]
             figures += [f"{median(run.load.p50 for run in side):.2f}", f"{median(run.load.p99 for run in side):.2f}"]
             figures += [f"{median(run.cpu for run in side):.0f}"]
-        ratios[connections] = _ratios(*([run.load.per_second for run in side] for side in sides))
+        ratios[connections] = ratios_of(*([run.load.per_second for run in side] for side in sides))
         busy = max(run.load.busy for side in sides for run in side)
-        rows.append([str(connections), *figures, _range(ratios[connections]), f"{busy:.0%}"])
+        rows.append([str(connections), *figures, spread(ratios[connections]), f"{busy:.0%}"])
     more = ["p50", "p99", "CPU"]
     report.table(["connections", "ours/s", *more, "reference/s", *more, "ours/reference", "client busy"], rows)
     report.target("ours/reference at 8 connections", median(ratios[8]), at_least=0.8)
@@ -146,12 +131,12 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
     workloads = {count: Workload(folder, count) for count in _SIZES}
     starts: dict[int, list[float]] = {count: [] for count in _SIZES}
     for count, workload in workloads.items():
-        with _simulator(workload) as server:
+        with simulator(workload) as server:
             starts[count].append(_ready(server, workload))
     with ExitStack() as stack:
         servers: dict[int, Server] = {}
         for count, workload in workloads.items():
-            servers[count] = stack.enter_context(_simulator(workload))
+            servers[count] = stack.enter_context(simulator(workload))
             starts[count].append(_ready(servers[count], workload))
         held = {count: [server.memory()] for count, server in servers.items()}
         answers = {count: answer(server.port, workloads[count].target(SAME)) for count, server in servers.items()}
@@ -159,29 +144,29 @@ def by_directory_size(folder: Path, effort: Effort) -> None:
         assert len(without_port) == 1, "the first people of a directory depend on its size"
 
         warm: dict[int, list[float]] = {count: [] for count in _SIZES}
-        for count in _in_turns(_SIZES, effort.rounds):
+        for count in in_turns(_SIZES, effort.rounds):
             requests, size = itertools.repeat(request(workloads[count].target(SAME))), len(answers[count])
-            warm[count].append(_load(servers[count], requests, seconds=effort.seconds / 2, size=size).p50)
+            warm[count].append(measured_load(servers[count], requests, seconds=effort.seconds / 2, size=size).p50)
         cold: dict[int, list[float]] = {count: [] for count in _LARGE}
         people = {count: never_asked(count, effort.rounds * effort.cold) for count in _LARGE}
-        for count in _in_turns(_LARGE, effort.rounds):
+        for count in in_turns(_LARGE, effort.rounds):
             cold_targets = map(workloads[count].target, itertools.islice(people[count], effort.cold))
-            measured = _load(servers[count], map(request, cold_targets))
+            measured = measured_load(servers[count], map(request, cold_targets))
             share = measured.received / measured.answers / len(answers[count])
             assert 0.8 < share < 1.25, "other people should have about as many slots"
             cold[count].append(measured.p50)
         for count, server in servers.items():
             held[count].append(server.memory())
 
-    warm_ratios = {count: _ratios(warm[count], warm[LISTED]) for count in _LARGE}
-    cold_ratios = _ratios(*(cold[count] for count in reversed(_LARGE)))
+    warm_ratios = {count: ratios_of(warm[count], warm[LISTED]) for count in _LARGE}
+    cold_ratios = ratios_of(*(cold[count] for count in reversed(_LARGE)))
     rows = []
     for count in _SIZES:
         row = [f"{count:,}", " / ".join(f"{seconds:.2f}" for seconds in starts[count])]
         row += [" / ".join(f"{after:.0f}" for after in kind) for kind in zip(*held[count], strict=True)]
-        row += [f"{median(warm[count]):.2f}", _range(warm_ratios[count]) if count in warm_ratios else "1"]
+        row += [f"{median(warm[count]):.2f}", spread(warm_ratios[count]) if count in warm_ratios else "1"]
         row += [f"{median(cold[count]):.2f}" if count in cold else "-"]
-        row += [_range(cold_ratios) if count == _LARGE[1] else "1" if count in cold else "-"]
+        row += [spread(cold_ratios) if count == _LARGE[1] else "1" if count in cold else "-"]
         rows.append(row)
     report.table(
         ["practitioners", "ready", "RSS", "PSS", "warm", f"x of {LISTED}", "cold", f"x of {_LARGE[0]:,}"], rows
@@ -205,9 +190,9 @@ def memory(folder: Path, effort: Effort) -> None:
     requests = map(request, map(workload.target, drawn_anew(effort.many)))
     held: dict[int, tuple[float, float]] = {}
     searches = 0
-    with _simulator(workload) as server:
+    with simulator(workload) as server:
         for more in (_FEW, effort.many - _FEW):
-            searches += _load(server, itertools.islice(requests, more), connections=8).answers
+            searches += measured_load(server, itertools.islice(requests, more), connections=8).answers
             held[searches] = server.memory()
     report.table(["searches", "RSS", "PSS"], [[f"{n:,}", f"{rss:.1f}", f"{pss:.1f}"] for n, (rss, pss) in held.items()])
     (few, (before, _)), (many, (after, _)) = held.items()
@@ -244,33 +229,19 @@ def in_process(folder: Path, effort: Effort) -> None:
         "WSGI application, new people": (effort.cold, new_people),
     }
     spent: dict[str, list[float]] = {name: [] for name in cases}
-    for name in _in_turns(cases, effort.rounds):
+    for name in in_turns(cases, effort.rounds):
         calls, case = cases[name]
         begin = time.perf_counter()
         for _ in range(calls):
             case()
         spent[name].append((time.perf_counter() - begin) / calls * 1e6)
-    report.table(["", "us (range)"], [[name, _range(values, digits=0)] for name, values in spent.items()])
-
-
-def _simulator(workload: Workload) -> AbstractContextManager[Server]:
-    frozen_at = workload.played.frozen_at
-    assert frozen_at
-    options = ("--scenario", str(workload.file), "--port", "0", "--now", frozen_at.isoformat())
-    return running("mock_editor", "serve", *options)
+    report.table(["", "us (range)"], [[name, spread(values, digits=0)] for name, values in spent.items()])
 
 
 def _ready(server: Server, workload: Workload) -> float:
     """Seconds from the start of the server's process to its first answer, the one just received."""
     answer(server.port, workload.target(SAME))
     return time.perf_counter() - server.started
-
-
-def _load(server: Server, requests: Iterator[bytes], **how: Any) -> Load:
-    measured = load.run(server.port, requests, **how)
-    if measured.errors:
-        raise RuntimeError(f"{measured.errors} wrong answers")
-    return measured
 
 
 def _application(workload: Workload) -> WSGIApplication:
@@ -299,21 +270,3 @@ def _call(app: WSGIApplication, environ: dict[str, Any]) -> bytes:
 
     # The application keeps things of its own in the dictionary.
     return b"".join(app(dict(environ), start_response))
-
-
-def _in_turns(sides: Iterable[Item], rounds: int) -> Iterator[Item]:
-    """Every side once per round, in an order that turns round: what disturbs the machine then hits all sides alike."""
-    order = list(sides)
-    for _ in range(rounds):
-        yield from order
-        order.reverse()
-
-
-def _ratios(ours: Sequence[float], others: Sequence[float]) -> list[float]:
-    """Round by round: what disturbs the machine lasts longer than a round, and then cancels out."""
-    return [one / other for one, other in zip(ours, others, strict=True)]
-
-
-def _range(values: Sequence[float], digits: int = 2) -> str:
-    """The median and, in brackets, the lowest and highest."""
-    return f"{median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"

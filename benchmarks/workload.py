@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mock_editor import scenario
+from mock_editor.accounts.payload import described
 from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
-from mock_editor.base.fhir import instant
+from mock_editor.base.fhir import dumps, instant
 from mock_editor.calendars.people import NumberSpace
 
 ASKED = 25
@@ -117,6 +118,30 @@ def request(target: str) -> bytes:
     """A search as it goes over the wire."""
     headers = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
     return f"GET {target} HTTP/1.1\r\n{headers}\r\n".encode("ascii")
+
+
+_ACCOUNT = dumps(
+    described(
+        national_id="NATIONAL", technical_id="TECHNICAL", family="FAMILY", given="Sébastien", email="EMAIL", active=True
+    ).content
+)
+
+
+def account_request(number: int, family: str) -> bytes:
+    """The conditional update of the account of a regulator, numbered from 0, as it goes over the wire."""
+    national_id = f"3456780581/{number:08}"
+    body = _ACCOUNT
+    for gap, value in (
+        (b"NATIONAL", national_id),
+        (b"TECHNICAL", f"sas-{number}"),
+        (b"FAMILY", family),
+        (b"EMAIL", f"regulateur-{number}@test.com"),
+    ):
+        body = body.replace(gap, value.encode("ascii"))
+    target = f"/{INT_R01.slug}/fhir/Practitioner?identifier={PRACTITIONER_OID}%7C{national_id}"
+    headers = HEADERS | {"Content-Type": "application/fhir+json", "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"PUT {target} HTTP/1.1\r\n{head}\r\n".encode("ascii") + body
 
 
 def answer(port: int, target: str) -> bytes:

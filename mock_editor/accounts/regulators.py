@@ -1,9 +1,10 @@
 """The accounts of regulators: found, created, updated. All SQL of INT_R02 stands here.
 
-Rules (SPEC of INT_R02): an identifier belongs to one account, an e-mail to one *active* account. Active accounts are
-preferred; giving an identifier to another account takes it from an inactive holder. There is no delete.
+Rules of INT_R02 (docs/accounts.md): an identifier belongs to one account, an e-mail to one *active* account. Active
+accounts are preferred; giving an identifier to another account takes it from an inactive holder. There is no delete.
 """
 
+import contextlib
 import random
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlite_utils import Database
 
-from mock_editor.accounts.payload import KIND, Regulator, Token, token_of
+from mock_editor.accounts.payload import KIND, Regulator, Token, email_key, token_of
 from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, NotFoundError
@@ -27,7 +28,7 @@ SCHEMA = """
 create table if not exists accounts (
     editor text not null, id text not null, number integer not null, version integer not null, updated text not null,
     active integer not null, content text not null, password text not null, declared text,
-    primary key (editor, id)) strict;
+    primary key (editor, id), unique (editor, number)) strict;
 create table if not exists account_identifiers (
     editor text not null, system text not null, value text not null, account text not null,
     primary key (editor, system, value),
@@ -86,6 +87,14 @@ class Saved(NamedTuple):
 
     account: Account
     outcome: Outcome
+
+
+class _Holding(NamedTuple):
+    """That an account has an identifier, or an e-mail."""
+
+    key: Token | str
+    account: str
+    active: bool
 
 
 class Regulators:
@@ -155,12 +164,17 @@ class Regulators:
         Raises 412 for several matches or another ``version``, 422.
         """
         with self._store.writing() as db:
-            steps = [_holders(db, editor, [asked]), _holders(db, editor, regulator.identifiers)]
-            if self._follow_email:
-                steps.append(_owners(db, editor, regulator.emails))
-            account = next((found for matches in steps if (found := _only(matches))), None)
+            steps = self._matches(db, editor, asked, regulator)
+            account = next((found for step in steps if (found := _only(db, editor, step))), None)
             _check_version(account, version)
             return self._save(db, editor, account, regulator)
+
+    def _matches(self, db: Database, editor: str, asked: Token, regulator: Regulator) -> Iterator[list[_Holding]]:
+        """What each step of matching finds; a later one only counts when those before found nothing."""
+        yield _holdings(db, editor, [asked])
+        yield _holdings(db, editor, regulator.identifiers)
+        if self._follow_email:
+            yield _ownings(db, editor, regulator.emails)
 
     def declare(self) -> None:
         """Makes the accounts of the scenario that were never made, unless others have taken their place."""
@@ -179,8 +193,9 @@ class Regulators:
             for regulator in regulators:
                 key = "|".join(next(iter(regulator.identifiers)))
                 made = db.execute("select 1 from accounts where editor = ? and declared = ?", [editor, key]).fetchone()
-                if not made and not _conflicts(db, editor, None, regulator):
-                    self._save(db, editor, None, regulator, declared=key)
+                if not made:
+                    with contextlib.suppress(EditorError):
+                        self._save(db, editor, None, regulator, declared=key)
 
     def _save(
         self, db: Database, editor: str, account: Account | None, regulator: Regulator, declared: str | None = None
@@ -188,35 +203,29 @@ class Regulators:
         """Writes what ``regulator`` says into ``account``, or into a new one."""
         if account and account.content == regulator.content:
             return Saved(account, Outcome.UNCHANGED)
-        if conflicts := _conflicts(db, editor, account, regulator):
+        own_id = account.id if account else None
+        holdings = [one for one in _holdings(db, editor, regulator.identifiers) if one.account != own_id]
+        ownings = [one for one in _ownings(db, editor, regulator.emails) if one.account != own_id]
+        if conflicts := _conflicts(regulator, holdings, ownings):
             raise EditorError(422, conflicts)
         updated = instant(self._clock.now(), self._editors[editor].zone)
-        for holder in _holders(db, editor, regulator.identifiers):
-            if not account or holder.id != account.id:
-                _take_from(db, editor, holder, regulator.identifiers, updated)
-        if account:
-            saved = replace(
-                account,
-                version=account.version + 1,
-                updated=updated,
-                active=regulator.active,
-                content=regulator.content,
-            )
-            _write(db, editor, saved)
-        else:
-            saved = self._insert(db, editor, updated, regulator, declared)
-        for table in ("account_identifiers", "account_emails"):
-            db.execute(f"delete from {table} where editor = ? and account = ?", [editor, saved.id])  # noqa: S608
-        of = {"editor": editor, "account": saved.id}
-        db.table("account_identifiers").insert_all(token._asdict() | of for token in regulator.identifiers)
-        db.table("account_emails").insert_all(
-            {"email": email, "active": regulator.active} | of for email in regulator.emails
+        for holder in {one.account for one in holdings}:
+            _take_from(db, editor, holder, regulator.identifiers, updated)
+        if account is None:
+            return Saved(self._insert(db, editor, updated, regulator, declared), Outcome.CREATED)
+        saved = replace(
+            account, version=account.version + 1, updated=updated, active=regulator.active, content=regulator.content
         )
-        return Saved(saved, Outcome.UPDATED if account else Outcome.CREATED)
+        _write(db, editor, saved)
+        if _keys(account) != _keys(saved):
+            for table in ("account_identifiers", "account_emails"):
+                db.execute(f"delete from {table} where editor = ? and account = ?", [editor, saved.id])  # noqa: S608
+            _write_keys(db, editor, saved)
+        return Saved(saved, Outcome.UPDATED)
 
     def _insert(self, db: Database, editor: str, updated: str, regulator: Regulator, declared: str | None) -> Account:
         """A row for a new account. Id and password are drawn, so that the same requests give the same accounts."""
-        [(number,)] = db.execute("select count(*) + 1 from accounts where editor = ?", [editor])
+        [(number,)] = db.execute("select coalesce(max(number), 0) + 1 from accounts where editor = ?", [editor])
         seed = f"{self._editors[editor].seed}:account:{number}"
         draw = random.Random(seed)
         groups = ("".join(draw.choices(_LETTERS, k=_PASSWORD_GROUP)) for _ in range(_PASSWORD_GROUPS))
@@ -229,6 +238,7 @@ class Regulators:
             password="-".join(groups),
         )
         db.table("accounts").insert(_row(account) | {"editor": editor, "number": number, "declared": declared})
+        _write_keys(db, editor, account)
         return account
 
 
@@ -242,8 +252,24 @@ def _row(account: Account) -> dict[str, Any]:
 
 
 def _write(db: Database, editor: str, account: Account) -> None:
-    row = _row(account)
-    db.table("accounts").update((editor, row.pop("id")), row)
+    columns = "version = :version, updated = :updated, active = :active, content = :content, password = :password"
+    db.execute(
+        f"update accounts set {columns} where editor = :editor and id = :id",  # noqa: S608 - names of ours
+        _row(account) | {"editor": editor},
+    )
+
+
+def _keys(account: Account) -> tuple[set[Token], set[str], bool]:
+    """What an account is found by: identifiers, e-mails, and whether they are those of an active one."""
+    identifiers = {token_of(identifier) for identifier in account.content.get("identifier", ())}
+    return identifiers, {email_key(one["value"]) for one in account.content["telecom"]}, account.active
+
+
+def _write_keys(db: Database, editor: str, account: Account) -> None:
+    identifiers, emails, active = _keys(account)
+    of = {"editor": editor, "account": account.id}
+    db.table("account_identifiers").insert_all(token._asdict() | of for token in identifiers)
+    db.table("account_emails").insert_all({"email": email, "active": active} | of for email in emails)
 
 
 def _accounts(db: Database, where: str, parameters: Sequence[str]) -> list[Account]:
@@ -261,63 +287,68 @@ def _account(db: Database, editor: str, identifier: str) -> Account | None:
 # --- who has what
 
 
-def _holders(db: Database, editor: str, tokens: Iterable[Token]) -> list[Account]:
-    """The accounts that have one of ``tokens``, each once."""
-    found: dict[str, Account] = {}
-    of = "select account from account_identifiers where editor = ? and system = ? and value = ?"
-    for token in tokens:
-        owned = _accounts(db, f"where editor = ? and id in ({of})", [editor, editor, *token])
-        found |= {account.id: account for account in owned}
-    return list(found.values())
+# A list of keys goes in as one JSON text: there may be more of them than a statement has parameters.
+_HOLDINGS = """
+select i.system, i.value, a.id, a.active from json_each(?) asked
+join account_identifiers i on i.editor = ? and i.system = asked.value ->> 0 and i.value = asked.value ->> 1
+join accounts a on a.editor = i.editor and a.id = i.account order by asked.key
+"""
+_OWNINGS = """
+select e.email, e.account, e.active from json_each(?) asked
+join account_emails e on e.editor = ? and e.email = asked.value order by asked.key
+"""
 
 
-def _owners(db: Database, editor: str, emails: Iterable[str]) -> list[Account]:
-    """The accounts that have one of ``emails``, each once."""
-    found: dict[str, Account] = {}
-    of = "select account from account_emails where editor = ? and email = ?"
-    for email in emails:
-        owned = _accounts(db, f"where editor = ? and id in ({of})", [editor, editor, email])
-        found |= {account.id: account for account in owned}
-    return list(found.values())
+def _holdings(db: Database, editor: str, tokens: Iterable[Token]) -> list[_Holding]:
+    rows = db.execute(_HOLDINGS, [orjson.dumps([[*token] for token in tokens]).decode(), editor])
+    return [_Holding(Token(system, value), account, bool(active)) for system, value, account, active in rows]
 
 
-def _only(matches: Sequence[Account]) -> Account | None:
+def _ownings(db: Database, editor: str, emails: Iterable[str]) -> list[_Holding]:
+    rows = db.execute(_OWNINGS, [orjson.dumps(list(emails)).decode(), editor])
+    return [_Holding(email, account, bool(active)) for email, account, active in rows]
+
+
+def _only(db: Database, editor: str, found: Iterable[_Holding]) -> Account | None:
     """The account that a step of matching leads to: the active one, if there is one. Raises 412 for several."""
-    candidates = [account for account in matches if account.active] or matches
+    matches = {one.account: one.active for one in found}
+    candidates = [account for account, active in matches.items() if active] or list(matches)
     if len(candidates) > 1:
-        ids = ", ".join(f"{KIND}/{account.id}" for account in candidates[:5])
+        ids = ", ".join(f"{KIND}/{account}" for account in candidates[:5])
         raise EditorError(412, [Issue("multiple-matches", f"Several accounts match: {ids}")])
-    return candidates[0] if candidates else None
+    return _account(db, editor, candidates[0]) if candidates else None
 
 
-def _conflicts(db: Database, editor: str, account: Account | None, regulator: Regulator) -> list[Issue]:
-    """What of ``regulator`` another active account has."""
-    issues: list[Issue] = []
-    for token, path in regulator.identifiers.items():
-        for holder in _others(_holders(db, editor, [token]), account):
-            text = f"{path}: {'|'.join(token)} is an identifier of another active account, {KIND}/{holder.id}"
-            issues.append(Issue("duplicate", text, path))
-    for email, path in regulator.emails.items():
-        for owner in _others(_owners(db, editor, [email]), account):
-            text = f"{path}: {email} is the e-mail of another active account, {KIND}/{owner.id}"
-            issues.append(Issue("duplicate", text, path))
+def _conflicts(regulator: Regulator, holdings: Iterable[_Holding], ownings: Iterable[_Holding]) -> list[Issue]:
+    """What of ``regulator`` other accounts have, if they are active."""
+    issues = [
+        _taken(regulator.identifiers[one.key], f"{'|'.join(one.key)} is an identifier", one.account)
+        for one in holdings
+        if one.active and isinstance(one.key, Token)
+    ]
+    issues += [
+        _taken(regulator.emails[one.key], f"{one.key} is the e-mail", one.account)
+        for one in ownings
+        if one.active and isinstance(one.key, str)
+    ]
     return issues[:MOST_ISSUES]
 
 
-def _others(accounts: Iterable[Account], account: Account | None) -> Iterator[Account]:
-    return (one for one in accounts if one.active and (account is None or one.id != account.id))
+def _taken(path: str, what: str, account: str) -> Issue:
+    return Issue("duplicate", f"{path}: {what} of another active account, {KIND}/{account}", path)
 
 
-def _take_from(db: Database, editor: str, holder: Account, tokens: Container[Token], updated: str) -> None:
+def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Token], updated: str) -> None:
     """Takes identifiers from an inactive account, as they are given to another."""
-    left = [identifier for identifier in holder.content["identifier"] if token_of(identifier) not in tokens]
-    content = holder.content | {"identifier": left}
-    if not left:
+    [holder] = _accounts(db, "where editor = ? and id = ?", [editor, identifier])
+    kept = [one for one in holder.content["identifier"] if token_of(one) not in tokens]
+    content = holder.content | {"identifier": kept}
+    if not kept:
         del content["identifier"]
-    _write(db, editor, replace(holder, version=holder.version + 1, updated=updated, content=content))
-    for token in {token_of(identifier) for identifier in holder.content["identifier"]}:
-        if token in tokens:
-            db.table("account_identifiers").delete((editor, *token))
+    left = replace(holder, version=holder.version + 1, updated=updated, content=content)
+    _write(db, editor, left)
+    for token in _keys(holder)[0] - _keys(left)[0]:
+        db.table("account_identifiers").delete((editor, *token))
 
 
 def _check_version(account: Account | None, version: str | None) -> None:

@@ -65,7 +65,7 @@ class Store:
             self.close()
 
     def _prepare(self, schemas: Sequence[str]) -> None:
-        text = "\n".join(schemas)
+        text = ";\n".join(schemas)
         version = zlib.crc32(text.encode()) & 0x7FFFFFFF
         with self._writing() as db:
             [(application,)] = db.execute("pragma application_id")

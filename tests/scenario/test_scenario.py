@@ -207,3 +207,32 @@ def test_what_an_opening_leaves_out_comes_from_the_calendar(write_scenario: Writ
     assert [slot.shape.reasons for slot in first] == [("Contrôle",), ("Contrôle",), ()]
     assert [slot.shape.appointment_type for slot in first] == [AppointmentType.ROUTINE] * 2 + [AppointmentType.WALKIN]
     assert [slot.end - slot.start for slot in first] == [timedelta(minutes=m) for m in (30, 60, 30)]
+
+
+ACCOUNT = "{national_id: a/1, family: A, given: B, email: a@b.example}"
+
+
+@pytest.mark.parametrize(
+    ("accounts", "text"),
+    [
+        ("[{family: A, given: B, email: a@b.example}]", "expected national_id, technical_id or both"),
+        ("[{national_id: a/1, family: A, given: B}]", "email: missing"),
+        (f"[{ACCOUNT}, {ACCOUNT}]", "its identifier or e-mail is that of another account"),
+        (
+            f"[{ACCOUNT}, {{technical_id: t, family: A, given: B, email: A@B.example}}]",
+            "its identifier or e-mail is that of another account",
+        ),
+    ],
+)
+def test_accounts_that_cannot_be(write_scenario: Callable[[str], Path], accounts: str, text: str) -> None:
+    source = scenario.find("decouverte").read_text(encoding="utf-8")
+    at = source.index("    accounts:\n")
+    end = source.index("  # CPTS: which slots")
+    with pytest.raises(ScenarioError, match=text):
+        scenario.load(write_scenario(f"{source[:at]}    accounts: {accounts}\n\n{source[end:]}"))
+
+
+def test_a_withdrawn_account_may_share_the_e_mail_of_another(write_scenario: Callable[[str], Path]) -> None:
+    source = scenario.find("decouverte").read_text(encoding="utf-8")
+    withdrawn = source.replace("garance.tessier@regulation.example", "solene.mercier@regulation.example")
+    assert len(scenario.load(write_scenario(withdrawn)).accounts["agenda-ville"]) == 3

@@ -1,6 +1,7 @@
 """Real servers on free ports, each ended by its fixture."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -174,3 +175,69 @@ def server(shared_server: Server) -> Iterator[Server]:
     yield shared_server
     shared_server.close_sockets()
     assert "Traceback" not in shared_server.log()
+
+
+Serve = Callable[..., "Simulator"]
+
+
+class Simulator:
+    """A running ``mock-editor serve`` of the default scenario; ``announced`` is what it printed until it was ready."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment() | {"TMPDIR": str(folder)},
+        )
+        assert self.process.stdout
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if line.startswith("Agenda SOS"):  # the last editor of the default scenario
+                lines += [self.process.stdout.readline() for _ in range(3)]
+                break
+        self.announced = "".join(lines)
+        found = re.search(r" on (http://[^\s,]+)", self.announced)
+        if not found:
+            self.process.kill()
+            raise AssertionError(self.announced + self.process.communicate()[1])
+        self.url = found[1]
+
+
+def clean_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")} | {
+        "PYTHONUNBUFFERED": "1"
+    }
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A command that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "mock_editor", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env=clean_environment() | environment,
+    )
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts simulators, each a process of its own, and ends them."""
+    running: list[Simulator] = []
+
+    def start(*options: str) -> Simulator:
+        running.append(Simulator(tmp_path, *options))
+        return running[-1]
+
+    yield start
+    for simulator in running:
+        # Not killed: its workers would notice a second later, and hold the pipes until then.
+        simulator.process.terminate()
+        try:
+            simulator.process.communicate(timeout=10)
+        finally:
+            simulator.process.kill()

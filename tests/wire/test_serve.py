@@ -1,85 +1,23 @@
 """The command as a user runs it: ``mock-editor serve`` in a process of its own, asked over a socket."""
 
-import os
 import re
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.conftest import GUIDE_THOMAS, slot_search
-from tests.wire.conftest import eventually
+from tests.wire.conftest import Serve, eventually, run
 
 pytestmark = pytest.mark.wire
 
 NOW = "2026-11-20T08:00:00+01:00"
 PUBLIC = "https://lga.example"
-Serve = Callable[..., "Simulator"]
-
-
-class Simulator:
-    """A running ``mock-editor serve``; ``announced`` is what it printed until it was ready."""
-
-    def __init__(self, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean_environment(),
-        )
-        assert self.process.stdout
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if line.startswith("Agenda SOS"):  # the last editor of the default scenario
-                lines += [self.process.stdout.readline() for _ in range(3)]
-                break
-        self.announced = "".join(lines)
-        found = re.search(r" on (http://[^\s,]+)", self.announced)
-        if not found:
-            self.process.kill()
-            raise AssertionError(self.announced + self.process.communicate()[1])
-        self.url = found[1]
-
-
-def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")} | {
-        "PYTHONUNBUFFERED": "1"
-    }
-
-
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A command that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "mock_editor", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-        env=clean_environment() | environment,
-    )
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    running: list[Simulator] = []
-
-    def start(*options: str) -> Simulator:
-        running.append(Simulator(*options))
-        return running[-1]
-
-    yield start
-    for simulator in running:
-        simulator.process.kill()
-        simulator.process.communicate()
 
 
 def test_every_printed_curl_returns_slots(serve: Serve) -> None:

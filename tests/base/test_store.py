@@ -1,0 +1,63 @@
+"""The store: what is written together, what an error undoes, and a file that goes bad."""
+
+from pathlib import Path
+
+import pytest
+
+from mock_editor.base.errors import EditorError
+from mock_editor.base.store import Store
+
+SCHEMA = "create table if not exists things (name text primary key) strict"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "state.db", [SCHEMA])
+
+
+def names(store: Store) -> list[str]:
+    with store.reading() as db:
+        return [name for (name,) in db.execute("select name from things order by name")]
+
+
+def test_what_is_written_is_read_also_by_another_process_of_the_same_file(store: Store, tmp_path: Path) -> None:
+    with store.writing() as db:
+        db.table("things").insert_all({"name": name} for name in "ab")
+    assert names(store) == names(Store(tmp_path / "state.db", [SCHEMA])) == ["a", "b"]
+
+
+def test_an_error_undoes_the_whole_transaction(store: Store) -> None:
+    def fail() -> None:
+        with store.writing() as db:
+            db.table("things").insert({"name": "a"})
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert names(store) == []
+    with store.writing() as db:
+        db.table("things").insert({"name": "b"})
+    assert names(store) == ["b"]
+
+
+def test_it_goes_on_after_it_was_closed(store: Store) -> None:
+    names(store)
+    store.close()
+    assert names(store) == []
+
+
+def test_a_file_that_goes_bad_is_a_503_and_no_traceback(store: Store, tmp_path: Path) -> None:
+    with store.writing() as db:
+        db.table("things").insert({"name": "a"})
+    store.close()
+    (tmp_path / "state.db").write_bytes(b"no database " * 1000)
+    for use in (store.reading, store.writing):
+        with pytest.raises(EditorError) as refused, use() as db:
+            db.execute("select * from things")
+        assert refused.value.status == 503
+        assert "not a database" in refused.value.issues[0].diagnostics
+
+
+def test_a_mistake_in_our_sql_is_not_taken_for_a_database_out_of_order(store: Store) -> None:
+    with pytest.raises(Exception, match="no such column"), store.reading() as db:
+        db.execute("select colour from things")
