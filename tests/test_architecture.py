@@ -16,6 +16,7 @@ LEVELS = {
     "calendars": 1,
     "search": 2,
     "accounts": 2,
+    "bench": 3,
     "scenario": 4,
     "admin": 5,
     "app": 6,

@@ -1,0 +1,330 @@
+"""The rules of the provider, without a framework: what may be asked, who is signed in, codes and tokens.
+
+Rules: OpenID Connect Core 1.0 with the code flow only, OAuth 2.0 (RFC 6749, 6750), PKCE (RFC 7636) and the best current
+practice (RFC 9700). Only codes are kept; sessions, access tokens and what a page brings back are signed values.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+from itsdangerous import BadData, URLSafeSerializer
+from joserfc import jwt
+
+from mock_editor.base.parameters import Parameters
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.idp.state import State
+
+# Seconds.
+SESSION_LIFETIME = 8 * 3600
+TOKEN_LIFETIME = 3600
+_CODE_LIFETIME = 60
+_DEMAND_LIFETIME = 1800
+
+CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
+CLAIMS = (
+    *("iss", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "sub", "SubjectNameID"),
+    *("preferred_username", "email", "email_verified", "given_name", "family_name", "name"),
+)
+_GRANT = "authorization_code"
+_INTERACTIVE = frozenset({"login", "consent", "select_account"})
+_PROMPTS = _INTERACTIVE | {"none"}
+# OpenID Connect Core 6 and 7.2.1: what a provider may refuse, with an error of its own each.
+_UNSUPPORTED = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+
+_URI = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")  # RFC 3986, without the fragment
+_S256 = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(eq=False)
+class ProtocolError(Exception):
+    """What a client is told: an error that OAuth 2.0 or OpenID Connect names, a text for its developer, a status."""
+
+    error: str
+    description: str
+    status: int = 400
+
+
+@dataclass(eq=False)
+class PageError(Exception):
+    """What only the person in front of the browser can be told, in French."""
+
+    text: str
+    status: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, and where the answer goes. Any id will do: clients are the editors we play, and people's own tools."""
+
+    id: str
+    redirect_uri: str
+    state: str | None
+
+    @property
+    def site(self) -> str:
+        """Where the person is sent afterwards, for the screen."""
+        return urlsplit(self.redirect_uri).netloc
+
+    def answer(self, issuer: str, **parameters: str) -> str:
+        """The URL that brings ``parameters`` to the client. ``iss`` tells it who answers (RFC 9207)."""
+        return with_parameters(self.redirect_uri, **parameters, state=self.state, iss=issuer)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a client asks for; ``challenge`` is that of PKCE."""
+
+    client: Client
+    scope: str
+    nonce: str | None
+    challenge: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a client wants the person to be asked."""
+
+    prompts: Collection[str]
+    max_age: int | None
+    login_hint: str
+
+
+class Session(NamedTuple):
+    """Who signed in, and when."""
+
+    person: Person
+    since: int
+
+
+def read_client(parameters: Parameters) -> Client:
+    """Who asks. Raises PageError: where it is not known whom to answer, nobody is redirected (RFC 6749, 4.1.2.1)."""
+    client_id, redirect_uri = parameters.one("client_id"), parameters.one("redirect_uri")
+    if not client_id:
+        raise PageError("Le paramètre « client_id » est attendu, une seule fois.")
+    if not redirect_uri or not absolute_url(redirect_uri):
+        raise PageError("Le paramètre « redirect_uri » doit être une adresse http(s) absolue, sans fragment.")
+    return Client(client_id, redirect_uri, parameters.one("state"))
+
+
+def read_demand(client: Client, parameters: Parameters) -> tuple[Demand, Wishes]:
+    """The rest of an authentication request. Raises ProtocolError."""
+    for name, error in _UNSUPPORTED.items():
+        if name in parameters.names():
+            raise ProtocolError(error, f"The parameter '{name}' is not supported")
+    response_type = parameters.one("response_type")
+    mode = parameters.one("response_mode")
+    scope = parameters.one("scope") or ""
+    challenge, method = parameters.one("code_challenge"), parameters.one("code_challenge_method")
+    prompts = (parameters.one("prompt") or "").split()
+    max_age = parameters.one("max_age")
+    nonce, hint = parameters.one("nonce"), parameters.one("login_hint")
+
+    if parameters.issues:
+        raise ProtocolError("invalid_request", parameters.issues[0].diagnostics)
+    if not response_type:
+        raise ProtocolError("invalid_request", "response_type is missing, expected 'code'")
+    if response_type != "code":
+        raise ProtocolError("unsupported_response_type", "Only response_type=code is supported")
+    if mode not in (None, "query"):
+        raise ProtocolError("invalid_request", "Only response_mode=query is supported")
+    if "openid" not in scope.split():
+        raise ProtocolError("invalid_scope", "The scope does not contain 'openid'")
+    # Without a method it is `plain` (RFC 7636, 4.3).
+    if (challenge or method) and (method != "S256" or not _S256.fullmatch(challenge or "")):
+        raise ProtocolError("invalid_request", "PKCE: expected code_challenge_method=S256 and its challenge")
+    if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
+        raise ProtocolError("invalid_request", "prompt: expected 'none' alone, or some of login consent select_account")
+    if max_age and not _SECONDS.fullmatch(max_age):
+        raise ProtocolError("invalid_request", "max_age: expected a number of seconds")
+    demand = Demand(client, " ".join(scope.split()), nonce, challenge)
+    return demand, Wishes(prompts, int(max_age) if max_age else None, hint or "")
+
+
+class Provider:
+    """The provider ``issuer``, where each of ``people`` may sign in.
+
+    ``now`` is in seconds since 1970, and it is real time wherever the simulator's clock stands: clients compare what
+    tokens say with their own clock.
+    """
+
+    def __init__(self, people: Sequence[Person], issuer: str, state: State, now: Callable[[], float]) -> None:
+        self.people = people
+        self.issuer = issuer
+        self._state = state
+        self._now = now
+
+    # --- signing in
+
+    def signed_in(self, cookie: str | None, wishes: Wishes) -> Session | None:
+        """The session of a browser, unless the client wishes that the person is asked.
+
+        Raises ProtocolError when the client wishes that nobody is asked, and somebody would have to be.
+        """
+        session = self._session(cookie)
+        # max_age=0 is prompt=login (OpenID Connect Core, 3.1.2.1).
+        recent = session and (wishes.max_age is None or self._now() - session.since < wishes.max_age)
+        if recent and not _INTERACTIVE.intersection(wishes.prompts):
+            return session
+        if "none" in wishes.prompts:
+            raise ProtocolError("login_required", "The person would have to be asked, and prompt=none")
+        return None
+
+    def sign_in(self, key: str | None) -> tuple[Session, str]:
+        """The session of a person who has just been chosen, and its cookie. Raises PageError."""
+        person = self._person(key)
+        if not person:
+            raise PageError("Aucune identité n’a été choisie, ou elle n’existe plus.")
+        session = Session(person, int(self._now()))
+        return session, self._sign("session", {"person": person.key, "since": session.since}, SESSION_LIFETIME)
+
+    def _session(self, cookie: str | None) -> Session | None:
+        content = self._signed("session", cookie)
+        person = self._person(content["person"]) if content else None
+        return Session(person, content["since"]) if content and person else None
+
+    def _person(self, key: str | None) -> Person | None:
+        return next((person for person in self.people if person.key == key), None)
+
+    def suspend(self, demand: Demand) -> str:
+        """What the page brings back with the choice; nobody else can write it."""
+        return self._sign("demand", {"demand": asdict(demand)}, _DEMAND_LIFETIME)
+
+    def resume(self, text: str | None) -> Demand:
+        """The demand that ``suspend`` wrote. Raises PageError."""
+        content = self._signed("demand", text)
+        if not content:
+            raise PageError("Cette demande de connexion a expiré ou n’est pas valide. Revenez à l’application.")
+        return _demand(content["demand"])
+
+    # --- codes and tokens
+
+    def code(self, demand: Demand, session: Session) -> str:
+        """A code for the client."""
+        content = {"demand": asdict(demand), "person": session.person.key, "since": session.since}
+        return self._state.keep(content, now=int(self._now()), seconds=_CODE_LIFETIME)
+
+    def tokens(self, clients: Collection[str], parameters: Parameters) -> dict[str, Any]:
+        """The tokens for a code, for a client that may write its id as one of ``clients``. Raises ProtocolError."""
+        grant_type, code, redirect_uri, verifier = map(
+            parameters.one, ("grant_type", "code", "redirect_uri", "code_verifier")
+        )
+        if parameters.issues:
+            raise ProtocolError("invalid_request", parameters.issues[0].diagnostics)
+        if grant_type and grant_type != _GRANT:
+            raise ProtocolError("unsupported_grant_type", f"Only grant_type={_GRANT} is supported")
+        if not (grant_type and code and redirect_uri):
+            raise ProtocolError("invalid_request", "grant_type, code and redirect_uri are required")
+        # The first attempt spends the code, even a wrong one: somebody has seen it whom it is not for.
+        content = self._state.take(code, now=int(self._now()))
+        person = self._person(content["person"]) if content else None
+        if not content or not person:
+            raise ProtocolError("invalid_grant", "The code is unknown, expired or used")
+        demand = _demand(content["demand"])
+        if demand.client.id not in clients or demand.client.redirect_uri != redirect_uri:
+            raise ProtocolError("invalid_grant", "The code was given to another client_id or redirect_uri")
+        if not _verifies(verifier, demand.challenge):
+            raise ProtocolError("invalid_grant", "The code_verifier does not fit the code_challenge")
+
+        access_token = self._sign("access", {"person": person.key}, TOKEN_LIFETIME)
+        return {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFETIME,
+            "scope": demand.scope,
+            "id_token": self._id_token(person, demand, content["since"], access_token),
+        }
+
+    def _id_token(self, person: Person, demand: Demand, since: int, access_token: str) -> str:
+        now = int(self._now())
+        claims = person.claims() | {
+            "iss": self.issuer,
+            "aud": demand.client.id,
+            "iat": now,
+            "exp": now + TOKEN_LIFETIME,
+            "auth_time": since,
+            # Only the presence of somebody is tested (RFC 8176).
+            "amr": ["user"],
+            "at_hash": _base64(hashlib.sha256(access_token.encode()).digest()[:16]),
+        }
+        if demand.nonce:
+            claims["nonce"] = demand.nonce
+        key = self._state.keys().signing
+        return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
+
+    def userinfo(self, access_token: str) -> dict[str, Any]:
+        """The claims of a person. Raises ProtocolError."""
+        content = self._signed("access", access_token)
+        person = self._person(content["person"]) if content else None
+        if not person:
+            raise ProtocolError("invalid_token", "The access token is not valid or has expired", 401)
+        return person.claims()
+
+    def jwks(self) -> dict[str, Any]:
+        """The public key."""
+        return {"keys": [self._state.keys().signing.as_dict(private=False)]}
+
+    # --- signed values
+
+    def _sign(self, purpose: str, content: Mapping[str, Any], seconds: int) -> str:
+        """``content``, readable by anybody. The purpose is signed as well: an access token is no cookie."""
+        expires = int(self._now()) + seconds
+        text: str = URLSafeSerializer(self._state.keys().secret, purpose).dumps({**content, "expires": expires})
+        return text
+
+    def _signed(self, purpose: str, text: str | None) -> dict[str, Any] | None:
+        """What was signed for this purpose and has not expired."""
+        try:
+            content: dict[str, Any] = URLSafeSerializer(self._state.keys().secret, purpose).loads(text or "")
+        except BadData:
+            return None
+        return content if content["expires"] > self._now() else None
+
+
+def _demand(content: Mapping[str, Any]) -> Demand:
+    """What ``asdict`` made a dictionary of."""
+    return Demand(**{**content, "client": Client(**content["client"])})
+
+
+def _verifies(verifier: str | None, challenge: str | None) -> bool:
+    """Whether a code_verifier is that of the challenge; without a challenge there may be none (RFC 9700, 2.1.1)."""
+    if not verifier or not challenge:
+        return not verifier and not challenge
+    return hmac.compare_digest(_base64(hashlib.sha256(verifier.encode()).digest()), challenge)
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+# --- URLs
+
+
+def absolute_url(text: str) -> SplitResult | None:
+    """An absolute http(s) URL with neither fragment nor user, if ``text`` is one."""
+    if not _URI.fullmatch(text):
+        return None
+    try:
+        url = urlsplit(text)
+        # Werkzeug encodes the host of a redirect like this, and fails on labels that are empty or too long.
+        host = (url.hostname or "").encode("idna")
+        valid = url.scheme in ("http", "https") and host and url.port != 0 and "@" not in url.netloc
+    except ValueError:
+        return None
+    return url if valid else None
+
+
+def with_parameters(url: str, **parameters: str | None) -> str:
+    """``url`` with more parameters: those that have a value."""
+    more = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return f"{url}{'&' if '?' in url else '?'}{more}" if more else url

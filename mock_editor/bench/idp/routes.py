@@ -1,0 +1,237 @@
+"""The endpoints of the provider, ``/_idp/…``: pages in French for people, JSON for clients."""
+
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import SplitResult, unquote_plus, urlsplit
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from mock_editor.base.errors import EditorError
+from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.parameters import Parameters
+from mock_editor.base.store import Store
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.idp.provider import (
+    CLAIMS,
+    CLIENT_AUTHENTICATION,
+    SESSION_LIFETIME,
+    PageError,
+    ProtocolError,
+    Provider,
+    absolute_url,
+    read_client,
+    read_demand,
+    with_parameters,
+)
+from mock_editor.bench.idp.state import State
+
+_COOKIE = "mock_idp"
+_LARGEST_BODY = 100_000
+_FORM = ("application/x-www-form-urlencoded",)
+_PAGES = frozenset({"idp.authorize", "idp.connect", "idp.disconnect"})
+_PORTS = {"http": 80, "https": 443}
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # No form-action: Chromium applies it to the redirect that follows the form, and that goes to the client.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+# What people are told of a refusal that is written for developers.
+_TEXTS = {
+    408: "La demande n’est pas arrivée à temps.",
+    413: "La demande est trop volumineuse.",
+    415: "La demande n’a pas le format d’un formulaire.",
+    503: "Le simulateur est momentanément indisponible. Réessayez dans un instant.",
+}
+
+
+def blueprint(
+    people: Sequence[Person],
+    public_url: str,
+    store: Store,
+    body_timeout: float,
+    now: Callable[[], float] = time.time,
+) -> Blueprint:
+    """The endpoints, whose issuer is ``<public_url>/_idp``. A client has ``body_timeout`` seconds to send a body."""
+    issuer = f"{public_url}/_idp"
+    provider = Provider(people, issuer, State(store), now)
+    bp = Blueprint("idp", __name__, url_prefix="/_idp", template_folder="templates")
+    home = urlsplit(issuer)
+
+    def sent() -> Parameters:
+        """The parameters, from the query or the body. Raises 400, 408, 413, 415."""
+        if request.method != "POST":
+            return Parameters(request.query_string)
+        expect_media_type(request.headers, _FORM)
+        return Parameters(read_body(request.environ, seconds=body_timeout, limit=_LARGEST_BODY))
+
+    def set_session(response: Response, value: str, seconds: int) -> Response:
+        secure = home.scheme == "https"
+        response.set_cookie(
+            _COOKIE, value, max_age=seconds, path=home.path, secure=secure, httponly=True, samesite="Lax"
+        )
+        return response
+
+    @bp.get("/.well-known/openid-configuration")
+    def configuration() -> Response:
+        return jsonify(
+            issuer=issuer,
+            authorization_endpoint=f"{issuer}/authorize",
+            token_endpoint=f"{issuer}/token",
+            userinfo_endpoint=f"{issuer}/userinfo",
+            jwks_uri=f"{issuer}/jwks",
+            end_session_endpoint=f"{issuer}/deconnexion",
+            response_types_supported=["code"],
+            response_modes_supported=["query"],
+            grant_types_supported=["authorization_code"],
+            subject_types_supported=["public"],
+            id_token_signing_alg_values_supported=["RS256"],
+            token_endpoint_auth_methods_supported=CLIENT_AUTHENTICATION,
+            code_challenge_methods_supported=["S256"],
+            scopes_supported=["openid", "profile", "email"],
+            claims_supported=CLAIMS,
+            prompt_values_supported=["none", "login", "consent", "select_account"],
+            ui_locales_supported=["fr"],
+            claims_parameter_supported=False,
+            request_parameter_supported=False,
+            request_uri_parameter_supported=False,
+            authorization_response_iss_parameter_supported=True,
+        )
+
+    @bp.get("/jwks")
+    def jwks() -> Response:
+        return jsonify(provider.jwks())
+
+    # --- for people
+
+    @bp.route("/authorize", methods=["GET", "POST"])
+    def authorize() -> Response:
+        """Sends a browser back with a code, after having asked who is there if need be."""
+        parameters = sent()
+        client = read_client(parameters)
+        try:
+            demand, wishes = read_demand(client, parameters)
+            session = provider.signed_in(request.cookies.get(_COOKIE), wishes)
+        except ProtocolError as error:
+            return _redirect(client.answer(issuer, error=error.error, error_description=error.description))
+        if session:
+            return _redirect(client.answer(issuer, code=provider.code(demand, session)))
+        hinted = [one for one in people if one.answers_to(wishes.login_hint)]
+        shown = hinted + [one for one in people if one not in hinted]
+        signed = provider.suspend(demand)
+        return _page("connexion.html", client=client, people=shown, preselected=hinted[:1], demand=signed)
+
+    @bp.post("/connexion")
+    def connect() -> Response:
+        """Takes the choice that was made on the page."""
+        # Another site could sign its visitors in as somebody else.
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise PageError("Cette page n’accepte pas les formulaires d’autres sites.", 403)
+        parameters = sent()
+        demand = provider.resume(parameters.one("demande"))
+        if parameters.one("refus"):
+            return _redirect(
+                demand.client.answer(issuer, error="access_denied", error_description="The person refused")
+            )
+        session, value = provider.sign_in(parameters.one("personne"))
+        response = _redirect(demand.client.answer(issuer, code=provider.code(demand, session)))
+        return set_session(response, value, SESSION_LIFETIME)
+
+    @bp.route("/deconnexion", methods=["GET", "POST"])
+    def disconnect() -> Response:
+        """Ends the session (OpenID Connect RP-Initiated Logout), and goes back to a page of ours only."""
+        parameters = sent()
+        back = parameters.one("post_logout_redirect_uri")
+        url = absolute_url(back) if back else None
+        if back and url and _origin(url) == _origin(home):
+            response = _redirect(with_parameters(back, state=parameters.one("state")))
+        else:
+            response = _page("message.html", title="Vous êtes déconnecté", text="Votre session est terminée.")
+        return set_session(response, "", 0)
+
+    @bp.errorhandler(PageError)
+    def refuse_person(error: PageError) -> Response:
+        return _page("message.html", error.status, title="La connexion n’est pas possible", text=error.text)
+
+    # --- for clients
+
+    @bp.post("/token")
+    def token() -> Response:
+        parameters = sent()
+        return jsonify(provider.tokens(_client_ids(parameters), parameters))
+
+    @bp.route("/userinfo", methods=["GET", "POST"])
+    def userinfo() -> Response:
+        bearer = request.authorization
+        if not bearer or bearer.type != "bearer" or not bearer.token:
+            # RFC 6750, 3.1: no error code in the header for a client that may not know that it needs a token.
+            response = jsonify(error="invalid_token", error_description="An access token is required")
+            response.status_code = 401
+            response.headers["WWW-Authenticate"] = "Bearer"
+            return response
+        return jsonify(provider.userinfo(bearer.token))
+
+    @bp.errorhandler(ProtocolError)
+    def refuse_client(error: ProtocolError) -> Response:
+        response = jsonify(error=error.error, error_description=error.description)
+        response.status_code = error.status
+        if error.status == 401:
+            # RFC 7617 wants a realm, RFC 6750 an error.
+            basic = error.error == "invalid_client"
+            response.headers["WWW-Authenticate"] = 'Basic realm="idp"' if basic else f'Bearer error="{error.error}"'
+        return response
+
+    # --- for both
+
+    @bp.errorhandler(EditorError)
+    def refuse(error: EditorError) -> Response:
+        """What the shared modules refuse, in the form that the endpoint's clients know."""
+        if request.endpoint in _PAGES:
+            response = refuse_person(PageError(_TEXTS.get(error.status, "La demande est mal formée."), error.status))
+        else:
+            code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
+            response = refuse_client(ProtocolError(code, error.issues[0].diagnostics, error.status))
+        response.headers.extend(error.headers)
+        return response
+
+    @bp.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        return response
+
+    return bp
+
+
+def _page(template: str, status: int = 200, **content: object) -> Response:
+    return Response(render_template(f"idp/{template}", **content), status)
+
+
+def _redirect(url: str) -> Response:
+    """To a client, from wherever: 303, so that a form is never sent on (RFC 9700, 4.12)."""
+    return Response(status=303, headers={"Location": url})
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+
+
+def _client_ids(parameters: Parameters) -> set[str]:
+    """The ids that a client may mean at the token endpoint; any secret will do. Raises ProtocolError."""
+    given, header = parameters.one("client_id"), "Authorization" in request.headers
+    basic = request.authorization
+    if header and basic and basic.type == "basic" and basic.username:
+        # RFC 6749, 2.3.1 wants the id encoded, and not every client does it.
+        ids = {basic.username, unquote_plus(basic.username)}
+    elif given and not header:
+        ids = {given}
+    else:
+        raise ProtocolError("invalid_client", "Expected client_id, in the body or as HTTP Basic", 401)
+    if header and (parameters.one("client_secret") or (given and given not in ids)):
+        raise ProtocolError("invalid_request", "The client authenticates in two ways")
+    return ids
