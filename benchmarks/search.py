@@ -32,6 +32,7 @@ from mock_editor.app import SCHEMAS, create_app
 from mock_editor.base.clock import Clock
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
+from mock_editor.calendars.taken import Taken
 from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import slot_query
@@ -252,7 +253,7 @@ def _application(workload: Workload) -> WSGIApplication:
 
 def _writer(workload: Workload) -> IndividualWriter:
     web = f"{_PUBLIC_URL}/{workload.editor.slug}"
-    return IndividualWriter(workload.editor, EntryWriter(f"{web}/fhir"), web)
+    return IndividualWriter(workload.editor, EntryWriter(workload.editor, f"{web}/fhir", Taken()), web)
 
 
 def _environ(target: str) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
 import re
+from collections.abc import Iterable
 from functools import partial
+from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -11,12 +14,24 @@ from mock_editor.accounts import capabilities, regulators
 from mock_editor.accounts import routes as account_routes
 from mock_editor.accounts.regulators import Regulators
 from mock_editor.admin import routes as admin_routes
-from mock_editor.base import fhir
+from mock_editor.base import fhir, keys
 from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PROBLEM_JSON
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.store import Store
+from mock_editor.bench.idp import routes as idp_routes
+from mock_editor.bench.idp import state as idp_state
+from mock_editor.bench.idp.people import Person
+from mock_editor.booking import routes as web_routes
+from mock_editor.booking import sessions
+from mock_editor.booking.bookings import Bookings
+from mock_editor.booking.sessions import Sessions
+from mock_editor.booking.sso import IdentityProvider
+from mock_editor.calendars import appointments
+from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.taken import Taken
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchFront
@@ -27,7 +42,7 @@ _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
 
 # The tables of every feature that keeps something.
-SCHEMAS = (regulators.SCHEMA,)
+SCHEMAS = (keys.SCHEMA, regulators.SCHEMA, appointments.SCHEMA, sessions.SCHEMA, idp_state.SCHEMA)
 
 
 def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, clock: Clock, store: Store) -> Flask:
@@ -38,15 +53,27 @@ def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, c
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
-    catalogue = Catalogue(played.editors, clock)
+    taken = Taken()
+    catalogue = Catalogue(played.editors, clock, taken)
+    diary = Appointments(store, catalogue.editors, taken)
+    diary.follow()
+    store.on_change(diary.follow)
     accounts = Regulators(store, clock, catalogue.editors, declared=played.accounts, follow_email=settings.follow_email)
     accounts.declare()
 
     searches = Searches(catalogue, public_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
-    app.wsgi_app = SearchFront(app.wsgi_app, searches)  # type: ignore[method-assign]
+    app.wsgi_app = SearchFront(_Mounted(app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
     app.register_blueprint(account_routes.blueprint(catalogue, accounts, public_url, settings.body_timeout))
-    app.register_blueprint(admin_routes.blueprint(catalogue, accounts))
+    bookings, visits = Bookings(catalogue, diary), Sessions(store, clock)
+    provider = _identity_provider(app, settings, public_url)
+    pages = web_routes.blueprint(
+        settings, public_url, catalogue, accounts, diary, bookings, visits, provider, keys.Keys(store)
+    )
+    app.register_blueprint(pages)
+    people = [Person(key, **one.model_dump()) for key, one in played.regulators.items()]
+    app.register_blueprint(idp_routes.blueprint(people, public_url, store, settings.body_timeout))
+    app.register_blueprint(admin_routes.blueprint(catalogue, accounts, diary, visits))
 
     @app.get("/_health")
     def health() -> Response:
@@ -55,6 +82,27 @@ def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, c
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
+
+
+class _Mounted:
+    """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it."""
+
+    def __init__(self, behind: WSGIApplication, public_url: str) -> None:
+        self._behind = behind
+        self._path = urlsplit(public_url).path
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["SCRIPT_NAME"] = self._path
+        return self._behind(environ, start_response)
+
+
+def _identity_provider(app: Flask, settings: Settings, public_url: str) -> IdentityProvider | None:
+    """Where regulators sign in: the embedded provider, that of the settings, or none."""
+    if settings.oidc_issuer == "none":
+        return None
+    if settings.oidc_issuer == "embedded":
+        return IdentityProvider(f"{public_url}/_idp", settings, InProcessAdapter(app, public_url))
+    return IdentityProvider(settings.oidc_issuer, settings)
 
 
 def _refusal(error: EditorError) -> Response:

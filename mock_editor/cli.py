@@ -101,7 +101,7 @@ def serve(**options: str | None) -> None:
     with _store(settings.database) as store:
         app = create_app(settings, played, public_url=public_url, clock=clock, store=store)
         store.close()  # the workers are about to be forked
-        wsgi.run(app, listener, settings, announce)
+        wsgi.run(app, listener, settings, announce, store.watch)
 
 
 @contextlib.contextmanager

@@ -72,6 +72,17 @@ def _switch(text: str) -> bool:
     return words[text.lower()]
 
 
+def _words(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise ValueError("expected words with commas between them")
+    return words
+
+
+def _issuer(text: str) -> str:
+    return text if text in ("embedded", "none") else _url(text)
+
+
 def _setting(default: str | None, parse: Callable[[str], Any], help_text: str, metavar: str) -> Any:
     value = None if default is None else parse(default)
     return dataclasses.field(
@@ -98,6 +109,29 @@ class Settings:
     follow_email: bool = _setting(
         "on", _switch, "INT_R02: an update without a known identifier is for the account with its e-mail.", "on|off"
     )
+    accepted_origins: tuple[str, ...] = _setting(
+        "sas,sas-*", _words, "Values of `origin` that open a regulator's access; * stands for anything.", "LIST"
+    )
+    oidc_issuer: str = _setting(
+        "embedded", _issuer, "Identity provider for the SSO: URL of an OpenID Connect issuer, embedded, or none.", "URL"
+    )
+    oidc_client_id: str | None = _setting(
+        None, _text, "Client id at the identity provider (default: the editor's slug).", "ID"
+    )
+    oidc_client_secret: str | None = _setting(None, _text, "Client secret at the identity provider.", "SECRET")
+    oidc_scope: str = _setting("openid profile email", _text, "Scopes asked of the identity provider.", "SCOPES")
+    oidc_acr_values: str | None = _setting(
+        None, _text, "acr_values asked of the identity provider, e.g. eidas1 for Pro Santé Connect.", "ACR"
+    )
+    oidc_national_id_claims: tuple[str, ...] = _setting(
+        "SubjectNameID,preferred_username", _words, "Claims that may hold a regulator's national identifier.", "LIST"
+    )
+    oidc_technical_id_claims: tuple[str, ...] = _setting(
+        "sub,preferred_username", _words, "Claims that may hold the SAS technical identifier.", "LIST"
+    )
+    oidc_email_claims: tuple[str, ...] = _setting("email", _words, "Claims that may hold the e-mail.", "LIST")
+    login_tries: int = _setting("5", _whole(1, 1000), "Wrong passwords in a row that lock an account.", "N")
+    login_lock: int = _setting("15", _whole(1, 100000), "Minutes that a locked account takes no password.", "MINUTES")
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     threads: int = _setting(
         "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"

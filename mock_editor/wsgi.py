@@ -62,11 +62,18 @@ def open_listener(host: str, port: int) -> socket.socket:
     return socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
 
-def run(app: WSGIApplication, listener: socket.socket, settings: Settings, on_ready: Callable[[], None]) -> None:
+def run(
+    app: WSGIApplication,
+    listener: socket.socket,
+    settings: Settings,
+    on_ready: Callable[[], None],
+    in_worker: Callable[[], None] = lambda: None,
+) -> None:
     """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
 
-    ``on_ready`` is called once, in the master, when connections are accepted. ``app`` is forked with the workers: what
-    does not survive a fork (threads, SQLite connections) it must open on first use.
+    ``on_ready`` is called once, in the master, when connections are accepted, ``in_worker`` at the start of each
+    worker. ``app`` is forked with the workers: what does not survive a fork (SQLite connections) it must open on first
+    use, and threads of its own begin in ``in_worker``.
     """
     # One descriptor per connection: the usual soft limit of 1024 is below the connections we allow.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -91,6 +98,7 @@ def run(app: WSGIApplication, listener: socket.socket, settings: Settings, on_re
         "proc_name": "mock-editor",
         "loglevel": "warning",
         "when_ready": lambda _: on_ready(),
+        "post_worker_init": lambda _: in_worker(),
         "worker_exit": _leave,
     }
     _Server(app, settings, options).run()

@@ -17,6 +17,7 @@ LEVELS = {
     "search": 2,
     "accounts": 2,
     "bench": 3,
+    "booking": 3,
     "scenario": 4,
     "admin": 5,
     "app": 6,

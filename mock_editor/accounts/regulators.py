@@ -6,9 +6,11 @@ accounts are preferred; giving an identifier to another account takes it from an
 
 import contextlib
 import random
+import secrets
 import uuid
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -23,11 +25,13 @@ from mock_editor.base.fhir import Resource, instant
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Editor
 
-# `number` counts the accounts of an editor from 1; `declared` names the one of the scenario that this was made from.
+# `number` counts the accounts of an editor from 1, `passwords` those that an account has had; `declared` names the
+# account of the scenario that this was made from.
 SCHEMA = """
 create table if not exists accounts (
     editor text not null, id text not null, number integer not null, version integer not null, updated text not null,
-    active integer not null, content text not null, password text not null, declared text,
+    active integer not null, content text not null, password text not null, terms_accepted text, declared text,
+    passwords integer not null default 1, failures integer not null default 0, locked_until text,
     primary key (editor, id), unique (editor, number)) strict;
 create table if not exists account_identifiers (
     editor text not null, system text not null, value text not null, account text not null,
@@ -42,7 +46,7 @@ create index if not exists account_emails_of on account_emails (editor, account)
 create unique index if not exists account_emails_active on account_emails (editor, email) where active = 1
 """
 _TABLES = ("account_emails", "account_identifiers", "accounts")
-_SELECT = "select id, version, updated, active, content, password from accounts"
+_SELECT = "select id, version, updated, active, content, password, terms_accepted from accounts"
 
 # Read aloud and typed by trainees: without what is easily mistaken.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -52,7 +56,7 @@ _NAMESPACE = uuid.UUID("6f2d3c1e-8f0b-5b43-9a51-2d7c0d1c5a10")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as it is stored; ``updated`` is a FHIR instant."""
+    """An account as it is stored; ``updated`` is a FHIR instant, and so is ``terms_accepted``, once they are."""
 
     id: str
     version: int
@@ -60,6 +64,19 @@ class Account:
     active: bool
     content: Resource
     password: str
+    terms_accepted: str | None = None
+
+    @property
+    def name(self) -> str:
+        """First and last name, as on a screen."""
+        name = self.content["name"][0]
+        return f"{name['given'][0]} {name['family']}"
+
+    @property
+    def email(self) -> str:
+        """The address, as it was sent."""
+        address: str = self.content["telecom"][0]["value"]
+        return address
 
     @property
     def resource(self) -> Resource:
@@ -87,6 +104,13 @@ class Saved(NamedTuple):
 
     account: Account
     outcome: Outcome
+
+
+class LogIn(NamedTuple):
+    """What came of a try with a password: the account, or until when it is locked, or neither."""
+
+    account: Account | None
+    locked_until: datetime | None
 
 
 class _Holding(NamedTuple):
@@ -121,10 +145,14 @@ class Regulators:
 
     # --- reading
 
+    def find(self, editor: str, identifier: str) -> Account | None:
+        """The account with this id, if there is one."""
+        with self._store.reading() as db:
+            return _account(db, editor, identifier)
+
     def read(self, editor: str, identifier: str) -> Account:
         """The account with this id. Raises NotFoundError."""
-        with self._store.reading() as db:
-            account = _account(db, editor, identifier)
+        account = self.find(editor, identifier)
         if account is None:
             raise NotFoundError(f"{KIND}/{identifier[:100]} is not known")
         return account
@@ -226,20 +254,83 @@ class Regulators:
     def _insert(self, db: Database, editor: str, updated: str, regulator: Regulator, declared: str | None) -> Account:
         """A row for a new account. Id and password are drawn, so that the same requests give the same accounts."""
         [(number,)] = db.execute("select coalesce(max(number), 0) + 1 from accounts where editor = ?", [editor])
-        seed = f"{self._editors[editor].seed}:account:{number}"
-        draw = random.Random(seed)
-        groups = ("".join(draw.choices(_LETTERS, k=_PASSWORD_GROUP)) for _ in range(_PASSWORD_GROUPS))
+        seed = self._account_seed(editor, number)
         account = Account(
             id=str(uuid.uuid5(_NAMESPACE, seed)),
             version=1,
             updated=updated,
             active=regulator.active,
             content=regulator.content,
-            password="-".join(groups),
+            password=_password(seed, 1),
         )
         db.table("accounts").insert(_row(account) | {"editor": editor, "number": number, "declared": declared})
         _write_keys(db, editor, account)
         return account
+
+    def _account_seed(self, editor: str, number: int) -> str:
+        return f"{self._editors[editor].seed}:account:{number}"
+
+    # --- what the editor's web site asks
+
+    def identify(self, editor: str, tokens: Iterable[Token], emails: Iterable[str]) -> Account | None:
+        """The account of somebody who is known by these identifiers and e-mails: the first that is active, else the
+        first at all."""
+        with self._store.reading() as db:
+            found = [*_holdings(db, editor, tokens), *_ownings(db, editor, map(email_key, emails))]
+            best = next((one for one in found if one.active), next(iter(found), None))
+            return _account(db, editor, best.account) if best else None
+
+    def log_in(self, editor: str, email: str, password: str, *, tries: int, lock: timedelta) -> LogIn:
+        """Tries a password. After ``tries`` wrong ones in a row, the account takes none for a while."""
+        now = self._clock.now()
+        with self._store.writing() as db:
+            found = _ownings(db, editor, [email_key(email)])
+            best = next((one for one in found if one.active), next(iter(found), None))
+            if best is None:
+                return LogIn(None, None)
+            where = "editor = ? and id = ?"
+            key = [editor, best.account]
+            query = f"select failures, locked_until, password from accounts where {where}"  # noqa: S608
+            [(failures, text, expected)] = db.execute(query, key)
+            locked_until = datetime.fromisoformat(text) if text else None
+            if locked_until and locked_until > now:
+                return LogIn(None, locked_until)
+            right = secrets.compare_digest(password.strip().encode(), expected.encode())
+            failures = 0 if right else failures + 1
+            locked_until = now + lock if failures >= tries else None
+            db.execute(
+                f"update accounts set failures = ?, locked_until = ? where {where}",  # noqa: S608
+                [0 if locked_until else failures, locked_until and locked_until.isoformat(), *key],
+            )
+            return LogIn(_account(db, editor, best.account) if right else None, locked_until)
+
+    def accept_terms(self, editor: str, identifier: str) -> None:
+        """Notes when the editor's terms were accepted: once."""
+        now = instant(self._clock.now(), self._editors[editor].zone)
+        with self._store.writing() as db:
+            db.execute(
+                "update accounts set terms_accepted = ? where editor = ? and id = ? and terms_accepted is null",
+                [now, editor, identifier],
+            )
+
+    def renew_password(self, editor: str, email: str) -> None:
+        """Gives a new password to the accounts with an e-mail, and lets them try again; nothing for an unknown one."""
+        with self._store.writing() as db:
+            for found in _ownings(db, editor, [email_key(email)]):
+                query = "select number, passwords + 1 from accounts where editor = ? and id = ?"
+                [(number, count)] = db.execute(query, [editor, found.account])
+                password = _password(self._account_seed(editor, number), count)
+                db.execute(
+                    "update accounts set password = ?, passwords = ?, failures = 0, locked_until = null "
+                    "where editor = ? and id = ?",
+                    [password, count, editor, found.account],
+                )
+
+
+def _password(seed: str, count: int) -> str:
+    """The password number ``count`` of an account."""
+    draw = random.Random(f"{seed}:password:{count}")
+    return "-".join("".join(draw.choices(_LETTERS, k=_PASSWORD_GROUP)) for _ in range(_PASSWORD_GROUPS))
 
 
 # --- rows
@@ -275,8 +366,8 @@ def _write_keys(db: Database, editor: str, account: Account) -> None:
 def _accounts(db: Database, where: str, parameters: Sequence[str]) -> list[Account]:
     rows = db.execute(f"{_SELECT} {where}", parameters)
     return [
-        Account(identifier, version, updated, bool(active), orjson.loads(content), password)
-        for identifier, version, updated, active, content, password in rows
+        Account(identifier, version, updated, bool(active), orjson.loads(content), password, terms_accepted)
+        for identifier, version, updated, active, content, password, terms_accepted in rows
     ]
 
 

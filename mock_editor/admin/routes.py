@@ -6,10 +6,14 @@ from flask import Blueprint, Response, jsonify, request
 
 from mock_editor.accounts.regulators import Regulators
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.booking.sessions import Sessions
+from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 
 
-def blueprint(catalogue: Catalogue, regulators: Regulators) -> Blueprint:
+def blueprint(
+    catalogue: Catalogue, regulators: Regulators, appointments: Appointments, sessions: Sessions
+) -> Blueprint:
     """The endpoints."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
     bp.before_request(_only_from_here)
@@ -36,6 +40,8 @@ def blueprint(catalogue: Catalogue, regulators: Regulators) -> Blueprint:
     @bp.post("/reset")
     def reset() -> Response:
         """Puts the state back to what the scenario says."""
+        sessions.reset()
+        appointments.reset()
         regulators.reset()
         return Response(status=204)
 

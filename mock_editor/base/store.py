@@ -9,8 +9,9 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -18,6 +19,8 @@ from sqlite_utils import Database
 from mock_editor.base.errors import EditorError, Issue
 
 _READERS = 4
+# Seconds between two looks for changes by others; a look takes some microseconds.
+_LOOK = 0.1
 # Seconds that a transaction waits for one of another process.
 _PATIENCE = 10.0
 # Marks a file as ours ("mock" in ASCII).
@@ -54,6 +57,7 @@ class Store:
         self._path = path
         self._write_lock = threading.Lock()
         self._writer: Database | None = None
+        self._listeners: list[Callable[[], None]] = []
         self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
@@ -97,6 +101,31 @@ class Store:
         db = Database(connection)
         db.enable_wal()
         return db
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Has ``listener`` called soon after each commit to the file, by whichever process, once ``watch`` is on."""
+        self._listeners.append(listener)
+
+    def watch(self) -> None:
+        """Starts the thread that looks for changes, for as long as the process lives."""
+        threading.Thread(target=self._watch, name="store-watch", daemon=True).start()
+
+    def _watch(self) -> None:
+        seen = None
+        while True:
+            try:
+                db = self._open()
+                while True:
+                    # It differs once another connection has committed.
+                    [(version,)] = db.execute("pragma data_version")
+                    if version != seen:
+                        seen = version
+                        for listener in self._listeners:
+                            listener()
+                    time.sleep(_LOOK)
+            except (sqlite3.DatabaseError, EditorError) as error:
+                _log.warning("The database cannot be watched: %s", error)
+                time.sleep(1)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:

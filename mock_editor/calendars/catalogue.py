@@ -1,20 +1,75 @@
-"""The editors of the scenario in play, and the slots they offer now."""
+"""The editors of the scenario in play, their agendas, and the slots they offer now."""
 
 from collections.abc import Iterator, Sequence, Set
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import NotFoundError
-from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Editor, Slot, SlotType, Window
+from mock_editor.calendars.model import (
+    Association,
+    Calendar,
+    Editor,
+    Place,
+    Practitioner,
+    Slot,
+    SlotType,
+    SosPlace,
+    Window,
+)
+from mock_editor.calendars.taken import Taken
+
+_STAMP = "%Y%m%d%H%M"
+
+
+def stamp(start: datetime) -> str:
+    """The part of a slot's id that tells when it starts: UTC, because local times come twice in autumn."""
+    return start.strftime(_STAMP)
+
+
+def read_stamp(text: str) -> datetime:
+    """The way back from ``stamp``. Raises ValueError."""
+    start = datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
+    if stamp(start) != text:
+        raise ValueError(f"not a stamp: {text!r}")
+    return start
+
+
+class Agenda(NamedTuple):
+    """A calendar of an editor with what is around it: a practitioner's at a place, or that of a SOS Médecins place."""
+
+    editor: Editor
+    owner: Practitioner | Association
+    place: Place | SosPlace
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar itself."""
+        return self.place.calendar
+
+
+def agendas(editor: Editor, owner: str) -> list[Agenda]:
+    """Those of a practitioner or of an association, by prefixed national identifier; none for one that is unknown."""
+    if person := editor.directory.find(owner):
+        return [Agenda(editor, person, place) for place in person.places]
+    if association := editor.associations.get(owner):
+        return [Agenda(editor, association, place) for place in association.places]
+    return []
+
+
+def agenda(editor: Editor, key: str) -> Agenda | None:
+    """The one whose calendar has this key, which is made of the owner's identifier and the place's key."""
+    found = agendas(editor, key.rpartition("-")[0])
+    return next((one for one in found if one.calendar.key == key), None)
 
 
 class Catalogue:
-    """What is on offer: editors by slug, free slots by calendar."""
+    """What is on offer: editors by slug, slots by calendar. ``taken`` is what appointments hold."""
 
-    def __init__(self, editors: Sequence[Editor], clock: Clock) -> None:
+    def __init__(self, editors: Sequence[Editor], clock: Clock, taken: Taken | None = None) -> None:
         self.editors = {editor.slug: editor for editor in editors}
         self.clock = clock
+        self.taken = taken or Taken()
 
     def editor(self, slug: str) -> Editor:
         """The editor with this slug. Raises NotFoundError, which names those there are."""
@@ -24,10 +79,21 @@ class Catalogue:
             raise NotFoundError(f"No editor {slug!r}; there are: {', '.join(self.editors)}") from None
 
     def free_slots(self, calendar: Calendar, window: Window, exposed: Set[SlotType]) -> Iterator[Slot]:
-        """The slots that the SAS may see: free, of an exposed type, starting in the window, bookable now; in order."""
+        """The slots of a calendar that may be seen: free, of an exposed type, starting in the window, bookable now."""
         bookable = window.bookable(calendar.plan.booking, self.clock.now())
         for day in bookable.days(calendar.plan.booking, calendar.zone):
-            for slot in slots_of_day(calendar, date.fromordinal(day)):
-                visible = not slot.taken and not exposed.isdisjoint(slot.shape.types)
-                if visible and bookable.first <= slot.start < bookable.after:
+            for slot in self.taken.slots_of_day(calendar, date.fromordinal(day)):
+                if _visible(slot, exposed) and bookable.first <= slot.start < bookable.after:
                     yield slot
+
+    def free_slot(self, calendar: Calendar, start: datetime, exposed: Set[SlotType]) -> Slot | None:
+        """The slot of a calendar that starts then, if it is free and of an exposed type, bookable now or not."""
+        local_day = start.astimezone(calendar.zone).date()
+        # A slot of the night belongs to the opening that began the day before.
+        days = (local_day, local_day - timedelta(days=1))
+        slots = (slot for day in days for slot in self.taken.slots_of_day(calendar, day))
+        return next((slot for slot in slots if slot.start == start and _visible(slot, exposed)), None)
+
+
+def _visible(slot: Slot, exposed: Set[SlotType]) -> bool:
+    return not slot.taken and not exposed.isdisjoint(slot.shape.types)

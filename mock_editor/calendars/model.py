@@ -253,6 +253,39 @@ class Editor:
     cpts: Mapping[str, Cpts]
 
 
+class AppointmentStatus(StrEnum):
+    """Where an appointment stands (FHIR appointment status). ``PENDING``: a SOS place has yet to say who consults."""
+
+    PENDING = "pending"
+    BOOKED = "booked"
+    FULFILLED = "fulfilled"
+    NOSHOW = "noshow"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """A slot that somebody took for a patient. Instants are in UTC.
+
+    ``sas`` tells that a regulator took it through the SAS; ``booker`` is who did: the id of an account, or of a visit
+    without one. ``practitioner`` is the national identifier of who sees the patient, if that is known.
+    """
+
+    id: str
+    editor: str
+    calendar: str
+    start: datetime
+    end: datetime
+    status: AppointmentStatus
+    created: datetime
+    updated: datetime
+    sas: bool
+    booker: str
+    practitioner: str | None
+    patient: str
+    reason: str
+
+
 class Window(NamedTuple):
     """Instants from ``first`` up to, not including, ``after``: where a slot has to start. Both in UTC."""
 

@@ -38,6 +38,7 @@ from mock_editor.scenario.schema import (
     OpeningSection,
     PlaceSection,
     PractitionerSection,
+    RegulatorSection,
     ScenarioSection,
     ShapeSection,
     SosPlaceSection,
@@ -55,13 +56,17 @@ _DEFAULTS = ShapeSection(
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
-    """A scenario ready to be played. ``accounts`` are those there from the start, by the slug of their editor."""
+    """A scenario ready to be played.
+
+    ``accounts`` are those there from the start, by the slug of their editor; ``regulators`` those whom the SAS knows.
+    """
 
     name: str
     title: str
     frozen_at: datetime | None
     editors: tuple[Editor, ...]
     accounts: Mapping[str, Sequence[Regulator]]
+    regulators: Mapping[str, RegulatorSection]
 
 
 def load(path: Path) -> LoadedScenario:
@@ -93,7 +98,7 @@ class _Builder:
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
         frozen_at = scenario.clock.frozen_at if scenario.clock else None
-        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors, accounts)
+        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors, accounts, scenario.regulators)
 
     def _problem(self, location: Location, message: str) -> None:
         self._problems.append(self._document.problem(location, message))
@@ -235,13 +240,20 @@ class _Builder:
         )
 
     def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
-        regulators = [described(**account.model_dump()) for account in section.accounts]
+        known = self._scenario.regulators
+        regulators = []
         taken: set[object] = set()
-        for at, one in enumerate(regulators):
+        for at, account in enumerate(section.accounts):
+            if account.regulator not in known:
+                text = f"no regulator {account.regulator!r}; there are: {', '.join(known)}"
+                self._problem((*location, "accounts", at, "regulator"), text)
+                continue
+            one = described(**known[account.regulator].model_dump(), active=account.active)
             own = {*one.identifiers, *(one.emails if one.active else ())}
             if not taken.isdisjoint(own):
                 self._problem((*location, "accounts", at), "its identifier or e-mail is that of another account")
             taken |= own
+            regulators.append(one)
         return regulators
 
     def _practitioner(

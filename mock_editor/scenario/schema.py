@@ -320,21 +320,27 @@ class AssociationSection(_Section):
     places: Annotated[list[SosPlaceSection], Field(min_length=1, max_length=50)]
 
 
-class AccountSection(_Section):
-    """A regulator's account that is there from the start, as INT_R02 would have made it."""
+class RegulatorSection(_Section):
+    """Somebody whom the SAS knows as a regulator; the embedded identity provider lets them sign in."""
 
     national_id: Text | None = None
     technical_id: Text | None = None
     family: Text
     given: Text
     email: Text
-    active: bool = True
 
     @model_validator(mode="after")
-    def _identified(self) -> "AccountSection":
+    def _identified(self) -> "RegulatorSection":
         if self.national_id is None and self.technical_id is None:
             raise ValueError("expected national_id, technical_id or both")
         return self
+
+
+class AccountSection(_Section):
+    """A regulator's account that is there from the start, as INT_R02 would have made it."""
+
+    regulator: Slug
+    active: bool = True
 
 
 class EditorSection(_Section):
@@ -366,6 +372,7 @@ class ScenarioSection(_Section):
     timezone: Zone = ZoneInfo("Europe/Paris")
     clock: ClockSection | None = None
     cpts: dict[Slug, CptsSection] = {}
+    regulators: dict[Slug, RegulatorSection] = {}
     calendars: dict[Slug, CalendarSection]
     editors: Annotated[list[EditorSection], Field(min_length=1, max_length=100)]
 

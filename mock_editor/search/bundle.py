@@ -8,7 +8,7 @@ join some 20 µs.
 import functools
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
-from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Booking, Calendar, Place, Plan, Slot, SlotShape, SosPlace, Window
+from mock_editor.calendars.catalogue import stamp
+from mock_editor.calendars.model import Booking, Calendar, Editor, Place, Plan, Slot, SlotShape, SosPlace, Window
+from mock_editor.calendars.taken import Taken
 from mock_editor.search.flows import Flow
-from mock_editor.search.resources import SlotTimes, stamp
+from mock_editor.search.resources import SlotTimes
 
 _CACHE_BYTES = 64 * 1024 * 1024
 # What a cached piece holds besides its bytes: objects, key, offsets. Rounded up from measurements.
@@ -85,8 +86,10 @@ class AskedWindow:
 class EntryWriter:
     """Writes Bundle entries of an editor whose FHIR base is ``base``, and keeps them."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, editor: Editor, base: str, taken: Taken) -> None:
         self._base = base
+        self._taken = taken
+        self._held = taken.of(editor.seed)
         self._runs: ByteCache[RunSlots] = ByteCache(_CACHE_BYTES)
         self._companions: ByteCache[tuple[bytes, ...]] = ByteCache(_CACHE_BYTES // 8)
         self.kept = self._companions.get
@@ -112,6 +115,7 @@ class EntryWriter:
         """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all."""
         found = FoundSlots(0, [], [], {})
         kept_run = self._runs.get
+        held_of = self._held.get
         profile = flow.slot_profile
         plan = zone = None
         begin = end = 0.0
@@ -121,9 +125,11 @@ class EntryWriter:
             if calendar.plan is not plan or calendar.zone is not zone:
                 plan, zone = calendar.plan, calendar.zone
                 begin, end, day, days = asked.of(plan, zone)
-            run = kept_run((profile, calendar.key, day, days))
+            # A run is as good as long as the same slots are held.
+            key = (profile, calendar.key, day, days, held_of(calendar.key))
+            run = kept_run(key)
             if run is None:
-                run = self._render(flow, mode, calendar, day, days, partial(describe, flow, owner, place))
+                run = self._render(key, flow, mode, calendar, day, days, partial(describe, flow, owner, place))
             starts = run.starts
             first, after = bisect_left(starts, begin), bisect_left(starts, end)
             found.shown.append(first < after)
@@ -138,6 +144,7 @@ class EntryWriter:
 
     def _render(
         self,
+        key: Hashable,
         flow: Flow,
         mode: str,
         calendar: Calendar,
@@ -149,7 +156,7 @@ class EntryWriter:
         shown: list[Slot] = []
         pieces: list[bytes] = []
         for ordinal in range(day, day + days):
-            for slot in slots_of_day(calendar, date.fromordinal(ordinal)):
+            for slot in self._taken.slots_of_day(calendar, date.fromordinal(ordinal)):
                 if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
                     continue
                 template = templates.get(id(slot.shape))
@@ -173,7 +180,7 @@ class EntryWriter:
             tuple(cpts.items()),
         )
         weight = len(run.data) + len(shown) * _OVERHEAD_PER_SLOT + _OVERHEAD
-        return self._runs.put((flow.slot_profile, calendar.key, day, days), run, weight)
+        return self._runs.put(key, run, weight)
 
 
 def slot_times(start: datetime, end: datetime, zone: ZoneInfo) -> SlotTimes:

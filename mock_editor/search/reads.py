@@ -1,17 +1,15 @@
 """Reads by id, and the plain searches that the guide's CapabilityStatements declare."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from typing import TypeVar
 
 from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.fhir import Resource, refuse, split_list
 from mock_editor.base.parameters import Parameters
-from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Association, Calendar, Editor, Place, Practitioner, Slot, SosPlace
+from mock_editor.calendars.catalogue import Catalogue, agenda, read_stamp
+from mock_editor.calendars.model import Association, Editor, Place, Practitioner, SosPlace
 from mock_editor.search import resources
-from mock_editor.search.flows import INT_R04, SOS, Flow
+from mock_editor.search.flows import INT_R04, SOS
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import national_identifiers
 from mock_editor.search.sos import SosWriter
@@ -24,7 +22,8 @@ ORGANIZATION = "organization"
 class Reader:
     """Finds single resources of one editor, and lists of them."""
 
-    def __init__(self, editor: Editor, individual: IndividualWriter, sos: SosWriter) -> None:
+    def __init__(self, catalogue: Catalogue, editor: Editor, individual: IndividualWriter, sos: SosWriter) -> None:
+        self._catalogue = catalogue
         self._editor = editor
         self._individual = individual
         self._sos = sos
@@ -77,23 +76,30 @@ class Reader:
 
     def _slot(self, identifier: str) -> Resource | None:
         calendar_key, _, stamp = identifier.rpartition("-")
-        if at := self._place(calendar_key):
-            slot = _free_slot(at[1].calendar, stamp, INT_R04)
-            return self._individual.slot(*at, slot) if slot else None
-        if sos := self._sos_place(calendar_key):
-            slot = _free_slot(sos[1].calendar, stamp, SOS)
-            return self._sos.slot(*sos, slot) if slot else None
+        try:
+            start = read_stamp(stamp)
+            if at := self._place(calendar_key):
+                slot = self._catalogue.free_slot(at[1].calendar, start, INT_R04.exposed)
+                return self._individual.slot(*at, slot) if slot else None
+            if sos := self._sos_place(calendar_key):
+                slot = self._catalogue.free_slot(sos[1].calendar, start, SOS.exposed)
+                return self._sos.slot(*sos, slot) if slot else None
+        except (ValueError, OverflowError):
+            # No stamp, or one at an end of time.
+            return None
         return None
 
     def _place(self, calendar_key: str) -> tuple[Practitioner, Place] | None:
-        person = self._editor.directory.find(calendar_key.rpartition("-")[0])
-        place = _with_calendar(person.places if person else (), calendar_key)
-        return (person, place) if person and place else None
+        found = agenda(self._editor, calendar_key)
+        if found and isinstance(found.owner, Practitioner) and isinstance(found.place, Place):
+            return found.owner, found.place
+        return None
 
     def _sos_place(self, calendar_key: str) -> tuple[Association, SosPlace] | None:
-        association = self._editor.associations.get(calendar_key.rpartition("-")[0])
-        place = _with_calendar(association.places if association else (), calendar_key)
-        return (association, place) if association and place else None
+        found = agenda(self._editor, calendar_key)
+        if found and isinstance(found.owner, Association) and isinstance(found.place, SosPlace):
+            return found.owner, found.place
+        return None
 
     # --- plain searches
 
@@ -150,26 +156,3 @@ def _references(parameters: Parameters, name: str, kinds: tuple[str, ...]) -> It
         else:
             expected = " or ".join(f"{one}/<id>" for one in kinds)
             parameters.wrong(name, f"expected {expected}, not {reference[:100]!r}")
-
-
-Placed = TypeVar("Placed", Place, SosPlace)
-
-
-def _with_calendar(places: tuple[Placed, ...], calendar_key: str) -> Placed | None:
-    return next((place for place in places if place.calendar.key == calendar_key), None)
-
-
-def _free_slot(calendar: Calendar, stamp: str, flow: Flow) -> Slot | None:
-    """The slot of a calendar that a stamp names, if the flow shows it."""
-    try:
-        start = resources.read_stamp(stamp)
-        local_day = start.astimezone(calendar.zone).date()
-        # A slot of the night belongs to the opening that began the day before.
-        days = (local_day, local_day - timedelta(days=1))
-    except (ValueError, OverflowError):
-        return None
-    if resources.stamp(start) != stamp:
-        return None
-    slots = (slot for day in days for slot in slots_of_day(calendar, day))
-    shown = (slot for slot in slots if not slot.taken and not flow.exposed.isdisjoint(slot.shape.types))
-    return next((slot for slot in shown if slot.start == start), None)

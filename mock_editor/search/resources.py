@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
@@ -19,18 +18,6 @@ from mock_editor.calendars.model import (
     Specialty,
 )
 from mock_editor.search.flows import SOS, Flow
-
-_STAMP = "%Y%m%d%H%M"
-
-
-def stamp(start: datetime) -> str:
-    """The part of a slot's id that tells when it starts: UTC, because local times come twice in autumn."""
-    return start.strftime(_STAMP)
-
-
-def read_stamp(text: str) -> datetime:
-    """The way back from ``stamp``. Raises ValueError."""
-    return datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

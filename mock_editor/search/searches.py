@@ -22,13 +22,13 @@ from mock_editor.search.sos import SosWriter
 class Played:
     """An editor and what answers for it."""
 
-    def __init__(self, editor: Editor, web: str) -> None:
+    def __init__(self, catalogue: Catalogue, editor: Editor, web: str) -> None:
         self.editor = editor
         self.base = f"{web}/fhir"
-        self.entries = EntryWriter(self.base)
+        self.entries = EntryWriter(editor, self.base, catalogue.taken)
         self.individual = IndividualWriter(editor, self.entries, web)
         self.sos = SosWriter(editor, self.entries, web)
-        self.reader = Reader(editor, self.individual, self.sos)
+        self.reader = Reader(catalogue, editor, self.individual, self.sos)
 
 
 class Asked(NamedTuple):
@@ -63,7 +63,8 @@ class Searches:
         self._catalogue = catalogue
         self._also, self._follows = also, follows
         self._public_url = public_url
-        self._played = {slug: Played(editor, f"{public_url}/{slug}") for slug, editor in catalogue.editors.items()}
+        editors = catalogue.editors.items()
+        self._played = {slug: Played(catalogue, editor, f"{public_url}/{slug}") for slug, editor in editors}
 
     def asked(self, editor: str, environ: dict[str, Any], form: bytes = b"") -> Asked:
         """Reads a request; ``form`` is what a posted one brings. Raises 404 for an unknown editor, 406 for XML."""

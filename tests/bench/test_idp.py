@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 from werkzeug.wsgi import get_input_stream
 
+from mock_editor.base import keys
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.routes import blueprint
@@ -75,7 +76,7 @@ def worker(tmp_path: Path, now: Time) -> Iterator[Callable[..., FlaskClient]]:
     stores: list[Store] = []
 
     def make(people: tuple[Person, ...] = PEOPLE, public_url: str = PUBLIC_URL) -> FlaskClient:
-        stores.append(Store(tmp_path / "state.db", [SCHEMA]))
+        stores.append(Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA]))
         app = Flask(__name__)
         app.register_blueprint(blueprint(people, public_url, stores[-1], 5, now))
         app.url_map.strict_slashes = False
@@ -159,7 +160,7 @@ def provider_url(tmp_path: Path) -> Iterator[str]:
 
     server = make_server("127.0.0.1", 0, limited, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
-    store = Store(tmp_path / "state.db", [SCHEMA])
+    store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
     app.register_blueprint(blueprint(PEOPLE, url, store, 5))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -494,7 +495,7 @@ def test_a_code_expires(browser: FlaskClient, now: Time) -> None:
 
 
 def test_expired_codes_are_not_kept(tmp_path: Path) -> None:
-    store = Store(tmp_path / "codes.db", [SCHEMA])
+    store = Store(tmp_path / "codes.db", [SCHEMA, keys.SCHEMA])
     state = State(store)
     for second in range(10):
         state.keep({}, now=second, seconds=3)

@@ -209,30 +209,44 @@ def test_what_an_opening_leaves_out_comes_from_the_calendar(write_scenario: Writ
     assert [slot.end - slot.start for slot in first] == [timedelta(minutes=m) for m in (30, 60, 30)]
 
 
-ACCOUNT = "{national_id: a/1, family: A, given: B, email: a@b.example}"
+REGULATOR = "national_id: a/1, family: A, given: B, email: a@b.example"
+
+
+def with_regulators(regulators: str, accounts: str) -> str:
+    """The default scenario with other regulators, and their accounts at its first editor."""
+    source = scenario.find("decouverte").read_text(encoding="utf-8")
+    head, _, rest = source.partition("regulators:\n")
+    _, _, rest = rest.partition("\ncalendars:\n")
+    rest, _, _ = rest.partition("    # The accounts that are there from the start")
+    return f"{head}regulators: {regulators}\n\ncalendars:\n{rest}    accounts: {accounts}\n"
 
 
 @pytest.mark.parametrize(
-    ("accounts", "text"),
+    ("regulators", "accounts", "text"),
     [
-        ("[{family: A, given: B, email: a@b.example}]", "expected national_id, technical_id or both"),
-        ("[{national_id: a/1, family: A, given: B}]", "email: missing"),
-        (f"[{ACCOUNT}, {ACCOUNT}]", "its identifier or e-mail is that of another account"),
+        ("{a: {family: A, given: B, email: a@b.example}}", "[]", "expected national_id, technical_id or both"),
+        ("{a: {national_id: a/1, family: A, given: B}}", "[]", "email: missing"),
+        (f"{{a: {{{REGULATOR}}}}}", "[{regulator: b}]", "no regulator 'b'; there are: a"),
         (
-            f"[{ACCOUNT}, {{technical_id: t, family: A, given: B, email: A@B.example}}]",
+            f"{{a: {{{REGULATOR}}}}}",
+            "[{regulator: a}, {regulator: a}]",
+            "its identifier or e-mail is that of another account",
+        ),
+        (
+            f"{{a: {{{REGULATOR}}}, b: {{technical_id: t, family: A, given: B, email: A@B.example}}}}",
+            "[{regulator: a}, {regulator: b}]",
             "its identifier or e-mail is that of another account",
         ),
     ],
 )
-def test_accounts_that_cannot_be(write_scenario: Callable[[str], Path], accounts: str, text: str) -> None:
-    source = scenario.find("decouverte").read_text(encoding="utf-8")
-    at = source.index("    accounts:\n")
-    end = source.index("  # CPTS: which slots")
+def test_accounts_that_cannot_be(
+    write_scenario: Callable[[str], Path], regulators: str, accounts: str, text: str
+) -> None:
     with pytest.raises(ScenarioError, match=text):
-        scenario.load(write_scenario(f"{source[:at]}    accounts: {accounts}\n\n{source[end:]}"))
+        scenario.load(write_scenario(with_regulators(regulators, accounts)))
 
 
 def test_a_withdrawn_account_may_share_the_e_mail_of_another(write_scenario: Callable[[str], Path]) -> None:
-    source = scenario.find("decouverte").read_text(encoding="utf-8")
-    withdrawn = source.replace("garance.tessier@regulation.example", "solene.mercier@regulation.example")
-    assert len(scenario.load(write_scenario(withdrawn)).accounts["agenda-ville"]) == 3
+    people = f"{{a: {{{REGULATOR}}}, b: {{technical_id: t, family: A, given: B, email: A@B.example}}}}"
+    loaded = scenario.load(write_scenario(with_regulators(people, "[{regulator: a}, {regulator: b, active: false}]")))
+    assert [account.active for account in loaded.accounts["agenda-ville"]] == [True, False]

@@ -1,4 +1,4 @@
-"""What all workers share: the keys, which outlive a restart, and the codes that wait for their client. All its SQL."""
+"""What all workers share: the keys, and the codes that wait for their client. All its SQL."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,19 +8,17 @@ import orjson
 from joserfc.jwk import RSAKey
 from sqlite_utils import Database
 
+from mock_editor.base.keys import Keys
 from mock_editor.base.store import Store
 
 SCHEMA = """
-create table if not exists idp_keys (
-    name text primary key, value text not null) strict;
 create table if not exists idp_codes (
     code text primary key, expires integer not null, content text not null) strict;
 create index if not exists idp_codes_expires on idp_codes (expires)
 """
-_SIGNING, _SECRET = "signing", "secret"
 
 
-class Keys(NamedTuple):
+class SigningKeys(NamedTuple):
     """``signing`` is for what clients verify, ``secret`` for what comes back to us only."""
 
     signing: RSAKey
@@ -28,31 +26,19 @@ class Keys(NamedTuple):
 
 
 class State:
-    """The tables. Nothing is read before the first request: a connection may not live through a fork."""
+    """The tables, and the keys that outlive a restart."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._keys: Keys | None = None
+        self._named = Keys(store)
+        self._keys: SigningKeys | None = None
 
-    def keys(self) -> Keys:
+    def keys(self) -> SigningKeys:
         """The keys, made when there are none. Raises 503."""
         if self._keys is None:
-            with self._store.reading() as db:
-                found = _find(db)
-            self._keys = found or self._make()
+            signing = RSAKey.import_key(orjson.loads(self._named.get("idp-signing", _signing_key)))
+            self._keys = SigningKeys(signing, self._named.get("idp-secret", lambda: secrets.token_hex(32)))
         return self._keys
-
-    def _make(self) -> Keys:
-        with self._store.writing() as db:
-            # Another worker may have been first.
-            if found := _find(db):
-                return found
-            keys = Keys(RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True), secrets.token_hex(32))
-            signing = orjson.dumps(keys.signing.as_dict(private=True)).decode()
-            db.table("idp_keys").insert_all(
-                [{"name": _SIGNING, "value": signing}, {"name": _SECRET, "value": keys.secret}]
-            )
-            return keys
 
     def keep(self, content: Mapping[str, Any], *, now: int, seconds: int) -> str:
         """A code that stands for ``content`` for some seconds. Raises 503."""
@@ -71,9 +57,9 @@ class State:
         return orjson.loads(rows[0][0]) if rows else None
 
 
-def _find(db: Database) -> Keys | None:
-    found = dict(db.execute("select name, value from idp_keys").fetchall())
-    return Keys(RSAKey.import_key(orjson.loads(found[_SIGNING])), found[_SECRET]) if found else None
+def _signing_key() -> str:
+    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+    return orjson.dumps(key.as_dict(private=True)).decode()
 
 
 def _forget(db: Database, now: int) -> None:

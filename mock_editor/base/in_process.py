@@ -1,0 +1,44 @@
+"""Carries the calls of a requests session to a WSGI application of this process, instead of over the network."""
+
+from io import BytesIO
+from typing import Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+
+class InProcessAdapter(BaseAdapter):
+    """To be mounted for the URLs that begin with ``public_url``, under which clients reach ``app``."""
+
+    def __init__(self, app: Any, public_url: str) -> None:
+        super().__init__()
+        self._app = app
+        self._public_url = public_url
+
+    def send(self, request: PreparedRequest, *_args: Any, **_how: Any) -> Response:
+        """The application's answer."""
+        path, _, query = str(request.url or "").removeprefix(self._public_url).partition("?")
+        body: Any = request.body or b""
+        builder = EnvironBuilder(
+            path=path,
+            query_string=query,
+            base_url=self._public_url,
+            method=request.method or "GET",
+            headers=list(request.headers.items()),
+            data=body.encode() if isinstance(body, str) else body,
+        )
+        pieces, status, headers = run_wsgi_app(self._app, builder.get_environ(), buffered=True)
+        response = Response()
+        response.status_code = int(status.partition(" ")[0])
+        response.headers = CaseInsensitiveDict(headers.items())
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.raw = BytesIO(b"".join(pieces))
+        response.url = str(request.url)
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,29 @@
+"""Secrets that all workers share and that outlive a restart with the same database."""
+
+from collections.abc import Callable
+
+from mock_editor.base.store import Store
+
+SCHEMA = "create table if not exists keys (name text primary key, value text not null) strict"
+
+
+class Keys:
+    """The secrets, by name. Nothing is read before the first use: a connection may not live through a fork."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, str] = {}
+
+    def get(self, name: str, make: Callable[[], str]) -> str:
+        """The secret with this name, made when there is none. Raises 503."""
+        if name not in self._known:
+            with self._store.reading() as db:
+                found = db.execute("select value from keys where name = ?", [name]).fetchone()
+            if not found:
+                value = make()
+                with self._store.writing() as db:
+                    # Another worker may have been first.
+                    db.execute("insert or ignore into keys values (?, ?)", [name, value])
+                    found = db.execute("select value from keys where name = ?", [name]).fetchone()
+            self._known[name] = found[0]
+        return self._known[name]

@@ -1,0 +1,70 @@
+"""Who may see and do what on an editor's web site.
+
+The regulator's level exists only in a session that was opened from the SAS, with ``origin=sas…`` in the URL (the
+guide's page on regulator accounts).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import unquote_plus
+
+from mock_editor.calendars.catalogue import Agenda
+from mock_editor.calendars.model import Association, SlotType
+
+_PUBLIC = frozenset({SlotType.PUBLIC})
+_REGULATOR = frozenset({SlotType.PUBLIC, SlotType.PRO, SlotType.SNP, SlotType.CPTS})
+_REGULATOR_AT_SOS = frozenset({SlotType.PUBLIC, SlotType.SNP})
+
+
+@dataclass(eq=False)
+class PageError(Exception):
+    """What a person is told instead of the page asked for: HTTP status, a title, a text, both in French."""
+
+    status: int
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is there: with an account, signed in directly or through the SAS, or without one."""
+
+    key: str
+    editor: str
+    account: str | None
+    sas: bool
+
+    @property
+    def booker(self) -> str:
+        """Whose the appointments made in it are."""
+        return self.account or f"visit-{self.key[:32]}"
+
+    def exposed(self, agenda: Agenda) -> frozenset[SlotType]:
+        """The types of slot that an agenda shows in it."""
+        if not self.sas:
+            return _PUBLIC
+        return _REGULATOR_AT_SOS if isinstance(agenda.owner, Association) else _REGULATOR
+
+
+def origins(raw_query: bytes) -> list[str]:
+    """Every value of ``origin`` in a query as it was received.
+
+    Some clients append ``?origin=`` to a URL that has a query already: a second ``?`` separates like ``&``.
+    """
+    parts = re.split(r"[&?]", raw_query.decode("utf-8", "replace"))
+    pairs = (part.partition("=") for part in parts)
+    return [unquote_plus(value, errors="replace").strip() for name, _, value in pairs if name == "origin"]
+
+
+def accepted_origin(found: Sequence[str], accepted: Iterable[str]) -> str:
+    """The one of ``found`` that opens the regulator's level; ``*`` in ``accepted`` stands for anything.
+
+    Raises PageError when none does.
+    """
+    for origin in found:
+        if any(fnmatchcase(origin, pattern) for pattern in accepted):
+            return origin
+    told = ", ".join(f"« {origin[:40]} »" for origin in found[:3])
+    raise PageError(400, "Origine inconnue", f"Le paramètre origin vaut {told}, ce que ce logiciel ne connaît pas.")

@@ -1,0 +1,135 @@
+"""Taking, moving and ending appointments: the rules, whoever asks. ``calendars/appointments.py`` keeps them."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from mock_editor.base.errors import EditorError
+from mock_editor.booking.access import PageError, Session
+from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.catalogue import Agenda, Catalogue, agenda
+from mock_editor.calendars.model import (
+    Appointment,
+    AppointmentStatus,
+    AppointmentType,
+    Practitioner,
+    Slot,
+    SlotType,
+    Window,
+)
+
+_OPEN = frozenset({AppointmentStatus.PENDING, AppointmentStatus.BOOKED})
+_HELD = frozenset({AppointmentStatus.BOOKED, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW})
+_LONGEST = 200
+
+
+class Bookings:
+    """What may happen to appointments. Every operation raises PageError when it may not."""
+
+    def __init__(self, catalogue: Catalogue, appointments: Appointments) -> None:
+        self._catalogue = catalogue
+        self._appointments = appointments
+
+    # --- looking
+
+    def free_slots(self, agenda: Agenda, window: Window, exposed: frozenset[SlotType]) -> list[Slot]:
+        """What an agenda shows in a window."""
+        return list(self._catalogue.free_slots(agenda.calendar, window, exposed))
+
+    def bookable_slot(self, agenda: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Slot:
+        """The slot that starts then, if it can be booked now."""
+        slot = self._catalogue.free_slot(agenda.calendar, start, exposed)
+        booking, now = agenda.calendar.plan.booking, self._catalogue.clock.now()
+        if slot is None:
+            raise _gone()
+        if slot.shape.appointment_type is AppointmentType.WALKIN:
+            text = "Sur ce créneau, la consultation est sans rendez-vous : il suffit de s’y présenter."
+            raise PageError(409, "Créneau sans rendez-vous", text)
+        if not now + booking.lead <= slot.start < now + booking.horizon:
+            raise PageError(409, "Créneau passé", "Ce créneau ne peut plus, ou pas encore, être réservé.")
+        return slot
+
+    def agenda_of(self, appointment: Appointment) -> Agenda | None:
+        """Where an appointment is; None when the scenario no longer has that calendar."""
+        return agenda(self._catalogue.editor(appointment.editor), appointment.calendar)
+
+    # --- doing
+
+    def book(self, agenda: Agenda, start: datetime, session: Session, *, patient: str, reason: str) -> Appointment:
+        """Takes a slot for a patient."""
+        if not patient.strip():
+            raise PageError(422, "Nom du patient manquant", "Indiquez un nom de patient, fictif.")
+        slot = self.bookable_slot(agenda, start, session.exposed(agenda))
+        now = self._catalogue.clock.now()
+        with_practitioner = isinstance(agenda.owner, Practitioner)
+        with _taken():
+            return self._appointments.add(
+                Appointment(
+                    id="",
+                    editor=agenda.editor.slug,
+                    calendar=agenda.calendar.key,
+                    start=slot.start,
+                    end=slot.end,
+                    # A SOS place says later who consults.
+                    status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
+                    created=now,
+                    updated=now,
+                    sas=session.sas,
+                    booker=session.booker,
+                    practitioner=agenda.owner.id if with_practitioner else None,
+                    patient=patient.strip()[:_LONGEST],
+                    reason=reason.strip()[:_LONGEST],
+                )
+            )
+
+    def move(self, of: Appointment, to: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Appointment:
+        """Moves an appointment to another slot, of the same calendar or another practitioner's."""
+        slot = self.bookable_slot(to, start, exposed)
+        other = to.calendar.key != of.calendar
+        changes: dict[str, Any] = {"calendar": to.calendar.key, "start": slot.start, "end": slot.end}
+        if other and isinstance(to.owner, Practitioner):
+            changes |= {"practitioner": to.owner.id, "status": AppointmentStatus.BOOKED}
+        elif other:
+            changes |= {"practitioner": None, "status": AppointmentStatus.PENDING}
+        return self._change(of, _OPEN, **changes)
+
+    def cancel(self, of: Appointment) -> Appointment:
+        """Cancels an appointment; its slot is free again."""
+        return self._change(of, _OPEN, status=AppointmentStatus.CANCELLED)
+
+    def assign(self, of: Appointment, practitioner: str) -> Appointment:
+        """Says who sees the patient, at a place of SOS Médecins; ``practitioner`` is a prefixed national identifier."""
+        return self._change(of, _OPEN, practitioner=practitioner, status=AppointmentStatus.BOOKED)
+
+    def close(self, of: Appointment, *, honoured: bool) -> Appointment:
+        """Notes whether the patient came."""
+        status = AppointmentStatus.FULFILLED if honoured else AppointmentStatus.NOSHOW
+        return self._change(of, _HELD, status=status)
+
+    def _change(self, of: Appointment, allowed: frozenset[AppointmentStatus], **changes: Any) -> Appointment:
+        def edit(found: Appointment) -> Appointment:
+            if found.status not in allowed:
+                text = "Dans l’état où se trouve ce rendez-vous, cette opération n’est plus possible."
+                raise PageError(409, "Rendez-vous clos", text)
+            return replace(found, updated=self._catalogue.clock.now(), **changes)
+
+        with _taken():
+            return self._appointments.change(of.editor, of.id, edit)
+
+
+def _gone() -> PageError:
+    text = "Ce créneau n’est plus libre : quelqu’un d’autre vient de le prendre. Choisissez-en un autre."
+    return PageError(409, "Créneau déjà pris", text)
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[None]:
+    """Turns the store's refusal of a slot that is held into a page."""
+    try:
+        yield
+    except EditorError as error:
+        if error.status != 409:
+            raise
+        raise _gone() from None

@@ -1,0 +1,444 @@
+"""The pages of an editor's web site, ``/<editor>/…``: server-rendered, in French, without JavaScript."""
+
+import itertools
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, g, render_template, request, url_for
+
+from mock_editor.accounts.payload import Token
+from mock_editor.accounts.regulators import Account, Regulators
+from mock_editor.base import codes
+from mock_editor.base.errors import EditorError
+from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.keys import Keys
+from mock_editor.base.parameters import Parameters
+from mock_editor.booking import week as view
+from mock_editor.booking.access import PageError, Session, accepted_origin, origins
+from mock_editor.booking.bookings import Bookings
+from mock_editor.booking.sessions import Sessions
+from mock_editor.booking.sso import FLOW_SECONDS, IdentityProvider, sealed, unsealed
+from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
+from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
+from mock_editor.settings import Settings
+
+_SESSION, _FORM, _FLOW = "agenda", "formulaire", "sso-"
+_LARGEST_FORM = 20_000
+_LISTED = 40
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+# What people are told of a refusal that is written for developers.
+_REFUSALS = {
+    400: ("Demande mal formée", "Le logiciel n’a pas compris cette demande."),
+    404: ("Page introuvable", "Cette page n’existe pas, ou n’existe plus."),
+    408: ("Demande trop lente", "La demande n’est pas arrivée à temps."),
+    413: ("Demande trop volumineuse", "La demande est trop volumineuse."),
+    415: ("Demande mal formée", "La demande n’a pas le format d’un formulaire."),
+    503: ("Service indisponible", "Le simulateur est momentanément indisponible. Réessayez dans un instant."),
+}
+
+
+class _Detour(Exception):  # noqa: N818 - not an error: another page comes first
+    """The page asked for has to wait."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+def blueprint(
+    settings: Settings,
+    public_url: str,
+    catalogue: Catalogue,
+    regulators: Regulators,
+    appointments: Appointments,
+    bookings: Bookings,
+    sessions: Sessions,
+    provider: IdentityProvider | None,
+    keys: Keys,
+) -> Blueprint:
+    """The pages. Without a ``provider``, a regulator who comes from the SAS signs in with a password as well."""
+    bp = Blueprint("web", __name__, url_prefix="/<editor>", template_folder="templates", static_folder="static")
+    home = urlsplit(public_url)
+
+    # --- what every page needs
+
+    def cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=seconds,
+            path=f"{home.path}/{g.slug}/",
+            secure=home.scheme == "https",
+            httponly=True,
+            samesite="Lax",
+        )
+
+    def redirect(target: str) -> Response:
+        return Response(status=303, headers={"Location": target})
+
+    def page(template: str, status: int = 200, **content: Any) -> Response:
+        shared = {name: g.get(name) for name in ("editor", "session", "account")}
+        shared |= {"form_key": form_key(), "view": view}
+        return Response(render_template(f"booking/{template}", **shared, **content), status)
+
+    def form_key() -> str:
+        """What every form brings back, and no other site knows."""
+        if "form_key" not in g:
+            g.form_key = request.cookies.get(_FORM) or secrets.token_urlsafe(24)
+        key: str = g.form_key
+        return key
+
+    def form() -> Callable[[str], str]:
+        """The fields of a posted form. Raises PageError for one of another site, and EditorError."""
+        expect_media_type(request.headers, (codes.FORM,))
+        parameters = Parameters(read_body(request.environ, seconds=settings.body_timeout, limit=_LARGEST_FORM))
+        sent, expected = parameters.one("jeton") or "", request.cookies.get(_FORM) or ""
+        if not expected or not secrets.compare_digest(sent.encode(), expected.encode()):
+            text = "Ce formulaire n’est pas, ou n’est plus, valable. Revenez à la page précédente et rechargez-la."
+            raise PageError(400, "Formulaire expiré", text)
+        return lambda name: (parameters.one(name) or "").strip()
+
+    @bp.url_value_preprocessor
+    def read_slug(_: str | None, values: dict[str, Any] | None) -> None:
+        g.slug = values.pop("editor") if values else ""
+
+    @bp.url_defaults
+    def add_slug(_: str, values: dict[str, Any]) -> None:
+        values.setdefault("editor", g.slug)
+
+    @bp.before_request
+    def enter() -> None:
+        """Who is there. A withdrawn account is put out here."""
+        g.editor = catalogue.editor(g.slug)
+        g.account = None
+        g.session = session = sessions.find(g.slug, request.cookies.get(_SESSION))
+        if session and session.account:
+            account = regulators.find(g.slug, session.account)
+            if account is None or not account.active:
+                sessions.end(session)
+                g.session = None
+                text = "Votre habilitation a été retirée : ce compte ne donne plus accès à ce logiciel."
+                raise PageError(403, "Accès retiré", text)
+            g.account = account
+
+    @bp.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(_HEADERS)
+        if "form_key" in g and "editor" in g and g.form_key != request.cookies.get(_FORM):
+            cookie(response, _FORM, g.form_key)
+        return response
+
+    @bp.errorhandler(_Detour)
+    def take(detour: _Detour) -> Response:
+        return detour.response
+
+    @bp.errorhandler(PageError)
+    def refuse(error: PageError) -> Response:
+        return page("message.html", error.status, title=error.title, text=error.text)
+
+    @bp.errorhandler(EditorError)
+    def refuse_plainly(error: EditorError) -> Response:
+        title, text = _REFUSALS.get(error.status, _REFUSALS[400])
+        response = page("message.html", error.status, title=title, text=text)
+        response.headers.extend(error.headers)
+        return response
+
+    def visitor() -> Session:
+        """Whoever may see the page asked for. Raises _Detour when something has to come first, PageError."""
+        session: Session | None = g.session
+        target = _here()
+        if found := origins(request.query_string):
+            origin = accepted_origin(found, settings.accepted_origins)
+            if session is None or not session.sas:
+                if provider is None:
+                    raise _Detour(redirect(url_for("web.log_in", suite=target, origine=origin)))
+                raise _Detour(leave_for(provider, target))
+        if session is None:
+            raise _Detour(redirect(url_for("web.log_in", suite=target)))
+        if g.account and not g.account.terms_accepted:
+            raise _Detour(redirect(url_for("web.terms", suite=target)))
+        return session
+
+    def inside(target: str) -> str:
+        """Where to go on after signing in: a page of this editor, or the list of appointments."""
+        ours = f"{home.path}/{g.slug}/"
+        plain = target.startswith(ours) and "\\" not in target and target.isprintable()
+        return target if plain and not target.startswith("//") else url_for("web.mine")
+
+    # --- signing in
+
+    def signed_in(account: Account | None, *, sas: bool, target: str) -> Response:
+        """Opens a session, always a new one, and goes on."""
+        if g.session:
+            sessions.end(g.session)
+        response = redirect(inside(target))
+        cookie(response, _SESSION, sessions.open(g.slug, account.id if account else None, sas=sas))
+        return response
+
+    def admitted(account: Account | None) -> Account:
+        """The account of somebody who proved who they are. Raises PageError."""
+        if account is None:
+            text = "Aucun compte ne correspond à votre identité dans ce logiciel. Le SAS ne l’a pas encore créé."
+            raise PageError(403, "Compte inconnu", text)
+        if not account.active:
+            text = "Votre habilitation a été retirée : ce compte ne donne plus accès à ce logiciel."
+            raise PageError(403, "Accès retiré", text)
+        return account
+
+    def leave_for(to_provider: IdentityProvider, target: str) -> Response:
+        url, flow = to_provider.begin(g.slug, redirect_uri(), target)
+        response = redirect(url)
+        # One cookie per way: two slots may be opened at once.
+        name = _FLOW + flow.state[:16]
+        cookie(response, name, sealed(flow, secret()), seconds=FLOW_SECONDS)
+        return response
+
+    def redirect_uri() -> str:
+        return f"{public_url}/{g.slug}/sso/retour"
+
+    def secret() -> str:
+        return keys.get("web", lambda: secrets.token_hex(32))
+
+    @bp.get("/sso/retour")
+    def sso_return() -> Response:
+        """Where the identity provider sends the browser back to."""
+        if provider is None:
+            raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
+        parameters = _asked()
+        state = parameters.one("state")
+        name = _FLOW + (state or "")[:16]
+        flow = unsealed(request.cookies.get(name), state, secret())
+        code = parameters.one("code")
+        if not code:
+            text = "L’authentification a été refusée ou a échoué. Vous pouvez recommencer depuis le SAS."
+            raise PageError(403, "Authentification refusée", text)
+        who = provider.finish(g.slug, redirect_uri(), flow, code)
+        tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
+        tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
+        account = admitted(regulators.identify(g.slug, tokens, who.emails))
+        response = signed_in(account, sas=True, target=flow.target)
+        cookie(response, name, "", seconds=0)
+        return response
+
+    @bp.get("/connexion")
+    def log_in() -> Response:
+        parameters = _asked()
+        return login_page(parameters.one("suite") or "", parameters.one("origine") or "")
+
+    def login_page(target: str, origin: str, *, status: int = 200, problem: str = "", email: str = "") -> Response:
+        return page("connexion.html", status, target=target, origin=origin, problem=problem, email=email)
+
+    @bp.post("/connexion")
+    def try_password() -> Response:
+        field = form()
+        target, origin, email = field("suite"), field("origine"), field("email")
+        if origin and provider is None:
+            accepted_origin([origin], settings.accepted_origins)
+        lock = timedelta(minutes=settings.login_lock)
+        done = regulators.log_in(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
+        if done.locked_until:
+            until = f"{done.locked_until.astimezone(g.editor.zone):%H:%M}"
+            problem = f"Trop d’essais : ce compte est verrouillé jusqu’à {until}."
+            return login_page(target, origin, status=403, problem=problem, email=email)
+        if done.account is None:
+            problem = "Adresse e-mail ou mot de passe incorrect."
+            return login_page(target, origin, status=403, problem=problem, email=email)
+        # With an identity provider, the regulator's level is opened there and nowhere else.
+        sas = bool(origin) and provider is None
+        return signed_in(admitted(done.account), sas=sas, target=target)
+
+    @bp.post("/visite")
+    def visit() -> Response:
+        """Goes on without an account, as a private person."""
+        return signed_in(None, sas=False, target=form()("suite"))
+
+    @bp.post("/deconnexion")
+    def log_out() -> Response:
+        form()
+        if g.session:
+            sessions.end(g.session)
+        g.session = g.account = None
+        response = page("message.html", title="Vous êtes déconnecté", text="Votre session est terminée.")
+        cookie(response, _SESSION, "", seconds=0)
+        return response
+
+    @bp.get("/mot-de-passe-oublie")
+    def forgotten() -> Response:
+        return page("oublie.html", done=False)
+
+    @bp.post("/mot-de-passe-oublie")
+    def renew() -> Response:
+        regulators.renew_password(g.slug, form()("email"))
+        return page("oublie.html", done=True)
+
+    @bp.get("/cgu")
+    def terms() -> Response:
+        if not g.account:
+            raise _Detour(redirect(url_for("web.log_in")))
+        return page("cgu.html", target=_asked().one("suite") or "")
+
+    @bp.post("/cgu")
+    def answer_terms() -> Response:
+        field = form()
+        if not g.account:
+            raise _Detour(redirect(url_for("web.log_in")))
+        if field("accepter"):
+            regulators.accept_terms(g.slug, g.account.id)
+            return redirect(inside(field("suite")))
+        sessions.end(g.session)
+        g.session = g.account = None
+        text = "Sans acceptation des conditions générales d’utilisation, ce logiciel ne peut pas être utilisé."
+        return page("message.html", 403, title="Conditions refusées", text=text)
+
+    # --- agendas
+
+    @bp.get("/agenda")
+    def directory() -> Response:
+        visitor()
+        people = list(itertools.islice(g.editor.directory, _LISTED))
+        return page("annuaire.html", people=people, associations=list(g.editor.associations.values()))
+
+    @bp.get("/agenda/<owner>")
+    def agenda(owner: str) -> Response:
+        session = visitor()
+        asked = _asked()
+        shown = _agenda(g.editor, owner, asked.one("lieu"))
+        return page("agenda.html", **week_of(session, shown, asked), moved=None)
+
+    def week_of(session: Session, shown: Agenda, asked: Parameters) -> dict[str, Any]:
+        """A week of an agenda, as both the agenda and the page that moves an appointment show it."""
+        wanted = _start(asked.one("creneau"))
+        day = view.read_day(asked.one("semaine")) or (view.local_day(wanted, shown) if wanted else None)
+        zone, exposed = shown.calendar.zone, session.exposed(shown)
+        week = view.week(shown, day, catalogue.clock.now())
+        slots = bookings.free_slots(shown, week.window, exposed)
+        days = [
+            (name, [view.shown(slot, zone, exposed, wanted) for slot in found])
+            for name, found in week.days(slots, zone)
+        ]
+        missing = wanted is not None and not any(slot.start == wanted for slot in slots)
+        return {
+            "agenda": shown,
+            "agendas": agendas(shown.editor, shown.owner.id),
+            "week": week,
+            "days": days,
+            "missing": missing,
+        }
+
+    @bp.get("/agenda/<owner>/reserver")
+    def booking_form(owner: str) -> Response:
+        session = visitor()
+        asked = _asked()
+        shown = _agenda(g.editor, owner, asked.one("lieu"))
+        exposed = session.exposed(shown)
+        slot = bookings.bookable_slot(shown, _required_start(asked.one("creneau")), exposed)
+        return page("reserver.html", agenda=shown, slot=view.shown(slot, shown.calendar.zone, exposed))
+
+    @bp.post("/agenda/<owner>/reserver")
+    def book(owner: str) -> Response:
+        session = visitor()
+        field = form()
+        shown = _agenda(g.editor, owner, field("lieu"))
+        patient = f"{field('prenom')} {field('nom')}" if field("nom") else ""
+        start = _required_start(field("creneau"))
+        made = bookings.book(shown, start, session, patient=patient, reason=field("motif"))
+        return redirect(url_for("web.appointment", identifier=made.id, nouveau=1))
+
+    # --- appointments
+
+    @bp.get("/rendez-vous")
+    def mine() -> Response:
+        session = visitor()
+        found = [(one, bookings.agenda_of(one)) for one in appointments.of(g.slug, session.booker)]
+        return page("rendez_vous.html", found=found)
+
+    def own(identifier: str) -> tuple[Session, Appointment]:
+        """An appointment of whoever asks. Raises PageError, which does not tell whether it is somebody else's."""
+        session = visitor()
+        found = appointments.read(g.slug, identifier)
+        if found.booker != session.booker or (found.sas and not session.sas):
+            text = "Ce rendez-vous n’existe pas, ou il n’est pas accessible avec cette session."
+            raise PageError(404, "Rendez-vous introuvable", text)
+        return session, found
+
+    @bp.get("/rendez-vous/<identifier>")
+    def appointment(identifier: str) -> Response:
+        _, found = own(identifier)
+        still = found.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING)
+        new = bool(_asked().one("nouveau"))
+        return page("fiche.html", one=found, agenda=bookings.agenda_of(found), open=still, new=new)
+
+    @bp.post("/rendez-vous/<identifier>/annuler")
+    def cancel(identifier: str) -> Response:
+        _, found = own(identifier)
+        form()
+        bookings.cancel(found)
+        return redirect(url_for("web.appointment", identifier=identifier))
+
+    @bp.get("/rendez-vous/<identifier>/deplacer")
+    def choose(identifier: str) -> Response:
+        session, found = own(identifier)
+        asked = _asked()
+        return page("agenda.html", **week_of(session, other_agenda(found), asked), moved=found)
+
+    @bp.post("/rendez-vous/<identifier>/deplacer")
+    def move(identifier: str) -> Response:
+        session, found = own(identifier)
+        where = other_agenda(found)
+        bookings.move(found, where, _required_start(form()("creneau")), session.exposed(where))
+        return redirect(url_for("web.appointment", identifier=identifier))
+
+    def other_agenda(found: Appointment) -> Agenda:
+        where = bookings.agenda_of(found)
+        if where is None:
+            raise PageError(409, "Agenda disparu", "L’agenda de ce rendez-vous n’existe plus.")
+        return where
+
+    return bp
+
+
+def _asked() -> Parameters:
+    """The parameters of the query. Some clients append ``?origin=`` to one: a second ``?`` separates, too."""
+    return Parameters(request.query_string.replace(b"?", b"&"))
+
+
+def _here() -> str:
+    """The page asked for, as a link to it; that a form was sent to one is forgotten."""
+    query = request.query_string.decode("ascii", "replace")
+    path = request.script_root + request.path
+    return f"{path}?{query}" if query and request.method == "GET" else path
+
+
+def _agenda(editor: Editor, owner: str, place: str | None) -> Agenda:
+    """An agenda by its owner and place; without a place, the first. Raises PageError."""
+    found = agendas(editor, owner)
+    chosen = next((one for one in found if not place or one.place.key == place), None)
+    if chosen is None:
+        raise PageError(404, "Agenda introuvable", "Ce logiciel ne tient pas cet agenda.")
+    return chosen
+
+
+def _start(text: str | None) -> datetime | None:
+    try:
+        return read_stamp(text or "")
+    except ValueError:
+        return None
+
+
+def _required_start(text: str | None) -> datetime:
+    start = _start(text)
+    if start is None:
+        raise PageError(400, "Créneau manquant", "Choisissez un créneau dans l’agenda.")
+    return start

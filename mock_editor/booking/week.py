@@ -1,0 +1,172 @@
+"""What the pages show of calendars and appointments, in French: weeks, labels, dates."""
+
+import csv
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from mock_editor.base.files import folder
+from mock_editor.calendars.catalogue import Agenda, stamp
+from mock_editor.calendars.model import (
+    AppointmentStatus,
+    AppointmentType,
+    ConsultationType,
+    Practitioner,
+    Slot,
+    SlotShape,
+    SlotType,
+    Window,
+    start_of_day,
+)
+
+_DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_MONTHS = (
+    *("janvier", "février", "mars", "avril", "mai", "juin"),
+    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+)
+SLOT_TYPES = {
+    SlotType.PUBLIC: "Grand public",
+    SlotType.PRO: "Professionnels",
+    SlotType.SNP: "SNP (SAS)",
+    SlotType.CPTS: "CPTS",
+}
+CONSULTATION_TYPES = {
+    ConsultationType.AMB: "au cabinet",
+    ConsultationType.HH: "à domicile",
+    ConsultationType.VR: "téléconsultation",
+}
+STATUSES = {
+    AppointmentStatus.PENDING: "En attente d’un médecin",
+    AppointmentStatus.BOOKED: "Confirmé",
+    AppointmentStatus.FULFILLED: "Honoré",
+    AppointmentStatus.NOSHOW: "Non honoré",
+    AppointmentStatus.CANCELLED: "Annulé",
+}
+
+
+def day_name(day: date) -> str:
+    """« vendredi 20 novembre 2026 »."""
+    number = "1er" if day.day == 1 else str(day.day)
+    return f"{_DAYS[day.weekday()]} {number} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def moment(instant: datetime, zone: ZoneInfo) -> str:
+    """« vendredi 20 novembre 2026 à 09:20 », where the calendar is."""
+    local = instant.astimezone(zone)
+    return f"{day_name(local.date())} à {local:%H:%M}"
+
+
+@functools.cache
+def _specialties() -> dict[str, str]:
+    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["code"]: row["label"] for row in csv.DictReader(lines)}
+
+
+def title(agenda: Agenda) -> str:
+    """Whose agenda it is."""
+    owner = agenda.owner
+    if isinstance(owner, Practitioner):
+        return " ".join(filter(None, ("Dr", owner.given, owner.family)))
+    return owner.name
+
+
+def place_name(agenda: Agenda) -> str:
+    """Where it is, in one line."""
+    place = agenda.place
+    name = "" if isinstance(agenda.owner, Practitioner) else f"{getattr(place, 'name', '')}, "
+    return f"{name}{place.line}, {place.postal_code} {place.city}"
+
+
+def specialties(agenda: Agenda) -> list[str]:
+    """What a practitioner's specialities are called."""
+    owner = agenda.owner
+    found = owner.specialties if isinstance(owner, Practitioner) else ()
+    return [one.text or _specialties().get(str(one.code), str(one.code)) for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSlot:
+    """A slot as a page shows it. ``types`` is empty for those who see one type only."""
+
+    stamp: str
+    time: str
+    moment: str
+    types: Sequence[str]
+    kinds: Sequence[str]
+    reasons: Sequence[str]
+    walk_in: bool
+    asked: bool
+
+
+def shown(slot: Slot, zone: ZoneInfo, exposed: frozenset[SlotType], asked: datetime | None = None) -> ShownSlot:
+    """A slot, as somebody sees it to whom the types ``exposed`` are shown."""
+    shape: SlotShape = slot.shape
+    start, end = slot.start.astimezone(zone), slot.end.astimezone(zone)
+    return ShownSlot(
+        stamp(slot.start),
+        f"{start:%H:%M} – {end:%H:%M}",
+        moment(slot.start, zone),
+        [SLOT_TYPES[one] for one in shape.types if one in exposed] if len(exposed) > 1 else [],
+        [CONSULTATION_TYPES[one] for one in shape.consultation_types],
+        shape.reasons,
+        shape.appointment_type is AppointmentType.WALKIN,
+        slot.start == asked,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Seven days of an agenda, from a Monday; ``previous`` and ``next`` where there is something to go to."""
+
+    first: date
+    window: Window
+    previous: date | None
+    next: date | None
+
+    @property
+    def title(self) -> str:
+        """« du 16 au 22 novembre 2026 »."""
+        first, last = (day_name(day).split(" ", 1)[1].split() for day in (self.first, self.first + timedelta(days=6)))
+        # The month and the year stand once where they are the same.
+        shared = next(at for at in range(4) if first[at:] == last[at:])
+        return f"du {' '.join(first[: max(shared, 1)])} au {' '.join(last)}"
+
+    def days(self, slots: Sequence[Slot], zone: ZoneInfo) -> list[tuple[date, list[Slot]]]:
+        """Its days, with those of ``slots`` that start on each."""
+        found: dict[date, list[Slot]] = {self.first + timedelta(days=shift): [] for shift in range(7)}
+        for slot in slots:
+            found[slot.start.astimezone(zone).date()].append(slot)
+        return list(found.items())
+
+
+def week(agenda: Agenda, asked: date | None, now: datetime) -> Week:
+    """The week with the day ``asked``, or the first that can be booked; kept to what can be."""
+    zone, booking = agenda.calendar.zone, agenda.calendar.plan.booking
+    earliest = (now + booking.lead).astimezone(zone).date()
+    latest = max(earliest, (now + booking.horizon).astimezone(zone).date())
+    day = min(max(asked or earliest, earliest), latest)
+    first = day - timedelta(days=day.weekday())
+    after = first + timedelta(days=7)
+    window = Window(start_of_day(first, zone), start_of_day(after, zone))
+    previous = first - timedelta(days=7) if first > earliest else None
+    return Week(first, window, previous, after if after <= latest else None)
+
+
+def read_day(text: str | None) -> date | None:
+    """A day as the links of a week write it; None for anything else."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+def local_day(instant: datetime, agenda: Agenda) -> date:
+    """The day of an instant where an agenda is."""
+    return instant.astimezone(agenda.calendar.zone).date()
+
+
+def iso(instant: datetime) -> str:
+    """For ``<time datetime>``."""
+    return instant.astimezone(UTC).isoformat()

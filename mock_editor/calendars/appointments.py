@@ -1,0 +1,160 @@
+"""Appointments, and the slots that they hold. All SQL about them stands here.
+
+One slot is held by one appointment at most: an index of the table says so, whatever races.
+"""
+
+import contextlib
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.store import Store
+from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
+from mock_editor.calendars.taken import Taken
+
+# `number` counts the appointments of an editor from 1. The changes tell other workers which calendars to look at again;
+# one without a calendar, all of them.
+SCHEMA = """
+create table if not exists appointments (
+    editor text not null, id text not null, number integer not null, calendar text not null, start text not null,
+    "end" text not null, status text not null, created text not null, updated text not null, sas integer not null,
+    booker text not null, practitioner text, patient text not null, reason text not null,
+    primary key (editor, id), unique (editor, number)) strict;
+create unique index if not exists appointments_hold on appointments (editor, calendar, start)
+    where status <> 'cancelled';
+create index if not exists appointments_of on appointments (editor, booker);
+create table if not exists appointment_changes (
+    id integer primary key autoincrement, editor text, calendar text) strict
+"""
+_KEPT_CHANGES = 10_000  # far more than happen between two looks
+_NAMESPACE = uuid.UUID("b5a7c0de-3c1f-5d0e-8e6a-94a1d1f7c202")
+_COLUMNS = [field.name for field in fields(Appointment)]
+_SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from appointments"  # noqa: S608
+
+
+class Appointments:
+    """The appointments of every editor. ``taken`` follows them: call ``follow`` when others may have changed some."""
+
+    def __init__(self, store: Store, editors: Mapping[str, Editor], taken: Taken) -> None:
+        self._store = store
+        self._editors = editors
+        self._taken = taken
+        self._following = threading.Lock()
+        self._seen = -1
+
+    # --- reading
+
+    def read(self, editor: str, identifier: str) -> Appointment:
+        """The appointment with this id. Raises NotFoundError."""
+        with self._store.reading() as db:
+            return _read(db, editor, identifier)
+
+    def of(self, editor: str, booker: str | None = None) -> list[Appointment]:
+        """Those of an editor, or of somebody there, the next to come last."""
+        where, parameters = "where editor = ?", [editor]
+        if booker is not None:
+            where, parameters = "where editor = ? and booker = ?", [editor, booker]
+        with self._store.reading() as db:
+            return [_from_row(row) for row in db.execute(f"{_SELECT} {where} order by start, number", parameters)]
+
+    # --- writing
+
+    def add(self, appointment: Appointment) -> Appointment:
+        """Keeps a new appointment, and gives it its id. Raises 409 when somebody else holds the slot."""
+        with self._store.writing() as db:
+            query = "select coalesce(max(number), 0) + 1 from appointments where editor = ?"
+            [(number,)] = db.execute(query, [appointment.editor])
+            # Drawn, so that the same requests give the same appointments.
+            seed = f"{self._editors[appointment.editor].seed}:appointment:{number}"
+            added = replace(appointment, id=str(uuid.uuid5(_NAMESPACE, seed)))
+            with _held():
+                db.table("appointments").insert(_row(added) | {"number": number})
+            _note(db, added)
+        self.follow()
+        return added
+
+    def change(self, editor: str, identifier: str, edit: Callable[[Appointment], Appointment]) -> Appointment:
+        """Replaces an appointment by what ``edit`` makes of it. Raises NotFoundError, 409, and what ``edit`` raises."""
+        with self._store.writing() as db:
+            old = _read(db, editor, identifier)
+            new = edit(old)
+            columns = ", ".join(f'"{column}" = :{column}' for column in _COLUMNS)
+            with _held():
+                db.execute(f"update appointments set {columns} where editor = :editor and id = :id", _row(new))  # noqa: S608
+            _note(db, old)
+            _note(db, new)
+        self.follow()
+        return new
+
+    def reset(self) -> None:
+        """Forgets every appointment."""
+        with self._store.writing() as db:
+            db.execute("delete from appointments")
+            db.table("appointment_changes").insert({"editor": None, "calendar": None})
+        self.follow()
+
+    def follow(self) -> None:
+        """Brings what is in memory up to date. Cheap when there is nothing new."""
+        with self._following, self._store.reading() as db:
+            news = "select id, editor, calendar from appointment_changes where id > ? order by id"
+            told = db.execute(news, [self._seen]).fetchall()
+            if self._seen < 0 or any(editor is None for _, editor, _ in told):
+                calendars = set(db.execute("select distinct editor, calendar from appointments").fetchall())
+                calendars |= self._known()
+            else:
+                calendars = {(editor, calendar) for _, editor, calendar in told}
+            for slug, calendar in calendars:
+                if slug in self._editors:
+                    self._taken.hold(self._editors[slug].seed, calendar, _starts(db, slug, calendar))
+            self._seen = max((one for one, _, _ in told), default=max(self._seen, 0))
+
+    def _known(self) -> set[tuple[str, str]]:
+        return {(slug, calendar) for slug, editor in self._editors.items() for calendar in self._taken.of(editor.seed)}
+
+
+def _starts(db: Database, editor: str, calendar: str) -> frozenset[datetime]:
+    held = "select start from appointments where editor = ? and calendar = ? and status <> 'cancelled'"
+    return frozenset(datetime.fromisoformat(start) for (start,) in db.execute(held, [editor, calendar]))
+
+
+def _note(db: Database, appointment: Appointment) -> None:
+    changes = db.table("appointment_changes")
+    changes.insert({"editor": appointment.editor, "calendar": appointment.calendar})
+    db.execute("delete from appointment_changes where id < ?", [(changes.last_pk or 0) - _KEPT_CHANGES])
+
+
+@contextlib.contextmanager
+def _held() -> Iterator[None]:
+    """Turns the refusal of the index into what is told to people."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise EditorError(409, [Issue("conflict", "Somebody else has taken this slot")]) from None
+
+
+def _read(db: Database, editor: str, identifier: str) -> Appointment:
+    row = db.execute(f"{_SELECT} where editor = ? and id = ?", [editor, identifier]).fetchone()
+    if row is None:
+        raise NotFoundError(f"No appointment {identifier[:100]!r}")
+    return _from_row(row)
+
+
+def _row(appointment: Appointment) -> dict[str, Any]:
+    values = {column: getattr(appointment, column) for column in _COLUMNS}
+    return {
+        column: value.isoformat() if isinstance(value, datetime) else value.value if column == "status" else value
+        for column, value in values.items()
+    }
+
+
+def _from_row(row: tuple[Any, ...]) -> Appointment:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values |= {name: datetime.fromisoformat(values[name]) for name in ("start", "end", "created", "updated")}
+    return Appointment(**values | {"status": AppointmentStatus(values["status"]), "sas": bool(values["sas"])})
