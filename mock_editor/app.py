@@ -6,17 +6,19 @@ from functools import partial
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, request, url_for
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mock_editor import __version__
 from mock_editor.accounts import capabilities, regulators
 from mock_editor.accounts import routes as account_routes
+from mock_editor.accounts.payload import email_key, token_of
 from mock_editor.accounts.regulators import Regulators
+from mock_editor.admin import console
 from mock_editor.admin import routes as admin_routes
 from mock_editor.base import fhir, keys
 from mock_editor.base.clock import Clock
-from mock_editor.base.codes import PROBLEM_JSON
+from mock_editor.base.codes import PRACTITIONER_OID, PROBLEM_JSON, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.store import Store
@@ -71,9 +73,16 @@ def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, c
         settings, public_url, catalogue, accounts, diary, bookings, visits, provider, keys.Keys(store)
     )
     app.register_blueprint(pages)
-    people = [Person(key, **one.model_dump()) for key, one in played.regulators.items()]
+    people = partial(_people, played, accounts)
     app.register_blueprint(idp_routes.blueprint(people, public_url, store, settings.body_timeout))
     app.register_blueprint(admin_routes.blueprint(catalogue, accounts, diary, visits))
+    app.register_blueprint(
+        console.blueprint(settings, public_url, played, catalogue, accounts, diary, bookings, visits)
+    )
+
+    @app.get("/")
+    def root() -> Response:
+        return Response(status=302, headers={"Location": url_for("console.home")})
 
     @app.get("/_health")
     def health() -> Response:
@@ -82,6 +91,22 @@ def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, c
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
+
+
+def _people(played: LoadedScenario, accounts: Regulators) -> list[Person]:
+    """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
+    found = [Person(key, **one.model_dump()) for key, one in played.regulators.items()]
+    known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
+    for editor in played.editors:
+        for account in accounts.all(editor.slug):
+            tokens = {token.system: token.value for token in map(token_of, account.content.get("identifier", ()))}
+            ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
+            names = {*filter(None, ids), email_key(account.email)}
+            if known.isdisjoint(names):
+                name = account.content["name"][0]
+                found.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
+            known |= names
+    return found
 
 
 class _Mounted:
@@ -120,7 +145,7 @@ def _refusal(error: EditorError) -> Response:
 
 def _paths(catalogue: Catalogue) -> list[str]:
     """Where somebody who is lost may go on."""
-    return [*(f"/{slug}/fhir/metadata" for slug in catalogue.editors), "/_health"]
+    return [*(f"/{slug}/fhir/metadata" for slug in catalogue.editors), "/_console/", "/_health"]
 
 
 # FHIR issue types for what Flask itself refuses.

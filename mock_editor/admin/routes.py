@@ -1,11 +1,10 @@
-"""The endpoints under ``/_admin``. Only for clients of this machine: what they tell and do is not for everybody."""
-
-import ipaddress
+"""The endpoints under ``/_admin``, for clients of this machine only."""
 
 from flask import Blueprint, Response, jsonify, request
 
 from mock_editor.accounts.regulators import Regulators
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.admin import operations
+from mock_editor.admin.guard import only_from_here
 from mock_editor.booking.sessions import Sessions
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
@@ -16,7 +15,7 @@ def blueprint(
 ) -> Blueprint:
     """The endpoints."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
-    bp.before_request(_only_from_here)
+    bp.before_request(only_from_here)
 
     @bp.get("/accounts")
     def accounts() -> Response:
@@ -40,18 +39,7 @@ def blueprint(
     @bp.post("/reset")
     def reset() -> Response:
         """Puts the state back to what the scenario says."""
-        sessions.reset()
-        appointments.reset()
-        regulators.reset()
+        operations.reset(regulators, appointments, sessions)
         return Response(status=204)
 
     return bp
-
-
-def _only_from_here() -> None:
-    """Raises 403 for another machine, and for a page of another site in a browser of this one."""
-    address = request.remote_addr
-    if not address or not ipaddress.ip_address(address).is_loopback:
-        raise EditorError(403, [Issue("forbidden", "Only for clients on the simulator's own machine")])
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise EditorError(403, [Issue("forbidden", "Not for pages of other sites")])

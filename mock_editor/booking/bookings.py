@@ -11,17 +11,18 @@ from mock_editor.booking.access import PageError, Session
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Agenda, Catalogue, agenda
 from mock_editor.calendars.model import (
+    HELD_STATUSES,
+    OPEN_STATUSES,
     Appointment,
     AppointmentStatus,
     AppointmentType,
     Practitioner,
+    RegulatorId,
     Slot,
     SlotType,
     Window,
 )
 
-_OPEN = frozenset({AppointmentStatus.PENDING, AppointmentStatus.BOOKED})
-_HELD = frozenset({AppointmentStatus.BOOKED, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW})
 _LONGEST = 200
 
 
@@ -57,8 +58,17 @@ class Bookings:
 
     # --- doing
 
-    def book(self, agenda: Agenda, start: datetime, session: Session, *, patient: str, reason: str) -> Appointment:
-        """Takes a slot for a patient."""
+    def book(
+        self,
+        agenda: Agenda,
+        start: datetime,
+        session: Session,
+        regulator: RegulatorId | None,
+        *,
+        patient: str,
+        reason: str,
+    ) -> Appointment:
+        """Takes a slot for a patient. ``regulator`` is how the SAS knows who does, in a session opened from there."""
         if not patient.strip():
             raise PageError(422, "Nom du patient manquant", "Indiquez un nom de patient, fictif.")
         slot = self.bookable_slot(agenda, start, session.exposed(agenda))
@@ -76,8 +86,9 @@ class Bookings:
                     status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
                     created=now,
                     updated=now,
-                    sas=session.sas,
+                    regulator=regulator if session.sas else None,
                     booker=session.booker,
+                    sos=not with_practitioner,
                     practitioner=agenda.owner.id if with_practitioner else None,
                     patient=patient.strip()[:_LONGEST],
                     reason=reason.strip()[:_LONGEST],
@@ -90,23 +101,23 @@ class Bookings:
         other = to.calendar.key != of.calendar
         changes: dict[str, Any] = {"calendar": to.calendar.key, "start": slot.start, "end": slot.end}
         if other and isinstance(to.owner, Practitioner):
-            changes |= {"practitioner": to.owner.id, "status": AppointmentStatus.BOOKED}
+            changes |= {"practitioner": to.owner.id, "status": AppointmentStatus.BOOKED, "sos": False}
         elif other:
-            changes |= {"practitioner": None, "status": AppointmentStatus.PENDING}
-        return self._change(of, _OPEN, **changes)
+            changes |= {"practitioner": None, "status": AppointmentStatus.PENDING, "sos": True}
+        return self._change(of, OPEN_STATUSES, **changes)
 
     def cancel(self, of: Appointment) -> Appointment:
         """Cancels an appointment; its slot is free again."""
-        return self._change(of, _OPEN, status=AppointmentStatus.CANCELLED)
+        return self._change(of, OPEN_STATUSES, status=AppointmentStatus.CANCELLED)
 
     def assign(self, of: Appointment, practitioner: str) -> Appointment:
         """Says who sees the patient, at a place of SOS Médecins; ``practitioner`` is a prefixed national identifier."""
-        return self._change(of, _OPEN, practitioner=practitioner, status=AppointmentStatus.BOOKED)
+        return self._change(of, OPEN_STATUSES, practitioner=practitioner, status=AppointmentStatus.BOOKED)
 
     def close(self, of: Appointment, *, honoured: bool) -> Appointment:
         """Notes whether the patient came."""
         status = AppointmentStatus.FULFILLED if honoured else AppointmentStatus.NOSHOW
-        return self._change(of, _HELD, status=status)
+        return self._change(of, HELD_STATUSES, status=status)
 
     def _change(self, of: Appointment, allowed: frozenset[AppointmentStatus], **changes: Any) -> Appointment:
         def edit(found: Appointment) -> Appointment:

@@ -2,18 +2,17 @@
 
 import itertools
 import secrets
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Response, g, render_template, request, url_for
 
-from mock_editor.accounts.payload import Token
+from mock_editor.accounts.payload import Token, token_of
 from mock_editor.accounts.regulators import Account, Regulators
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError
-from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.forms import HEADERS, Forms, in_french
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week as view
@@ -23,31 +22,11 @@ from mock_editor.booking.sessions import Sessions
 from mock_editor.booking.sso import FLOW_SECONDS, IdentityProvider, sealed, unsealed
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
-from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
+from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor, RegulatorId
 from mock_editor.settings import Settings
 
-_SESSION, _FORM, _FLOW = "agenda", "formulaire", "sso-"
-_LARGEST_FORM = 20_000
+_SESSION, _FLOW = "agenda", "sso-"
 _LISTED = 40
-
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-}
-# What people are told of a refusal that is written for developers.
-_REFUSALS = {
-    400: ("Demande mal formée", "Le logiciel n’a pas compris cette demande."),
-    404: ("Page introuvable", "Cette page n’existe pas, ou n’existe plus."),
-    408: ("Demande trop lente", "La demande n’est pas arrivée à temps."),
-    413: ("Demande trop volumineuse", "La demande est trop volumineuse."),
-    415: ("Demande mal formée", "La demande n’a pas le format d’un formulaire."),
-    503: ("Service indisponible", "Le simulateur est momentanément indisponible. Réessayez dans un instant."),
-}
 
 
 class _Detour(Exception):  # noqa: N818 - not an error: another page comes first
@@ -71,6 +50,7 @@ def blueprint(
     """The pages. Without a ``provider``, a regulator who comes from the SAS signs in with a password as well."""
     bp = Blueprint("web", __name__, url_prefix="/<editor>", template_folder="templates", static_folder="static")
     home = urlsplit(public_url)
+    forms = Forms(seconds=settings.body_timeout)
 
     # --- what every page needs
 
@@ -90,25 +70,8 @@ def blueprint(
 
     def page(template: str, status: int = 200, **content: Any) -> Response:
         shared = {name: g.get(name) for name in ("editor", "session", "account")}
-        shared |= {"form_key": form_key(), "view": view}
+        shared |= {"form_key": forms.key(), "view": view}
         return Response(render_template(f"booking/{template}", **shared, **content), status)
-
-    def form_key() -> str:
-        """What every form brings back, and no other site knows."""
-        if "form_key" not in g:
-            g.form_key = request.cookies.get(_FORM) or secrets.token_urlsafe(24)
-        key: str = g.form_key
-        return key
-
-    def form() -> Callable[[str], str]:
-        """The fields of a posted form. Raises PageError for one of another site, and EditorError."""
-        expect_media_type(request.headers, (codes.FORM,))
-        parameters = Parameters(read_body(request.environ, seconds=settings.body_timeout, limit=_LARGEST_FORM))
-        sent, expected = parameters.one("jeton") or "", request.cookies.get(_FORM) or ""
-        if not expected or not secrets.compare_digest(sent.encode(), expected.encode()):
-            text = "Ce formulaire n’est pas, ou n’est plus, valable. Revenez à la page précédente et rechargez-la."
-            raise PageError(400, "Formulaire expiré", text)
-        return lambda name: (parameters.one(name) or "").strip()
 
     @bp.url_value_preprocessor
     def read_slug(_: str | None, values: dict[str, Any] | None) -> None:
@@ -116,7 +79,8 @@ def blueprint(
 
     @bp.url_defaults
     def add_slug(_: str, values: dict[str, Any]) -> None:
-        values.setdefault("editor", g.slug)
+        if "editor" not in values:
+            values["editor"] = g.slug
 
     @bp.before_request
     def enter() -> None:
@@ -135,9 +99,9 @@ def blueprint(
 
     @bp.after_request
     def protect(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        if "form_key" in g and "editor" in g and g.form_key != request.cookies.get(_FORM):
-            cookie(response, _FORM, g.form_key)
+        response.headers.update(HEADERS)
+        if "editor" in g:
+            forms.remember(response, path=f"{home.path}/{g.slug}/", secure=home.scheme == "https")
         return response
 
     @bp.errorhandler(_Detour)
@@ -150,7 +114,7 @@ def blueprint(
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
-        title, text = _REFUSALS.get(error.status, _REFUSALS[400])
+        title, text = in_french(error)
         response = page("message.html", error.status, title=title, text=text)
         response.headers.extend(error.headers)
         return response
@@ -216,7 +180,7 @@ def blueprint(
         """Where the identity provider sends the browser back to."""
         if provider is None:
             raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
-        parameters = _asked()
+        parameters = Parameters(request.query_string)
         state = parameters.one("state")
         name = _FLOW + (state or "")[:16]
         flow = unsealed(request.cookies.get(name), state, secret())
@@ -234,7 +198,7 @@ def blueprint(
 
     @bp.get("/connexion")
     def log_in() -> Response:
-        parameters = _asked()
+        parameters = Parameters(request.query_string)
         return login_page(parameters.one("suite") or "", parameters.one("origine") or "")
 
     def login_page(target: str, origin: str, *, status: int = 200, problem: str = "", email: str = "") -> Response:
@@ -242,7 +206,7 @@ def blueprint(
 
     @bp.post("/connexion")
     def try_password() -> Response:
-        field = form()
+        field = forms.read()
         target, origin, email = field("suite"), field("origine"), field("email")
         if origin and provider is None:
             accepted_origin([origin], settings.accepted_origins)
@@ -262,11 +226,11 @@ def blueprint(
     @bp.post("/visite")
     def visit() -> Response:
         """Goes on without an account, as a private person."""
-        return signed_in(None, sas=False, target=form()("suite"))
+        return signed_in(None, sas=False, target=forms.read()("suite"))
 
     @bp.post("/deconnexion")
     def log_out() -> Response:
-        form()
+        forms.read()
         if g.session:
             sessions.end(g.session)
         g.session = g.account = None
@@ -280,18 +244,18 @@ def blueprint(
 
     @bp.post("/mot-de-passe-oublie")
     def renew() -> Response:
-        regulators.renew_password(g.slug, form()("email"))
+        regulators.renew_password(g.slug, forms.read()("email"))
         return page("oublie.html", done=True)
 
     @bp.get("/cgu")
     def terms() -> Response:
         if not g.account:
             raise _Detour(redirect(url_for("web.log_in")))
-        return page("cgu.html", target=_asked().one("suite") or "")
+        return page("cgu.html", target=Parameters(request.query_string).one("suite") or "")
 
     @bp.post("/cgu")
     def answer_terms() -> Response:
-        field = form()
+        field = forms.read()
         if not g.account:
             raise _Detour(redirect(url_for("web.log_in")))
         if field("accepter"):
@@ -313,7 +277,8 @@ def blueprint(
     @bp.get("/agenda/<owner>")
     def agenda(owner: str) -> Response:
         session = visitor()
-        asked = _asked()
+        # Some clients append `?origin=` to the link: a second `?` separates, too.
+        asked = Parameters(request.query_string.replace(b"?", b"&"))
         shown = _agenda(g.editor, owner, asked.one("lieu"))
         return page("agenda.html", **week_of(session, shown, asked), moved=None)
 
@@ -340,7 +305,7 @@ def blueprint(
     @bp.get("/agenda/<owner>/reserver")
     def booking_form(owner: str) -> Response:
         session = visitor()
-        asked = _asked()
+        asked = Parameters(request.query_string)
         shown = _agenda(g.editor, owner, asked.one("lieu"))
         exposed = session.exposed(shown)
         slot = bookings.bookable_slot(shown, _required_start(asked.one("creneau")), exposed)
@@ -349,11 +314,11 @@ def blueprint(
     @bp.post("/agenda/<owner>/reserver")
     def book(owner: str) -> Response:
         session = visitor()
-        field = form()
+        field = forms.read()
         shown = _agenda(g.editor, owner, field("lieu"))
         patient = f"{field('prenom')} {field('nom')}" if field("nom") else ""
         start = _required_start(field("creneau"))
-        made = bookings.book(shown, start, session, patient=patient, reason=field("motif"))
+        made = bookings.book(shown, start, session, _regulator(g.account), patient=patient, reason=field("motif"))
         return redirect(url_for("web.appointment", identifier=made.id, nouveau=1))
 
     # --- appointments
@@ -376,28 +341,28 @@ def blueprint(
     @bp.get("/rendez-vous/<identifier>")
     def appointment(identifier: str) -> Response:
         _, found = own(identifier)
-        still = found.status in (AppointmentStatus.BOOKED, AppointmentStatus.PENDING)
-        new = bool(_asked().one("nouveau"))
+        still = found.status in OPEN_STATUSES
+        new = bool(Parameters(request.query_string).one("nouveau"))
         return page("fiche.html", one=found, agenda=bookings.agenda_of(found), open=still, new=new)
 
     @bp.post("/rendez-vous/<identifier>/annuler")
     def cancel(identifier: str) -> Response:
         _, found = own(identifier)
-        form()
+        forms.read()
         bookings.cancel(found)
         return redirect(url_for("web.appointment", identifier=identifier))
 
     @bp.get("/rendez-vous/<identifier>/deplacer")
     def choose(identifier: str) -> Response:
         session, found = own(identifier)
-        asked = _asked()
+        asked = Parameters(request.query_string)
         return page("agenda.html", **week_of(session, other_agenda(found), asked), moved=found)
 
     @bp.post("/rendez-vous/<identifier>/deplacer")
     def move(identifier: str) -> Response:
         session, found = own(identifier)
         where = other_agenda(found)
-        bookings.move(found, where, _required_start(form()("creneau")), session.exposed(where))
+        bookings.move(found, where, _required_start(forms.read()("creneau")), session.exposed(where))
         return redirect(url_for("web.appointment", identifier=identifier))
 
     def other_agenda(found: Appointment) -> Agenda:
@@ -409,15 +374,17 @@ def blueprint(
     return bp
 
 
-def _asked() -> Parameters:
-    """The parameters of the query. Some clients append ``?origin=`` to one: a second ``?`` separates, too."""
-    return Parameters(request.query_string.replace(b"?", b"&"))
+def _regulator(account: Account | None) -> RegulatorId | None:
+    """How the SAS knows the holder of an account: by the national identifier, if there is one."""
+    tokens = {token.system: token for token in map(token_of, account.content.get("identifier", ()) if account else ())}
+    found = tokens.get(codes.PRACTITIONER_OID) or tokens.get(codes.SAS_OID)
+    return RegulatorId(*found) if found else None
 
 
 def _here() -> str:
     """The page asked for, as a link to it; that a form was sent to one is forgotten."""
     query = request.query_string.decode("ascii", "replace")
-    path = request.script_root + request.path
+    path = quote(request.script_root + request.path)
     return f"{path}?{query}" if query and request.method == "GET" else path
 
 

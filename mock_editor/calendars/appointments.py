@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.store import Store
-from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
+from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
 from mock_editor.calendars.taken import Taken
 
 # `number` counts the appointments of an editor from 1. The changes tell other workers which calendars to look at again;
@@ -24,8 +24,9 @@ from mock_editor.calendars.taken import Taken
 SCHEMA = """
 create table if not exists appointments (
     editor text not null, id text not null, number integer not null, calendar text not null, start text not null,
-    "end" text not null, status text not null, created text not null, updated text not null, sas integer not null,
-    booker text not null, practitioner text, patient text not null, reason text not null,
+    "end" text not null, status text not null, created text not null, updated text not null,
+    regulator text, booker text not null, sos integer not null, practitioner text, patient text not null,
+    reason text not null,
     primary key (editor, id), unique (editor, number)) strict;
 create unique index if not exists appointments_hold on appointments (editor, calendar, start)
     where status <> 'cancelled';
@@ -35,6 +36,7 @@ create table if not exists appointment_changes (
 """
 _KEPT_CHANGES = 10_000  # far more than happen between two looks
 _NAMESPACE = uuid.UUID("b5a7c0de-3c1f-5d0e-8e6a-94a1d1f7c202")
+_INSTANTS = ("start", "end", "created", "updated")
 _COLUMNS = [field.name for field in fields(Appointment)]
 _SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from appointments"  # noqa: S608
 
@@ -147,14 +149,18 @@ def _read(db: Database, editor: str, identifier: str) -> Appointment:
 
 
 def _row(appointment: Appointment) -> dict[str, Any]:
-    values = {column: getattr(appointment, column) for column in _COLUMNS}
-    return {
-        column: value.isoformat() if isinstance(value, datetime) else value.value if column == "status" else value
-        for column, value in values.items()
+    row = {column: getattr(appointment, column) for column in _COLUMNS}
+    row |= {column: row[column].isoformat() for column in _INSTANTS}
+    regulator = appointment.regulator
+    return row | {
+        "status": appointment.status.value,
+        "regulator": regulator and f"{regulator.system}|{regulator.value}",
     }
 
 
 def _from_row(row: tuple[Any, ...]) -> Appointment:
     values = dict(zip(_COLUMNS, row, strict=True))
-    values |= {name: datetime.fromisoformat(values[name]) for name in ("start", "end", "created", "updated")}
-    return Appointment(**values | {"status": AppointmentStatus(values["status"]), "sas": bool(values["sas"])})
+    values |= {column: datetime.fromisoformat(values[column]) for column in _INSTANTS}
+    regulator = RegulatorId(*values["regulator"].split("|", 1)) if values["regulator"] else None
+    values |= {"status": AppointmentStatus(values["status"]), "regulator": regulator, "sos": bool(values["sos"])}
+    return Appointment(**values)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from mock_editor.base.clock import Clock
+from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.errors import NotFoundError
 from mock_editor.calendars.model import (
     Association,
@@ -30,7 +30,7 @@ def stamp(start: datetime) -> str:
 def read_stamp(text: str) -> datetime:
     """The way back from ``stamp``. Raises ValueError."""
     start = datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
-    if stamp(start) != text:
+    if stamp(start) != text or not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise ValueError(f"not a stamp: {text!r}")
     return start
 

@@ -263,12 +263,25 @@ class AppointmentStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Those still to come, which may be moved or cancelled; and those of which it can be said whether the patient came.
+OPEN_STATUSES = frozenset({AppointmentStatus.PENDING, AppointmentStatus.BOOKED})
+HELD_STATUSES = frozenset({AppointmentStatus.BOOKED, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW})
+
+
+class RegulatorId(NamedTuple):
+    """How the SAS knows a regulator: a national identifier, or its own technical one."""
+
+    system: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
     """A slot that somebody took for a patient. Instants are in UTC.
 
-    ``sas`` tells that a regulator took it through the SAS; ``booker`` is who did: the id of an account, or of a visit
-    without one. ``practitioner`` is the national identifier of who sees the patient, if that is known.
+    ``regulator`` is there when it was taken through the SAS. ``booker`` is who took it: the id of an account, or of a
+    visit without one. ``practitioner`` is the national identifier of who sees the patient, if that is known; ``sos``
+    tells that it is at a place of SOS Médecins.
     """
 
     id: str
@@ -279,11 +292,17 @@ class Appointment:
     status: AppointmentStatus
     created: datetime
     updated: datetime
-    sas: bool
+    regulator: RegulatorId | None
     booker: str
+    sos: bool
     practitioner: str | None
     patient: str
     reason: str
+
+    @property
+    def sas(self) -> bool:
+        """Whether a regulator took it through the SAS."""
+        return self.regulator is not None
 
 
 class Window(NamedTuple):

@@ -84,8 +84,7 @@ class Reader:
             if sos := self._sos_place(calendar_key):
                 slot = self._catalogue.free_slot(sos[1].calendar, start, SOS.exposed)
                 return self._sos.slot(*sos, slot) if slot else None
-        except (ValueError, OverflowError):
-            # No stamp, or one at an end of time.
+        except ValueError:
             return None
         return None
 

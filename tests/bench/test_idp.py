@@ -78,7 +78,7 @@ def worker(tmp_path: Path, now: Time) -> Iterator[Callable[..., FlaskClient]]:
     def make(people: tuple[Person, ...] = PEOPLE, public_url: str = PUBLIC_URL) -> FlaskClient:
         stores.append(Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA]))
         app = Flask(__name__)
-        app.register_blueprint(blueprint(people, public_url, stores[-1], 5, now))
+        app.register_blueprint(blueprint(lambda: people, public_url, stores[-1], 5, now))
         app.url_map.strict_slashes = False
         return app.test_client()
 
@@ -161,7 +161,7 @@ def provider_url(tmp_path: Path) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, limited, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
-    app.register_blueprint(blueprint(PEOPLE, url, store, 5))
+    app.register_blueprint(blueprint(lambda: PEOPLE, url, store, 5))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield url

@@ -152,13 +152,15 @@ def read_demand(client: Client, parameters: Parameters) -> tuple[Demand, Wishes]
 
 
 class Provider:
-    """The provider ``issuer``, where each of ``people`` may sign in.
+    """The provider ``issuer``, where each of those that ``people`` tells may sign in.
 
     ``now`` is in seconds since 1970, and it is real time wherever the simulator's clock stands: clients compare what
     tokens say with their own clock.
     """
 
-    def __init__(self, people: Sequence[Person], issuer: str, state: State, now: Callable[[], float]) -> None:
+    def __init__(
+        self, people: Callable[[], Sequence[Person]], issuer: str, state: State, now: Callable[[], float]
+    ) -> None:
         self.people = people
         self.issuer = issuer
         self._state = state
@@ -194,7 +196,7 @@ class Provider:
         return Session(person, content["since"]) if content and person else None
 
     def _person(self, key: str | None) -> Person | None:
-        return next((person for person in self.people if person.key == key), None)
+        return next((person for person in self.people() if person.key == key), None)
 
     def suspend(self, demand: Demand) -> str:
         """What the page brings back with the choice; nobody else can write it."""

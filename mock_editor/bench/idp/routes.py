@@ -52,13 +52,16 @@ _TEXTS = {
 
 
 def blueprint(
-    people: Sequence[Person],
+    people: Callable[[], Sequence[Person]],
     public_url: str,
     store: Store,
     body_timeout: float,
     now: Callable[[], float] = time.time,
 ) -> Blueprint:
-    """The endpoints, whose issuer is ``<public_url>/_idp``. A client has ``body_timeout`` seconds to send a body."""
+    """The endpoints, whose issuer is ``<public_url>/_idp``, for those whom ``people`` tells.
+
+    A client has ``body_timeout`` seconds to send a body.
+    """
     issuer = f"{public_url}/_idp"
     provider = Provider(people, issuer, State(store), now)
     bp = Blueprint("idp", __name__, url_prefix="/_idp", template_folder="templates")
@@ -122,8 +125,9 @@ def blueprint(
             return _redirect(client.answer(issuer, error=error.error, error_description=error.description))
         if session:
             return _redirect(client.answer(issuer, code=provider.code(demand, session)))
-        hinted = [one for one in people if one.answers_to(wishes.login_hint)]
-        shown = hinted + [one for one in people if one not in hinted]
+        known = people()
+        hinted = [one for one in known if one.answers_to(wishes.login_hint)]
+        shown = hinted + [one for one in known if one not in hinted]
         signed = provider.suspend(demand)
         return _page("connexion.html", client=client, people=shown, preselected=hinted[:1], demand=signed)
 

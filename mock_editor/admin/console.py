@@ -1,0 +1,251 @@
+"""The console, ``/_console/…``: pages in French for those who run the simulator, on its own machine.
+
+Here they stand in for the practitioners too: what happens to an appointment on their side is done on its page.
+"""
+
+import contextlib
+import itertools
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from mock_editor.accounts.payload import token_of
+from mock_editor.accounts.regulators import Account, Regulators
+from mock_editor.admin import operations
+from mock_editor.admin.cases import Case, Cases
+from mock_editor.admin.guard import only_from_here
+from mock_editor.base import codes
+from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.forms import HEADERS, Forms, in_french
+from mock_editor.base.parameters import Parameters
+from mock_editor.booking import week as view
+from mock_editor.booking.access import PageError
+from mock_editor.booking.bookings import Bookings
+from mock_editor.booking.sessions import Sessions
+from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.catalogue import Catalogue, agendas, read_stamp
+from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
+from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentStatus, Editor, SlotType
+from mock_editor.scenario import LoadedScenario
+from mock_editor.settings import Settings
+
+# A practice sees whatever is shown to anybody.
+_EXPOSED = frozenset(SlotType) - NEVER_EXPOSED
+_PEOPLE = 40
+# A load test leaves more behind than a page can show.
+_ROWS = 200
+
+_SYSTEMS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
+_NOT_FROM_HERE = (
+    "Accès refusé",
+    "La console ne s’ouvre que dans un navigateur de la machine du simulateur, et pas depuis un autre site.",
+)
+_WRONG_ID = "Indiquez un RPPS (11 chiffres) ou un ADELI (9 caractères), avec ou sans son préfixe."
+
+
+def blueprint(
+    settings: Settings,
+    public_url: str,
+    played: LoadedScenario,
+    catalogue: Catalogue,
+    regulators: Regulators,
+    appointments: Appointments,
+    bookings: Bookings,
+    sessions: Sessions,
+) -> Blueprint:
+    """The pages."""
+    bp = Blueprint("console", __name__, url_prefix="/_console", template_folder="templates", static_folder="static")
+    bp.before_request(only_from_here)
+    path = f"{urlsplit(public_url).path}/_console"
+    forms = Forms(seconds=settings.body_timeout)
+    cases = Cases(catalogue, appointments, bookings)
+
+    # --- what every page needs
+
+    def page(template: str, status: int = 200, **content: Any) -> Response:
+        return Response(render_template(f"console/{template}", forms=forms, view=view, url=_url, **content), status)
+
+    @bp.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        # On this machine it is plain HTTP, whatever the public URL is.
+        forms.remember(response, path=path, secure=False)
+        return response
+
+    @bp.errorhandler(PageError)
+    def refuse(error: PageError) -> Response:
+        # Back to the appointment, where it is about one.
+        back = url_for("console.appointment", **request.view_args) if request.view_args else None
+        return page("message.html", error.status, title=error.title, text=error.text, back=back)
+
+    @bp.errorhandler(EditorError)
+    def refuse_plainly(error: EditorError) -> Response:
+        title, text = _NOT_FROM_HERE if error.status == 403 else in_french(error)
+        response = page("message.html", error.status, title=title, text=text, back=None)
+        response.headers.extend(error.headers)
+        return response
+
+    @bp.get("/<path:_>")
+    def nothing(_: str) -> Response:
+        raise NotFoundError("No such page")
+
+    def asked_editors() -> tuple[str | None, list[Editor]]:
+        """The slug by which a list is filtered, and the editors that it leaves. Raises 404."""
+        slug = Parameters(request.query_string).one("editeur")
+        return slug, [catalogue.editor(slug)] if slug else list(catalogue.editors.values())
+
+    # --- the simulator
+
+    @bp.get("/")
+    def home() -> Response:
+        counts = [
+            (editor, len(regulators.all(slug)), len(appointments.of(slug)))
+            for slug, editor in catalogue.editors.items()
+        ]
+        done = bool(Parameters(request.query_string).one("fait"))
+        return page("accueil.html", played=played, counts=counts, public_url=public_url, done=done)
+
+    @bp.post("/remise-a-zero")
+    def reset() -> Response:
+        if not forms.read()("confirmer"):
+            text = "Pour remettre le simulateur à zéro, cochez « Je confirme »."
+            raise PageError(422, "Confirmation manquante", text)
+        operations.reset(regulators, appointments, sessions)
+        return _redirect(url_for("console.home", fait=1))
+
+    @bp.get("/comptes")
+    def accounts() -> Response:
+        slug, editors = asked_editors()
+        every = [(editor, regulators.all(editor.slug)) for editor in editors]
+        found = [(editor, [(one, _identifiers(one)) for one in some[-_ROWS:]], len(some)) for editor, some in every]
+        return page("comptes.html", editors=catalogue.editors.values(), chosen=slug, found=found)
+
+    # --- appointments
+
+    @bp.get("/rendez-vous")
+    def diary() -> Response:
+        slug, editors = asked_editors()
+        found, total = cases.latest(editors, _ROWS)
+        return page("rendez_vous.html", editors=catalogue.editors.values(), chosen=slug, found=found, total=total)
+
+    @bp.get("/rendez-vous/<editor>/<identifier>")
+    def appointment(editor: str, identifier: str) -> Response:
+        return sheet(cases.find(editor, identifier))
+
+    def sheet(case: Case, status: int = 200, **content: Any) -> Response:
+        booker = regulators.find(case.editor.slug, case.appointment.booker)
+        return page("fiche.html", status, case=case, booker=booker, **content)
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/annuler")
+    def cancel(editor: str, identifier: str) -> Response:
+        forms.read()
+        case = cases.find(editor, identifier)
+        bookings.cancel(case.appointment)
+        return _redirect(_url(case))
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/clore")
+    def close(editor: str, identifier: str) -> Response:
+        """Notes whether the patient came."""
+        state = forms.read()("etat")
+        case = cases.find(editor, identifier)
+        if state not in (AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW):
+            raise PageError(400, "État manquant", "Indiquez si le rendez-vous a été honoré ou non.")
+        bookings.close(case.appointment, honoured=state == AppointmentStatus.FULFILLED)
+        return _redirect(_url(case))
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/affecter")
+    def assign(editor: str, identifier: str) -> Response:
+        """Says who sees the patient of SOS Médecins."""
+        typed = forms.read()("identifiant")
+        case = cases.find(editor, identifier)
+        if not case.appointment.sos:
+            text = "Un médecin ne s’affecte qu’à un rendez-vous d’une association SOS Médecins."
+            raise PageError(409, "Affectation impossible", text)
+        national_id = _national_id(typed)
+        if national_id is None:
+            return sheet(case, 422, problem=_WRONG_ID, typed=typed)
+        bookings.assign(case.appointment, national_id)
+        return _redirect(_url(case))
+
+    @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
+    def choose_slot(editor: str, identifier: str) -> Response:
+        case = cases.find(editor, identifier)
+        asked = Parameters(request.query_string)
+        agenda = case.agenda_for(asked.one("agenda"))
+        zone = agenda.calendar.zone
+        week = view.week(agenda, view.read_day(asked.one("semaine")), catalogue.clock.now())
+        slots = bookings.free_slots(agenda, week.window, _EXPOSED)
+        days = [(day, [view.shown(slot, zone, _EXPOSED) for slot in some]) for day, some in week.days(slots, zone)]
+        others = agendas(agenda.editor, agenda.owner.id)
+        return page("deplacer.html", case=case, agenda=agenda, agendas=others, week=week, days=days)
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/deplacer")
+    def move(editor: str, identifier: str) -> Response:
+        field = forms.read()
+        case = cases.find(editor, identifier)
+        bookings.move(case.appointment, case.agenda_for(field("agenda")), _start(field("creneau")), _EXPOSED)
+        return _redirect(_url(case))
+
+    @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
+    def choose_practitioner(editor: str, identifier: str) -> Response:
+        return people(with_practitioner(editor, identifier))
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/praticien")
+    def find_practitioner(editor: str, identifier: str) -> Response:
+        typed = forms.read()("identifiant")
+        case = with_practitioner(editor, identifier)
+        national_id = _national_id(typed)
+        if national_id is None:
+            return people(case, 422, problem=_WRONG_ID, typed=typed)
+        found = case.editor.directory.find(national_id)
+        if found is None:
+            return people(case, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
+        return _redirect(_url(case, "choose_slot", agenda=found.places[0].calendar.key))
+
+    def people(case: Case, status: int = 200, **content: Any) -> Response:
+        others = (one for one in case.editor.directory if one.id != case.appointment.practitioner)
+        return page("praticien.html", status, case=case, people=list(itertools.islice(others, _PEOPLE)), **content)
+
+    def with_practitioner(editor: str, identifier: str) -> Case:
+        """An appointment that another practitioner may take over. Raises NotFoundError, PageError."""
+        case = cases.find(editor, identifier)
+        case.agenda_for(None)
+        if case.appointment.sos:
+            text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
+            raise PageError(409, "Changement impossible", text)
+        return case
+
+    return bp
+
+
+def _redirect(target: str) -> Response:
+    return Response(status=303, headers={"Location": target})
+
+
+def _url(case: Case, endpoint: str = "appointment", **more: Any) -> str:
+    """Of a page about an appointment, or of an operation."""
+    return url_for(f"console.{endpoint}", editor=case.editor.slug, identifier=case.appointment.id, **more)
+
+
+def _identifiers(account: Account) -> list[tuple[str, str]]:
+    """An account's identifiers, each after the name of its system."""
+    tokens = map(token_of, account.content.get("identifier", ()))
+    return [(_SYSTEMS.get(token.system, token.system), token.value) for token in tokens]
+
+
+def _national_id(typed: str) -> str | None:
+    """The identifier of a practitioner, prefixed; None for what is none."""
+    for kind in PractitionerIdKind:
+        with contextlib.suppress(ValueError):
+            return practitioner_id(kind, typed.upper())
+    return None
+
+
+def _start(text: str) -> datetime:
+    """The start of a slot, as its button brings it. Raises PageError."""
+    try:
+        return read_stamp(text)
+    except ValueError:
+        raise PageError(400, "Créneau manquant", "Choisissez un créneau dans l’agenda.") from None
