@@ -37,6 +37,7 @@ from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import slot_query
 from mock_editor.settings import Settings
+from mock_editor.simulator import Simulator
 
 _LARGE = (10_000, 1_000_000)
 _SIZES = (LISTED, *_LARGE)
@@ -248,7 +249,7 @@ def _ready(server: Server, workload: Workload) -> float:
 def _application(workload: Workload) -> WSGIApplication:
     store = Store(workload.file.with_suffix(".db"), SCHEMAS)
     clock = Clock(workload.played.frozen_at)
-    return create_app(Settings(), workload.played, public_url=_PUBLIC_URL, clock=clock, store=store)
+    return create_app(Simulator(Settings(), workload.played, public_url=_PUBLIC_URL, clock=clock, store=store))
 
 
 def _writer(workload: Workload) -> IndividualWriter:

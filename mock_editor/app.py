@@ -7,78 +7,88 @@ from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, jsonify, request, url_for
+from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from mock_editor import __version__
-from mock_editor.accounts import capabilities, regulators
+from mock_editor.accounts import capabilities
 from mock_editor.accounts import routes as account_routes
 from mock_editor.accounts.payload import email_key, token_of
-from mock_editor.accounts.regulators import Regulators
 from mock_editor.admin import console
 from mock_editor.admin import routes as admin_routes
-from mock_editor.base import fhir, keys
-from mock_editor.base.clock import Clock
+from mock_editor.base import fhir
 from mock_editor.base.codes import PRACTITIONER_OID, PROBLEM_JSON, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.in_process import InProcessAdapter
-from mock_editor.base.store import Store
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.idp import state as idp_state
 from mock_editor.bench.idp.people import Person
+from mock_editor.bench.receiver import received
+from mock_editor.bench.receiver import routes as receiver_routes
+from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking import routes as web_routes
-from mock_editor.booking import sessions
-from mock_editor.booking.bookings import Bookings
-from mock_editor.booking.sessions import Sessions
 from mock_editor.booking.sso import IdentityProvider
-from mock_editor.calendars import appointments
-from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.calendars.taken import Taken
-from mock_editor.scenario import LoadedScenario
+from mock_editor.notifications.sender import Sender
 from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchFront
 from mock_editor.search.searches import Searches
 from mock_editor.settings import Settings
+from mock_editor.simulator import SCHEMAS as EDITOR_SCHEMAS
+from mock_editor.simulator import Simulator
 
 _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
 
-# The tables of every feature that keeps something.
-SCHEMAS = (keys.SCHEMA, regulators.SCHEMA, appointments.SCHEMA, sessions.SCHEMA, idp_state.SCHEMA)
+# The tables of both sides.
+SCHEMAS = (*EDITOR_SCHEMAS, idp_state.SCHEMA, received.SCHEMA)
 
 
-def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, clock: Clock, store: Store) -> Flask:
-    """The WSGI application that plays a scenario, whose clients reach it under ``public_url``."""
+def create_app(simulator: Simulator) -> Flask:
+    """The WSGI application of a simulator."""
     app = Flask(__name__, static_folder=None)
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
 
-    taken = Taken()
-    catalogue = Catalogue(played.editors, clock, taken)
-    diary = Appointments(store, catalogue.editors, taken)
-    diary.follow()
-    store.on_change(diary.follow)
-    accounts = Regulators(store, clock, catalogue.editors, declared=played.accounts, follow_email=settings.follow_email)
-    accounts.declare()
-
+    settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
     searches = Searches(catalogue, public_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
     app.wsgi_app = SearchFront(_Mounted(app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
-    app.register_blueprint(account_routes.blueprint(catalogue, accounts, public_url, settings.body_timeout))
-    bookings, visits = Bookings(catalogue, diary), Sessions(store, clock)
-    provider = _identity_provider(app, settings, public_url)
+    app.register_blueprint(account_routes.blueprint(catalogue, simulator.accounts, public_url, settings.body_timeout))
+
+    # The other side is in this process too, unless the settings name a real one.
+    here = InProcessAdapter(app, public_url)
     pages = web_routes.blueprint(
-        settings, public_url, catalogue, accounts, diary, bookings, visits, provider, keys.Keys(store)
+        settings,
+        public_url,
+        catalogue,
+        simulator.accounts,
+        simulator.appointments,
+        simulator.bookings,
+        simulator.sessions,
+        _identity_provider(settings, public_url, here),
+        simulator.keys,
     )
     app.register_blueprint(pages)
-    people = partial(_people, played, accounts)
-    app.register_blueprint(idp_routes.blueprint(people, public_url, store, settings.body_timeout))
-    app.register_blueprint(admin_routes.blueprint(catalogue, accounts, diary, visits))
-    app.register_blueprint(
-        console.blueprint(settings, public_url, played, catalogue, accounts, diary, bookings, visits)
+    people = partial(_people, simulator)
+    app.register_blueprint(idp_routes.blueprint(people, public_url, simulator.store, settings.body_timeout))
+    inbox = receiver_routes.blueprint(simulator.store, public_url, settings.body_timeout, simulator.clock.now)
+    app.register_blueprint(inbox)
+    simulator.on_reset(Inbox(simulator.store, simulator.clock.now).reset)
+    simulator.sender = Sender(
+        simulator.outbox,
+        simulator.clock,
+        catalogue.editors,
+        simulator.targets(),
+        parallel=settings.sas_parallel,
+        embedded={f"{public_url}/_sas/": here},
     )
+    simulator.store.on_change(simulator.sender.wake)
+
+    app.register_blueprint(admin_routes.blueprint(simulator))
+    app.register_blueprint(console.blueprint(simulator))
 
     @app.get("/")
     def root() -> Response:
@@ -86,19 +96,21 @@ def create_app(settings: Settings, played: LoadedScenario, *, public_url: str, c
 
     @app.get("/_health")
     def health() -> Response:
-        return jsonify(status="ok", version=__version__, scenario=played.name, editors=list(catalogue.editors))
+        return jsonify(
+            status="ok", version=__version__, scenario=simulator.played.name, editors=list(catalogue.editors)
+        )
 
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
 
 
-def _people(played: LoadedScenario, accounts: Regulators) -> list[Person]:
+def _people(simulator: Simulator) -> list[Person]:
     """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
-    found = [Person(key, **one.model_dump()) for key, one in played.regulators.items()]
+    found = [Person(key, **one.model_dump()) for key, one in simulator.played.regulators.items()]
     known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
-    for editor in played.editors:
-        for account in accounts.all(editor.slug):
+    for slug in simulator.catalogue.editors:
+        for account in simulator.accounts.all(slug):
             tokens = {token.system: token.value for token in map(token_of, account.content.get("identifier", ()))}
             ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
             names = {*filter(None, ids), email_key(account.email)}
@@ -121,12 +133,12 @@ class _Mounted:
         return self._behind(environ, start_response)
 
 
-def _identity_provider(app: Flask, settings: Settings, public_url: str) -> IdentityProvider | None:
+def _identity_provider(settings: Settings, public_url: str, here: BaseAdapter) -> IdentityProvider | None:
     """Where regulators sign in: the embedded provider, that of the settings, or none."""
     if settings.oidc_issuer == "none":
         return None
     if settings.oidc_issuer == "embedded":
-        return IdentityProvider(f"{public_url}/_idp", settings, InProcessAdapter(app, public_url))
+        return IdentityProvider(f"{public_url}/_idp", settings, here)
     return IdentityProvider(settings.oidc_issuer, settings)
 
 

@@ -20,6 +20,7 @@ from mock_editor.scenario import ScenarioError
 from mock_editor.search import conformance
 from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, Settings, SettingsError
+from mock_editor.simulator import Simulator
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -99,9 +100,10 @@ def serve(**options: str | None) -> None:
             click.echo("" if searches else "  no slot is free in the next three days\n")
 
     with _store(settings.database) as store:
-        app = create_app(settings, played, public_url=public_url, clock=clock, store=store)
+        simulator = Simulator(settings, played, public_url=public_url, clock=clock, store=store)
+        app = create_app(simulator)
         store.close()  # the workers are about to be forked
-        wsgi.run(app, listener, settings, announce, store.watch)
+        wsgi.run(app, listener, settings, announce, simulator.start)
 
 
 @contextlib.contextmanager

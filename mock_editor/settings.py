@@ -72,6 +72,17 @@ def _switch(text: str) -> bool:
     return words[text.lower()]
 
 
+def _existing_file(text: str) -> Path:
+    path = Path(_text(text))
+    if not path.is_file():
+        raise ValueError("expected a file that exists")
+    return path
+
+
+def _sas_url(text: str) -> str:
+    return text if text == "embedded" else _url(text)
+
+
 def _words(text: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     if not words:
@@ -132,6 +143,25 @@ class Settings:
     oidc_email_claims: tuple[str, ...] = _setting("email", _words, "Claims that may hold the e-mail.", "LIST")
     login_tries: int = _setting("5", _whole(1, 1000), "Wrong passwords in a row that lock an account.", "N")
     login_lock: int = _setting("15", _whole(1, 100000), "Minutes that a locked account takes no password.", "MINUTES")
+    sas_url: str = _setting(
+        "embedded", _sas_url, "FHIR base of the SAS, for appointments (INT_R03); embedded: the simulator's own.", "URL"
+    )
+    sas_certificate: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file with the certificate shown to the SAS.", "FILE"
+    )
+    sas_key: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file with its key, if that is apart.", "FILE"
+    )
+    sas_authority: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file of the authorities that the SAS's certificate may be of.", "FILE"
+    )
+    sas_connect_timeout: float = _setting("3", _seconds, "Seconds that a connection to the SAS may take.", "S")
+    sas_answer_timeout: float = _setting("10", _seconds, "Seconds that an answer of the SAS may take.", "S")
+    sas_tries: int = _setting("12", _whole(1, 1000), "Attempts to notify the SAS before it is given up.", "N")
+    sas_first_wait: float = _setting("1", _seconds, "Seconds before the second attempt; then twice as long.", "S")
+    sas_longest_wait: float = _setting("300", _seconds, "Seconds between two attempts at most.", "S")
+    sas_parallel: int = _setting("8", _whole(1, 200), "Notifications that one process sends at once.", "N")
+    deliver: bool = _setting("on", _switch, "Send notifications; off: `mock-editor deliver` does, or nobody.", "on|off")
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     threads: int = _setting(
         "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"

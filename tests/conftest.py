@@ -16,6 +16,7 @@ from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.settings import Settings
+from mock_editor.simulator import Simulator
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
 PUBLIC_URL = "https://lga.example"
@@ -65,10 +66,13 @@ def of_type(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in bundle.get("entry", []) if entry["resource"]["resourceType"] == kind]
 
 
-def application(played: scenario.LoadedScenario, clock: Clock, folder: Path, **settings: str) -> Flask:
+def application(
+    played: scenario.LoadedScenario, clock: Clock, folder: Path, public_url: str = PUBLIC_URL, **settings: str
+) -> Flask:
     """The application that plays a scenario; its state is kept in ``folder``, and found there again."""
     store = Store(folder / "state.db", SCHEMAS)
-    return create_app(Settings.from_env({}, **settings), played, public_url=PUBLIC_URL, clock=clock, store=store)
+    parsed = Settings.from_env({}, **settings)
+    return create_app(Simulator(parsed, played, public_url=public_url, clock=clock, store=store))
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,12 @@ LEVELS = {
     "bench": 3,
     "booking": 3,
     "scenario": 4,
-    "admin": 5,
-    "app": 6,
-    "wsgi": 6,
-    "cli": 7,
-    "__main__": 8,
+    "simulator": 5,
+    "admin": 6,
+    "app": 7,
+    "wsgi": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

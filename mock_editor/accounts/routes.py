@@ -1,6 +1,5 @@
 """The endpoints of INT_R02: ``/<editor>/fhir/Practitioner``."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
@@ -14,12 +13,10 @@ from mock_editor.accounts.regulators import Account, Outcome, Regulators, Saved
 from mock_editor.base import fhir
 from mock_editor.base.codes import JSON_BODIES
 from mock_editor.base.errors import Issue
+from mock_editor.base.fhir_bodies import asked_identifier
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.catalogue import Catalogue
-
-IDENTIFIER = "identifier"
-_ESCAPED = re.compile(r"\\([\\,|$])")
 
 
 def blueprint(catalogue: Catalogue, regulators: Regulators, public_url: str, body_timeout: float) -> Blueprint:
@@ -75,16 +72,10 @@ def blueprint(catalogue: Catalogue, regulators: Regulators, public_url: str, bod
 
 
 def _identifier(parameters: Parameters) -> Token:
-    """The identifier of a conditional update. Its value may hold anything, a comma too. Raises 400."""
+    """The identifier of a conditional update. Raises 400."""
     if fhir.prefers_strict(request.headers.get("Prefer", "")):
-        parameters.refuse_unknown((IDENTIFIER,))
-    text = parameters.one(IDENTIFIER, required=True)
-    system, value = fhir.parse_token(text) if text else ("", "")
-    token = Token(system.strip(), _ESCAPED.sub(r"\1", value).strip())
-    if text and not all(token):
-        parameters.wrong(IDENTIFIER, f"expected <system>|<value>, not {text[:100]!r}")
-    fhir.refuse(parameters.issues)
-    return token
+        parameters.refuse_unknown(("identifier",))
+    return Token(*asked_identifier(parameters))
 
 
 def _if_match() -> str | None:

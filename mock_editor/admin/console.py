@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, render_template, request, url_for
 
 from mock_editor.accounts.payload import token_of
-from mock_editor.accounts.regulators import Account, Regulators
-from mock_editor.admin import operations
+from mock_editor.accounts.regulators import Account
 from mock_editor.admin.cases import Case, Cases
 from mock_editor.admin.guard import only_from_here
 from mock_editor.base import codes
@@ -22,14 +21,10 @@ from mock_editor.base.forms import HEADERS, Forms, in_french
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError
-from mock_editor.booking.bookings import Bookings
-from mock_editor.booking.sessions import Sessions
-from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Catalogue, agendas, read_stamp
+from mock_editor.calendars.catalogue import agendas, read_stamp
 from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentStatus, Editor, SlotType
-from mock_editor.scenario import LoadedScenario
-from mock_editor.settings import Settings
+from mock_editor.simulator import Simulator
 
 # A practice sees whatever is shown to anybody.
 _EXPOSED = frozenset(SlotType) - NEVER_EXPOSED
@@ -45,22 +40,14 @@ _NOT_FROM_HERE = (
 _WRONG_ID = "Indiquez un RPPS (11 chiffres) ou un ADELI (9 caractères), avec ou sans son préfixe."
 
 
-def blueprint(
-    settings: Settings,
-    public_url: str,
-    played: LoadedScenario,
-    catalogue: Catalogue,
-    regulators: Regulators,
-    appointments: Appointments,
-    bookings: Bookings,
-    sessions: Sessions,
-) -> Blueprint:
+def blueprint(simulator: Simulator) -> Blueprint:
     """The pages."""
     bp = Blueprint("console", __name__, url_prefix="/_console", template_folder="templates", static_folder="static")
     bp.before_request(only_from_here)
+    public_url, catalogue, bookings = simulator.public_url, simulator.catalogue, simulator.bookings
     path = f"{urlsplit(public_url).path}/_console"
-    forms = Forms(seconds=settings.body_timeout)
-    cases = Cases(catalogue, appointments, bookings)
+    forms = Forms(seconds=simulator.settings.body_timeout)
+    cases = Cases(catalogue, simulator.appointments, bookings)
 
     # --- what every page needs
 
@@ -101,24 +88,24 @@ def blueprint(
     @bp.get("/")
     def home() -> Response:
         counts = [
-            (editor, len(regulators.all(slug)), len(appointments.of(slug)))
+            (editor, len(simulator.accounts.all(slug)), len(simulator.appointments.of(slug)))
             for slug, editor in catalogue.editors.items()
         ]
         done = bool(Parameters(request.query_string).one("fait"))
-        return page("accueil.html", played=played, counts=counts, public_url=public_url, done=done)
+        return page("accueil.html", played=simulator.played, counts=counts, public_url=public_url, done=done)
 
     @bp.post("/remise-a-zero")
     def reset() -> Response:
         if not forms.read()("confirmer"):
             text = "Pour remettre le simulateur à zéro, cochez « Je confirme »."
             raise PageError(422, "Confirmation manquante", text)
-        operations.reset(regulators, appointments, sessions)
+        simulator.reset()
         return _redirect(url_for("console.home", fait=1))
 
     @bp.get("/comptes")
     def accounts() -> Response:
         slug, editors = asked_editors()
-        every = [(editor, regulators.all(editor.slug)) for editor in editors]
+        every = [(editor, simulator.accounts.all(editor.slug)) for editor in editors]
         found = [(editor, [(one, _identifiers(one)) for one in some[-_ROWS:]], len(some)) for editor, some in every]
         return page("comptes.html", editors=catalogue.editors.values(), chosen=slug, found=found)
 
@@ -135,7 +122,7 @@ def blueprint(
         return sheet(cases.find(editor, identifier))
 
     def sheet(case: Case, status: int = 200, **content: Any) -> Response:
-        booker = regulators.find(case.editor.slug, case.appointment.booker)
+        booker = simulator.accounts.find(case.editor.slug, case.appointment.booker)
         return page("fiche.html", status, case=case, booker=booker, **content)
 
     @bp.post("/rendez-vous/<editor>/<identifier>/annuler")

@@ -2,17 +2,11 @@
 
 from flask import Blueprint, Response, jsonify, request
 
-from mock_editor.accounts.regulators import Regulators
-from mock_editor.admin import operations
 from mock_editor.admin.guard import only_from_here
-from mock_editor.booking.sessions import Sessions
-from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.simulator import Simulator
 
 
-def blueprint(
-    catalogue: Catalogue, regulators: Regulators, appointments: Appointments, sessions: Sessions
-) -> Blueprint:
+def blueprint(simulator: Simulator) -> Blueprint:
     """The endpoints."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
     bp.before_request(only_from_here)
@@ -21,6 +15,7 @@ def blueprint(
     def accounts() -> Response:
         """The regulators' accounts, with their passwords; of one editor with ``?editor=``."""
         slug = request.args.get("editor")
+        catalogue = simulator.catalogue
         slugs = [catalogue.editor(slug).slug] if slug else list(catalogue.editors)
         return jsonify(
             accounts=[
@@ -32,14 +27,14 @@ def blueprint(
                     "resource": account.resource,
                 }
                 for one in slugs
-                for account in regulators.all(one)
+                for account in simulator.accounts.all(one)
             ]
         )
 
     @bp.post("/reset")
     def reset() -> Response:
         """Puts the state back to what the scenario says."""
-        operations.reset(regulators, appointments, sessions)
+        simulator.reset()
         return Response(status=204)
 
     return bp

@@ -20,6 +20,7 @@ SLOT_TYPE: Final = "https://mos.esante.gouv.fr/NOS/TRE_R314-TypeCreneau/FHIR/TRE
 SPECIALTY: Final = "https://mos.esante.gouv.fr/NOS/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale"
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 APPOINTMENT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v2-0276"
+PARTICIPATION_TYPE: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 SLOT_STATUS: Final = "http://hl7.org/fhir/slotstatus"
 
 # --- profiles of the slot search for practitioners on their own (INT_R01)
@@ -50,13 +51,23 @@ SOS_ORGANIZATION_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-organizat
 # --- profile of regulator accounts (INT_R02)
 REGULATOR_PROFILE: Final = f"{_SAS}/StructureDefinition/FrPractitionerRegul"
 
+# --- profiles of appointment notifications (INT_R03): practitioners and CPTS, SOS Médecins
+APPOINTMENT_PROFILE: Final = "http://sas.fr/fhir/StructureDefinition/FrAppointmentSAS"
+SOS_APPOINTMENT_PROFILE: Final = f"{_SAS}/StructureDefinition/sas-sos-appointment"
+APPOINTMENT_OPERATOR: Final = "http://interopsante.org/fhir/StructureDefinition/FrAppointmentOperator"
+
 # --- capability statements that an editor follows: by kind of calendar that it keeps, and for the accounts
 CAPABILITIES_INDIVIDUAL: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-PsIndiv"
 CAPABILITIES_CPTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-CPTS"
 CAPABILITIES_SOS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-SOS"
 CAPABILITIES_ACCOUNTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireStructure"
 
-# --- FHIR value sets that parameters are checked against
+# --- capability statements that the SAS follows, where it receives appointments
+CAPABILITIES_APPOINTMENTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-RDVpsindiv"
+CAPABILITIES_SOS_APPOINTMENTS: Final = f"{_SAS}/CapabilityStatement/SAS-GestionnaireAgenda-RDVSOS"
+
+# --- FHIR value sets that parameters and bodies are checked against
+IDENTIFIER_USES: Final = frozenset({"usual", "official", "temp", "secondary", "old"})
 SLOT_STATUSES: Final = frozenset({"busy", "free", "busy-unavailable", "busy-tentative", "entered-in-error"})
 
 # --- media types

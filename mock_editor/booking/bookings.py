@@ -114,10 +114,11 @@ class Bookings:
         """Says who sees the patient, at a place of SOS Médecins; ``practitioner`` is a prefixed national identifier."""
         return self._change(of, OPEN_STATUSES, practitioner=practitioner, status=AppointmentStatus.BOOKED)
 
-    def close(self, of: Appointment, *, honoured: bool) -> Appointment:
-        """Notes whether the patient came."""
+    def close(self, of: Appointment, *, honoured: bool, only_booked: bool = False) -> Appointment:
+        """Notes whether the patient came; with ``only_booked``, unless it has been noted already."""
         status = AppointmentStatus.FULFILLED if honoured else AppointmentStatus.NOSHOW
-        return self._change(of, HELD_STATUSES, status=status)
+        allowed = frozenset({AppointmentStatus.BOOKED}) if only_booked else HELD_STATUSES
+        return self._change(of, allowed, status=status)
 
     def _change(self, of: Appointment, allowed: frozenset[AppointmentStatus], **changes: Any) -> Appointment:
         def edit(found: Appointment) -> Appointment:

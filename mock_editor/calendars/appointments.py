@@ -42,10 +42,20 @@ _SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from a
 
 
 class Appointments:
-    """The appointments of every editor. ``taken`` follows them: call ``follow`` when others may have changed some."""
+    """The appointments of every editor. ``taken`` follows them: call ``follow`` when others may have changed some.
 
-    def __init__(self, store: Store, editors: Mapping[str, Editor], taken: Taken) -> None:
+    ``on_write`` is called with each new state of an appointment, in the transaction that writes it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        editors: Mapping[str, Editor],
+        taken: Taken,
+        on_write: Callable[[Database, Appointment], None] = lambda _, __: None,
+    ) -> None:
         self._store = store
+        self._on_write = on_write
         self._editors = editors
         self._taken = taken
         self._following = threading.Lock()
@@ -66,6 +76,13 @@ class Appointments:
         with self._store.reading() as db:
             return [_from_row(row) for row in db.execute(f"{_SELECT} {where} order by start, number", parameters)]
 
+    def over(self, editor: str, now: datetime) -> list[Appointment]:
+        """Those of an editor that have ended, and of which nobody has said whether the patient came."""
+        where = """where editor = ? and status = 'booked' and "end" <= ? order by "end", number"""
+        with self._store.reading() as db:
+            rows = db.execute(f"{_SELECT} {where}", [editor, now.isoformat()])
+            return [_from_row(row) for row in rows]
+
     # --- writing
 
     def add(self, appointment: Appointment) -> Appointment:
@@ -79,6 +96,7 @@ class Appointments:
             with _held():
                 db.table("appointments").insert(_row(added) | {"number": number})
             _note(db, added)
+            self._on_write(db, added)
         self.follow()
         return added
 
@@ -92,6 +110,7 @@ class Appointments:
                 db.execute(f"update appointments set {columns} where editor = :editor and id = :id", _row(new))  # noqa: S608
             _note(db, old)
             _note(db, new)
+            self._on_write(db, new)
         self.follow()
         return new
 

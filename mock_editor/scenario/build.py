@@ -35,6 +35,8 @@ from mock_editor.scenario.schema import (
     AssociationSection,
     CalendarSection,
     EditorSection,
+    EndingsSection,
+    NotificationsSection,
     OpeningSection,
     PlaceSection,
     PractitionerSection,
@@ -58,7 +60,8 @@ _DEFAULTS = ShapeSection(
 class LoadedScenario:
     """A scenario ready to be played.
 
-    ``accounts`` are those there from the start, by the slug of their editor; ``regulators`` those whom the SAS knows.
+    By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
+    the ``endings`` of its appointments. ``regulators`` are those whom the SAS knows.
     """
 
     name: str
@@ -67,6 +70,8 @@ class LoadedScenario:
     editors: tuple[Editor, ...]
     accounts: Mapping[str, Sequence[Regulator]]
     regulators: Mapping[str, RegulatorSection]
+    notifications: Mapping[str, NotificationsSection]
+    endings: Mapping[str, EndingsSection]
 
 
 def load(path: Path) -> LoadedScenario:
@@ -95,10 +100,14 @@ class _Builder:
         accounts = {
             section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
         }
+        notifications = {one.slug: one.notifications for one in scenario.editors if one.notifications}
+        endings = {one.slug: one.endings for one in scenario.editors if one.endings}
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
         frozen_at = scenario.clock.frozen_at if scenario.clock else None
-        return LoadedScenario(scenario.name, scenario.title, frozen_at, editors, accounts, scenario.regulators)
+        return LoadedScenario(
+            scenario.name, scenario.title, frozen_at, editors, accounts, scenario.regulators, notifications, endings
+        )
 
     def _problem(self, location: Location, message: str) -> None:
         self._problems.append(self._document.problem(location, message))

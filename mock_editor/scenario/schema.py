@@ -343,6 +343,33 @@ class AccountSection(_Section):
     active: bool = True
 
 
+class NotificationsSection(_Section):
+    """Where an editor sends its appointments (INT_R03), where it differs from the settings; times in seconds."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+$", max_length=500)] | None = None
+    certificate: Text | None = None
+    key: Text | None = None
+    authority: Text | None = None
+    connect_timeout: Annotated[float, Field(gt=0, le=300)] | None = None
+    answer_timeout: Annotated[float, Field(gt=0, le=300)] | None = None
+    tries: Annotated[int, Field(ge=1, le=1000)] | None = None
+    first_wait: Annotated[float, Field(gt=0, le=3600)] | None = None
+    longest_wait: Annotated[float, Field(gt=0, le=86400)] | None = None
+
+
+class EndingsSection(_Section):
+    """What comes of appointments that are over: shares of them."""
+
+    fulfilled: Share = 0.0
+    noshow: Share = 0.0
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> "EndingsSection":
+        if self.fulfilled + self.noshow > 1:
+            raise ValueError("fulfilled and noshow are more than 1 together")
+        return self
+
+
 class EditorSection(_Section):
     """One editor."""
 
@@ -354,6 +381,8 @@ class EditorSection(_Section):
     groups: list[GroupSection] = []
     associations: list[AssociationSection] = []
     accounts: list[AccountSection] = []
+    notifications: NotificationsSection | None = None
+    endings: EndingsSection | None = None
 
 
 class ClockSection(_Section):

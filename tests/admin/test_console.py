@@ -12,12 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from mock_editor.app import SCHEMAS, create_app
 from mock_editor.base import forms
 from mock_editor.base.clock import Clock
-from mock_editor.base.store import Store
 from mock_editor.scenario import LoadedScenario
-from mock_editor.settings import Settings
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.booking.conftest import AGENDA, MERCIER, Browser
 from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application
@@ -83,11 +80,7 @@ def test_the_root_leads_to_the_console(console: Browser) -> None:
 
 
 def test_links_begin_with_the_path_of_the_public_url(played: LoadedScenario, tmp_path: Path) -> None:
-    store = Store(tmp_path / "state.db", SCHEMAS)
-    app = create_app(
-        Settings.from_env({}), played, public_url="https://lga.example/essai", clock=Clock(NOW), store=store
-    )
-    client = app.test_client()
+    client = application(played, Clock(NOW), tmp_path, "https://lga.example/essai").test_client()
     assert client.get("/").headers["Location"] == "/essai/_console/"
     page = client.get(HOME)
     assert 'href="/essai/_console/comptes?editeur=agenda-ville"' in page.text

@@ -504,11 +504,8 @@ def test_what_is_not_there_is_a_page_in_french(browser: Browser, path: str, stat
     assert '<html lang="fr">' in answer.text
 
 
-def test_links_begin_with_the_path_of_the_public_url(
-    played: LoadedScenario, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.conftest.PUBLIC_URL", "https://proxy.example/simulateur")
-    client = application(played, clock, tmp_path).test_client()
+def test_links_begin_with_the_path_of_the_public_url(played: LoadedScenario, clock: Clock, tmp_path: Path) -> None:
+    client = application(played, clock, tmp_path, "https://proxy.example/simulateur").test_client()
     answer = client.get(AGENDA)
     assert answer.headers["Location"].startswith("/simulateur/agenda-ville/connexion?suite=/simulateur/agenda-ville/")
     page = client.get("/agenda-ville/connexion")

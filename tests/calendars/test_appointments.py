@@ -48,7 +48,7 @@ def appointment(**changes: object) -> Appointment:
         status=AppointmentStatus.BOOKED,
         created=NOW,
         updated=NOW,
-        regulator=RegulatorId("urn:x", "a|b"),
+        regulator=RegulatorId("urn:oid:1.2.250.1.71.4.2.1", "3456780581/11242343|b"),
         booker="b",
         sos=False,
         practitioner="810100050075",

@@ -1,0 +1,213 @@
+"""Reading a FHIR resource that a client sends: JSON -> what is left of it once it is cleaned, and where it is wrong.
+
+The rules of a profile come after: with ``items``, ``issue`` and ``refuse``, all that is wrong is told with its place.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from mock_editor.base import fhir
+from mock_editor.base.errors import MOST_ISSUES, BadRequestError, EditorError, Issue
+from mock_editor.base.fhir import Resource
+from mock_editor.base.parameters import Parameters
+
+_DEEPEST = 50
+_MOST_ROUNDS = 5
+# FHIR names are plain; the models of fhir.resources also take Python's spellings of them.
+_ELEMENT_NAME = re.compile("_?[A-Za-z][A-Za-z0-9]{0,59}")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# In FHIRPath, an element of several types has no type in its name: `valueReference` is `value`.
+_CHOICE = re.compile("value(?!Set$)[A-Z][A-Za-z0-9]*")
+_ESCAPED = re.compile(r"\\([\\,|$])")
+
+
+def parse(body: bytes) -> Any:
+    """The JSON of a body. Raises 400."""
+    try:
+        return orjson.loads(body)
+    except ValueError as error:
+        raise BadRequestError(Issue("structure", f"The body is not JSON in UTF-8: {error}")) from None
+
+
+def structure(
+    document: Any, kind: str, model: type[BaseModel], also: Callable[[Resource], Iterable[Issue]]
+) -> tuple[Resource, list[str]]:
+    """``document`` as a resource of type ``kind``, without what is empty, unknown to FHIR or for the server to say.
+
+    The FHIRPaths of the unknown elements come along. ``model`` is that of fhir.resources; ``also`` tells what it does
+    not see. Raises 400 with every problem found.
+    """
+    if not isinstance(document, dict) or document.get("resourceType") != kind:
+        found = document.get("resourceType") if isinstance(document, dict) else type(document).__name__
+        raise BadRequestError(Issue("structure", f"Expected the resource type {kind}, not {str(found)[:60]!r}", kind))
+    cleaning = _Cleaning(kind)
+    meta = document.get("meta")
+    # The server says which resource this is and which version: what a client says of it is not even looked at.
+    said = {name: value for name, value in document.items() if name != "id"}
+    if isinstance(meta, dict):
+        said["meta"] = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
+    cleaned = cleaning.value(said, kind, 0)
+    issues, unknown = _model_issues(cleaned, kind, model)
+    for _ in range(_MOST_ROUNDS):
+        # Unknown elements hide what else is wrong.
+        cleaning.ignored += [_path(cleaned, kind, location) for location in unknown]
+        for location in reversed(unknown):
+            _remove(cleaned, location)
+        if not unknown:
+            break
+        issues, unknown = _model_issues(cleaned, kind, model)
+    refuse(400, itertools.chain(cleaning.issues, issues, also(cleaned)))
+    return cleaned, cleaning.ignored[:MOST_ISSUES]
+
+
+def asked_identifier(parameters: Parameters) -> tuple[str, str]:
+    """System and value of ``?identifier=``, which may hold anything, a comma too. Raises 400."""
+    text = parameters.one("identifier", required=True)
+    system, value = fhir.parse_token(text) if text else ("", "")
+    system, value = system.strip(), _ESCAPED.sub(r"\1", value).strip()
+    if text and not (system and value):
+        parameters.wrong("identifier", f"expected <system>|<value>, not {text[:100]!r}")
+    fhir.refuse(parameters.issues)
+    return system, value
+
+
+# --- telling what is wrong
+
+
+def items(of: Resource, element: str, path: str) -> Iterator[tuple[str, Resource]]:
+    """The members of a list in a cleaned resource, whose own FHIRPath is ``path``, with theirs in the body as sent."""
+    found = of.get(element)
+    if isinstance(found, _Items):
+        for position, item in zip(found.positions, found, strict=True):
+            yield f"{path}.{element}[{position}]", item
+
+
+def step(path: str, name: str) -> str:
+    """The FHIRPath of the element ``name`` of what is at ``path``."""
+    return f"{path}.{'value' if _CHOICE.fullmatch(name) else name[:60]}"
+
+
+def issue(code: str, path: str, text: str) -> Issue:
+    """An issue at ``path``, which stands in the text as well: many clients log nothing else."""
+    return Issue(code, f"{path}: {text}", path)
+
+
+def not_one_of(allowed: Collection[str], found: str, path: str) -> Issue:
+    """That a code is none of ``allowed``."""
+    return issue("code-invalid", path, f"expected one of {', '.join(sorted(allowed))}, not {found[:60]!r}")
+
+
+def refuse(status: int, issues: Iterable[Issue]) -> None:
+    """Raises what is wrong, if anything is."""
+    found = list(itertools.islice(issues, MOST_ISSUES))
+    if found:
+        raise EditorError(status, found)
+
+
+# --- cleaning
+
+
+class _Items(list[Any]):
+    """A list without its empty members; ``positions`` are where those that are left stood in the body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions: list[int] = []
+
+
+class _Cleaning:
+    """Takes out what counts as absent: empty texts, lists and objects, null; and names that are no element names."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self.issues: list[Issue] = []
+        self.ignored: list[str] = []
+
+    def value(self, value: Any, path: str, depth: int, *, gaps: bool = False) -> Any:
+        """What is left of ``value``; None for nothing. Raises 400 where it is nested too deeply."""
+        if depth > _DEEPEST:
+            raise BadRequestError(issue("too-costly", self._kind, f"nested deeper than {_DEEPEST} levels"))
+        match value:
+            case str():
+                if _CONTROL.search(value):
+                    self.issues.append(issue("structure", path, "a text may not hold control characters"))
+                return value if value.strip() else None
+            case dict():
+                return self._object(value, path, depth) or None
+            case list():
+                left_over = _Items()
+                for at, item in enumerate(value):
+                    left = self.value(item, f"{path}[{at}]", depth + 1)
+                    if left is not None or gaps:
+                        left_over.append(left)
+                        left_over.positions.append(at)
+                return left_over or None
+        return value
+
+    def _object(self, value: Resource, path: str, depth: int) -> Resource:
+        kept: Resource = {}
+        for name, inner in value.items():
+            if not _ELEMENT_NAME.fullmatch(name):
+                self.ignored.append(f"{path}.{name[:60]}")
+                continue
+            # Lists of a primitive and of its extensions belong together by position.
+            twin = name[1:] if name.startswith("_") else f"_{name}"
+            left = self.value(inner, step(path, name), depth + 1, gaps=twin in value)
+            if left is not None:
+                kept[name] = left
+        return kept
+
+
+Location = tuple[int | str, ...]
+
+
+def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
+    """What fhir.resources finds wrong, and where it finds elements that FHIR does not know."""
+    try:
+        model.model_validate_json(orjson.dumps(cleaned))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        unknown = [one["loc"] for one in found if one["type"] == "extra_forbidden"]
+        issues = [
+            issue(
+                "required" if one["type"].endswith("missing") else "structure",
+                _path(cleaned, kind, one["loc"]),
+                one["msg"].removeprefix("Value error, "),
+            )
+            for one in found
+            if one["type"] != "extra_forbidden"
+        ]
+        return issues, unknown
+    except LookupError:
+        # How the models say that they do not know the type of a contained resource.
+        return [issue("structure", f"{kind}.contained", "a resource is of no type of FHIR R4")], []
+    return [], []
+
+
+def _path(cleaned: Resource, kind: str, location: Location) -> str:
+    """The FHIRPath, in the body as it was sent, of a location in what is left of it."""
+    path = kind
+    at: Any = cleaned
+    for part in location:
+        if isinstance(part, int) and isinstance(at, _Items) and part < len(at):
+            path, at = f"{path}[{at.positions[part]}]", at[part]
+        elif isinstance(part, str):
+            path, at = step(path, part), at.get(part) if isinstance(at, dict) else None
+    return path
+
+
+def _remove(at: Any, location: Location) -> None:
+    """Takes out an element, and what is empty without it."""
+    part, *rest = location
+    if rest:
+        _remove(at[part], tuple(rest))
+        if at[part]:
+            return
+    del at[part]
+    if isinstance(at, _Items):
+        del at.positions[part]  # type: ignore[arg-type]

@@ -1,0 +1,221 @@
+"""The appointments that editors have told, with every version and every delivery. All SQL of them stands here."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlite_utils import Database
+
+from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.fhir import Resource, instant
+from mock_editor.base.fhir_bodies import issue, refuse
+from mock_editor.base.store import Store
+from mock_editor.bench.receiver.payload import KIND, Notification, moment
+
+# `first` and `latest` are the deliveries that made the first and the current version. One without content repeats
+# the version that there is.
+SCHEMA = """
+create table if not exists received_appointments (
+    id text primary key, system text not null, value text not null, first integer not null, latest integer not null,
+    unique (system, value)) strict;
+create index if not exists received_appointments_latest on received_appointments (latest);
+create table if not exists received_deliveries (
+    number integer primary key, appointment text not null, version integer not null, received text not null,
+    method text not null, content text,
+    foreign key (appointment) references received_appointments (id)) strict;
+create index if not exists received_deliveries_of on received_deliveries (appointment, number)
+"""
+_SELECT = """
+select a.id, latest.version, first.received, latest.received, latest.content from received_appointments a
+join received_deliveries first on first.number = a.first
+join received_deliveries latest on latest.number = a.latest
+"""
+_NAMESPACE = uuid.UUID("0d3e9f60-54a7-5c55-9d0f-3f6a0c1b7e42")
+ZONE = ZoneInfo("Europe/Paris")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An appointment as it was told last. It came ``first`` at one instant, and ``changed`` at another."""
+
+    id: str
+    version: int
+    first: datetime
+    changed: datetime
+    content: Resource
+
+    @property
+    def resource(self) -> Resource:
+        """The appointment on the wire."""
+        told = {"versionId": str(self.version), "lastUpdated": instant(self.changed, ZONE)}
+        return {"resourceType": KIND, "id": self.id, "meta": told | self.content["meta"]} | {
+            name: value for name, value in self.content.items() if name not in ("resourceType", "meta")
+        }
+
+
+class Saved(NamedTuple):
+    """The appointment after a request, and what the request did."""
+
+    appointment: Received
+    outcome: Literal["created", "updated", "unchanged"]
+
+
+class Version(NamedTuple):
+    """A version of an appointment: when it came and how, what it said, and when the same came again."""
+
+    number: int
+    received: datetime
+    method: str
+    content: Resource
+    again: list[datetime]
+
+
+class Inbox:
+    """Keeps what comes, at the instant that ``now`` tells."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    # --- reading
+
+    def read(self, identifier: str) -> Received:
+        """The appointment with this id. Raises NotFoundError."""
+        with self._store.reading() as db:
+            return _read(db, identifier)
+
+    def find(self, system: str, value: str) -> Received | None:
+        """The appointment with this identifier, if it came."""
+        with self._store.reading() as db:
+            return _find(db, system, value)
+
+    def latest(self, most: int) -> tuple[list[Received], int]:
+        """Those that changed last, the newest first, and how many there are in all."""
+        with self._store.reading() as db:
+            [(total,)] = db.execute("select count(*) from received_appointments")
+            rows = db.execute(f"{_SELECT} order by a.latest desc limit ?", [most])
+            return [_from_row(row) for row in rows], total
+
+    def versions(self, identifier: str) -> list[Version]:
+        """Every version of an appointment, the newest first; none for an unknown one."""
+        query = (
+            "select version, received, method, content from received_deliveries where appointment = ? order by number"
+        )
+        with self._store.reading() as db:
+            rows = db.execute(query, [identifier]).fetchall()
+        versions = []
+        for number, deliveries in groupby(rows, key=lambda row: row[0]):
+            (_, received, method, content), *again = deliveries
+            times = [datetime.fromisoformat(row[1]) for row in again]
+            versions.append(Version(number, datetime.fromisoformat(received), method, orjson.loads(content), times))
+        return versions[::-1]
+
+    # --- writing
+
+    def create(self, told: Notification) -> Saved:
+        """A new appointment. Raises 422 when it is known: the editor has created it twice, or meant to update it."""
+        with self._store.writing() as db:
+            known = _find(db, told.system, told.value)
+            if known:
+                text = f"{told.system}|{told.value} is known already, as {KIND}/{known.id}: PUT ?identifier= updates it"
+                raise EditorError(422, [issue("duplicate", told.place, text)])
+            return self._insert(db, told, "POST")
+
+    def put(self, asked: tuple[str, str], told: Notification) -> Saved:
+        """Updates the appointment with the identifier ``asked``, or creates it. Raises 422."""
+        if asked != (told.system, told.value):
+            text = f"expected the identifier of the URL, {'|'.join(asked)[:200]}"
+            raise EditorError(422, [issue("value", told.place, text)])
+        with self._store.writing() as db:
+            known = _find(db, *asked)
+            return self._update(db, known, told) if known else self._insert(db, told, "PUT")
+
+    def update(self, identifier: str, told: Notification) -> Saved:
+        """Updates the appointment with this id. Raises 422, and 405 for an unknown one."""
+        with self._store.writing() as db:
+            try:
+                known = _read(db, identifier)
+            except NotFoundError:
+                text = f"{KIND}/{identifier[:100]} is not known, and the server gives the ids: PUT ?identifier= creates"
+                raise EditorError(405, [Issue("not-supported", text)], {"Allow": "GET, HEAD"}) from None
+            return self._update(db, known, told)
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        with self._store.writing() as db:
+            db.execute("delete from received_deliveries")
+            db.execute("delete from received_appointments")
+
+    def _insert(self, db: Database, told: Notification, method: str) -> Saved:
+        # Drawn from what identifies it, so that the same requests give the same ids.
+        identifier = str(uuid.uuid5(_NAMESPACE, f"{told.system}|{told.value}"))
+        number = _next_number(db)
+        row = {"id": identifier, "system": told.system, "value": told.value, "first": number, "latest": number}
+        db.table("received_appointments").insert(row)
+        self._deliver(db, number, identifier, 1, method, told.content)
+        return Saved(_read(db, identifier), "created")
+
+    def _update(self, db: Database, known: Received, told: Notification) -> Saved:
+        refuse(422, _changes_forbidden(known, told))
+        number = _next_number(db)
+        if known.content == told.content:
+            self._deliver(db, number, known.id, known.version, "PUT", None)
+            return Saved(known, "unchanged")
+        self._deliver(db, number, known.id, known.version + 1, "PUT", told.content)
+        db.execute("update received_appointments set latest = ? where id = ?", [number, known.id])
+        return Saved(_read(db, known.id), "updated")
+
+    def _deliver(
+        self, db: Database, number: int, appointment: str, version: int, method: str, content: Resource | None
+    ) -> None:
+        row = {
+            "number": number,
+            "appointment": appointment,
+            "version": version,
+            "received": self._now().isoformat(),
+            "method": method,
+            "content": orjson.dumps(content).decode() if content else None,
+        }
+        db.table("received_deliveries").insert(row)
+
+
+def _changes_forbidden(known: Received, told: Notification) -> list[Issue]:
+    """What no version may change: by what an appointment is known, and when it was made (INT_R03)."""
+    issues = []
+    [identifier] = known.content["identifier"]
+    if (identifier["system"].strip(), identifier["value"].strip()) != (told.system, told.value):
+        text = f"expected that of {KIND}/{known.id}, {identifier['system']}|{identifier['value']}"
+        issues.append(issue("business-rule", told.place, text[:300]))
+    created = known.content["created"]
+    if moment(created) != moment(told.content["created"]):
+        issues.append(issue("business-rule", f"{KIND}.created", f"never changes, expected {created}"))
+    return issues
+
+
+def _next_number(db: Database) -> int:
+    [(number,)] = db.execute("select coalesce(max(number), 0) + 1 from received_deliveries")
+    return int(number)
+
+
+def _find(db: Database, system: str, value: str) -> Received | None:
+    row = db.execute(f"{_SELECT} where a.system = ? and a.value = ?", [system, value]).fetchone()
+    return _from_row(row) if row else None
+
+
+def _read(db: Database, identifier: str) -> Received:
+    row = db.execute(f"{_SELECT} where a.id = ?", [identifier]).fetchone()
+    if row is None:
+        raise NotFoundError(f"{KIND}/{identifier[:100]} is not known")
+    return _from_row(row)
+
+
+def _from_row(row: tuple[Any, ...]) -> Received:
+    identifier, version, first, changed, content = row
+    return Received(
+        identifier, version, datetime.fromisoformat(first), datetime.fromisoformat(changed), orjson.loads(content)
+    )

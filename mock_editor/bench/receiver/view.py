@@ -1,0 +1,80 @@
+"""What the pages show of the appointments that came, in French."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from mock_editor.base import codes
+from mock_editor.base.fhir import Resource
+from mock_editor.bench.receiver.payload import moment, regulator_of
+from mock_editor.bench.receiver.received import ZONE, Received
+
+_STATUSES = {
+    "pending": "En attente d’un médecin",
+    "booked": "Confirmé",
+    "fulfilled": "Honoré",
+    "noshow": "Non honoré",
+    "cancelled": "Annulé",
+}
+_REGULATORS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An appointment as it is listed. ``practitioners`` is empty as long as nobody knows who consults."""
+
+    id: str
+    start: str
+    end: str
+    status: str
+    state: str
+    kind: str
+    editor: str
+    identifier: str
+    practitioners: list[str]
+    regulator: str
+    regulator_kind: str
+    first: str
+    changed: str
+    versions: int
+
+
+def row(one: Received) -> Row:
+    """What is listed of an appointment."""
+    content = one.content
+    [identifier] = content["identifier"]
+    regulator = regulator_of(content)
+    actors = (participant.get("actor", {}) for participant in content["participant"])
+    return Row(
+        id=one.id,
+        start=_as_sent(content["start"]),
+        end=_as_sent(content["end"]),
+        status=content["status"],
+        state=_STATUSES[content["status"]],
+        kind="SOS Médecins" if codes.SOS_APPOINTMENT_PROFILE in content["meta"]["profile"] else "PS ou CPTS",
+        editor=identifier["system"],
+        identifier=identifier["value"],
+        practitioners=[actor["identifier"]["value"] for actor in actors if "identifier" in actor],
+        regulator=regulator["value"],
+        regulator_kind=_REGULATORS[regulator["system"]],
+        first=here(one.first),
+        changed=here(one.changed),
+        versions=one.version,
+    )
+
+
+def here(received: datetime) -> str:
+    """When something came, in French time."""
+    return f"{received.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"
+
+
+def text(content: Resource) -> str:
+    """A resource as it is read: indented."""
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+
+
+def _as_sent(when: str) -> str:
+    """A time of a notification, with the offset that the editor gave it."""
+    found = moment(when)
+    return f"{found:%d/%m/%Y à %H:%M} (UTC{found.isoformat()[-6:]})" if found else when

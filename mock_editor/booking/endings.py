@@ -1,0 +1,72 @@
+"""Appointments that are over: some were honoured, others not, as the scenario's shares and the seed have it."""
+
+import contextlib
+import logging
+import random
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mock_editor.base.clock import Clock
+from mock_editor.base.errors import EditorError
+from mock_editor.booking.access import PageError
+from mock_editor.booking.bookings import Bookings
+from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.model import Editor
+
+_LOOK = 1.0  # seconds
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Which share of an editor's appointments is noted as honoured, or not, at their end; the rest stays as it is."""
+
+    fulfilled: float
+    noshow: float
+
+
+class Endings:
+    """Notes what came of appointments once they are over, by the simulator's clock."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        editors: Mapping[str, Editor],
+        appointments: Appointments,
+        bookings: Bookings,
+        shares: Mapping[str, Shares],
+    ) -> None:
+        self._clock = clock
+        self._editors = editors
+        self._appointments = appointments
+        self._bookings = bookings
+        self._shares = shares
+
+    def note(self) -> int:
+        """Notes all that are over by now; returns how many. Several processes may do so at once."""
+        noted = 0
+        for slug, shares in self._shares.items():
+            for one in self._appointments.over(slug, self._clock.now()):
+                draw = random.Random(f"{self._editors[slug].seed}:{one.id}:ending").random()
+                if draw >= shares.fulfilled + shares.noshow:
+                    continue
+                # Another process, or somebody at the console, may have been faster.
+                with contextlib.suppress(PageError, EditorError):
+                    self._bookings.close(one, honoured=draw < shares.fulfilled, only_booked=True)
+                    noted += 1
+        return noted
+
+    def start(self) -> None:
+        """Notes them in the background from now on, for as long as the process lives."""
+        if self._shares:
+            threading.Thread(target=self._run, name="endings", daemon=True).start()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            try:
+                self.note()
+            except Exception:
+                _log.exception("Appointments that are over cannot be noted")
+            pause.wait(_LOOK)

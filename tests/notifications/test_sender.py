@@ -1,0 +1,177 @@
+"""Notifications against a SAS that misbehaves: nothing is lost, nothing doubled, the order kept, every attempt told."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from mock_editor.base.errors import EditorError
+from mock_editor.calendars.model import AppointmentStatus
+from mock_editor.notifications.outbox import Attempt, State
+from tests.conftest import NOW
+from tests.notifications.conftest import Sas, Side
+from tests.wire.conftest import eventually
+
+CANCELLED = AppointmentStatus.CANCELLED
+
+
+def test_a_create_then_updates_in_order(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    made = one.book()
+    one.change(made, start=NOW + timedelta(hours=3), end=NOW + timedelta(hours=4))
+    one.change(made, status=CANCELLED)
+    one.send()
+    assert one.settled(3)
+    system = "urn:oid:1.2.250.1.999.1.1"
+    assert [(r.method, r.identifier) for r in sas.received] == [
+        ("POST", None),
+        ("PUT", f"{system}|{made.id}"),
+        ("PUT", f"{system}|{made.id}"),
+    ]
+    assert [r.body["status"] for r in sas.received] == ["booked", "booked", "cancelled"]
+    assert {r.body["created"] for r in sas.received} == {"2026-11-20T08:00:00.000+01:00"}
+    assert [n.state for n in one.told(made)] == ["accepted"] * 3
+
+
+def test_an_appointment_that_is_not_the_sass_is_not_told(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    one.book(regulator=None)
+    one.book(1)
+    one.send()
+    assert one.settled(1)
+    assert len(sas.received) == 1
+
+
+# What the SAS does first; the methods that it then sees; the state in the end; how many creates it took.
+STORIES: dict[str, tuple[list[str], list[str], str, int]] = {
+    "503, then well": (["503", "503"], ["POST", "PUT", "PUT"], "accepted", 0),
+    "429 with a time": (["429 Retry-After: 0"], ["POST", "POST"], "accepted", 1),
+    "425": (["425"], ["POST", "POST"], "accepted", 1),
+    "408": (["408"], ["POST", "PUT"], "accepted", 0),
+    "silence": (["silence"], ["POST", "PUT"], "accepted", 0),
+    "reset": (["reset"], ["POST", "PUT"], "accepted", 0),
+    "taken, the answer lost": (["lost"], ["POST", "PUT"], "accepted", 1),
+    "taken, the answer cut": (["cut"], ["POST"], "accepted", 1),
+    "422": (["422"], ["POST"], "refused", 0),
+    "404": (["404"], ["POST"], "refused", 0),
+    "a redirect": (["302 Location: /"], ["POST"], "refused", 0),
+    "always 500": (["500"] * 20, ["POST"] + ["PUT"] * 5, "given up", 0),
+}
+
+
+@pytest.mark.parametrize(("script", "methods", "state", "creates"), STORIES.values(), ids=STORIES.keys())
+def test_whatever_the_sas_does(
+    side: Callable[..., Side], sas: Sas, script: list[str], methods: list[str], state: str, creates: int
+) -> None:
+    sas.script = script
+    one = side()
+    made = one.book()
+    one.send()
+    assert one.settled(1)
+    assert [r.method for r in sas.received] == methods
+    [told] = one.told(made)
+    assert told.state == state
+    assert [attempt.method for _, attempt in told.attempts] == methods
+    assert all(attempt.result for _, attempt in told.attempts)
+    assert sas.creates == creates
+    assert len(sas.state) == (state == "accepted")
+
+
+def test_a_sas_that_is_down_gets_it_when_it_is_back(side: Callable[..., Side], sas: Sas) -> None:
+    sas.close()
+    one = side(tries=1000, first_wait=0.05)
+    made = one.book()
+    one.send()
+    assert eventually(lambda: len(one.told(made)[0].attempts) >= 2)
+    back = Sas(port=sas.port)
+    try:
+        assert one.settled(1)
+        assert {r.method for r in back.received} == {"POST"}  # what was certainly never sent is still a create
+        assert back.creates == 1
+    finally:
+        back.close()
+
+
+def test_one_that_waits_holds_up_its_own_appointment_only(side: Callable[..., Side], sas: Sas) -> None:
+    sas.script = ["429 Retry-After: 1000"]
+    one = side()
+    held = one.book()
+    one.send()
+    assert eventually(lambda: len(one.told(held)[0].attempts) == 1)
+    one.change(held, status=CANCELLED)
+    others = [one.book(hour) for hour in range(1, 6)]
+    assert one.settled(5)
+    assert [n.state for n in one.told(held)] == ["waiting", "waiting"]
+    assert all(one.told(other)[0].state == "accepted" for other in others)
+
+
+def test_after_a_refused_create_an_update_creates(side: Callable[..., Side], sas: Sas) -> None:
+    sas.script = ["422"]
+    one = side()
+    made = one.book()
+    one.change(made, status=CANCELLED)
+    one.send()
+    assert one.settled(2)
+    assert [n.state for n in one.told(made)] == ["refused", "accepted"]
+    assert [body["status"] for body in sas.state.values()] == ["cancelled"]
+    # The older one would take the SAS back to "booked".
+    with pytest.raises(EditorError) as refused:
+        one.outbox.replay(one.told(made)[0].id)
+    assert refused.value.status == 409
+    assert one.outbox.replay() == 0
+
+
+def test_what_was_given_up_can_be_sent_again(side: Callable[..., Side], sas: Sas) -> None:
+    sas.script = ["500"] * 2 + ["422"]
+    one = side(tries=2)
+    given_up = one.book()
+    one.send()
+    assert one.settled(1)
+    refused = one.book(1)
+    assert one.settled(2)
+    assert one.outbox.replay() == 2
+    one.sender.wake()
+    assert eventually(lambda: all(one.told(a)[0].state == "accepted" for a in (given_up, refused)))
+    assert len(sas.state) == 2
+
+
+def test_many_go_in_parallel_over_few_connections(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    for hour in range(60):
+        one.book(hour)
+    one.send()
+    assert one.settled(60)
+    assert len(sas.state) == sas.creates == 60
+    assert sas.connections <= 8
+
+
+def test_two_processes_share_the_work(side: Callable[..., Side], sas: Sas) -> None:
+    one, other = side(), side()
+    made = [one.book(hour) for hour in range(40)]
+    for appointment in made:
+        one.change(appointment, status=CANCELLED)
+    one.send()
+    other.send()
+    assert one.settled(80)
+    assert len(sas.received) == 80
+    assert [body["status"] for body in sas.state.values()] == ["cancelled"] * 40
+
+
+def test_a_process_that_died_on_the_way_is_followed_by_an_update(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    one.book()
+    assert len(one.outbox.claim(5, -1)) == 1  # taken by somebody whose time is up
+    one.send()
+    assert one.settled(1)
+    assert [r.method for r in sas.received] == ["PUT"]
+
+
+def test_whoever_lost_the_lease_has_no_say(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    made = one.book()
+    [late] = one.outbox.claim(5, -1)
+    one.send()
+    assert one.settled(1)
+    one.outbox.finish(late, Attempt("POST", None, 1, "late", ""), State.WAITING, wait=timedelta(), unsure=True)
+    assert one.told(made)[0].state == "accepted"
+    assert len(sas.received) == 1
