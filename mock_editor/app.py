@@ -1,7 +1,7 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -77,14 +77,7 @@ def create_app(simulator: Simulator) -> Flask:
     inbox = receiver_routes.blueprint(simulator.store, public_url, settings.body_timeout, simulator.clock.now)
     app.register_blueprint(inbox)
     simulator.on_reset(Inbox(simulator.store, simulator.clock.now).reset)
-    simulator.sender = Sender(
-        simulator.outbox,
-        simulator.clock,
-        catalogue.editors,
-        simulator.targets(),
-        parallel=settings.sas_parallel,
-        embedded={f"{public_url}/_sas/": here},
-    )
+    simulator.sender = make_sender(simulator, {f"{public_url}/_sas/": here})
     simulator.store.on_change(simulator.sender.wake)
 
     app.register_blueprint(admin_routes.blueprint(simulator))
@@ -103,6 +96,18 @@ def create_app(simulator: Simulator) -> Flask:
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
+
+
+def make_sender(simulator: Simulator, embedded: Mapping[str, BaseAdapter] | None = None) -> Sender:
+    """What sends the notifications of a simulator; ``embedded`` carries those to a receiver in this process."""
+    return Sender(
+        simulator.outbox,
+        simulator.clock,
+        simulator.catalogue.editors,
+        simulator.targets(),
+        parallel=simulator.settings.sas_parallel,
+        embedded=embedded,
+    )
 
 
 def _people(simulator: Simulator) -> list[Person]:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from mock_editor import __version__, scenario, wsgi
-from mock_editor.app import SCHEMAS, create_app
+from mock_editor.app import SCHEMAS, create_app, make_sender
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
@@ -22,6 +23,7 @@ from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, Settings, SettingsError
 from mock_editor.simulator import Simulator
 
+_STOP = (signal.SIGTERM, signal.SIGINT)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -116,6 +118,34 @@ def _store(path: Path | None) -> Iterator[Store]:
             yield Store(path, SCHEMAS)
         except StoreError as error:
             raise _Refusal(f"{path}: {error}") from None
+
+
+@commands.command()
+@_settings_options
+def deliver(**options: str | None) -> None:
+    """Send the notifications of a database, apart from the simulator that fills it (serve --deliver off)."""
+    try:
+        settings = Settings.from_env(os.environ, **options)
+    except SettingsError as error:
+        raise _Refusal(str(error)) from None
+    if settings.database is None:
+        raise _Refusal("--database: deliver needs the file that the simulator keeps its state in")
+    if settings.sas_url == "embedded" and settings.public_url is None:
+        raise _Refusal("--sas-url: deliver needs the URL of the SAS (or --public-url, for the simulator's own)")
+    played = _load(settings.scenario)
+    clock = Clock(settings.now or played.frozen_at)
+    with _store(settings.database) as store:
+        simulator = Simulator(settings, played, public_url=settings.public_url or "", clock=clock, store=store)
+        sender = make_sender(simulator)
+        # Before the threads begin, which inherit it: the signals are for this one only.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+        click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
+        store.on_change(sender.wake)
+        store.watch()
+        sending = sender.start()
+        signal.sigwait(_STOP)
+        sender.stop()
+        sending.join()
 
 
 @commands.command()

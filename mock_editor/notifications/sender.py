@@ -102,9 +102,11 @@ class Sender:
         """Says that there may be something to send."""
         self._woken.set()
 
-    def start(self) -> None:
+    def start(self) -> threading.Thread:
         """Sends from now on, in the background, for as long as the process lives or until ``stop``."""
-        threading.Thread(target=self.run, name="notifications", daemon=True).start()
+        thread = threading.Thread(target=self.run, name="notifications", daemon=True)
+        thread.start()
+        return thread
 
     def stop(self) -> None:
         """Ends ``run`` when what is on its way has come to an end."""

@@ -100,7 +100,11 @@ class _Builder:
         accounts = {
             section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
         }
-        notifications = {one.slug: one.notifications for one in scenario.editors if one.notifications}
+        notifications = {
+            one.slug: self._notifications(one.notifications, ("editors", at, "notifications"))
+            for at, one in enumerate(scenario.editors)
+            if one.notifications
+        }
         endings = {one.slug: one.endings for one in scenario.editors if one.endings}
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
@@ -247,6 +251,17 @@ class _Builder:
             associations={association.id: association for association in associations},
             cpts={cpts.id: cpts for plan in plans for cpts in _cpts_of(plan)},
         )
+
+    def _notifications(self, section: NotificationsSection, location: Location) -> NotificationsSection:
+        """The same with the paths of its files, which are relative to the scenario's, as the process sees them."""
+        found = {}
+        for name in ("certificate", "key", "authority"):
+            if value := getattr(section, name):
+                path = Path(self._document.source).parent / value
+                if not path.is_file():
+                    self._problem((*location, name), f"there is no file {path}")
+                found[name] = str(path)
+        return section.model_copy(update=found)
 
     def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
         known = self._scenario.regulators

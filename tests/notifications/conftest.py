@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ class Sas:
     creates: int = 0
     connections: int = 0
     port: int = 0
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -62,7 +64,7 @@ class Sas:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/fhir"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/fhir"
 
     def close(self) -> None:
         self._ended.set()
@@ -82,6 +84,9 @@ class Sas:
     def _serve(self, sock: socket.socket, number: int) -> None:
         buffer = b""
         with contextlib.suppress(OSError):
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                self._sockets.append(sock)
             while True:
                 while b"\r\n\r\n" not in buffer:
                     piece = sock.recv(65536)

@@ -250,3 +250,32 @@ def test_a_withdrawn_account_may_share_the_e_mail_of_another(write_scenario: Cal
     people = f"{{a: {{{REGULATOR}}}, b: {{technical_id: t, family: A, given: B, email: A@B.example}}}}"
     loaded = scenario.load(write_scenario(with_regulators(people, "[{regulator: a}, {regulator: b, active: false}]")))
     assert [account.active for account in loaded.accounts["agenda-ville"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ("notifications: {url: sas.example}", "notifications.url: String should match"),
+        ("notifications: {certificate: nowhere.pem}", "there is no file .*nowhere.pem"),
+        ("notifications: {tries: 0}", "notifications.tries: "),
+        ("endings: {fulfilled: 0.8, noshow: 0.3}", "fulfilled and noshow are more than 1 together"),
+        ("endings: {honoured: 1}", "unknown key; expected: fulfilled, noshow"),
+    ],
+)
+def test_notifications_and_endings_that_cannot_be(
+    write_scenario: Callable[[str], Path], section: str, text: str
+) -> None:
+    source = scenario.find("decouverte").read_text(encoding="utf-8")
+    with pytest.raises(ScenarioError, match=text):
+        scenario.load(
+            write_scenario(source.replace("    name: Agenda SOS\n", f"    name: Agenda SOS\n    {section}\n"))
+        )
+
+
+def test_files_are_relative_to_the_scenario(write_scenario: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "client.pem").write_text("x")
+    source = scenario.find("decouverte").read_text(encoding="utf-8")
+    section = "    notifications: {certificate: client.pem}\n    endings: {fulfilled: 1}\n"
+    loaded = scenario.load(write_scenario(source.replace("    name: Agenda SOS\n", f"    name: Agenda SOS\n{section}")))
+    assert loaded.notifications["agenda-sos"].certificate == str(tmp_path / "client.pem")
+    assert loaded.endings["agenda-sos"].fulfilled == 1
