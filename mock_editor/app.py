@@ -6,7 +6,7 @@ from functools import partial
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, jsonify, request, url_for
+from flask import Flask, Response, jsonify, render_template, request, url_for
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -19,6 +19,7 @@ from mock_editor.admin import routes as admin_routes
 from mock_editor.base import fhir
 from mock_editor.base.codes import PRACTITIONER_OID, PROBLEM_JSON, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.forms import in_french
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.idp import state as idp_state
@@ -148,9 +149,15 @@ def _identity_provider(settings: Settings, public_url: str, here: BaseAdapter) -
 
 
 def _refusal(error: EditorError) -> Response:
-    """The one place where a refusal becomes an answer."""
+    """The one place where a refusal becomes an answer: for FHIR clients, for people, for others.
+
+    Pages of the web site and the console have their own, in their own look.
+    """
     if _FHIR_PATH.match(request.path):
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
+    if "text/html" in request.headers.get("Accept", ""):
+        title, text = in_french(error)
+        return Response(render_template("erreur.html", title=title, text=text), error.status, error.headers)
     problem = jsonify(
         title=error.issues[0].code, status=error.status, detail="; ".join(issue.diagnostics for issue in error.issues)
     )

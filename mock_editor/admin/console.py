@@ -5,6 +5,7 @@ Here they stand in for the practitioners too: what happens to an appointment on 
 
 import contextlib
 import itertools
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from mock_editor.accounts.payload import token_of
 from mock_editor.accounts.regulators import Account
 from mock_editor.admin.cases import Case, Cases
 from mock_editor.admin.guard import only_from_here
+from mock_editor.admin.notifications import FAILED, STATES, Notifications
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.forms import HEADERS, Forms, in_french
@@ -24,6 +26,7 @@ from mock_editor.booking.access import PageError
 from mock_editor.calendars.catalogue import agendas, read_stamp
 from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentStatus, Editor, SlotType
+from mock_editor.notifications.outbox import State
 from mock_editor.simulator import Simulator
 
 # A practice sees whatever is shown to anybody.
@@ -48,6 +51,7 @@ def blueprint(simulator: Simulator) -> Blueprint:
     path = f"{urlsplit(public_url).path}/_console"
     forms = Forms(seconds=simulator.settings.body_timeout)
     cases = Cases(catalogue, simulator.appointments, bookings)
+    notifications = Notifications(simulator)
 
     # --- what every page needs
 
@@ -92,7 +96,16 @@ def blueprint(simulator: Simulator) -> Blueprint:
             for slug, editor in catalogue.editors.items()
         ]
         done = bool(Parameters(request.query_string).one("fait"))
-        return page("accueil.html", played=simulator.played, counts=counts, public_url=public_url, done=done)
+        told = notifications.counts()
+        return page(
+            "accueil.html",
+            played=simulator.played,
+            counts=counts,
+            public_url=public_url,
+            done=done,
+            untold=sum(told.values()) - told[State.ACCEPTED],
+            embedded=simulator.settings.sas_url == "embedded",
+        )
 
     @bp.post("/remise-a-zero")
     def reset() -> Response:
@@ -123,7 +136,8 @@ def blueprint(simulator: Simulator) -> Blueprint:
 
     def sheet(case: Case, status: int = 200, **content: Any) -> Response:
         booker = simulator.accounts.find(case.editor.slug, case.appointment.booker)
-        return page("fiche.html", status, case=case, booker=booker, **content)
+        told = notifications.of(case.editor.slug, case.appointment.id)
+        return page("fiche.html", status, case=case, booker=booker, told=told, states=STATES, **content)
 
     @bp.post("/rendez-vous/<editor>/<identifier>/annuler")
     def cancel(editor: str, identifier: str) -> Response:
@@ -204,6 +218,40 @@ def blueprint(simulator: Simulator) -> Blueprint:
             raise PageError(409, "Changement impossible", text)
         return case
 
+    # --- notifications
+
+    @bp.get("/notifications")
+    def outbox() -> Response:
+        slug, _ = asked_editors()
+        asked = Parameters(request.query_string)
+        state = _state(asked.one("etat"))
+        every, counts = notifications.counts(), notifications.counts(slug)
+        found = notifications.latest(_ROWS, slug, state)
+        return page(
+            "notifications.html",
+            editors=catalogue.editors.values(),
+            chosen=slug,
+            states=STATES,
+            state=state,
+            counts=counts,
+            found=found,
+            total=counts[state] if state else sum(counts.values()),
+            failed=any(every[one] for one in FAILED),
+            again=_count(asked.one("renvoyees")),
+        )
+
+    @bp.post("/notifications/renvoyer")
+    def replay_all() -> Response:
+        forms.read()
+        return _redirect(url_for("console.outbox", renvoyees=notifications.replay_all()))
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/renvoyer")
+    def replay(editor: str, identifier: str) -> Response:
+        typed = forms.read()("notification")
+        case = cases.find(editor, identifier)
+        number = notifications.replay(editor, case.appointment.id, typed)
+        return _redirect(_url(case, _anchor=f"notification-{number}"))
+
     return bp
 
 
@@ -228,6 +276,19 @@ def _national_id(typed: str) -> str | None:
         with contextlib.suppress(ValueError):
             return practitioner_id(kind, typed.upper())
     return None
+
+
+def _state(text: str | None) -> State | None:
+    """The state by which notifications are filtered. Raises NotFoundError."""
+    try:
+        return State(text) if text else None
+    except ValueError:
+        raise NotFoundError("No such state") from None
+
+
+def _count(text: str | None) -> int | None:
+    """A number as our own redirects bring it; None for anything else."""
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def _start(text: str) -> datetime:

@@ -25,10 +25,13 @@ _COOKIE, _FIELD = "formulaire", "jeton"
 # What people are told of a refusal that is written for developers: a title, a text.
 _REFUSALS = {
     400: ("Demande mal formée", "Le logiciel n’a pas compris cette demande."),
+    403: ("Accès refusé", "Cette page n’est pas accessible d’ici."),
     404: ("Page introuvable", "Cette page n’existe pas, ou n’existe plus."),
+    405: ("Action impossible", "Cette adresse existe, mais pas pour ce qui lui est demandé."),
     408: ("Demande trop lente", "La demande n’est pas arrivée à temps."),
     413: ("Demande trop volumineuse", "La demande est trop volumineuse."),
     415: ("Demande mal formée", "La demande n’a pas le format d’un formulaire."),
+    500: ("Erreur du simulateur", "Le simulateur a échoué sur cette demande ; son journal en dit plus."),
     503: ("Service indisponible", "Le simulateur est momentanément indisponible. Réessayez dans un instant."),
 }
 _EXPIRED = (

@@ -85,6 +85,8 @@ def blueprint(
     @bp.before_request
     def enter() -> None:
         """Who is there. A withdrawn account is put out here."""
+        if request.endpoint == "web.static":
+            return
         g.editor = catalogue.editor(g.slug)
         g.account = None
         g.session = session = sessions.find(g.slug, request.cookies.get(_SESSION))
@@ -110,7 +112,7 @@ def blueprint(
 
     @bp.errorhandler(PageError)
     def refuse(error: PageError) -> Response:
-        return page("message.html", error.status, title=error.title, text=error.text)
+        return page("message.html", error.status, title=error.title, text=error.text, back=g.get("back"))
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
@@ -268,11 +270,16 @@ def blueprint(
 
     # --- agendas
 
+    @bp.get("/")
+    def entry() -> Response:
+        return redirect(url_for("web.directory"))
+
     @bp.get("/agenda")
     def directory() -> Response:
         visitor()
         people = list(itertools.islice(g.editor.directory, _LISTED))
-        return page("annuaire.html", people=people, associations=list(g.editor.associations.values()))
+        more = len(g.editor.directory) > len(people)
+        return page("annuaire.html", people=people, more=more, associations=list(g.editor.associations.values()))
 
     @bp.get("/agenda/<owner>")
     def agenda(owner: str) -> Response:
@@ -289,9 +296,11 @@ def blueprint(
         zone, exposed = shown.calendar.zone, session.exposed(shown)
         week = view.week(shown, day, catalogue.clock.now())
         slots = bookings.free_slots(shown, week.window, exposed)
+        today = view.local_day(catalogue.clock.now(), shown)
         days = [
             (name, [view.shown(slot, zone, exposed, wanted) for slot in found])
             for name, found in week.days(slots, zone)
+            if name >= today
         ]
         missing = wanted is not None and not any(slot.start == wanted for slot in slots)
         return {
@@ -302,11 +311,17 @@ def blueprint(
             "missing": missing,
         }
 
+    def agenda_to_book(owner: str, place: str | None) -> Agenda:
+        """An agenda, to which a refusal then leads back."""
+        found = _agenda(g.editor, owner, place)
+        g.back = url_for("web.agenda", owner=owner, lieu=found.place.key)
+        return found
+
     @bp.get("/agenda/<owner>/reserver")
     def booking_form(owner: str) -> Response:
         session = visitor()
         asked = Parameters(request.query_string)
-        shown = _agenda(g.editor, owner, asked.one("lieu"))
+        shown = agenda_to_book(owner, asked.one("lieu"))
         exposed = session.exposed(shown)
         slot = bookings.bookable_slot(shown, _required_start(asked.one("creneau")), exposed)
         return page("reserver.html", agenda=shown, slot=view.shown(slot, shown.calendar.zone, exposed))
@@ -315,7 +330,7 @@ def blueprint(
     def book(owner: str) -> Response:
         session = visitor()
         field = forms.read()
-        shown = _agenda(g.editor, owner, field("lieu"))
+        shown = agenda_to_book(owner, field("lieu"))
         patient = f"{field('prenom')} {field('nom')}" if field("nom") else ""
         start = _required_start(field("creneau"))
         made = bookings.book(shown, start, session, _regulator(g.account), patient=patient, reason=field("motif"))
@@ -332,8 +347,8 @@ def blueprint(
     def own(identifier: str) -> tuple[Session, Appointment]:
         """An appointment of whoever asks. Raises PageError, which does not tell whether it is somebody else's."""
         session = visitor()
-        found = appointments.read(g.slug, identifier)
-        if found.booker != session.booker or (found.sas and not session.sas):
+        found = appointments.find(g.slug, identifier)
+        if found is None or found.booker != session.booker or (found.sas and not session.sas):
             text = "Ce rendez-vous n’existe pas, ou il n’est pas accessible avec cette session."
             raise PageError(404, "Rendez-vous introuvable", text)
         return session, found
@@ -362,6 +377,7 @@ def blueprint(
     def move(identifier: str) -> Response:
         session, found = own(identifier)
         where = other_agenda(found)
+        g.back = url_for("web.appointment", identifier=identifier)
         bookings.move(found, where, _required_start(forms.read()("creneau")), session.exposed(where))
         return redirect(url_for("web.appointment", identifier=identifier))
 

@@ -148,6 +148,8 @@ class IdentityProvider:
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
             default_timeout=_TIMEOUT,
+            # Tokens are used at once: one that lives a minute is no token that is over.
+            leeway=0,
             token_endpoint_auth_method="client_secret_basic" if secret else "none",
         )
         if self._embedded:

@@ -63,6 +63,11 @@ class Appointments:
 
     # --- reading
 
+    def find(self, editor: str, identifier: str) -> Appointment | None:
+        """The appointment with this id, if there is one."""
+        with self._store.reading() as db:
+            return _find(db, editor, identifier)
+
     def read(self, editor: str, identifier: str) -> Appointment:
         """The appointment with this id. Raises NotFoundError."""
         with self._store.reading() as db:
@@ -160,11 +165,16 @@ def _held() -> Iterator[None]:
         raise EditorError(409, [Issue("conflict", "Somebody else has taken this slot")]) from None
 
 
-def _read(db: Database, editor: str, identifier: str) -> Appointment:
+def _find(db: Database, editor: str, identifier: str) -> Appointment | None:
     row = db.execute(f"{_SELECT} where editor = ? and id = ?", [editor, identifier]).fetchone()
-    if row is None:
+    return _from_row(row) if row else None
+
+
+def _read(db: Database, editor: str, identifier: str) -> Appointment:
+    found = _find(db, editor, identifier)
+    if found is None:
         raise NotFoundError(f"No appointment {identifier[:100]!r}")
-    return _from_row(row)
+    return found
 
 
 def _row(appointment: Appointment) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.clock import Clock
@@ -88,6 +89,23 @@ class Notification:
     attempts: Sequence[tuple[datetime, Attempt]]
 
 
+class Brief(NamedTuple):
+    """A notification as it is listed: ``held`` by an earlier one of its appointment that has yet to come to an end,
+    with the number of its attempts, and the status and the result of the last one."""
+
+    id: int
+    editor: str
+    appointment: str
+    state: State
+    created: datetime
+    due: datetime
+    body: str
+    held: bool
+    attempts: int
+    status: int | None
+    result: str | None
+
+
 class Outbox:
     """The notifications of every editor."""
 
@@ -95,6 +113,8 @@ class Outbox:
         self._store = store
         self._clock = clock
         self._editors = editors
+        # A file may hold more: those of another scenario wait for it.
+        self._known = orjson.dumps(list(editors)).decode()
 
     def add(self, db: Database, appointment: Appointment) -> None:
         """Queues the present state of an appointment, in the transaction that made it so; only for the SAS's own."""
@@ -125,10 +145,10 @@ class Outbox:
         now, real = self._clock.now().isoformat(), time.time()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.
-            if not _due(db, now, real, 1):
+            if not self._due(db, now, real, 1):
                 return []
         with self._store.writing() as db:
-            found = _due(db, now, real, most)
+            found = self._due(db, now, real, most)
             for one in found:
                 db.execute(
                     "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ? "
@@ -136,6 +156,22 @@ class Outbox:
                     [real + seconds, one.unsure, one.id],
                 )
         return found
+
+    def _due(self, db: Database, now: str, real: float, most: int) -> list[Claimed]:
+        # A lease that has run out is about a process that died on the way: nobody knows whether it got through.
+        query = f"""
+            select id, editor, appointment, body, attempts, creates, unsure or state = 'sending' from notifications n
+            where state in {_OPEN} and due <= ? and (state = 'waiting' or lease < ?)
+            and editor in (select value from json_each(?)) and not exists (
+                select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
+                and e.id < n.id and e.state in {_OPEN})
+            order by due, id limit ?"""  # noqa: S608
+        return [
+            Claimed(number, editor, appointment, body.encode(), attempts, bool(creates), bool(unsure))
+            for number, editor, appointment, body, attempts, creates, unsure in db.execute(
+                query, [now, real, self._known, most]
+            )
+        ]
 
     def finish(self, claimed: Claimed, attempt: Attempt, state: State, *, wait: timedelta, unsure: bool) -> None:
         """Notes an attempt. ``wait`` is until the next one, if the notification is to wait; ``unsure`` whether the SAS
@@ -152,46 +188,51 @@ class Outbox:
                 row = attempt._asdict() | {"notification": claimed.id, "at": now.isoformat()}
                 db.table("notification_attempts").insert(row | {"answer": attempt.answer[:_LONGEST_ANSWER]})
 
-    def next_due(self) -> datetime | None:
-        """When the next one that waits is due."""
-        with self._store.reading() as db:
-            query = f"select min(due) from notifications where state in {_OPEN}"  # noqa: S608
-            [(due,)] = db.execute(query)
-        return datetime.fromisoformat(due) if due else None
-
     # --- looking, and starting again
 
     def of(self, editor: str, appointment: str) -> list[Notification]:
         """Those of an appointment, in order."""
         return self._listed("where editor = ? and appointment = ? order by id", [editor, appointment])
 
-    def latest(self, most: int) -> list[Notification]:
-        """The last ones of all editors, newest first."""
-        return self._listed("order by id desc limit ?", [most])
-
-    def counts(self) -> dict[State, int]:
-        """How many there are in each state."""
+    def briefly(self, most: int, *, editor: str | None = None, state: State | None = None) -> list[Brief]:
+        """The last ones, newest first; of one editor, or in one state, if these are named."""
+        # Not the attempts themselves: their answers may weigh megabytes.
+        query = f"""
+            select n.id, n.editor, n.appointment, n.state, n.created, n.due, n.body, exists (
+                select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
+                and e.id < n.id and e.state in {_OPEN}),
+                (select count(*) from notification_attempts where notification = n.id), last.status, last.result
+            from notifications n left join notification_attempts last on last.id = (
+                select max(id) from notification_attempts where notification = n.id)
+            where n.editor = coalesce(?, n.editor) and n.state = coalesce(?, n.state)
+            order by n.id desc limit ?"""  # noqa: S608
         with self._store.reading() as db:
-            rows = db.execute("select state, count(*) from notifications group by 1").fetchall()
+            return [_brief(*row) for row in db.execute(query, [editor, state, most])]
+
+    def counts(self, editor: str | None = None) -> dict[State, int]:
+        """How many there are in each state; of one editor, if it is named."""
+        with self._store.reading() as db:
+            query = "select state, count(*) from notifications where editor = coalesce(?, editor) group by 1"
+            rows = db.execute(query, [editor]).fetchall()
         return {State(state): count for state, count in rows}
 
     def replay(self, identifier: int | None = None) -> int:
         """Has one that was refused or given up sent again, or all that were; returns how many.
 
-        Not one after which another of its appointment was accepted: the SAS would fall back to an older state. Raises
-        409 for one that cannot be sent again.
+        Not one after which another of its appointment was accepted, or is on its way: the SAS would fall back to an
+        older state. Raises 409 for one that cannot be sent again.
         """
         again = """
             update notifications as n set state = 'waiting', due = ?, attempts = 0
             where state in ('refused', 'given up') and not exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
-                and e.id > n.id and e.state = 'accepted')"""
+                and e.id > n.id and e.state in ('accepted', 'sending'))"""
         now = self._clock.now().isoformat()
         with self._store.writing() as db:
             if identifier is None:
                 return int(db.execute(again, [now]).rowcount)
             if not db.execute(f"{again} and id = ?", [now, identifier]).rowcount:
-                text = f"Notification {identifier} was neither refused nor given up, or a later one was accepted"
+                text = f"Notification {identifier} was neither refused nor given up, or a later one went or goes out"
                 raise EditorError(409, [Issue("conflict", text)])
             return 1
 
@@ -208,20 +249,6 @@ class Outbox:
             return [_shown(db, *row) for row in rows]
 
 
-def _due(db: Database, now: str, real: float, most: int) -> list[Claimed]:
-    # A lease that has run out is about a process that died on the way: nobody knows whether it got through.
-    query = f"""
-        select id, editor, appointment, body, attempts, creates, unsure or state = 'sending' from notifications n
-        where state in {_OPEN} and due <= ? and (state = 'waiting' or lease < ?) and not exists (
-            select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
-            and e.state in {_OPEN})
-        order by due, id limit ?"""  # noqa: S608
-    return [
-        Claimed(number, editor, appointment, body.encode(), attempts, bool(creates), bool(unsure))
-        for number, editor, appointment, body, attempts, creates, unsure in db.execute(query, [now, real, most])
-    ]
-
-
 def _shown(
     db: Database, number: int, editor: str, appointment: str, state: str, created: str, due: str, body: str
 ) -> Notification:
@@ -230,3 +257,20 @@ def _shown(
     attempts = [(datetime.fromisoformat(at), Attempt(*rest)) for at, *rest in db.execute(query, [number])]
     instants = datetime.fromisoformat(created), datetime.fromisoformat(due)
     return Notification(number, editor, appointment, State(state), *instants, body, attempts)
+
+
+def _brief(
+    number: int,
+    editor: str,
+    appointment: str,
+    state: str,
+    created: str,
+    due: str,
+    body: str,
+    held: int,
+    attempts: int,
+    status: int | None,
+    result: str | None,
+) -> Brief:
+    instants = datetime.fromisoformat(created), datetime.fromisoformat(due)
+    return Brief(number, editor, appointment, State(state), *instants, body, bool(held), attempts, status, result)

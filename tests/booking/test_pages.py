@@ -511,3 +511,24 @@ def test_links_begin_with_the_path_of_the_public_url(played: LoadedScenario, clo
     page = client.get("/agenda-ville/connexion")
     assert 'action="/simulateur/agenda-ville/connexion"' in page.text
     assert "Path=/simulateur/agenda-ville/" in page.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/agenda-ville/nulle/part", 404), ("GET", "/nulle-part", 404), ("GET", "/agenda-ville/visite", 405)],
+)
+def test_lost_people_get_a_page_and_programs_a_problem(
+    client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    page = client.open(path, method=method, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.content_type) == (status, "text/html; charset=utf-8")
+    assert '<html lang="fr">' in page.text
+    problem = client.open(path, method=method)
+    assert (problem.status_code, problem.content_type.partition(";")[0]) == (status, "application/problem+json")
+
+
+def test_an_editor_has_an_entry(browser: Browser) -> None:
+    browser.open("/agenda-ville/")
+    assert browser.title == "Connexion"
+    browser.send("/visite")
+    assert browser.title == "Agendas"

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.calendars.model import AppointmentStatus
-from mock_editor.notifications.outbox import Attempt, State
+from mock_editor.notifications.outbox import Attempt, Outbox, State
 from tests.conftest import NOW
 from tests.notifications.conftest import Sas, Side
 from tests.wire.conftest import eventually
@@ -175,3 +176,25 @@ def test_whoever_lost_the_lease_has_no_say(side: Callable[..., Side], sas: Sas) 
     one.outbox.finish(late, Attempt("POST", None, 1, "late", ""), State.WAITING, wait=timedelta(), unsure=True)
     assert one.told(made)[0].state == "accepted"
     assert len(sas.received) == 1
+
+
+def test_an_older_one_is_not_sent_again_while_a_newer_one_is_on_its_way(side: Callable[..., Side], sas: Sas) -> None:
+    sas.script = ["422"]
+    one = side()
+    made = one.book()
+    one.send()
+    assert one.settled(1)
+    one.sender.stop()
+    one.change(made, status=CANCELLED)
+    assert eventually(lambda: one.outbox.claim(1, 100))
+    with pytest.raises(EditorError):
+        one.outbox.replay(one.told(made)[0].id)
+
+
+def test_notifications_of_an_editor_that_is_not_played_wait(side: Callable[..., Side]) -> None:
+    one = side()
+    one.book()
+    other = Outbox(one.store, Clock(), {})
+    assert other.claim(5, 10) == []
+    one.send()
+    assert one.settled(1)

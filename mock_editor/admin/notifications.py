@@ -1,0 +1,254 @@
+"""What the console shows of notifications (INT_R03), in French, and having them sent again.
+
+``notifications/outbox.py`` has the last word on what may be sent again; this says what is worth offering.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from mock_editor.base.errors import EditorError
+from mock_editor.booking.access import PageError
+from mock_editor.booking.week import STATUSES, moment
+from mock_editor.calendars.model import AppointmentStatus, Editor
+from mock_editor.notifications.outbox import Attempt, Notification, Outbox, State
+from mock_editor.simulator import Simulator
+
+STATES = {
+    State.WAITING: "En attente",
+    State.SENDING: "En cours",
+    State.ACCEPTED: "Acceptée",
+    State.REFUSED: "Refusée",
+    State.GIVEN_UP: "Abandonnée",
+}
+FAILED = frozenset({State.REFUSED, State.GIVEN_UP})
+_OPEN = frozenset({State.WAITING, State.SENDING})
+
+# Where the scenario no longer has the editor.
+_ZONE = ZoneInfo("Europe/Paris")
+
+_BY_STATUS = {408: "demande trop lente", 425: "trop tôt", 429: "trop de demandes"}
+_BY_CLASS = {2: "acceptée", 3: "redirection, qui n’est pas suivie", 4: "refusée par le SAS", 5: "erreur du SAS"}
+# By the names of what requests raises, with which a result without an answer begins.
+_BY_ERROR = {
+    "ConnectionError": "connexion impossible ou coupée",
+    "ConnectTimeout": "connexion trop lente",
+    "ReadTimeout": "pas de réponse à temps",
+    "SSLError": "connexion TLS refusée",
+    "ProxyError": "connexion impossible ou coupée",
+    "ChunkedEncodingError": "réponse coupée",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A notification in the list. ``editor`` is None when the scenario has lost it; ``told`` is what it says."""
+
+    id: int
+    editor: Editor | None
+    slug: str
+    appointment: str
+    when: str
+    told: str
+    state: State
+    created: str
+    following: str
+    attempts: int
+    result: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to no good end."""
+        return self.state in FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """An attempt; ``detail`` is what was noted of one without an answer, ``issues`` what an OperationOutcome says."""
+
+    at: str
+    method: str
+    status: int | None
+    seconds: str
+    result: str
+    detail: str
+    issues: Sequence[str]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A notification on the page of its appointment; ``replaced`` by a later one that the SAS has accepted."""
+
+    id: int
+    told: str
+    state: State
+    created: str
+    following: str
+    body: str
+    attempts: Sequence[Try]
+    replaced: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether it came to no good end."""
+        return self.state in FAILED
+
+    @property
+    def again(self) -> bool:
+        """Whether it can be sent again."""
+        return self.failed and not self.replaced
+
+
+class Notifications:
+    """The notifications of every editor."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._outbox: Outbox = simulator.outbox
+        self._editors: Mapping[str, Editor] = simulator.catalogue.editors
+
+    # --- looking
+
+    def counts(self, editor: str | None = None) -> dict[State, int]:
+        """How many there are in every state; of one editor, if it is named."""
+        found = self._outbox.counts(editor)
+        return {state: found.get(state, 0) for state in STATES}
+
+    def latest(self, most: int, editor: str | None, state: State | None) -> list[Row]:
+        """The last ones, newest first."""
+        rows = []
+        for one in self._outbox.briefly(most, editor=editor, state=state):
+            zone, body = self._zone(one.editor), orjson.loads(one.body)
+            rows.append(
+                Row(
+                    one.id,
+                    self._editors.get(one.editor),
+                    one.editor,
+                    one.appointment,
+                    moment(datetime.fromisoformat(body["start"]), zone),
+                    _told(body),
+                    one.state,
+                    _stamp(one.created, zone),
+                    self._following(one.state, one.due, zone, held=one.held),
+                    one.attempts,
+                    _in_french(one.status, one.result) if one.result else "",
+                )
+            )
+        return rows
+
+    def of(self, editor: str, appointment: str) -> list[Sheet]:
+        """Those of an appointment, in order."""
+        found = self._outbox.of(editor, appointment)
+        return [self._sheet(one, found[:rank], found[rank + 1 :]) for rank, one in enumerate(found)]
+
+    def _sheet(self, one: Notification, before: list[Notification], after: list[Notification]) -> Sheet:
+        zone, body = self._zone(one.editor), orjson.loads(one.body)
+        held = any(other.state in _OPEN for other in before)
+        return Sheet(
+            one.id,
+            _told(body),
+            one.state,
+            _stamp(one.created, zone),
+            self._following(one.state, one.due, zone, held=held),
+            orjson.dumps(body, option=orjson.OPT_INDENT_2).decode(),
+            [_try(attempt, _stamp(at, zone)) for at, attempt in one.attempts],
+            any(other.state is State.ACCEPTED for other in after),
+        )
+
+    def _zone(self, editor: str) -> ZoneInfo:
+        return self._editors[editor].zone if editor in self._editors else _ZONE
+
+    def _following(self, state: State, due: datetime, zone: ZoneInfo, *, held: bool) -> str:
+        """When one that waits is tried next; empty for others."""
+        if state is not State.WAITING:
+            return ""
+        if held:
+            return "après la précédente"
+        return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
+
+    # --- sending again
+
+    def replay(self, editor: str, appointment: str, typed: str) -> int:
+        """Has the notification of an appointment whose number was sent go again; returns it. Raises PageError."""
+        number = next((one.id for one in self._outbox.of(editor, appointment) if str(one.id) == typed), None)
+        if number is None:
+            raise PageError(404, "Notification introuvable", "Ce rendez-vous n’a pas, ou plus, cette notification.")
+        try:
+            self._outbox.replay(number)
+        except EditorError as error:
+            if error.status != 409:
+                raise
+            text = (
+                "Seule une notification refusée ou abandonnée peut être renvoyée, et seulement si le SAS n’en a pas "
+                "accepté de plus récente du même rendez-vous."
+            )
+            raise PageError(409, "Renvoi impossible", text) from None
+        self._wake()
+        return number
+
+    def replay_all(self) -> int:
+        """Has everything sent again that was refused or given up; returns how many."""
+        count = self._outbox.replay()
+        self._wake()
+        return count
+
+    def _wake(self) -> None:
+        if self._simulator.sender:
+            self._simulator.sender.wake()
+
+
+def _told(body: dict[str, Any]) -> str:
+    """The status that a notification brings to the SAS."""
+    return STATUSES[AppointmentStatus(body["status"])]
+
+
+def _stamp(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%d/%m/%Y à %H:%M:%S}"
+
+
+def _in_french(status: int | None, result: str) -> str:
+    """What came of an attempt, in a few words."""
+    if status is None:
+        return _BY_ERROR.get(result.partition(":")[0], "échec technique")
+    text = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100)
+    return f"HTTP {status}, {text}" if text else f"HTTP {status}"
+
+
+def _try(attempt: Attempt, at: str) -> Try:
+    return Try(
+        at,
+        attempt.method,
+        attempt.status,
+        f"{attempt.seconds:.3f} s".replace(".", ","),
+        _in_french(attempt.status, attempt.result),
+        attempt.result if attempt.status is None else "",
+        _issues(attempt.answer),
+        attempt.answer,
+    )
+
+
+def _issues(answer: str) -> list[str]:
+    """What an OperationOutcome says; nothing for any other answer, which may be anything."""
+    try:
+        outcome = orjson.loads(answer)
+    except ValueError:
+        return []
+    if not isinstance(outcome, dict) or outcome.get("resourceType") != "OperationOutcome":
+        return []
+    issues = outcome.get("issue")
+    found = (_text(one) for one in (issues if isinstance(issues, list) else []))
+    return [text for text in found if text]
+
+
+def _text(issue: Any) -> str:
+    """The diagnostics of an issue, or else its details."""
+    if not isinstance(issue, dict):
+        return ""
+    details = issue.get("details")
+    texts = (issue.get("diagnostics"), details.get("text") if isinstance(details, dict) else None)
+    return next((text for text in texts if isinstance(text, str)), "")

@@ -1,0 +1,479 @@
+"""The console's pages on notifications (INT_R03), in every state that these may be in."""
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from mock_editor.admin.notifications import STATES
+from mock_editor.app import SCHEMAS
+from mock_editor.base.clock import Clock
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.store import Store
+from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.notifications.sender import Sender
+from mock_editor.scenario import LoadedScenario
+from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key, text
+from tests.booking.conftest import AGENDA, Browser
+from tests.conftest import NOW, PUBLIC_URL, application
+
+LIST = "/_console/notifications"
+Book = Callable[..., str]
+REFUSAL = {
+    "resourceType": "OperationOutcome",
+    "issue": [
+        {"severity": "error", "code": "value", "diagnostics": "Le RPPS <b>n'est pas</b> connu"},
+        {"severity": "error", "code": "value", "details": {"text": "Sans diagnostics"}},
+        {"severity": "error", "code": "value"},
+    ],
+}
+
+
+class Played:
+    """What a sender does to the outbox of the application, in the same file, at once and as it is told."""
+
+    def __init__(self, folder: Path, scenario: LoadedScenario) -> None:
+        self.store = Store(folder / "state.db", SCHEMAS)
+        self.outbox = Outbox(self.store, Clock(NOW), {editor.slug: editor for editor in scenario.editors})
+
+    def attempt(
+        self,
+        state: State,
+        status: int | None = None,
+        result: str | None = None,
+        answer: object = "",
+        wait: timedelta = timedelta(),
+    ) -> int:
+        """One attempt of what is due first."""
+        [claimed] = self.outbox.claim(1, 60)
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        attempt = Attempt(claimed.method, status, 0.012, result or f"HTTP {status}", text)
+        self.outbox.finish(claimed, attempt, state, wait=wait, unsure=status is None or status >= 500)
+        return claimed.id
+
+
+@pytest.fixture
+def sender(app: Flask, tmp_path: Path, played: LoadedScenario) -> Iterator[Played]:
+    assert app
+    made = Played(tmp_path, played)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def console(app: Flask) -> Browser:
+    return Browser(app)
+
+
+@pytest.fixture
+def book(app: Flask) -> Book:
+    """A regulator books through the SAS; returns the appointment's page in the console."""
+    browser = Browser(app)
+
+    def one(agenda: str = AGENDA, rank: int = 0) -> str:
+        browser.open(f"{agenda}&origin=sas")
+        if "/authorize" in browser.visited[-1]:
+            browser.choose("mercier" if agenda is AGENDA else "roussel")
+        if browser.title.startswith("Conditions"):
+            browser.send("/cgu", accepter="1")
+        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank)).groups()
+        return f"{DIARY}/{editor}/{identifier}"
+
+    return one
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[Sender]:
+    """The senders that were woken."""
+    found: list[Sender] = []
+    monkeypatch.setattr(Sender, "wake", lambda one: found.append(one))
+    return found
+
+
+def filters(console: Browser) -> list[str]:
+    """The states with their counts, as the list offers them."""
+    return re.findall(r">([^<]*) : (\d+)</a>", console.page.text.partition('aria-label="États"')[2])
+
+
+def shown(console: Browser) -> str:
+    return text(console.page).partition("Notifications au SAS")[2]
+
+
+def buttons(console: Browser) -> list[str]:
+    found = re.findall(r"<button[^>]*>(.*?)</button>", console.page.text, re.DOTALL)
+    return [one for one in (re.sub("<.*?>", "", one) for one in found) if one.startswith("Renvoyer")]
+
+
+def shown_of(console: Browser, appointment: str) -> str:
+    console.open(appointment)
+    return shown(console)
+
+
+def buttons_of(console: Browser, page: str) -> list[str]:
+    console.open(page)
+    return buttons(console)
+
+
+def key_of(console: Browser, page: str) -> str:
+    console.open(page)
+    return key(console)
+
+
+# --- the list
+
+
+def test_nothing_yet(console: Browser) -> None:
+    assert console.open(LIST).status_code == 200
+    assert console.title == "Notifications"
+    assert text(console.page).endswith("Aucune notification.")
+    assert filters(console) == [("Tous les états", "0"), *((label, "0") for label in STATES.values())]
+    assert buttons(console) == []
+
+
+def test_every_state_is_counted_and_shown(console: Browser, book: Book, sender: Played) -> None:
+    accepted, refused, given_up, waits, sending, new = (book() for _ in range(6))
+    sender.attempt(State.ACCEPTED, 201)
+    sender.attempt(State.REFUSED, 422, answer=REFUSAL)
+    sender.attempt(State.GIVEN_UP, None, "ConnectionError: [Errno 111] refused")
+    sender.attempt(State.WAITING, 503, wait=timedelta(minutes=5))
+    sender.outbox.claim(1, 60)
+    console.open(LIST)
+    assert filters(console) == [
+        ("Tous les états", "6"),
+        ("En attente", "2"),
+        ("En cours", "1"),
+        ("Acceptée", "1"),
+        ("Refusée", "1"),
+        ("Abandonnée", "1"),
+    ]
+    rows = re.findall(r"<tr>(.*?)</tr>", console.page.text.partition("<tbody>")[2], re.DOTALL)
+    told = [" ".join(html.unescape(re.sub("<[^>]*>", " ", row)).split()) for row in rows]
+    created = "Confirmé Agenda Ville {} 20/11/2026 à 08:00:00 {}"
+    ends = [
+        created.format("En attente", "dès que possible 0 –"),
+        created.format("En cours", "– 0 –"),
+        created.format("En attente", "20/11/2026 à 08:05:00 1 HTTP 503, erreur du SAS"),
+        created.format("Abandonnée", "– 1 connexion impossible ou coupée"),
+        created.format("Refusée", "– 1 HTTP 422, refusée par le SAS"),
+        created.format("Acceptée", "– 1 HTTP 201, acceptée"),
+    ]
+    pages = (new, sending, waits, given_up, refused, accepted)
+    for row, page, end in zip(told, pages, ends, strict=True):
+        assert re.match(r"vendredi 20 novembre 2026 à \d\d:\d\d ", row), row
+        assert row.endswith(f"{page.rpartition('/')[2]} {end}")
+    links = [link.partition("#") for link in console.links(f"{DIARY}/")]
+    assert [(page, anchor) for page, _, anchor in links] == [
+        (page, f"notification-{6 - rank}") for rank, page in enumerate(pages)
+    ]
+    for page, _, anchor in links:
+        assert f'id="{anchor}"' in console.open(page).text
+
+
+def test_one_behind_another_waits_for_it(console: Browser, book: Book, sender: Played) -> None:
+    appointment = book()
+    sender.attempt(State.WAITING, 429, wait=timedelta(minutes=5))
+    console.open(appointment)
+    console.send("/annuler")
+    assert "Annulé État En attente Créée 20/11/2026 à 08:00:00 Prochain essai après la précédente" in shown(console)
+    told = text(console.open(LIST))
+    assert "Annulé Agenda Ville En attente 20/11/2026 à 08:00:00 après la précédente 0 –" in told
+    assert "20/11/2026 à 08:05:00 1 HTTP 429, trop de demandes" in told
+
+
+def test_filters_by_editor_and_state(console: Browser, book: Book, sender: Played) -> None:
+    ville = book()
+    sender.attempt(State.REFUSED, 422)
+    other, sos = book(), book(SOS_AGENDA)
+
+    def found(url: str) -> list[str]:
+        console.open(url)
+        return [link.partition("#")[0] for link in console.links(f"{DIARY}/")]
+
+    assert found(LIST) == [sos, other, ville]
+    assert "En attente d’un médecin Agenda SOS" in text(console.page)
+    assert found(f"{LIST}?editeur=agenda-ville") == [other, ville]
+    assert filters(console)[:2] == [("Tous les états", "2"), ("En attente", "1")]
+    # A filter keeps the other one.
+    [both] = console.links("etat=refused")
+    assert found(both) == [ville]
+    assert f"{LIST}?editeur=agenda-ville" in console.links(LIST)
+    [elsewhere] = (link for link in console.links("editeur=agenda-sos") if "refused" in link)
+    assert found(elsewhere) == []
+    assert "Aucune notification." in text(console.page)
+    [state] = (link for link in console.links("etat=refused") if "editeur" not in link)
+    assert found(state) == [ville]
+    current = re.findall(r'aria-current="page" href="[^"]*">([^<]*)<', console.page.text.partition("<main>")[2])
+    assert current == ["Tous", "Refusée : 1"]
+
+
+def test_only_the_last_of_many_are_listed(console: Browser, book: Book, sender: Played) -> None:
+    book()
+    columns = "editor, appointment, creates, body, state, created, due, attempts, unsure"
+    with sender.store.writing() as db:
+        copy = f"insert into notifications ({columns}) select {columns} from notifications where id = 1"  # noqa: S608
+        for _ in range(204):
+            db.execute(copy)
+    sender.attempt(State.REFUSED, 422)
+    told = text(console.open(LIST))
+    assert "Les 200 dernières, sur 205." in told
+    assert len(console.links(f"{DIARY}/")) == 200
+    assert "Les 200 dernières, sur 204." in text(console.open(f"{LIST}?etat=waiting"))
+    assert "La dernière en premier." in text(console.open(f"{LIST}?etat=refused"))
+
+
+def test_an_editor_that_the_scenario_has_lost(played: LoadedScenario, tmp_path: Path) -> None:
+    made = Browser(application(played, Clock(NOW), tmp_path))
+    made.arrive()
+    made.book()
+    console = Browser(application(replace(played, editors=played.editors[1:]), Clock(NOW), tmp_path))
+    assert "agenda-ville que le scénario n’a plus En attente" in text(console.open(LIST))
+    assert console.links(f"{DIARY}/") == []
+
+
+@pytest.mark.parametrize(
+    "url", [f"{LIST}?editeur=nulle-part", f"{LIST}?etat=x", f"{LIST}?etat=%ff", f"{LIST}/renvoyer"]
+)
+def test_lists_that_are_not_there(console: Browser, url: str) -> None:
+    assert console.open(url).status_code == 404
+    assert console.title == "Page introuvable"
+
+
+# --- an appointment
+
+
+def test_an_appointment_that_the_sas_does_not_know(console: Browser, app: Flask) -> None:
+    visitor = Browser(app)
+    visitor.visit()
+    console.open(f"{DIARY}/agenda-ville/{visitor.book().rpartition('/')[2]}")
+    assert shown(console).startswith(" Ce rendez-vous n’a pas été pris depuis le SAS, qui n’en sait rien.")
+
+
+def test_attempts_in_order(console: Browser, book: Book, sender: Played) -> None:
+    appointment = book()
+    assert "Pas encore d’essai." in shown_of(console, appointment)
+    timeout = "ReadTimeout: Read timed out. (read timeout=10.0)"
+    sender.attempt(State.WAITING, None, timeout)
+    sender.attempt(State.WAITING, 503, answer="<html>Panne</html>")
+    sender.attempt(State.REFUSED, 422, answer=REFUSAL)
+    console.open(appointment)
+    console.send("/annuler")
+    told = shown(console)
+    at = "20/11/2026 à 08:00:00"
+    expected = [
+        f"Notification 1 : Confirmé État Refusée Créée {at}",
+        f"{at} POST aucun 0,012 s pas de réponse à temps Détail {timeout}",
+        f"{at} PUT 503 0,012 s HTTP 503, erreur du SAS Réponse <html>Panne</html>",
+        f"{at} PUT 422 0,012 s HTTP 422, refusée par le SAS "
+        f"Le RPPS <b>n'est pas</b> connu Sans diagnostics Réponse {json.dumps(REFUSAL)}",
+        "Contenu transmis {",
+        "Renvoyer la notification 1",
+        f"Notification 2 : Annulé État En attente Créée {at} Prochain essai dès que possible",
+        "Pas encore d’essai.",
+    ]
+    places = [told.index(part) for part in expected]
+    assert places == sorted(places)
+    for tag in ("<b>", "<html>Panne", "<script"):
+        assert tag not in console.page.text
+
+
+def test_the_body_is_shown_as_it_was_sent(console: Browser, book: Book, sender: Played) -> None:
+    console.open(book())
+    [block] = re.findall(r"<pre[^>]*>\n(.*?)</pre>", console.page.text, re.DOTALL)
+    [claimed] = sender.outbox.claim(1, 60)
+    assert "&#34;resourceType&#34;" in block
+    assert html.unescape(block) == json.dumps(json.loads(claimed.body), indent=2, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "null",
+        "{",
+        "[]",
+        "[" * 5000,
+        '{"resourceType":"OperationOutcome"}',
+        '{"resourceType":"OperationOutcome","issue":{"diagnostics":"x"}}',
+        '{"resourceType":"OperationOutcome","issue":[1,null,{"diagnostics":{}},{"details":[]},{"details":{"text":2}}]}',
+        '{"resourceType":"Appointment","issue":[{"diagnostics":"x"}]}',
+        "\x00\ufffd</pre><script>alert(1)</script>",
+    ],
+)
+def test_any_answer_is_shown(console: Browser, book: Book, sender: Played, answer: str) -> None:
+    appointment = book()
+    sender.attempt(State.REFUSED, 400, answer=answer)
+    assert console.open(appointment).status_code == 200
+    assert "HTTP 400, refusée par le SAS Réponse" in shown(console)
+    assert "<script" not in console.page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "told"),
+    [
+        (200, None, "HTTP 200, acceptée"),
+        (302, None, "HTTP 302, redirection, qui n’est pas suivie"),
+        (408, None, "HTTP 408, demande trop lente"),
+        (425, None, "HTTP 425, trop tôt"),
+        (101, None, "HTTP 101"),
+        (None, "ConnectTimeout: x", "connexion trop lente"),
+        (None, "SSLError: x", "connexion TLS refusée"),
+        (None, "InvalidURL: x", "échec technique"),
+    ],
+)
+def test_results_in_french(
+    console: Browser, book: Book, sender: Played, status: int | None, result: str | None, told: str
+) -> None:
+    appointment = book()
+    sender.attempt(State.WAITING, status, result)
+    assert text(console.open(LIST)).endswith(f"1 {told}")
+    assert f"0,012 s {told}" in shown_of(console, appointment)
+
+
+# --- sending again
+
+
+def test_one_is_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+    appointment = book()
+    number = sender.attempt(State.REFUSED, 422)
+    console.open(appointment)
+    sent = console.client.post(f"{appointment}/renvoyer", data={"jeton": key(console), "notification": str(number)})
+    assert (sent.status_code, sent.headers["Location"]) == (303, f"{appointment}#notification-{number}")
+    assert len(woken) == 1
+    console.open(appointment)
+    assert "État En attente" in shown(console)
+    assert buttons(console) == []
+    assert sender.attempt(State.ACCEPTED, 200) == number
+    assert shown_of(console, appointment).count("0,012 s") == 2
+
+
+def test_what_is_offered_follows_the_state(console: Browser, book: Book, sender: Played) -> None:
+    appointment = book()
+    assert buttons_of(console, appointment) == []
+    sender.attempt(State.GIVEN_UP, 503)
+    assert buttons_of(console, appointment) == ["Renvoyer la notification 1"]
+    console.send("/annuler")
+    assert buttons(console) == ["Renvoyer la notification 1"]
+    sender.attempt(State.ACCEPTED, 200)
+    # The SAS would fall back to the older state.
+    assert buttons_of(console, appointment) == []
+    assert shown(console).count("Inutile : le SAS a accepté une notification plus récente.") == 1
+
+
+def test_one_that_cannot_be_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+    first, second = book(), book()
+    refused = sender.attempt(State.REFUSED, 422)
+    other = sender.attempt(State.ACCEPTED, 201)
+    console.open(first)
+    token = key(console)
+    console.send("/annuler")
+    sender.attempt(State.ACCEPTED, 200)
+    cases = [
+        (first, str(refused), 409, "Renvoi impossible"),
+        (second, str(other), 409, "Renvoi impossible"),
+        (first, str(other), 404, "Notification introuvable"),
+        (first, "", 404, "Notification introuvable"),
+        (first, f"0{refused}", 404, "Notification introuvable"),
+        (first, "9" * 400, 404, "Notification introuvable"),
+        (f"{DIARY}/agenda-ville/x", str(refused), 404, "Page introuvable"),
+        (f"{DIARY}/nulle-part/x", str(refused), 404, "Page introuvable"),
+    ]
+    for appointment, number, status, title in cases:
+        answer = console.client.post(f"{appointment}/renvoyer", data={"jeton": token, "notification": number})
+        assert answer.status_code == status, (appointment, number)
+        assert f"<h1>{title}</h1>" in answer.text
+        if title != "Page introuvable":
+            assert f'href="{appointment}"' in answer.text
+    assert woken == []
+
+
+def test_a_store_that_is_busy_is_no_conflict(
+    console: Browser, book: Book, sender: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appointment = book()
+    number = sender.attempt(State.REFUSED, 422)
+    console.open(appointment)
+
+    def busy(*_: object) -> int:
+        raise EditorError(503, [Issue("transient", "busy")])
+
+    monkeypatch.setattr(Outbox, "replay", busy)
+    console.send("/renvoyer", notification=str(number))
+    assert (console.page.status_code, console.title) == (503, "Service indisponible")
+
+
+def test_all_are_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+    replaced = book()
+    for _ in range(3):
+        book()
+    sender.attempt(State.REFUSED, 422)
+    sender.attempt(State.GIVEN_UP, 503)
+    sender.attempt(State.REFUSED, 404)
+    sender.attempt(State.ACCEPTED, 201)
+    console.open(replaced)
+    console.send("/annuler")
+    sender.attempt(State.ACCEPTED, 201)
+    # Whatever the list shows.
+    console.open(f"{LIST}?editeur=agenda-sos&etat=accepted")
+    assert buttons(console) == ["Renvoyer tout ce qui a été refusé ou abandonné"]
+    console.send("/renvoyer")
+    assert "2 notifications repartent vers le SAS." in text(console.page)
+    assert sender.outbox.counts() == {State.WAITING: 2, State.ACCEPTED: 2, State.REFUSED: 1}
+    assert len(woken) == 1
+    console.send("/renvoyer")
+    assert "Aucune notification à renvoyer." in text(console.page)
+    sender.attempt(State.REFUSED, 422)
+    console.open(LIST)
+    console.send("/renvoyer")
+    assert "1 notification repart vers le SAS." in text(console.page)
+
+
+@pytest.mark.parametrize("count", ["x", "-1", "1.5", "9" * 50, "<b>"])
+def test_a_count_that_is_none(console: Browser, count: str) -> None:
+    assert console.open(f"{LIST}?renvoyees={count}").status_code == 200
+    assert 'role="status"' not in console.page.text
+
+
+def test_forms_of_other_sites_are_refused(console: Browser, app: Flask, book: Book, sender: Played) -> None:
+    appointment = book()
+    number = sender.attempt(State.REFUSED, 422)
+    for url in (f"{LIST}/renvoyer", f"{appointment}/renvoyer"):
+        answer = app.test_client().post(url, data={"jeton": key_of(console, HOME), "notification": str(number)})
+        assert answer.status_code == 400
+        assert "Formulaire expiré" in answer.text
+        far = console.client.post(url, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+        assert far.status_code == 403
+    assert console.client.get(LIST, environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).status_code == 403
+    assert sender.outbox.counts() == {State.REFUSED: 1}
+
+
+# --- home
+
+
+def test_home_tells_how_many_are_not_accepted(console: Browser, book: Book, sender: Played) -> None:
+    console.open(HOME)
+    assert "0 notification pas encore acceptée" in text(console.page)
+    assert LIST in console.links(LIST)
+    for _ in range(3):
+        book()
+    sender.attempt(State.ACCEPTED, 201)
+    sender.attempt(State.REFUSED, 422)
+    assert "2 notifications pas encore acceptées" in text(console.open(HOME))
+    console.send("/remise-a-zero", confirmer="1")
+    assert "0 notification pas encore acceptée" in text(console.page)
+    assert "Aucune notification." in text(console.open(LIST))
+
+
+def test_home_leads_to_what_the_embedded_sas_received(console: Browser, played: LoadedScenario, tmp_path: Path) -> None:
+    console.open(HOME)
+    assert console.links("/_sas/") == [f"{PUBLIC_URL}/_sas/rendez-vous"]
+    assert console.open(console.links("/_sas/")[0]).status_code == 200
+    folder = tmp_path / "other"
+    folder.mkdir()
+    real = Browser(application(played, Clock(NOW), folder, sas_url="https://sas.example/fhir"))
+    real.open(HOME)
+    assert real.links("/_sas/") == []

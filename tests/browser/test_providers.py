@@ -1,0 +1,460 @@
+"""Identity providers that are not ours: one of strangers, none, and those that fail."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from tests.browser.conftest import (
+    MERCIER,
+    OpenPage,
+    Served,
+    Site,
+    accept_terms,
+    badges,
+    book,
+    go,
+    log_in,
+    press,
+    running,
+    title,
+    told,
+)
+from tests.wire.conftest import eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+# The regulators as a provider knows them that has other names for things: what each of them is recognised by.
+STRANGERS = [
+    {"sub": "7d0a2f6e-5a0b-4c1c-9f5e-0d6b3f1c2a01"},
+    {"sub": "by-national-id", "rpps": "3339900018/00000001"},
+    {"sub": "by-e-mail", "mail": MERCIER},
+    {"sub": "known-to-nobody", "rpps": "3339900018/00000004", "email": MERCIER},
+]
+
+
+class Stranger:
+    """A provider that other people wrote, in a process of its own."""
+
+    def __init__(self, log: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        users = [f"--user-claims={json.dumps(one)}" for one in STRANGERS]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *users],
+                stdout=output,
+                stderr=output,
+                # It refuses plain http otherwise.
+                env=os.environ | {"AUTHLIB_INSECURE_TRANSPORT": "1"},
+            )
+        self.url = f"http://127.0.0.1:{port}"
+        assert eventually(self.answers, 20), log.read_text()
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/.well-known/openid-configuration", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
+    pytest.importorskip("oidc_provider_mock")
+    stranger = Stranger(tmp_path_factory.mktemp("stranger") / "log")
+    yield stranger
+    stranger.stop()
+
+
+def options(issuer: str) -> list[str]:
+    """How a server is told of a provider."""
+    return [
+        *("--oidc-issuer", issuer, "--oidc-client-secret", "anything"),
+        *("--oidc-national-id-claims", "rpps", "--oidc-email-claims", "mail"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def with_stranger(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running(tmp_path_factory.mktemp("with-stranger"), *options(stranger.url)) as site:
+        yield site
+
+
+@pytest.mark.parametrize(
+    ("sub", "name"),
+    [
+        ("7d0a2f6e-5a0b-4c1c-9f5e-0d6b3f1c2a01", "Idriss ROUSSEL"),
+        ("by-national-id", "Solène MERCIER"),
+        ("by-e-mail", "Solène MERCIER"),
+    ],
+)
+def test_a_regulator_signs_in_at_a_provider_of_strangers(
+    with_stranger: Site, stranger: Stranger, open_page: OpenPage, sub: str, name: str
+) -> None:
+    with_stranger.reset()
+    page, link = open_page(), with_stranger.link() + "&origin=sas"
+    go(page, link)
+    assert page.url.startswith(stranger.url)
+    press(page, sub)
+    assert accept_terms(page).url == link
+    assert page.get_by_text(f"{name} Régulateur SAS").is_visible()
+    assert "SNP (SAS)" in badges(page)
+    book(page)
+
+
+def test_claims_that_the_settings_do_not_name_let_nobody_in(with_stranger: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    go(page, with_stranger.link() + "&origin=sas")
+    assert press(page, "known-to-nobody").status == 403
+    assert title(page) == "Compte inconnu"
+
+
+def test_refusing_at_a_provider_of_strangers_leads_to_a_page_that_says_so(
+    with_stranger: Site, open_page: OpenPage
+) -> None:
+    page = open_page()
+    go(page, with_stranger.link() + "&origin=sas")
+    # 400, not 403: this one forgets to send the state back, so its answer could be anybody's.
+    assert press(page, "Deny").status == 400
+    assert title(page) == "Connexion interrompue"
+    go(page, with_stranger.link())
+    assert title(page) == "Connexion"
+
+
+def test_a_provider_that_is_down_gets_a_page(serve: Served, tmp_path: Path, open_page: OpenPage) -> None:
+    pytest.importorskip("oidc_provider_mock")
+    stranger = Stranger(tmp_path / "log")
+    try:
+        site = serve(*options(stranger.url))
+        page = open_page()
+        go(page, site.link() + "&origin=sas")
+        # It dies between the two halves of the sign-in.
+        answer = requests.post(page.url, data={"sub": "by-e-mail"}, allow_redirects=False, timeout=20)
+    finally:
+        stranger.stop()
+    assert go(page, answer.headers["Location"]).status == 502
+    refused(page, site)
+    # And to a server that had never asked it for anything, it was never there.
+    other = serve(*options(stranger.url))
+    assert go(page, other.link() + "&origin=sas").status == 502
+    refused(page, other)
+
+
+def refused(page: "Page", site: Site) -> None:
+    """There is a page in French, and no access."""
+    assert title(page) == "Authentification impossible"
+    assert page.get_by_text("Le fournisseur d’identité n’a pas répondu comme attendu.").is_visible()
+    go(page, site.link())
+    assert title(page) == "Connexion"
+
+
+# --- providers that answer rubbish
+
+HTML = (200, "text/html", b"<h1>Maintenance</h1>")
+
+
+@cache
+def key(_: str) -> RSAKey:
+    """A key by a name of its own; they all have the same id."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
+
+
+class Impostor:
+    """Plays a provider whose answers can be changed one by one; it lets everybody in without asking."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.changes: dict[str, Any] = {}
+        self.nonce = ""
+
+    def answer(self, path: str, query: dict[str, str]) -> tuple[int, str, bytes] | str:
+        """Status, media type and body; or where to redirect to."""
+        page = path.rpartition("/")[2]
+        if page in self.changes:
+            changed: tuple[int, str, bytes] = self.changes[page]
+            return changed
+        if page == "authorize":
+            self.nonce = query["nonce"]
+            return f"{query['redirect_uri']}?{urlencode({'code': 'c', 'state': query['state']})}"
+        told: dict[str, dict[str, Any]] = {
+            "openid-configuration": {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "userinfo_endpoint": f"{self.url}/userinfo",
+                "jwks_uri": f"{self.url}/jwks",
+            },
+            "jwks": {"keys": [key("its own").as_dict(private=False)]},
+            "token": {"access_token": "a", "token_type": "Bearer", "id_token": self.id_token()}
+            | self.changes.get("lifetime", {}),
+            "userinfo": {"sub": "s", "mail": MERCIER} | self.changes.get("about", {}),
+        }
+        return (200, "application/json", json.dumps(told[page]).encode()) if page in told else (404, "text/plain", b"")
+
+    def id_token(self) -> str:
+        claims = {
+            "iss": self.url,
+            "sub": "s",
+            "aud": "agenda-ville",
+            "exp": int(time.time()) + 60,
+            "nonce": self.nonce,
+        } | self.changes.get("claims", {})
+        if self.changes.get("unsigned"):
+            return "eyJhbGciOiJub25lIn0." + jwt.encode({"alg": "RS256"}, claims, key("its own")).split(".")[1] + "."
+        return jwt.encode({"alg": "RS256", "kid": "one"}, claims, key(self.changes.get("key", "its own")))
+
+
+@contextmanager
+def impostor() -> Iterator[Impostor]:
+    """Runs one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            answer = played.answer(asked.path, dict(parse_qsl(asked.query)))
+            if isinstance(answer, str):
+                self.send_response(303)
+                self.send_header("Location", answer)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            status, media_type, body = answer
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    played = Impostor(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield played
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def rubbish(**answers: Any) -> dict[str, Any]:
+    """Answers in place of the sound ones: bodies of JSON, or whole."""
+    return {one: (200, "application/json", body) if isinstance(body, bytes) else body for one, body in answers.items()}
+
+
+BEFORE = {
+    "configuration is a list": {"openid-configuration": b"[]"},
+    "configuration is a page": {"openid-configuration": HTML},
+    "configuration is empty": {"openid-configuration": b"{}"},
+    "configuration fails": {"openid-configuration": (500, "application/json", b"{}")},
+    "configuration of another": {"openid-configuration": b'{"issuer": "http://elsewhere.example"}'},
+    "keys are a list": {"jwks": b"[]"},
+    "keys are a page": {"jwks": HTML},
+    "keys are no keys": {"jwks": b'{"keys": [1, null, {"kty": "no"}]}'},
+}
+AFTER = {
+    "token is a page": {"token": HTML},
+    "token is a list": {"token": b"[]"},
+    "token is an error": {"token": (400, "application/json", b'{"error": "invalid_grant"}')},
+    "token without ID token": {"token": b'{"access_token": "a", "token_type": "Bearer"}'},
+    "ID token is a number": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": 1}'},
+    "ID token is no token": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": "a.b.c"}'},
+    "ID token with another key": {"key": "another"},
+    "ID token unsigned": {"unsigned": True},
+    "ID token for another client": {"claims": {"aud": "agenda-cpts"}},
+    "ID token of another issuer": {"claims": {"iss": "http://elsewhere.example"}},
+    "ID token for another sign-in": {"claims": {"nonce": "another"}},
+    "ID token that is over": {"claims": {"exp": 1_000_000_000}},
+    "ID token about nobody": {"claims": {"sub": None}},
+    "userinfo is a page": {"userinfo": HTML},
+    "userinfo is a list": {"userinfo": b"[]"},
+    "userinfo about somebody else": {"about": {"sub": "other"}},
+}
+
+Imposed = tuple[Impostor, Site]
+
+
+@pytest.fixture(scope="module")
+def unknown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
+    """A provider, and a server that never gets to know how it is configured."""
+    with impostor() as played, running(tmp_path_factory.mktemp("unknown"), *options(played.url)) as site:
+        yield played, site
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
+    """A provider, and a server that can go as far as asking it for tokens."""
+    with impostor() as played, running(tmp_path_factory.mktemp("known"), *options(played.url)) as site:
+        yield played, site
+
+
+@pytest.mark.parametrize("changes", [pytest.param(rubbish(**BEFORE[one]), id=one) for one in BEFORE])
+def test_without_a_sound_configuration_nobody_is_sent_to_a_provider(unknown: Imposed, changes: dict[str, Any]) -> None:
+    played, site = unknown
+    played.changes = changes
+    assert not attempt(site).history
+
+
+@pytest.mark.parametrize("changes", [pytest.param(rubbish(**AFTER[one]), id=one) for one in AFTER])
+def test_who_comes_back_with_rubbish_gets_a_page_and_no_access(known: Imposed, changes: dict[str, Any]) -> None:
+    played, site = known
+    played.changes = changes
+    assert "/sso/retour?" in attempt(site).url
+
+
+def attempt(site: Site) -> requests.Response:
+    """What somebody gets to see who comes from the SAS; not with a browser, because there are many ways to fail."""
+    with requests.Session() as session:
+        answer = session.get(site.link() + "&origin=sas", timeout=20)
+        assert told(answer) == (502, "Authentification impossible")
+        assert told(session.get(site.link(), timeout=20)) == (200, "Connexion")
+    return answer
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        None,
+        3600,
+        60,
+    ],
+)
+def test_the_same_provider_lets_people_in_when_nothing_is_wrong(
+    known: Imposed, open_page: OpenPage, seconds: int | None
+) -> None:
+    (played, site), page = known, open_page()
+    site.reset()
+    played.changes = {"lifetime": {"expires_in": seconds} if seconds else {}}
+    go(page, site.link() + "&origin=sas")
+    accept_terms(page)
+    assert page.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+
+def test_claims_of_strange_types_are_those_of_nobody(known: Imposed, open_page: OpenPage) -> None:
+    (played, site), page = known, open_page()
+    played.changes = {"about": {"mail": [MERCIER], "rpps": {"value": "3339900018/00000001"}}}
+    assert go(page, site.link() + "&origin=sas").status == 403
+    assert title(page) == "Compte inconnu"
+
+
+def test_an_address_that_the_provider_has_not_verified_is_nobody_s(known: Imposed, open_page: OpenPage) -> None:
+    (played, site), page = known, open_page()
+    played.changes = {"about": {"email_verified": False}}
+    assert go(page, site.link() + "&origin=sas").status == 403
+    assert title(page) == "Compte inconnu"
+
+
+def test_a_provider_that_changes_its_keys_is_still_trusted(known: Imposed, open_page: OpenPage) -> None:
+    (played, site), page = known, open_page()
+    site.reset()
+    played.changes = {}
+    go(page, site.link() + "&origin=sas")
+    accept_terms(page)
+    new = {"keys": [key("another").as_dict(private=False)]}
+    played.changes = rubbish(jwks=json.dumps(new).encode()) | {"key": "another"}
+    page = open_page()
+    go(page, site.link() + "&origin=sas")
+    assert page.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+
+# --- no provider at all
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running(tmp_path_factory.mktemp("alone"), "--oidc-issuer", "none") as site:
+        yield site
+
+
+@pytest.mark.parametrize("origin", ["&origin=sas", "?origin=sas-preprod"])
+def test_without_a_provider_a_password_gives_the_level_to_who_comes_from_the_sas(
+    alone: Site, open_page: OpenPage, origin: str
+) -> None:
+    alone.reset()
+    page, link = open_page(), alone.link() + origin
+    go(page, link)
+    assert page.get_by_text("Vous venez du SAS").is_visible()
+    assert page.get_by_role("button", name="Continuer sans compte").count() == 0
+    log_in(page, MERCIER, alone.account(MERCIER)["password"])
+    assert accept_terms(page).url == link
+    assert page.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+    assert "SNP (SAS)" in badges(page)
+    book(page)
+    assert page.get_by_text("par un régulateur, depuis le SAS").is_visible()
+
+
+def test_without_a_provider_and_without_origin_a_password_gives_no_level(alone: Site, open_page: OpenPage) -> None:
+    alone.reset()
+    page = open_page()
+    go(page, alone.link())
+    log_in(page, MERCIER, alone.account(MERCIER)["password"])
+    accept_terms(page)
+    assert page.get_by_text("Solène MERCIER").is_visible()
+    assert badges(page) == set()
+    # It comes with the link of the SAS, and only with a password given again.
+    go(page, alone.link() + "&origin=sas")
+    log_in(page, MERCIER, alone.account(MERCIER)["password"])
+    assert "SNP (SAS)" in badges(page)
+
+
+def test_without_a_provider_a_wrong_password_does_not_lose_the_way(alone: Site, open_page: OpenPage) -> None:
+    alone.reset()
+    page, link = open_page(), alone.link() + "&origin=sas"
+    go(page, link)
+    assert log_in(page, MERCIER, "wrong").status == 403
+    assert page.get_by_text("Vous venez du SAS").is_visible()
+    log_in(page, MERCIER, alone.account(MERCIER)["password"])
+    assert accept_terms(page).url == link
+
+
+@pytest.mark.parametrize("origin", ["", "elsewhere"])
+def test_without_a_provider_the_level_is_not_for_who_writes_an_origin_into_the_form(
+    alone: Site, open_page: OpenPage, origin: str
+) -> None:
+    alone.reset()
+    page = open_page()
+    suite = quote(alone.link().removeprefix(alone.url))
+    go(page, f"{alone.url}/agenda-ville/connexion?suite={suite}&origine={origin}")
+    log_in(page, MERCIER, alone.account(MERCIER)["password"])
+    go(page, alone.link())
+    assert page.get_by_text("Régulateur SAS").count() == 0
+    assert badges(page) == set()
+
+
+def test_with_a_provider_an_origin_in_the_form_gives_nothing(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    suite = quote(site.link().removeprefix(site.url))
+    go(page, f"{site.url}/agenda-ville/connexion?suite={suite}&origine=sas")
+    log_in(page, MERCIER, site.account(MERCIER)["password"])
+    assert accept_terms(page).url == site.link()
+    assert badges(page) == set()
+    assert page.get_by_text("Régulateur SAS").count() == 0

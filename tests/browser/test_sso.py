@@ -1,0 +1,227 @@
+"""From a link of the SAS to an agenda, through the embedded identity provider."""
+
+import re
+
+import pytest
+import requests
+
+from tests.browser.conftest import (
+    FORET,
+    KEPT,
+    KERVELLA,
+    MERCIER,
+    RENNES,
+    ROUSSEL,
+    THOMAS,
+    OpenPage,
+    Site,
+    accept_terms,
+    at_provider,
+    badges,
+    book,
+    choose,
+    come_from_sas,
+    go,
+    led,
+    press,
+    redirects,
+    return_url,
+    shown_starts,
+    slots,
+    title,
+    told,
+)
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_regulator_gets_from_a_link_of_the_sas_to_a_confirmed_appointment(site: Site, open_page: OpenPage) -> None:
+    link = site.link() + "&origin=sas"
+    found = site.starts()
+    page = open_page()
+
+    answer = go(page, link)
+    assert at_provider(page)
+    assert redirects(answer) <= 3
+    choose(page, "Solène MERCIER")
+    assert accept_terms(page).url == link
+    assert title(page) == "Agenda : Dr Maëlys KERVELLA"
+    assert page.get_by_text("Régulateur SAS").is_visible()
+    assert shown_starts(page) == found
+
+    start = book(page)
+    assert page.get_by_text("par un régulateur, depuis le SAS").is_visible()
+    assert site.starts() == found - {start}
+    go(page, link)
+    assert shown_starts(page) == found - {start}
+
+
+@pytest.mark.parametrize("editor", ["agenda-ville", "agenda-cpts", "agenda-sos"])
+def test_the_login_page_is_at_most_three_redirects_away_and_needs_no_cookie(site: Site, editor: str) -> None:
+    owner = {"agenda-ville": KERVELLA, "agenda-cpts": FORET, "agenda-sos": RENNES}[editor]
+    url = site.link(owner, editor) + "&origin=sas"
+    for _ in range(4):
+        answer = requests.get(url, allow_redirects=False, timeout=20)  # without what the last one set
+        assert answer.headers["Content-Type"].startswith("text/html")
+        if answer.status_code == 200:
+            break
+        url = requests.compat.urljoin(url, answer.headers["Location"])
+    assert answer.status_code == 200
+    assert "tenant lieu de Pro Sant" in answer.text
+
+
+@pytest.mark.parametrize(("owner", "editor"), [(FORET, "agenda-cpts"), (RENNES, "agenda-sos")])
+def test_a_second_editor_asks_for_no_login_but_for_its_own_terms(
+    site: Site, open_page: OpenPage, owner: str, editor: str
+) -> None:
+    page = open_page()
+    come_from_sas(page, site.link())
+    link = site.link(owner, editor) + "&origin=sas"
+    tab = page.context.new_page()
+    go(tab, link)
+    assert accept_terms(tab).url == link
+    assert tab.get_by_text("Solène MERCIER").is_visible()
+    assert "SNP (SAS)" in badges(tab)
+    book(tab)
+    go(tab, link)
+    assert title(tab).startswith("Agenda : ")  # the terms were accepted once and for all
+    go(page, site.link())
+    assert title(page) == "Agenda : Dr Maëlys KERVELLA"  # the first session is another one, and still there
+
+
+def test_a_regulator_is_known_by_the_technical_identifier_too(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link(), "Idriss ROUSSEL")
+    assert page.get_by_text("Idriss ROUSSEL").is_visible()
+    assert badges(page) & set(KEPT)
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "text"),
+    [
+        ("Loïc VASSEUR", "Compte inconnu", "Aucun compte ne correspond à votre identité"),
+        ("Garance TESSIER", "Accès retiré", "Votre habilitation a été retirée"),
+    ],
+)
+def test_who_has_no_account_is_told_so_and_gets_nowhere(
+    site: Site, open_page: OpenPage, name: str, heading: str, text: str
+) -> None:
+    page = open_page()
+    go(page, site.link() + "&origin=sas")
+    assert choose(page, name).status == 403
+    assert title(page) == heading
+    assert page.get_by_text(text).is_visible()
+    go(page, site.link())
+    assert title(page) == "Connexion"
+    assert go(page, site.link() + "&origin=sas").status == 403  # the provider knows who it is
+
+
+def test_a_regulator_withdrawn_by_the_sas_is_out_at_the_next_click(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link(THOMAS), "Idriss ROUSSEL")
+    site.update(ROUSSEL, active=False)
+    assert press(page, "Mes rendez-vous", "link").status == 403
+    assert title(page) == "Accès retiré"
+    go(page, site.link())
+    assert title(page) == "Connexion"
+    assert go(page, site.link() + "&origin=sas").status == 403
+
+    site.update(ROUSSEL, active=True)
+    go(page, site.link() + "&origin=sas")
+    assert title(page) == "Agenda : Dr Maëlys KERVELLA"
+
+
+def test_a_regulator_withdrawn_with_a_form_open_books_nothing(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link())
+    found = site.starts()
+    led(page, slots(page).first.click)
+    page.get_by_label("Nom du patient", exact=True).fill("Fictif")
+    site.update(MERCIER, active=False)
+    assert press(page, "Confirmer le rendez-vous").status == 403
+    assert title(page) == "Accès retiré"
+    assert site.starts() == found
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "&origin=sas-preprod",
+        "?origin=sas-preprod",
+        "&origin=sas&origin=sas-preprod",
+        "&origin=sas?origin=sas",
+        "&origin=elsewhere&origin=sas",
+        "&origin=&origin=sas-rui-ovh",
+    ],
+)
+def test_the_origin_is_found_however_it_was_appended(site: Site, open_page: OpenPage, origin: str) -> None:
+    # The second place of a practitioner: what is appended must not change which agenda is meant.
+    link = next(one["comment"] for one in site.slots(THOMAS) if one["comment"].endswith("lieu=2"))
+    page = open_page()
+    come_from_sas(page, link, origin=origin)
+    assert page.url == link + origin
+    assert page.get_by_role("link", name="30 rue Mme DELMAS").get_attribute("aria-current") == "page"
+    assert "Professionnels" in badges(page)
+
+
+@pytest.mark.parametrize("origin", ["elsewhere", "", "SAS", "sas2", "xsas", "sas%00", "<b>sas</b>", "%FF"])
+def test_an_unknown_origin_is_refused_with_a_page(site: Site, origin: str) -> None:
+    with requests.Session() as session:
+        answer = session.get(f"{site.link()}&origin={origin}", timeout=20)
+        assert told(answer) == (400, "Origine inconnue")
+        assert "<b>" not in answer.text
+        assert told(session.get(site.link(), timeout=20)) == (200, "Connexion")
+
+
+def test_refusing_at_the_provider_leads_to_a_page_that_says_so(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    go(page, site.link() + "&origin=sas")
+    assert press(page, "Refuser et revenir à l’application").status == 403
+    assert title(page) == "Authentification refusée"
+    go(page, site.link() + "&origin=sas")
+    choose(page, "Solène MERCIER")
+    assert title(page) == "Conditions générales d’utilisation"
+
+
+@pytest.mark.parametrize("tamper", ["changed", "cut", "missing"])
+def test_a_return_with_another_state_gives_no_access(site: Site, open_page: OpenPage, tamper: str) -> None:
+    page = open_page()
+    go(page, site.link() + "&origin=sas")
+    back = return_url(page)
+    changed = {
+        "changed": re.sub(r"(?<=[?&]state=)([^&]+)[^&]", r"\1~", back),
+        "cut": re.sub(r"(?<=[?&]state=)([^&]{16})[^&]*", r"\1", back),
+        "missing": re.sub(r"state=[^&]*&?", "", back),
+    }[tamper]
+    assert changed != back
+    assert go(page, changed).status == 400
+    assert title(page) == "Connexion interrompue"
+    go(page, site.link())
+    assert title(page) == "Connexion"
+    # With the right state it would have been good.
+    go(page, back)
+    assert title(page) == "Conditions générales d’utilisation"
+
+
+def test_a_return_is_good_once_and_only_in_the_browser_that_left(site: Site, open_page: OpenPage) -> None:
+    page, other = open_page(), open_page()
+    go(page, site.link() + "&origin=sas")
+    back = return_url(page)
+    assert go(other, back).status == 400
+    assert title(other) == "Connexion interrompue"
+    assert go(page, back).status == 200
+    assert go(page, back).status == 400
+
+
+def test_two_slots_opened_at_once_in_two_tabs_both_arrive(site: Site, open_page: OpenPage) -> None:
+    first = open_page()
+    second = first.context.new_page()
+    links = [site.link() + "&origin=sas", site.link(THOMAS) + "&origin=sas"]
+    for page, link in zip((first, second), links, strict=True):
+        go(page, link)
+    choose(first, "Solène MERCIER")
+    assert accept_terms(first).url == links[0]
+    assert choose(second, "Solène MERCIER").url == links[1]
+    for page in (first, second):
+        assert "SNP (SAS)" in badges(page)
+        book(page)

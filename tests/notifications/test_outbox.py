@@ -1,0 +1,117 @@
+"""What the console reads of the outbox."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mock_editor.app import SCHEMAS
+from mock_editor.base.clock import Clock
+from mock_editor.base.store import Store
+from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.model import Appointment, AppointmentStatus
+from mock_editor.calendars.taken import Taken
+from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.scenario import LoadedScenario
+from tests.calendars.test_appointments import appointment
+from tests.conftest import NOW
+
+VILLE, SOS = "agenda-ville", "agenda-sos"
+LATER = timedelta(hours=1)
+
+
+class Side:
+    """The appointments of a few editors and their outbox, without a sender."""
+
+    def __init__(self, folder: Path, played: LoadedScenario) -> None:
+        self.store = Store(folder / "state.db", SCHEMAS)
+        editors = {editor.slug: editor for editor in played.editors}
+        self.outbox = Outbox(self.store, Clock(NOW), editors)
+        self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)
+
+    def book(self, hours: int = 0, editor: str = VILLE) -> Appointment:
+        start = NOW + timedelta(hours=hours)
+        return self.appointments.add(appointment(editor=editor, start=start, end=start + timedelta(minutes=15)))
+
+    def cancel(self, of: Appointment) -> None:
+        self.appointments.change(of.editor, of.id, lambda old: replace(old, status=AppointmentStatus.CANCELLED))
+
+    def try_next(self, state: State, status: int | None, result: str, wait: timedelta = timedelta()) -> None:
+        """What a sender does: takes what is due first, and notes what came of it."""
+        [claimed] = self.outbox.claim(1, 60)
+        attempt = Attempt(claimed.method, status, 0.5, result, "")
+        self.outbox.finish(claimed, attempt, state, wait=wait, unsure=False)
+
+
+@pytest.fixture
+def side(tmp_path: Path, played: LoadedScenario) -> Iterator[Side]:
+    made = Side(tmp_path, played)
+    yield made
+    made.store.close()
+
+
+def test_nothing_yet(side: Side) -> None:
+    assert side.outbox.briefly(10) == []
+    assert side.outbox.counts() == {}
+
+
+def test_the_newest_comes_first_with_all_that_is_shown(side: Side) -> None:
+    first = side.book()
+    side.try_next(State.WAITING, 503, "HTTP 503", LATER)
+    side.cancel(first)
+    second = side.book(1)
+    newest, held, waits = side.outbox.briefly(10)
+    assert [one.id for one in (waits, held, newest)] == [1, 2, 3]
+    assert waits[1:6] == (VILLE, first.id, State.WAITING, NOW, NOW + LATER)
+    assert waits.created.tzinfo == datetime.now(UTC).tzinfo
+    assert waits[7:] == (False, 1, 503, "HTTP 503")
+    assert held[7:] == (True, 0, None, None)
+    assert newest[7:] == (False, 0, None, None)
+    assert newest.appointment == second.id
+    assert [body.count('"status":"cancelled"') for body in (waits.body, held.body)] == [0, 1]
+
+
+def test_the_last_of_several_attempts_is_told(side: Side) -> None:
+    side.book()
+    side.try_next(State.WAITING, None, "ReadTimeout: x")
+    side.try_next(State.WAITING, 429, "HTTP 429")
+    side.try_next(State.REFUSED, 422, "HTTP 422")
+    [one] = side.outbox.briefly(10)
+    assert (one.state, one.attempts, one.status, one.result) == (State.REFUSED, 3, 422, "HTTP 422")
+    # Sent again, it keeps them.
+    assert side.outbox.replay() == 1
+    side.try_next(State.ACCEPTED, 201, "HTTP 201")
+    [one] = side.outbox.briefly(10)
+    assert (one.state, one.attempts, one.status) == (State.ACCEPTED, 4, 201)
+
+
+@pytest.mark.parametrize("end", [State.ACCEPTED, State.REFUSED, State.GIVEN_UP])
+def test_one_that_came_to_an_end_holds_up_nothing(side: Side, end: State) -> None:
+    made = side.book()
+    side.cancel(made)
+    side.try_next(end, None, "x")
+    assert [one.held for one in side.outbox.briefly(10)] == [False, False]
+
+
+def test_by_editor_and_state(side: Side) -> None:
+    side.book()
+    side.try_next(State.REFUSED, 422, "HTTP 422")
+    side.book(1)
+    side.book(2, SOS)
+    assert side.outbox.counts() == {State.WAITING: 2, State.REFUSED: 1}
+    assert side.outbox.counts(VILLE) == {State.WAITING: 1, State.REFUSED: 1}
+    assert side.outbox.counts(SOS) == {State.WAITING: 1}
+    assert side.outbox.counts("nowhere") == {}
+
+    def found(editor: str | None = None, state: State | None = None) -> list[int]:
+        return [one.id for one in side.outbox.briefly(10, editor=editor, state=state)]
+
+    assert found() == [3, 2, 1]
+    assert found(VILLE) == [2, 1]
+    assert found(SOS) == [3]
+    assert found(state=State.WAITING) == [3, 2]
+    assert found(VILLE, State.WAITING) == [2]
+    assert found(SOS, State.REFUSED) == found("nowhere") == []
+    assert [one.id for one in side.outbox.briefly(2)] == [3, 2]
