@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Response, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, render_template, request, url_for
 
 from mock_editor.accounts.payload import Token, token_of
 from mock_editor.accounts.regulators import Account, Regulators
@@ -85,8 +85,8 @@ def blueprint(
     @bp.before_request
     def enter() -> None:
         """Who is there. A withdrawn account is put out here."""
-        if request.endpoint == "web.static":
-            return
+        if g.slug not in catalogue.editors:
+            abort(404)  # told as for any path that is not there
         g.editor = catalogue.editor(g.slug)
         g.account = None
         g.session = session = sessions.find(g.slug, request.cookies.get(_SESSION))
