@@ -47,7 +47,7 @@ SCHEMAS = (*EDITOR_SCHEMAS, idp_state.SCHEMA, received.SCHEMA)
 
 def create_app(simulator: Simulator) -> Flask:
     """The WSGI application of a simulator."""
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
