@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.clock import Clock
@@ -27,7 +26,7 @@ create table if not exists notifications (
     id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
     body text not null, state text not null, created text not null, due text not null, attempts integer not null,
     unsure integer not null, lease real) strict;
-create index if not exists notifications_open on notifications (due) where state in ('waiting', 'sending');
+create index if not exists notifications_open on notifications (editor, due) where state in ('waiting', 'sending');
 create index if not exists notifications_of on notifications (editor, appointment, id);
 create table if not exists notification_attempts (
     id integer primary key autoincrement, notification integer not null references notifications (id), at text not null,
@@ -113,8 +112,6 @@ class Outbox:
         self._store = store
         self._clock = clock
         self._editors = editors
-        # A file may hold more: those of another scenario wait for it.
-        self._known = orjson.dumps(list(editors)).decode()
 
     def add(self, db: Database, appointment: Appointment) -> None:
         """Queues the present state of an appointment, in the transaction that made it so; only for the SAS's own."""
@@ -139,16 +136,18 @@ class Outbox:
 
     # --- sending
 
-    def claim(self, most: int, seconds: float) -> list[Claimed]:
+    def claim(self, most: int, seconds: float, room: Mapping[str, int] | None = None) -> list[Claimed]:
         """Takes notifications that are due, at most one per appointment, for ``seconds``: after that, whoever took
-        them is believed dead, and nobody knows how far they got."""
+        them is believed dead, and nobody knows how far they got. No more of an editor than there is ``room`` for."""
+        # A file may hold those of more editors: they wait for their scenario.
+        room = dict.fromkeys(self._editors, most) if room is None else room
         now, real = self._clock.now().isoformat(), time.time()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.
-            if not self._due(db, now, real, 1):
+            if not _due(db, now, real, 1, room):
                 return []
         with self._store.writing() as db:
-            found = self._due(db, now, real, most)
+            found = _due(db, now, real, most, room)
             for one in found:
                 db.execute(
                     "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ? "
@@ -156,22 +155,6 @@ class Outbox:
                     [real + seconds, one.unsure, one.id],
                 )
         return found
-
-    def _due(self, db: Database, now: str, real: float, most: int) -> list[Claimed]:
-        # A lease that has run out is about a process that died on the way: nobody knows whether it got through.
-        query = f"""
-            select id, editor, appointment, body, attempts, creates, unsure or state = 'sending' from notifications n
-            where state in {_OPEN} and due <= ? and (state = 'waiting' or lease < ?)
-            and editor in (select value from json_each(?)) and not exists (
-                select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
-                and e.id < n.id and e.state in {_OPEN})
-            order by due, id limit ?"""  # noqa: S608
-        return [
-            Claimed(number, editor, appointment, body.encode(), attempts, bool(creates), bool(unsure))
-            for number, editor, appointment, body, attempts, creates, unsure in db.execute(
-                query, [now, real, self._known, most]
-            )
-        ]
 
     def finish(self, claimed: Claimed, attempt: Attempt, state: State, *, wait: timedelta, unsure: bool) -> None:
         """Notes an attempt. ``wait`` is until the next one, if the notification is to wait; ``unsure`` whether the SAS
@@ -247,6 +230,22 @@ class Outbox:
         with self._store.reading() as db:
             rows = db.execute(f"select {columns} from notifications {where}", parameters).fetchall()  # noqa: S608
             return [_shown(db, *row) for row in rows]
+
+
+def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int]) -> list[Claimed]:
+    # A lease that has run out is about a process that died on the way: nobody knows whether it got through. An editor
+    # at a time, by the index: one whose SAS is down may have thousands that are due.
+    query = f"""
+        select due, id, editor, appointment, body, attempts, creates, unsure or state = 'sending' from notifications n
+        where editor = ? and state in {_OPEN} and due <= ? and (state = 'waiting' or lease < ?) and not exists (
+            select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
+            and e.state in {_OPEN})
+        order by due, id limit ?"""  # noqa: S608
+    found = [row for editor, some in room.items() if some for row in db.execute(query, [editor, now, real, some])]
+    return [
+        Claimed(number, editor, appointment, body.encode(), attempts, bool(creates), bool(unsure))
+        for _, number, editor, appointment, body, attempts, creates, unsure in sorted(found)[:most]
+    ]
 
 
 def _shown(

@@ -31,6 +31,10 @@ from mock_editor.notifications.outbox import Attempt, Claimed, Outbox, State
 
 # How often the outbox is looked at when nobody says that there is something in it.
 _LOOK = 0.25
+# A SAS that has put us off so often in a row gets one at a time, so many seconds after the last, until it takes one: a
+# backlog that goes round would slow down this process's searches, and one that waits for silence keep every thread.
+_IN_A_ROW = 8
+_REST = 0.02
 _LARGEST_ANSWER = 64 * 1024
 # Answers that mean: later. After 408 and those from 500 on, a proxy may have passed the request on.
 _LATER, _LATER_UNSURE = frozenset({425, 429}), frozenset({408})
@@ -68,6 +72,34 @@ class _Verdict(NamedTuple):
     wait: timedelta | None = None
 
 
+class _Pace:
+    """How much one SAS gets at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._put_off = self._going = 0
+        self._rests_until = 0.0
+
+    def room(self, free: int) -> int:
+        """How many of ``free`` may go to it now."""
+        with self._lock:
+            if self._put_off < _IN_A_ROW:
+                return free
+            return 0 if self._going or time.monotonic() < self._rests_until else 1
+
+    def begin(self) -> None:
+        """Notes that an attempt begins."""
+        with self._lock:
+            self._going += 1
+
+    def end(self, *, put_off: bool) -> None:
+        """Notes that one has ended."""
+        with self._lock:
+            self._going -= 1
+            self._put_off = self._put_off + 1 if put_off else 0
+            self._rests_until = time.monotonic() + _REST
+
+
 class Sender:
     """Sends what is in the outbox to the ``targets`` of its editors, in threads of its own.
 
@@ -94,6 +126,7 @@ class Sender:
         self._stopped = threading.Event()
         self._idle = threading.Semaphore(parallel)
         self._sessions = threading.local()
+        self._paces = {target: _Pace() for target in targets.values()}
         # Longer than any attempt takes: the deadline of an answer and that of a connection.
         longest = max((one.connect_timeout + one.answer_timeout for one in targets.values()), default=0.0)
         self._lease = longest + 5.0
@@ -123,8 +156,9 @@ class Sender:
                 except Exception:
                     _log.exception("The outbox cannot be looked at")
                     busy = False
-                if not busy:
-                    self._woken.wait(_LOOK)
+                # The end of an attempt wakes us, but its SAS may have to rest first.
+                if not busy and self._woken.wait(_LOOK):
+                    self._stopped.wait(_REST)
 
     def _round(self, pool: ThreadPoolExecutor) -> bool:
         """Claims as much as can be sent at once, and has it sent; says whether there was anything."""
@@ -134,17 +168,20 @@ class Sender:
             free += 1
         claimed: list[Claimed] = []
         try:
-            claimed = self._outbox.claim(free, self._lease)
+            room = {slug: self._paces[target].room(free) for slug, target in self._targets.items()}
+            claimed = self._outbox.claim(free, self._lease, room)
         finally:
             self._idle.release(free - len(claimed)) if free > len(claimed) else None
         for one in claimed:
+            self._paces[self._targets[one.editor]].begin()
             pool.submit(self._deliver, one)
         return bool(claimed)
 
     def _deliver(self, claimed: Claimed) -> None:
+        target, put_off = self._targets[claimed.editor], True
         try:
-            target = self._targets[claimed.editor]
             verdict = self._attempt(claimed, target)
+            put_off = verdict.state is State.WAITING
             state, wait = verdict.state, timedelta()
             if state is State.WAITING and claimed.attempts + 1 >= target.tries:
                 state = State.GIVEN_UP
@@ -155,6 +192,7 @@ class Sender:
             # Its lease runs out, and it is tried again.
             _log.exception("Notification %d failed", claimed.id)
         finally:
+            self._paces[target].end(put_off=put_off)
             self._idle.release()
             self._woken.set()
 

@@ -1,14 +1,20 @@
 """Notifications against a SAS that misbehaves: nothing is lost, nothing doubled, the order kept, every attempt told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
+from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import AppointmentStatus
+from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.notifications.sender import Sender, Target
+from mock_editor.scenario import LoadedScenario
+from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 from tests.notifications.conftest import Sas, Side
 from tests.wire.conftest import eventually
@@ -149,8 +155,8 @@ def test_many_go_in_parallel_over_few_connections(side: Callable[..., Side], sas
 def test_two_processes_share_the_work(side: Callable[..., Side], sas: Sas) -> None:
     one, other = side(), side()
     made = [one.book(hour) for hour in range(40)]
-    for appointment in made:
-        one.change(appointment, status=CANCELLED)
+    for booked in made:
+        one.change(booked, status=CANCELLED)
     one.send()
     other.send()
     assert one.settled(80)
@@ -198,3 +204,30 @@ def test_notifications_of_an_editor_that_is_not_played_wait(side: Callable[..., 
     assert other.claim(5, 10) == []
     one.send()
     assert one.settled(1)
+
+
+def test_a_sas_that_is_silent_holds_up_no_other(side: Callable[..., Side], played: LoadedScenario, sas: Sas) -> None:
+    """Two editors, each with a SAS of its own; that of the first one never answers, and has a long queue."""
+    silent = Sas(script=["silence"] * 1000)
+    one = side()
+    editors = {editor.slug: editor for editor in played.editors[:2]}
+    quick = Target(sas.url, answer_timeout=0.3, first_wait=0.01, longest_wait=0.05, tries=1000)
+    targets = {"agenda-ville": replace(quick, url=silent.url), "agenda-cpts": quick}
+    outbox = Outbox(one.store, Clock(), editors)
+    diary = Appointments(one.store, editors, Taken(), outbox.add)
+    for hour in range(100):
+        start = NOW + timedelta(hours=hour)
+        diary.add(appointment(start=start, end=start + timedelta(minutes=15)))
+    sender = Sender(outbox, Clock(), editors, targets, parallel=4)
+    thread = sender.start()
+    try:
+        assert eventually(lambda: len(silent.received) > 12)
+        for hour in range(5):
+            start = NOW + timedelta(hours=hour)
+            diary.add(appointment(editor="agenda-cpts", start=start, end=start + timedelta(minutes=15)))
+        sender.wake()
+        assert eventually(lambda: len(sas.state) == 5, 3)
+    finally:
+        silent.close()
+        sender.stop()
+        thread.join(10)
