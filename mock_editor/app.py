@@ -103,7 +103,6 @@ def make_sender(simulator: Simulator, embedded: Mapping[str, BaseAdapter] | None
     """What sends the notifications of a simulator; ``embedded`` carries those to a receiver in this process."""
     return Sender(
         simulator.outbox,
-        simulator.clock,
         simulator.catalogue.editors,
         simulator.targets(),
         parallel=simulator.settings.sas_parallel,

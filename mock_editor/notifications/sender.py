@@ -24,7 +24,6 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
-from mock_editor.base.clock import Clock
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.calendars.model import Editor
 from mock_editor.notifications.outbox import Attempt, Claimed, Outbox, State
@@ -109,7 +108,6 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        clock: Clock,
         editors: Mapping[str, Editor],
         targets: Mapping[str, Target],
         *,
@@ -117,7 +115,6 @@ class Sender:
         embedded: Mapping[str, BaseAdapter] | None = None,
     ) -> None:
         self._outbox = outbox
-        self._clock = clock
         self._editors = editors
         self._targets = targets
         self._parallel = parallel
@@ -171,7 +168,8 @@ class Sender:
             room = {slug: self._paces[target].room(free) for slug, target in self._targets.items()}
             claimed = self._outbox.claim(free, self._lease, room)
         finally:
-            self._idle.release(free - len(claimed)) if free > len(claimed) else None
+            for _ in range(free - len(claimed)):
+                self._idle.release()
         for one in claimed:
             self._paces[self._targets[one.editor]].begin()
             pool.submit(self._deliver, one)

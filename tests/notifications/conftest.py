@@ -157,7 +157,7 @@ class Side:
         clock = Clock()
         self.outbox = Outbox(self.store, clock, editors)
         self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)
-        self.sender = Sender(self.outbox, clock, editors, {editor.slug: target}, parallel=8)
+        self.sender = Sender(self.outbox, editors, {editor.slug: target}, parallel=8)
         self._thread = threading.Thread(target=self.sender.run, daemon=True)
 
     def send(self) -> None:

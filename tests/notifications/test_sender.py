@@ -218,7 +218,7 @@ def test_a_sas_that_is_silent_holds_up_no_other(side: Callable[..., Side], playe
     for hour in range(100):
         start = NOW + timedelta(hours=hour)
         diary.add(appointment(start=start, end=start + timedelta(minutes=15)))
-    sender = Sender(outbox, Clock(), editors, targets, parallel=4)
+    sender = Sender(outbox, editors, targets, parallel=4)
     thread = sender.start()
     try:
         assert eventually(lambda: len(silent.received) > 12)
