@@ -71,14 +71,17 @@ class Store:
     def _prepare(self, schemas: Sequence[str]) -> None:
         text = ";\n".join(schemas)
         version = zlib.crc32(text.encode()) & 0x7FFFFFFF
+        self._writer = db = self._open()
+        # Before anything is written: not even the journal mode of somebody else's file may change.
+        [(application,)] = db.execute("pragma application_id")
+        [(found,)] = db.execute("pragma user_version")
+        [(tables,)] = db.execute("select count(*) from sqlite_master")
+        if tables and application != _APPLICATION_ID:
+            raise StoreError("is a database, but not one of the simulator")
+        if tables and found != version:
+            raise StoreError("was made by another version of the simulator; remove it, or take another file")
+        db.enable_wal()  # the file remembers it
         with self._writing() as db:
-            [(application,)] = db.execute("pragma application_id")
-            [(found,)] = db.execute("pragma user_version")
-            [(tables,)] = db.execute("select count(*) from sqlite_master")
-            if tables and application != _APPLICATION_ID:
-                raise StoreError("is a database, but not one of the simulator")
-            if tables and found != version:
-                raise StoreError("was made by another version of the simulator; remove it, or take another file")
             for statement in filter(str.strip, text.split(";")):
                 db.execute(statement)
             db.execute(f"pragma application_id = {_APPLICATION_ID}")
@@ -98,9 +101,7 @@ class Store:
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         connection.execute("pragma foreign_keys = on")
         connection.execute("pragma synchronous = normal")
-        db = Database(connection)
-        db.enable_wal()
-        return db
+        return Database(connection)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Has ``listener`` called soon after each commit to the file, by whichever process, once ``watch`` is on."""

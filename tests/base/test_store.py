@@ -1,11 +1,12 @@
 """The store: what is written together, what an error undoes, and a file that goes bad."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from mock_editor.base.errors import EditorError
-from mock_editor.base.store import Store
+from mock_editor.base.store import Store, StoreError
 
 SCHEMA = "create table if not exists things (name text primary key) strict"
 
@@ -61,3 +62,16 @@ def test_a_file_that_goes_bad_is_a_503_and_no_traceback(store: Store, tmp_path: 
 def test_a_mistake_in_our_sql_is_not_taken_for_a_database_out_of_order(store: Store) -> None:
     with pytest.raises(Exception, match="no such column"), store.reading() as db:
         db.execute("select colour from things")
+
+
+def test_somebody_elses_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+    theirs = sqlite3.connect(path)
+    theirs.execute("create table t (a)")
+    theirs.commit()
+    theirs.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not one of the simulator"):
+        Store(path, [SCHEMA])
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["theirs.db"]
