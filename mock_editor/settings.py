@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "MOCK_EDITOR_"
+# A variable of the commands that talk to a running simulator: where it is.
+URL_VARIABLE = f"{PREFIX}URL"
 
 
 class SettingsError(ValueError):
@@ -53,6 +55,13 @@ def _instant(text: str) -> datetime:
 def _text(text: str) -> str:
     if not text.strip():
         raise ValueError("expected a value")
+    return text
+
+
+def _secret(text: str) -> str:
+    # It travels in a header, and one that can be guessed protects nothing.
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
+        raise ValueError("expected 16 to 200 letters, digits or signs of ._~+/=-")
     return text
 
 
@@ -162,6 +171,16 @@ class Settings:
     sas_longest_wait: float = _setting("300", _seconds, "Seconds between two attempts at most.", "S")
     sas_parallel: int = _setting("8", _whole(1, 200), "Notifications that one process sends at once.", "N")
     deliver: bool = _setting("on", _switch, "Send notifications; off: `mock-editor deliver` does, or nobody.", "on|off")
+    admin_token: str | None = _setting(
+        None, _secret, "Token that /_admin and /_console ask of other machines (default: a new one, printed).", "TOKEN"
+    )
+    journal: bool = _setting("on", _switch, "Keep a journal of every exchange, see /_admin/journal.", "on|off")
+    journal_entries: int = _setting("10000", _whole(1, 10_000_000), "Exchanges that the journal keeps at most.", "N")
+    journal_bytes: int = _setting(
+        "67108864", _whole(1_000_000, 999_999_999), "Bytes that the journal keeps at most, of all together.", "BYTES"
+    )
+    journal_hours: int = _setting("24", _whole(1, 100_000), "Hours that the journal keeps an exchange.", "H")
+    journal_body: int = _setting("16384", _whole(0, 1_000_000), "Bytes that the journal keeps of a body.", "BYTES")
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     threads: int = _setting(
         "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"
@@ -183,7 +202,8 @@ class Settings:
         fields = {f.name: f for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
         for variable in env:
-            if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in fields:
+            known = variable == URL_VARIABLE or variable.removeprefix(PREFIX).lower() in fields
+            if variable.startswith(PREFIX) and not known:
                 raise SettingsError(f"unknown environment variable {variable}")
         for name, setting in fields.items():
             text, origin = overrides.get(name), "--" + name.replace("_", "-")
@@ -194,7 +214,8 @@ class Settings:
                 try:
                     values[name] = setting.metadata["parse"](text)
                 except ValueError as error:
-                    raise SettingsError(f"{origin}: {error} (got {text!r})") from None
+                    got = "" if setting.metadata["parse"] is _secret else f" (got {text!r})"
+                    raise SettingsError(f"{origin}: {error}{got}") from None
         settings = cls(**values)
         if settings.worker_connections <= settings.threads:
             raise SettingsError(
