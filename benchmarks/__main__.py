@@ -6,11 +6,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import accounts, notifications, report, rounds, search, servers
+from benchmarks import accounts, journal, notifications, report, rounds, search, servers
 
 _BENCHMARKS = {
     "search": (search.over_http, search.by_directory_size, search.memory, search.in_process),
     "accounts": (accounts.written, accounts.beside_searches),
+    "journal": (journal.beside_searches, journal.growth),
     "notifications": (notifications.sent, notifications.delay, notifications.beside_searches),
 }
 
@@ -18,7 +19,7 @@ _BENCHMARKS = {
 def main() -> None:
     """Exits with 0 when everything was measured, whatever the figures."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures searches, accounts and notifications."
+        prog="python -m benchmarks", description="Measures searches, accounts, journal and notifications."
     )
     parser.add_argument("--quick", action="store_true", help="under two minutes, rougher figures")
     parser.add_argument("--no-pin", action="store_true", help="let the system place server and client on the CPUs")

@@ -28,16 +28,15 @@ from benchmarks.workload import (
     never_asked,
     request,
 )
-from mock_editor.app import SCHEMAS, create_app
-from mock_editor.base.clock import Clock
+from mock_editor.app import SCHEMAS, make_stage
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.calendars.taken import Taken
+from mock_editor.journal.entries import JournalFile
 from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import slot_query
 from mock_editor.settings import Settings
-from mock_editor.simulator import Simulator
 
 _LARGE = (10_000, 1_000_000)
 _SIZES = (LISTED, *_LARGE)
@@ -247,9 +246,10 @@ def _ready(server: Server, workload: Workload) -> float:
 
 
 def _application(workload: Workload) -> WSGIApplication:
-    store = Store(workload.file.with_suffix(".db"), SCHEMAS)
-    clock = Clock(workload.played.frozen_at)
-    return create_app(Simulator(Settings(), workload.played, public_url=_PUBLIC_URL, clock=clock, store=store))
+    """What the server calls, the journal switched off: it has a benchmark of its own."""
+    store, journal = Store(workload.file.with_suffix(".db"), SCHEMAS), JournalFile(workload.file.with_suffix(".j.db"))
+    settings = Settings(journal=False)
+    return make_stage(settings, workload.played, public_url=_PUBLIC_URL, store=store, journal_store=journal)
 
 
 def _writer(workload: Workload) -> IndividualWriter:

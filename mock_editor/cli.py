@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -12,16 +13,18 @@ from typing import Any, TypeVar
 
 import click
 
-from mock_editor import __version__, scenario, wsgi
-from mock_editor.app import SCHEMAS, create_app, make_sender
+from mock_editor import __version__, remote, scenario, wsgi
+from mock_editor.admin.guard import names_this_machine
+from mock_editor.app import SCHEMAS, deliverer, make_stage
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.scenario import ScenarioError
-from mock_editor.search import conformance
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.middleware import Recorder
+from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, Settings, SettingsError
-from mock_editor.simulator import Simulator
+from mock_editor.stage import checked
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -67,6 +70,10 @@ def commands() -> None:
     """Plays the agenda editors (LGA) that the SAS platform talks to."""
 
 
+# What works with a running one.
+remote.add_to(commands)
+
+
 @commands.command()
 @_settings_options
 def serve(**options: str | None) -> None:
@@ -75,9 +82,10 @@ def serve(**options: str | None) -> None:
         settings = Settings.from_env(os.environ, **options)
     except SettingsError as error:
         raise _Refusal(str(error)) from None
+    settings, told = _with_token(settings)
     played = _load(settings.scenario)
     try:
-        clock = Clock(settings.now or played.frozen_at)
+        Clock(settings.now)
     except ValueError as error:
         raise _Refusal(f"--now: {error}") from None
     try:
@@ -90,7 +98,7 @@ def serve(**options: str | None) -> None:
     public_url = settings.public_url or local_url
 
     def announce() -> None:
-        catalogue = Catalogue(played.editors, clock)
+        catalogue = Catalogue(played.editors, stage.clock)
         known = "" if public_url == local_url else f", known as {public_url}"
         click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {local_url}{known}\n")
         for editor in played.editors:
@@ -100,24 +108,49 @@ def serve(**options: str | None) -> None:
             for purpose, url in searches:
                 click.echo(f"  # {purpose}\n  curl '{url}'")
             click.echo("" if searches else "  no slot is free in the next three days\n")
+        if told:
+            click.echo(f"Other machines open {public_url}/_console/ and /_admin with this token: {told}\n")
 
-    with _store(settings.database) as store:
-        simulator = Simulator(settings, played, public_url=public_url, clock=clock, store=store)
-        app = create_app(simulator)
-        store.close()  # the workers are about to be forked
-        wsgi.run(app, listener, settings, announce, simulator.start)
+    with _stores(settings.database) as (store, journal_store):
+        stage = make_stage(settings, played, public_url=public_url, store=store, journal_store=journal_store)
+        recorder = Recorder(stage, stage.journal, lambda: stage.simulator.catalogue.editors)
+        # The workers are about to be forked.
+        store.close()
+        journal_store.close()
+        wsgi.run(
+            recorder,
+            listener,
+            settings,
+            announce,
+            stage.start,
+            on_stop=stage.waits.stop,
+            on_leave=stage.journal.close,
+            on_refusal=recorder.refused,
+        )
+
+
+def _with_token(settings: Settings) -> tuple[Settings, str | None]:
+    """The settings with a token for the admin API; one that was made here is to be told, where others can come."""
+    if settings.admin_token:
+        return settings, None
+    token = secrets.token_urlsafe(24)
+    alone = settings.public_url is None and names_this_machine(settings.host)
+    return dataclasses.replace(settings, admin_token=token), None if alone else token
 
 
 @contextlib.contextmanager
-def _store(path: Path | None) -> Iterator[Store]:
-    """The store in the file ``path``, or in one that is gone at the end."""
+def _stores(path: Path | None) -> Iterator[tuple[Store, JournalFile]]:
+    """The store in the file ``path`` and that of the journal beside it, or in files that are gone at the end."""
     with contextlib.ExitStack() as stack:
         if path is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
-            yield Store(path, SCHEMAS)
+            state = Store(path, SCHEMAS)
+            path = path.with_suffix(f".journal{path.suffix}")
+            journal = JournalFile(path)
         except StoreError as error:
             raise _Refusal(f"{path}: {error}") from None
+        yield state, journal
 
 
 @commands.command()
@@ -133,19 +166,23 @@ def deliver(**options: str | None) -> None:
     if settings.sas_url == "embedded" and settings.public_url is None:
         raise _Refusal("--sas-url: deliver needs the URL of the SAS (or --public-url, for the simulator's own)")
     played = _load(settings.scenario)
-    clock = Clock(settings.now or played.frozen_at)
-    with _store(settings.database) as store:
-        simulator = Simulator(settings, played, public_url=settings.public_url or "", clock=clock, store=store)
-        sender = make_sender(simulator)
+    with _stores(settings.database) as (store, journal_store):
+        stage = make_stage(
+            dataclasses.replace(settings, deliver=True),
+            played,
+            public_url=settings.public_url or "",
+            store=store,
+            journal_store=journal_store,
+            make_app=deliverer,
+            leads=False,
+        )
         # Before the threads begin, which inherit it: the signals are for this one only.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
         click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
-        store.on_change(sender.wake)
-        store.watch()
-        sending = sender.start()
+        stage.start()
         signal.sigwait(_STOP)
-        sender.stop()
-        sending.join()
+        stage.stop()
+        stage.journal.close()
 
 
 @commands.command()
@@ -172,13 +209,9 @@ def _load(name: str) -> scenario.LoadedScenario:
     """The scenario of a file or of a shipped name, checked to its FHIR resources."""
     try:
         path = scenario.find(name)
-        played = scenario.load(path)
+        return checked(Script.read(path))
     except ScenarioError as error:
         raise _Refusal(str(error)) from None
-    problems = [problem for editor in played.editors for problem in conformance.problems(editor)]
-    if problems:
-        raise _Refusal("\n".join(f"{path}: {problem}" for problem in problems))
-    return played
 
 
 def _local_url(host: str, port: int) -> str:

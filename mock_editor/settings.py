@@ -180,7 +180,7 @@ class Settings:
         "67108864", _whole(1_000_000, 999_999_999), "Bytes that the journal keeps at most, of all together.", "BYTES"
     )
     journal_hours: int = _setting("24", _whole(1, 100_000), "Hours that the journal keeps an exchange.", "H")
-    journal_body: int = _setting("16384", _whole(0, 1_000_000), "Bytes that the journal keeps of a body.", "BYTES")
+    journal_body: int = _setting("4096", _whole(0, 1_000_000), "Bytes that the journal keeps of a body.", "BYTES")
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     threads: int = _setting(
         "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"

@@ -1,13 +1,17 @@
 """Everything that one process plays and keeps, without the web: what the surfaces of ``app.py`` share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
+from threading import Thread
 from typing import Any
+
+from sqlite_utils import Database
 
 from mock_editor.accounts import regulators
 from mock_editor.accounts.regulators import Regulators
-from mock_editor.base import keys
+from mock_editor.base import controls, keys
 from mock_editor.base.clock import Clock
 from mock_editor.base.keys import Keys
 from mock_editor.base.store import Store
@@ -15,9 +19,10 @@ from mock_editor.booking import sessions
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
 from mock_editor.booking.sessions import Sessions
-from mock_editor.calendars import appointments
+from mock_editor.calendars import appointments, following, overrides
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.overrides import Overrides
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import outbox
 from mock_editor.notifications.outbox import Outbox
@@ -26,11 +31,35 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.settings import Settings
 
 # The tables of every feature on the editors' side.
-SCHEMAS = (keys.SCHEMA, regulators.SCHEMA, appointments.SCHEMA, sessions.SCHEMA, outbox.SCHEMA)
+SCHEMAS = (
+    controls.SCHEMA,
+    keys.SCHEMA,
+    regulators.SCHEMA,
+    following.SCHEMA,
+    appointments.SCHEMA,
+    overrides.SCHEMA,
+    sessions.SCHEMA,
+    outbox.SCHEMA,
+)
+
+
+class Part(StrEnum):
+    """A part of the state that can be put back by itself.
+
+    With the accounts go the sessions of the web sites, with the appointments what the SAS was told of them. Of the
+    calendars, it is what was opened and closed by hand.
+    """
+
+    ACCOUNTS = "accounts"
+    APPOINTMENTS = "appointments"
+    CALENDARS = "calendars"
 
 
 class Simulator:
-    """A scenario that is played: its editors, and the state of each. Clients reach it under ``public_url``."""
+    """A scenario that is played: its editors, and the state of each. Clients reach it under ``public_url``.
+
+    The constructor leaves the store alone: see ``follow``.
+    """
 
     def __init__(
         self, settings: Settings, played: LoadedScenario, *, public_url: str, clock: Clock, store: Store
@@ -44,20 +73,18 @@ class Simulator:
         self.catalogue = Catalogue(played.editors, clock, taken)
         editors = self.catalogue.editors
         self.outbox = Outbox(store, clock, editors)
-        self.appointments = Appointments(store, editors, taken, self.outbox.add)
+        self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
+        self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
         self.accounts = Regulators(store, clock, editors, declared=played.accounts, follow_email=settings.follow_email)
         self.bookings = Bookings(self.catalogue, self.appointments)
         self.sessions = Sessions(store, clock)
         self.keys = Keys(store)
         # The web side makes it: what it sends to may be in this process.
         self.sender: Sender | None = None
-        self._resets: list[Callable[[], None]] = []
+        self._sending: Thread | None = None
+        self._also: list[Callable[[Database], None]] = []
         shares = {slug: Shares(one.fulfilled, one.noshow) for slug, one in played.endings.items()}
         self.endings = Endings(clock, editors, self.appointments, self.bookings, shares)
-
-        self.accounts.declare()
-        self.appointments.follow()
-        store.on_change(self.appointments.follow)
 
     def targets(self) -> dict[str, Target]:
         """Where each editor sends its notifications: as the scenario says, else as the settings do."""
@@ -83,22 +110,50 @@ class Simulator:
             found[slug] = Target(**values | files)
         return found
 
+    # --- in the background of a process that serves
+
     def start(self) -> None:
-        """Starts what runs in the background of a process that serves."""
-        self.store.watch()
+        """Begins to note what is over, and to send."""
         self.endings.start()
         if self.sender and self.settings.deliver:
-            self.sender.start()
+            self._sending = self.sender.start()
 
-    def on_reset(self, also: Callable[[], None]) -> None:
-        """Has ``also`` called by ``reset``."""
-        self._resets.append(also)
+    def stop(self, *, wait: bool = False) -> None:
+        """Ends that; what is on its way comes to its end, for which one may wait."""
+        self.endings.stop()
+        if self.sender:
+            self.sender.stop()
+        if self._sending and wait:
+            self._sending.join()
 
-    def reset(self) -> None:
-        """Puts the whole state back to what the scenario says."""
-        self.sessions.reset()
-        self.outbox.reset()
-        self.appointments.reset()
-        self.accounts.reset()
-        for also in self._resets:
-            also()
+    def wake(self) -> None:
+        """Looks at once at what may be due: the clock runs differently."""
+        self.endings.wake()
+        if self.sender:
+            self.sender.wake()
+
+    def follow(self) -> None:
+        """Brings what is in memory up to date with the store. Cheap when there is nothing new."""
+        self.appointments.follow()
+        self.overrides.follow()
+        if self.sender:
+            self.sender.wake()
+
+    # --- the state
+
+    def on_reset_of_appointments(self, also: Callable[[Database], None]) -> None:
+        """Has ``also`` called when appointments are reset, in the same transaction."""
+        self._also.append(also)
+
+    def reset(self, db: Database, parts: Set[Part]) -> None:
+        """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
+        if Part.ACCOUNTS in parts:
+            self.sessions.reset(db)
+            self.accounts.reset(db)
+        if Part.APPOINTMENTS in parts:
+            self.outbox.reset(db)
+            self.appointments.reset(db)
+            for also in self._also:
+                also(db)
+        if Part.CALENDARS in parts:
+            self.overrides.reset(db)

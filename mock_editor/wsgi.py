@@ -13,12 +13,13 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
 
 from gunicorn import util
@@ -47,7 +48,23 @@ _ORPHAN_GRACE = 0.5
 _LINGER_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
 
+# How long the last words of a worker may take.
+_LAST_SECONDS = 1.0
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+# Called with the client's address, method and URL (empty when they could not be read), status and body of the answer,
+# and what was wrong.
+Refused = Callable[[str, str, str, int, bytes, str], None]
+
+
+class _Hooks(NamedTuple):
+    """What is called in a worker, see ``run``."""
+
+    on_stop: Callable[[], None]
+    on_leave: Callable[[], None]
+    on_refusal: Refused | None
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -68,12 +85,20 @@ def run(
     settings: Settings,
     on_ready: Callable[[], None],
     in_worker: Callable[[], None] = lambda: None,
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    on_leave: Callable[[], None] = lambda: None,
+    on_refusal: Refused | None = None,
 ) -> None:
     """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
 
     ``on_ready`` is called once, in the master, when connections are accepted, ``in_worker`` at the start of each
     worker. ``app`` is forked with the workers: what does not survive a fork (SQLite connections) it must open on first
     use, and threads of its own begin in ``in_worker``.
+
+    In each worker, ``on_stop`` is called when it begins to stop: requests that wait on purpose are to be woken then.
+    ``on_leave`` is called when it ends, and may take a second. ``on_refusal`` is told what the server answers itself,
+    before the answer is sent.
     """
     # One descriptor per connection: the usual soft limit of 1024 is below the connections we allow.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -101,23 +126,27 @@ def run(
         "post_worker_init": lambda _: in_worker(),
         "worker_exit": _leave,
     }
-    _Server(app, settings, options).run()
+    _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal)).run()
 
 
 def _leave(_: Any, worker: Any) -> None:
     """Ends a worker at once: Python itself would wait for every thread of the pool."""
     # gunicorn also calls this in the master, for a worker that it finds gone.
     if worker.pid == os.getpid():
-        # What must be written before the end (the journal) is to be flushed here.
         ending = sys.exc_info()[1]
+        # In a thread, because it may hang, and gunicorn's kill comes soon.
+        last = threading.Thread(target=worker.app.hooks.on_leave, daemon=True)
+        with contextlib.suppress(RuntimeError):
+            last.start()
+            last.join(_LAST_SECONDS)
         os._exit(ending.code if isinstance(ending, SystemExit) and isinstance(ending.code, int) else 1)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn's idea of an application: the configuration and the WSGI callable."""
 
-    def __init__(self, app: WSGIApplication, settings: Settings, options: dict[str, Any]) -> None:
-        self._app, self.settings, self._options = app, settings, options
+    def __init__(self, app: WSGIApplication, settings: Settings, options: dict[str, Any], hooks: "_Hooks") -> None:
+        self._app, self.settings, self._options, self.hooks = app, settings, options, hooks
         super().__init__()
 
     def load_config(self) -> None:
@@ -228,7 +257,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Lets running requests finish, for a while; everything else ends now."""
         until = time.monotonic() + (_GRACE if self.is_parent_alive() else _ORPHAN_GRACE)
         self.alive = False
-        # Deliberate waits (latency faults) are to be woken here: not in handle_exit, where a lock may be held.
+        # Not in handle_exit, where a lock may be held.
+        self.app.hooks.on_stop()
         self.wait_for_and_dispatch_events(timeout=0)  # a request that is already there still gets its answer
         self.set_accept_enabled(False)
         for listener in self.sockets:
@@ -328,7 +358,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             self.log.debug("The connection broke: %s", error)
         except Exception as error:
-            self.handle_error(req, conn.sock, conn.client, error)
+            self.handle_error(req, conn.sock, conn.client, error, told=False)
         return False
 
     def _read_head(self, conn: _Connection) -> Any:
@@ -395,14 +425,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except errors.ParseException:
             return False  # the request has its answer: no second one
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """Answers with an OperationOutcome what did not reach the application, or what it failed on."""
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception, *, told: bool = True) -> None:
+        """Answers with an OperationOutcome what did not reach the application, or what it failed on.
+
+        ``told`` says that the application has seen the request, and whoever stands around it knows what came of it.
+        """
         status, issues = _refusal(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.error("Failed on %s %s", getattr(req, "method", "?"), getattr(req, "uri", "?"), exc_info=exc)
         else:
             self.log.warning("Refused a request of %s: %d, %s", addr[0], status, issues[0].diagnostics)
         body = dumps(operation_outcome(issues))
+        if self.app.hooks.on_refusal and not told:
+            method, url, peer = getattr(req, "method", ""), getattr(req, "uri", ""), f"{addr[0]}:{addr[1]}"
+            self.app.hooks.on_refusal(peer, method, url, status, body, issues[0].diagnostics)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nDate: {util.http_date()}\r\nConnection: close\r\n"
             f"Content-Type: {FHIR_JSON}\r\nContent-Length: {len(body)}\r\n\r\n"

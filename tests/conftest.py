@@ -10,13 +10,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS, create_app
-from mock_editor.base.clock import Clock
+from mock_editor.app import SCHEMAS, make_stage
+from mock_editor.base.clock import Clock, Mode
 from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
+from mock_editor.journal.entries import JournalFile
 from mock_editor.settings import Settings
-from mock_editor.simulator import Simulator
+from mock_editor.stage import Stage
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
 PUBLIC_URL = "https://lga.example"
@@ -70,9 +71,18 @@ def application(
     played: scenario.LoadedScenario, clock: Clock, folder: Path, public_url: str = PUBLIC_URL, **settings: str
 ) -> Flask:
     """The application that plays a scenario; its state is kept in ``folder``, and found there again."""
-    store = Store(folder / "state.db", SCHEMAS)
-    parsed = Settings.from_env({}, **settings)
-    return create_app(Simulator(parsed, played, public_url=public_url, clock=clock, store=store))
+    app: Flask = stage(played, clock, folder, public_url, **settings).app
+    return app
+
+
+def stage(
+    played: scenario.LoadedScenario, clock: Clock, folder: Path, public_url: str = PUBLIC_URL, **settings: str
+) -> Stage:
+    """What plays a scenario, and another one if asked to."""
+    at = {"now": clock.now().isoformat()} if clock.course.mode is Mode.FROZEN else {}
+    parsed = Settings.from_env({}, **at | settings)
+    store, journal_store = Store(folder / "state.db", SCHEMAS), JournalFile(folder / "state.journal.db")
+    return make_stage(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
 
 
 @pytest.fixture(scope="session")

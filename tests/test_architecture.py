@@ -14,6 +14,7 @@ LEVELS = {
     "settings": 0,
     "base": 0,
     "calendars": 1,
+    "journal": 1,
     "search": 2,
     "accounts": 2,
     "notifications": 2,
@@ -21,11 +22,13 @@ LEVELS = {
     "booking": 3,
     "scenario": 4,
     "simulator": 5,
-    "admin": 6,
-    "app": 7,
-    "wsgi": 7,
-    "cli": 8,
-    "__main__": 9,
+    "stage": 6,
+    "admin": 7,
+    "app": 8,
+    "wsgi": 8,
+    "remote": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -6,7 +6,7 @@ is a 422. Source: the profile, and the guide's page on regulator accounts.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from fhir.resources.R4B.practitioner import Practitioner as PractitionerModel
 
@@ -77,25 +77,61 @@ def described(
     *, national_id: str | None, technical_id: str | None, family: str, given: str, email: str, active: bool
 ) -> Regulator:
     """The regulator that a request with these elements would describe."""
-    identifiers = [(codes.PRACTITIONER_OID, national_id), (codes.SAS_OID, technical_id)]
     return regulator(
         {
             "resourceType": KIND,
             "meta": {"source": codes.SAS_OID},
-            "identifier": [
-                {
-                    "type": {"coding": [{"system": codes.FR_V2_0203, "code": _IDENTIFIER_TYPES[system][0]}]},
-                    "system": system,
-                    "value": value,
-                }
-                for system, value in identifiers
-                if value
-            ],
+            "identifier": _identifiers([(codes.PRACTITIONER_OID, national_id), (codes.SAS_OID, technical_id)]),
             "active": active,
             "name": [{"family": family, "given": [given]}],
             "telecom": [{"system": "email", "value": email}],
         }
     )
+
+
+class Changes(TypedDict, total=False):
+    """What is to be different in a regulator's account; an identifier of None goes."""
+
+    active: bool
+    family: str
+    given: str
+    email: str
+    national_id: str | None
+    technical_id: str | None
+
+
+def edited(content: Resource, changes: Changes) -> Regulator:
+    """The regulator of an account as somebody at the editor corrects it. Raises 400 or 422 with every problem found."""
+    name = content["name"][0]
+    new = content | {
+        "active": changes.get("active", content["active"]),
+        "name": [
+            name | {"family": changes.get("family", name["family"]), "given": [changes.get("given", name["given"][0])]},
+            *content["name"][1:],
+        ],
+        "identifier": content.get("identifier", []),
+    }
+    if "email" in changes:
+        new["telecom"] = [content["telecom"][0] | {"value": changes["email"]}, *content["telecom"][1:]]
+    values = {codes.PRACTITIONER_OID: changes.get("national_id"), codes.SAS_OID: changes.get("technical_id")}
+    for key, system in (("national_id", codes.PRACTITIONER_OID), ("technical_id", codes.SAS_OID)):
+        if key in changes:
+            kept = [one for one in new["identifier"] if one["system"] != system]
+            new["identifier"] = [*kept, *_identifiers([(system, values[system])])]
+    return regulator(new)
+
+
+def _identifiers(values: Sequence[tuple[str, str | None]]) -> list[Resource]:
+    """Those that have a value, with the type that belongs to their system."""
+    return [
+        {
+            "type": {"coding": [{"system": codes.FR_V2_0203, "code": _IDENTIFIER_TYPES[system][0]}]},
+            "system": system,
+            "value": value,
+        }
+        for system, value in values
+        if value
+    ]
 
 
 def token_of(identifier: Resource) -> Token:

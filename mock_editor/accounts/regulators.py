@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import orjson
 from sqlite_utils import Database
 
-from mock_editor.accounts.payload import KIND, Regulator, Token, email_key, token_of
+from mock_editor.accounts.payload import KIND, Changes, Regulator, Token, edited, email_key, token_of
 from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, NotFoundError
 from mock_editor.base.fhir import Resource, instant
 from mock_editor.base.store import Store
-from mock_editor.calendars.model import Editor
+from mock_editor.calendars.model import Editor, RegulatorId
 
 # `number` counts the accounts of an editor from 1, `passwords` those that an account has had; `declared` names the
 # account of the scenario that this was made from.
@@ -46,7 +46,7 @@ create index if not exists account_emails_of on account_emails (editor, account)
 create unique index if not exists account_emails_active on account_emails (editor, email) where active = 1
 """
 _TABLES = ("account_emails", "account_identifiers", "accounts")
-_SELECT = "select id, version, updated, active, content, password, terms_accepted from accounts"
+_SELECT = "select id, version, updated, active, content, password, terms_accepted, locked_until from accounts"
 
 # Read aloud and typed by trainees: without what is easily mistaken.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -56,7 +56,10 @@ _NAMESPACE = uuid.UUID("6f2d3c1e-8f0b-5b43-9a51-2d7c0d1c5a10")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as it is stored; ``updated`` is a FHIR instant, and so is ``terms_accepted``, once they are."""
+    """An account as it is stored; ``updated`` is a FHIR instant, and so is ``terms_accepted``, once they are.
+
+    ``locked_until``: it takes no password before that instant (ISO 8601), if it did not pass already.
+    """
 
     id: str
     version: int
@@ -65,6 +68,7 @@ class Account:
     content: Resource
     password: str
     terms_accepted: str | None = None
+    locked_until: str | None = None
 
     @property
     def name(self) -> str:
@@ -77,6 +81,13 @@ class Account:
         """The address, as it was sent."""
         address: str = self.content["telecom"][0]["value"]
         return address
+
+    @property
+    def regulator(self) -> RegulatorId | None:
+        """How the SAS knows its holder: by the national identifier, if there is one."""
+        tokens = {token.system: token for token in map(token_of, self.content.get("identifier", ()))}
+        found = tokens.get(codes.PRACTITIONER_OID) or tokens.get(codes.SAS_OID)
+        return RegulatorId(*found) if found else None
 
     @property
     def resource(self) -> Resource:
@@ -204,19 +215,32 @@ class Regulators:
         if self._follow_email:
             yield _ownings(db, editor, regulator.emails)
 
-    def declare(self) -> None:
-        """Makes the accounts of the scenario that were never made, unless others have taken their place."""
+    def edit(self, editor: str, identifier: str, changes: Changes, *, password: str | None, unlock: bool) -> Account:
+        """Corrects an account at the editor, by the same rules as INT_R02. Raises NotFoundError, 400, 422."""
         with self._store.writing() as db:
-            self._declare(db)
+            account = _account(db, editor, identifier)
+            if account is None:
+                raise NotFoundError(f"No account {identifier[:100]!r}")
+            if changes:
+                self._save(db, editor, account, edited(account.content, changes))
+            key = {"editor": editor, "id": identifier}
+            if password is not None:
+                statement = "update accounts set password = :password where editor = :editor and id = :id"
+                db.execute(statement, key | {"password": password})
+            if unlock:
+                statement = "update accounts set failures = 0, locked_until = null where editor = :editor and id = :id"
+                db.execute(statement, key)
+            [edited_account] = _accounts(db, "where editor = ? and id = ?", [editor, identifier])
+            return edited_account
 
-    def reset(self) -> None:
+    def reset(self, db: Database) -> None:
         """Forgets every account and makes those of the scenario."""
-        with self._store.writing() as db:
-            for table in _TABLES:
-                db.execute(f"delete from {table}")  # noqa: S608 - names of ours
-            self._declare(db)
+        for table in _TABLES:
+            db.execute(f"delete from {table}")  # noqa: S608 - names of ours
+        self.declare(db)
 
-    def _declare(self, db: Database) -> None:
+    def declare(self, db: Database) -> None:
+        """Makes the accounts of the scenario that were never made, unless others have taken their place."""
         for editor, regulators in self._declared.items():
             for regulator in regulators:
                 key = "|".join(next(iter(regulator.identifiers)))
@@ -366,8 +390,8 @@ def _write_keys(db: Database, editor: str, account: Account) -> None:
 def _accounts(db: Database, where: str, parameters: Sequence[str]) -> list[Account]:
     rows = db.execute(f"{_SELECT} {where}", parameters)
     return [
-        Account(identifier, version, updated, bool(active), orjson.loads(content), password, terms_accepted)
-        for identifier, version, updated, active, content, password, terms_accepted in rows
+        Account(identifier, version, updated, bool(active), orjson.loads(content), *rest)
+        for identifier, version, updated, active, content, *rest in rows
     ]
 
 

@@ -3,13 +3,17 @@
 ``booking/bookings.py`` has the last word on every operation; this says which are worth offering.
 """
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from mock_editor.accounts.regulators import Account
+from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.access import PageError
-from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.week import moment
-from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agenda
+from mock_editor.calendars.catalogue import Agenda, agenda, read_stamp
+from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import (
     HELD_STATUSES,
     OPEN_STATUSES,
@@ -18,8 +22,14 @@ from mock_editor.calendars.model import (
     Editor,
     Practitioner,
 )
+from mock_editor.simulator import Simulator
+
+# Who has taken an appointment at the practice: neither an account nor a visitor of the web site.
+PRACTICE = "practice"
+WRONG_ID = "Indiquez un RPPS (11 chiffres) ou un ADELI (9 caractères), avec ou sans son préfixe."
 
 _OUTCOMES = (AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW)
+_LONGEST_KEY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +85,87 @@ class Case:
 
 
 class Cases:
-    """The appointments of every editor."""
+    """The appointments of every editor, and what is done to them."""
 
-    def __init__(self, catalogue: Catalogue, appointments: Appointments, bookings: Bookings) -> None:
-        self._catalogue = catalogue
-        self._appointments = appointments
-        self._bookings = bookings
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    # --- looking
 
     def find(self, editor: str, identifier: str) -> Case:
         """One of them. Raises NotFoundError."""
-        return self._case(self._appointments.read(self._catalogue.editor(editor).slug, identifier))
+        slug = self._simulator.catalogue.editor(editor).slug
+        return self._case(self._simulator.appointments.read(slug, identifier))
 
-    def latest(self, editors: list[Editor], count: int) -> tuple[list[Case], int]:
-        """The last ``count`` that were made at some editors, the very last first; and how many there are."""
-        found = [one for editor in editors for one in self._appointments.of(editor.slug)]
+    def of(self, editors: Iterable[Editor]) -> list[Appointment]:
+        """Those at some editors, the very last that was made first."""
+        found = [one for editor in editors for one in self._simulator.appointments.of(editor.slug)]
         # Under a frozen clock all are made at once.
         found.sort(key=lambda one: (one.created, one.start), reverse=True)
+        return found
+
+    def latest(self, editors: Iterable[Editor], count: int) -> tuple[list[Case], int]:
+        """The last ``count`` of them; and how many there are."""
+        found = self.of(editors)
         return [self._case(one) for one in found[:count]], len(found)
 
     def _case(self, appointment: Appointment) -> Case:
-        return Case(self._catalogue.editor(appointment.editor), appointment, self._bookings.agenda_of(appointment))
+        editor = self._simulator.catalogue.editor(appointment.editor)
+        return Case(editor, appointment, self._simulator.bookings.agenda_of(appointment))
+
+    # --- doing
+
+    def take(
+        self, editor: Editor, key: str, start: datetime, account: Account | None, *, patient: str, reason: str
+    ) -> Appointment:
+        """Takes a slot as the regulator with this account, through the SAS; without one, at the practice.
+
+        Raises NotFoundError for an agenda that there is not, and PageError.
+        """
+        found = agenda(editor, key)
+        if found is None:
+            raise NotFoundError(f"No calendar {key[:_LONGEST_KEY]!r} at {editor.slug}")
+        if account and not account.active:
+            raise PageError(409, "Compte inactif", "Ce compte n’est pas actif.")
+        regulator = account.regulator if account else None
+        if account and not regulator:
+            raise PageError(409, "Compte sans identifiant", "Le SAS ne connaît aucun identifiant de ce compte.")
+        return self._simulator.bookings.take(
+            found,
+            start,
+            regulator=regulator,
+            booker=account.id if account else PRACTICE,
+            patient=patient,
+            reason=reason,
+        )
+
+    def move(self, case: Case, key: str | None, start: datetime) -> Appointment:
+        """Moves an appointment to any free slot, of its own agenda unless another is named. Raises PageError."""
+        return self._simulator.bookings.move(case.appointment, case.agenda_for(key), start, None)
+
+    def assign(self, case: Case, typed: str) -> Appointment:
+        """Says who sees the patient of SOS Médecins. Raises PageError, 422 for what is no identifier."""
+        if not case.appointment.sos:
+            text = "Un médecin ne s’affecte qu’à un rendez-vous d’une association SOS Médecins."
+            raise PageError(409, "Affectation impossible", text)
+        national_id = read_practitioner_id(typed)
+        if national_id is None:
+            raise PageError(422, "Identifiant incorrect", WRONG_ID)
+        return self._simulator.bookings.assign(case.appointment, national_id)
+
+
+def read_practitioner_id(typed: str) -> str | None:
+    """The identifier of a practitioner, prefixed; None for what is none."""
+    for kind in PractitionerIdKind:
+        with contextlib.suppress(ValueError):
+            return practitioner_id(kind, typed.upper())
+    return None
+
+
+def read_slot(identifier: str) -> tuple[str, datetime]:
+    """The key of the calendar and the start of the slot with this FHIR id. Raises ValueError."""
+    key, _, start = identifier.rpartition("-")
+    try:
+        return key, read_stamp(start)
+    except ValueError:
+        raise ValueError("`slot` is not the id of a slot") from None

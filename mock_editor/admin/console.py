@@ -1,9 +1,8 @@
-"""The console, ``/_console/…``: pages in French for those who run the simulator, on its own machine.
+"""The console, ``/_console/…``: pages in French for those who run the simulator, on its own machine or with its token.
 
 Here they stand in for the practitioners too: what happens to an appointment on their side is done on its page.
 """
 
-import contextlib
 import itertools
 import re
 from datetime import datetime
@@ -11,11 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, render_template, request, url_for
+from werkzeug.urls import iri_to_uri
 
 from mock_editor.accounts.payload import token_of
 from mock_editor.accounts.regulators import Account
-from mock_editor.admin.cases import Case, Cases
-from mock_editor.admin.guard import only_from_here
+from mock_editor.admin import guard as access
+from mock_editor.admin.cases import WRONG_ID, Case, Cases, read_practitioner_id
+from mock_editor.admin.guard import Guard
 from mock_editor.admin.notifications import FAILED, STATES, Notifications
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, NotFoundError
@@ -24,56 +25,62 @@ from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError
 from mock_editor.calendars.catalogue import agendas, read_stamp
-from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentStatus, Editor, SlotType
 from mock_editor.notifications.outbox import State
 from mock_editor.simulator import Simulator
+from mock_editor.stage import Stage
 
-# A practice sees whatever is shown to anybody.
-_EXPOSED = frozenset(SlotType) - NEVER_EXPOSED
+# A practice is offered whatever is shown to anybody.
+_OFFERED = frozenset(SlotType) - NEVER_EXPOSED
 _PEOPLE = 40
 # A load test leaves more behind than a page can show.
 _ROWS = 200
 
 _SYSTEMS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
-_NOT_FROM_HERE = (
-    "Accès refusé",
-    "La console ne s’ouvre que dans un navigateur de la machine du simulateur, et pas depuis un autre site.",
-)
-_WRONG_ID = "Indiquez un RPPS (11 chiffres) ou un ADELI (9 caractères), avec ou sans son préfixe."
+_REFUSALS = {
+    403: (
+        "Accès refusé",
+        "La console ne s’ouvre que dans un navigateur de la machine du simulateur, et pas depuis un autre site.",
+    ),
+    429: ("Trop d’essais", "Trop de jetons incorrects ont été essayés d’ici. Réessayez dans une minute."),
+}
 
 
-def blueprint(simulator: Simulator) -> Blueprint:
+def blueprint(simulator: Simulator, stage: Stage) -> Blueprint:
     """The pages."""
     bp = Blueprint("console", __name__, url_prefix="/_console", template_folder="templates", static_folder="static")
-    bp.before_request(only_from_here)
+    guard = Guard(simulator.settings.admin_token)
     public_url, catalogue, bookings = simulator.public_url, simulator.catalogue, simulator.bookings
-    path = f"{urlsplit(public_url).path}/_console"
+    base, secure = urlsplit(public_url).path, public_url.startswith("https:")
+    path = f"{base}/_console"
     forms = Forms(seconds=simulator.settings.body_timeout)
-    cases = Cases(catalogue, simulator.appointments, bookings)
+    cases = Cases(simulator)
     notifications = Notifications(simulator)
 
     # --- what every page needs
 
     def page(template: str, status: int = 200, **content: Any) -> Response:
-        return Response(render_template(f"console/{template}", forms=forms, view=view, url=_url, **content), status)
+        guest = not access.from_here()
+        shown = render_template(f"console/{template}", forms=forms, view=view, url=_url, guest=guest, **content)
+        return Response(shown, status)
 
     @bp.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS)
         # On this machine it is plain HTTP, whatever the public URL is.
-        forms.remember(response, path=path, secure=False)
+        forms.remember(response, path=path, secure=secure and not access.from_here())
         return response
 
     @bp.errorhandler(PageError)
     def refuse(error: PageError) -> Response:
         # Back to the appointment, where it is about one.
-        back = url_for("console.appointment", **request.view_args) if request.view_args else None
+        about = request.view_args or {}
+        back = url_for("console.appointment", **about) if "identifier" in about else None
         return page("message.html", error.status, title=error.title, text=error.text, back=back)
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
-        title, text = _NOT_FROM_HERE if error.status == 403 else in_french(error)
+        title, text = _REFUSALS.get(error.status) or in_french(error)
         response = page("message.html", error.status, title=title, text=text, back=None)
         response.headers.extend(error.headers)
         return response
@@ -86,6 +93,49 @@ def blueprint(simulator: Simulator) -> Blueprint:
         """The slug by which a list is filtered, and the editors that it leaves. Raises 404."""
         slug = Parameters(request.query_string).one("editeur")
         return slug, [catalogue.editor(slug)] if slug else list(catalogue.editors.values())
+
+    # --- from elsewhere
+
+    @bp.before_request
+    def admit() -> Response | None:
+        """Sends a browser without access to the page where the token is typed."""
+        if request.endpoint in ("console.static", "console.access_form", "console.enter") or guard.admits_browser():
+            return None
+        guard.expect_token()
+        if request.method not in ("GET", "HEAD"):
+            raise PageError(403, "Accès terminé", "Votre accès à la console a pris fin. Ouvrez-la de nouveau.")
+        return _redirect(url_for("console.access_form", vers=iri_to_uri(request.full_path.rstrip("?"))))
+
+    @bp.get("/acces")
+    def access_form() -> Response:
+        guard.expect_token()
+        return page("acces.html", target=_inside(Parameters(request.query_string).one("vers")))
+
+    @bp.post("/acces")
+    def enter() -> Response:
+        guard.expect_token()
+        field = forms.read()
+        target = _inside(field("vers"))
+        if not guard.knows(field("acces")):
+            return page("acces.html", 403, target=target, problem="Ce jeton d’accès n’est pas le bon.")
+        response = _redirect(f"{base}{target}")
+        response.set_cookie(
+            access.COOKIE,
+            guard.pass_for_browser(),
+            max_age=access.LIFETIME,
+            path=path,
+            secure=secure,
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
+
+    @bp.post("/quitter")
+    def leave() -> Response:
+        forms.read()
+        response = _redirect(url_for("console.access_form"))
+        response.delete_cookie(access.COOKIE, path=path, secure=secure, httponly=True, samesite="Strict")
+        return response
 
     # --- the simulator
 
@@ -112,7 +162,7 @@ def blueprint(simulator: Simulator) -> Blueprint:
         if not forms.read()("confirmer"):
             text = "Pour remettre le simulateur à zéro, cochez « Je confirme »."
             raise PageError(422, "Confirmation manquante", text)
-        simulator.reset()
+        stage.reset()
         return _redirect(url_for("console.home", fait=1))
 
     @bp.get("/comptes")
@@ -161,13 +211,12 @@ def blueprint(simulator: Simulator) -> Blueprint:
         """Says who sees the patient of SOS Médecins."""
         typed = forms.read()("identifiant")
         case = cases.find(editor, identifier)
-        if not case.appointment.sos:
-            text = "Un médecin ne s’affecte qu’à un rendez-vous d’une association SOS Médecins."
-            raise PageError(409, "Affectation impossible", text)
-        national_id = _national_id(typed)
-        if national_id is None:
-            return sheet(case, 422, problem=_WRONG_ID, typed=typed)
-        bookings.assign(case.appointment, national_id)
+        try:
+            cases.assign(case, typed)
+        except PageError as error:
+            if error.status != 422:
+                raise
+            return sheet(case, 422, problem=error.text, typed=typed)
         return _redirect(_url(case))
 
     @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
@@ -177,8 +226,8 @@ def blueprint(simulator: Simulator) -> Blueprint:
         agenda = case.agenda_for(asked.one("agenda"))
         zone = agenda.calendar.zone
         week = view.week(agenda, view.read_day(asked.one("semaine")), catalogue.clock.now())
-        slots = bookings.free_slots(agenda, week.window, _EXPOSED)
-        days = [(day, [view.shown(slot, zone, _EXPOSED) for slot in some]) for day, some in week.days(slots, zone)]
+        slots = bookings.free_slots(agenda, week.window, _OFFERED)
+        days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
         others = agendas(agenda.editor, agenda.owner.id)
         return page("deplacer.html", case=case, agenda=agenda, agendas=others, week=week, days=days)
 
@@ -186,7 +235,8 @@ def blueprint(simulator: Simulator) -> Blueprint:
     def move(editor: str, identifier: str) -> Response:
         field = forms.read()
         case = cases.find(editor, identifier)
-        bookings.move(case.appointment, case.agenda_for(field("agenda")), _start(field("creneau")), _EXPOSED)
+        start = _start(field("creneau"))
+        bookings.move(case.appointment, case.agenda_for(field("agenda")), start, _OFFERED)
         return _redirect(_url(case))
 
     @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
@@ -197,9 +247,9 @@ def blueprint(simulator: Simulator) -> Blueprint:
     def find_practitioner(editor: str, identifier: str) -> Response:
         typed = forms.read()("identifiant")
         case = with_practitioner(editor, identifier)
-        national_id = _national_id(typed)
+        national_id = read_practitioner_id(typed)
         if national_id is None:
-            return people(case, 422, problem=_WRONG_ID, typed=typed)
+            return people(case, 422, problem=WRONG_ID, typed=typed)
         found = case.editor.directory.find(national_id)
         if found is None:
             return people(case, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
@@ -259,6 +309,11 @@ def _redirect(target: str) -> Response:
     return Response(status=303, headers={"Location": target})
 
 
+def _inside(target: str | None) -> str:
+    """Where somebody wanted to go, if that is a page of the console; else its first one."""
+    return target if target and re.fullmatch("/_console/[!-~]*", target) else "/_console/"
+
+
 def _url(case: Case, endpoint: str = "appointment", **more: Any) -> str:
     """Of a page about an appointment, or of an operation."""
     return url_for(f"console.{endpoint}", editor=case.editor.slug, identifier=case.appointment.id, **more)
@@ -268,14 +323,6 @@ def _identifiers(account: Account) -> list[tuple[str, str]]:
     """An account's identifiers, each after the name of its system."""
     tokens = map(token_of, account.content.get("identifier", ()))
     return [(_SYSTEMS.get(token.system, token.system), token.value) for token in tokens]
-
-
-def _national_id(typed: str) -> str | None:
-    """The identifier of a practitioner, prefixed; None for what is none."""
-    for kind in PractitionerIdKind:
-        with contextlib.suppress(ValueError):
-            return practitioner_id(kind, typed.upper())
-    return None
 
 
 def _state(text: str | None) -> State | None:

@@ -15,7 +15,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.booking.access import PageError
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
-from mock_editor.notifications.outbox import Attempt, Notification, Outbox, State
+from mock_editor.notifications.outbox import Attempt, Brief, Notification, Outbox, State
 from mock_editor.simulator import Simulator
 
 STATES = {
@@ -30,6 +30,7 @@ _OPEN = frozenset({State.WAITING, State.SENDING})
 
 # Where the scenario no longer has the editor.
 _ZONE = ZoneInfo("Europe/Paris")
+_EVERY = 2**62
 
 _BY_STATUS = {408: "demande trop lente", 425: "trop tôt", 429: "trop de demandes"}
 _BY_CLASS = {2: "acceptée", 3: "redirection, qui n’est pas suivie", 4: "refusée par le SAS", 5: "erreur du SAS"}
@@ -171,7 +172,27 @@ class Notifications:
             return "après la précédente"
         return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
 
+    # --- as they are
+
+    def briefly(self, most: int, editor: str | None, state: State | None, appointment: str | None) -> list[Brief]:
+        """The last ones, newest first; of an appointment, if it is named."""
+        if appointment is None:
+            return self._outbox.briefly(most, editor=editor, state=state)
+        every = self._outbox.briefly(_EVERY, editor=editor, state=state)
+        return [one for one in every if one.appointment == appointment][:most]
+
+    def find(self, number: int) -> Notification | None:
+        """The one with this number, if there is one."""
+        found = next((one for one in self._outbox.briefly(_EVERY) if one.id == number), None)
+        same = self._outbox.of(found.editor, found.appointment) if found else []
+        return next((one for one in same if one.id == number), None)
+
     # --- sending again
+
+    def send_again(self, number: int) -> None:
+        """Has a notification go again. Raises 409 for one that cannot."""
+        self._outbox.replay(number)
+        self._wake()
 
     def replay(self, editor: str, appointment: str, typed: str) -> int:
         """Has the notification of an appointment whose number was sent go again; returns it. Raises PageError."""
@@ -179,7 +200,7 @@ class Notifications:
         if number is None:
             raise PageError(404, "Notification introuvable", "Ce rendez-vous n’a pas, ou plus, cette notification.")
         try:
-            self._outbox.replay(number)
+            self.send_again(number)
         except EditorError as error:
             if error.status != 409:
                 raise
@@ -188,7 +209,6 @@ class Notifications:
                 "accepté de plus récente du même rendez-vous."
             )
             raise PageError(409, "Renvoi impossible", text) from None
-        self._wake()
         return number
 
     def replay_all(self) -> int:

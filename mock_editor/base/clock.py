@@ -1,19 +1,105 @@
-"""The one clock: everything that depends on time asks it, so that a run can be frozen and repeated."""
+"""The one clock: everything that depends on time asks it, so that a run can be frozen, moved and repeated.
 
-from datetime import UTC, datetime
+It is a line between real and simulated time. Protocol times (OpenID Connect, leases of processes) stay real: other
+programs compare them with their own.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 # Around the instant there has to be room for windows, horizons and offsets.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+_LAST = datetime(LAST_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC)
+FASTEST = 100_000.0
+
+
+class Mode(StrEnum):
+    """How a clock runs, in a word."""
+
+    REAL = "real"
+    SHIFTED = "shifted"
+    FROZEN = "frozen"
+    SCALED = "scaled"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How simulated time runs: at the real instant ``since`` it was ``at``, and each real second brings ``rate``.
+
+    Both are aware, in UTC. Raises ValueError for what cannot be played.
+    """
+
+    since: datetime
+    at: datetime
+    rate: float
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None or not FIRST_YEAR <= self.at.astimezone(UTC).year <= LAST_YEAR:
+            raise ValueError(f"expected an instant with an offset, from {FIRST_YEAR} to {LAST_YEAR}")
+        if not (math.isfinite(self.rate) and 0 <= self.rate <= FASTEST):
+            raise ValueError(f"expected a rate from 0 (frozen) to {FASTEST:.0f} seconds a second")
+
+    @property
+    def mode(self) -> Mode:
+        """What to call it."""
+        if self.rate == 0:
+            return Mode.FROZEN
+        if self.rate != 1:
+            return Mode.SCALED
+        return Mode.REAL if self.at == self.since else Mode.SHIFTED
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+REAL = Course(_EPOCH, _EPOCH, 1.0)
 
 
 class Clock:
-    """Tells the time: real, or frozen at an instant. Raises ValueError for an instant that cannot be played."""
+    """Tells the time. It is real until another course is followed; ``frozen_at`` is the usual other one."""
 
     def __init__(self, frozen_at: datetime | None = None) -> None:
-        if frozen_at is not None and (frozen_at.tzinfo is None or not FIRST_YEAR <= frozen_at.year <= LAST_YEAR):
-            raise ValueError(f"expected an instant with an offset, from {FIRST_YEAR} to {LAST_YEAR}")
-        self._frozen_at = frozen_at.astimezone(UTC) if frozen_at else None
+        self.course = REAL
+        self._frozen: datetime | None = None
+        if frozen_at is not None:
+            self.follow(frozen(frozen_at))
+
+    def follow(self, course: Course) -> None:
+        """Runs as ``course`` says from now on."""
+        self.course = REAL if course.mode is Mode.REAL else course
+        self._frozen = course.at.astimezone(UTC) if course.rate == 0 else None
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
-        return self._frozen_at or datetime.now(UTC)
+        """The present instant, aware, in UTC. Beyond the last year that can be played, it stands still."""
+        # In the hot path, and most tests freeze it.
+        if self._frozen is not None:
+            return self._frozen
+        real, course = datetime.now(UTC), self.course
+        return real if course is REAL else _simulated(course, real)
+
+    # --- other courses; each begins where the clock is now, unless it says otherwise
+
+    def at_rate(self, rate: float, at: datetime | None = None) -> Course:
+        """From ``at`` on, each real second brings ``rate`` simulated ones; 0 freezes. Raises ValueError."""
+        real = datetime.now(UTC)
+        return Course(real, at or _simulated(self.course, real), rate)
+
+    def advanced(self, by: timedelta) -> Course:
+        """As it runs now, but ``by`` later, or earlier. Raises ValueError."""
+        real = datetime.now(UTC)
+        try:
+            return Course(real, _simulated(self.course, real) + by, self.course.rate)
+        except OverflowError:
+            raise ValueError("that is out of any calendar") from None
+
+
+def frozen(at: datetime) -> Course:
+    """Stands still. Raises ValueError for an instant that cannot be played."""
+    return Course(_EPOCH, at, 0.0)
+
+
+def _simulated(course: Course, real: datetime) -> datetime:
+    passed = (real - course.since).total_seconds() * course.rate
+    left = (_LAST - course.at).total_seconds()
+    # A real clock that is put back must not take the simulated one before its beginning.
+    return course.at.astimezone(UTC) + timedelta(seconds=min(max(passed, 0.0), max(left, 0.0)))

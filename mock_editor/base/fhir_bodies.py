@@ -155,6 +155,10 @@ class _Cleaning:
             if not _ELEMENT_NAME.fullmatch(name):
                 self.ignored.append(f"{path}.{name[:60]}")
                 continue
+            if name == "resourceType" and not isinstance(inner, str):
+                # The models would fail on it.
+                self.issues.append(issue("structure", step(path, name), "expected the name of a type"))
+                continue
             # Lists of a primitive and of its extensions belong together by position.
             twin = name[1:] if name.startswith("_") else f"_{name}"
             left = self.value(inner, step(path, name), depth + 1, gaps=twin in value)

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlite_utils import Database
 
@@ -20,7 +21,7 @@ from mock_editor.base.errors import EditorError, Issue
 
 _READERS = 4
 # Seconds between two looks for changes by others; a look takes some microseconds.
-_LOOK = 0.1
+_LOOK = 0.05
 # Seconds that a transaction waits for one of another process.
 _PATIENCE = 10.0
 # Marks a file as ours ("mock" in ASCII).
@@ -112,21 +113,74 @@ class Store:
         threading.Thread(target=self._watch, name="store-watch", daemon=True).start()
 
     def _watch(self) -> None:
-        seen = None
         while True:
             try:
-                db = self._open()
-                while True:
-                    # It differs once another connection has committed.
-                    [(version,)] = db.execute("pragma data_version")
-                    if version != seen:
-                        seen = version
-                        for listener in self._listeners:
-                            listener()
-                    time.sleep(_LOOK)
-            except (sqlite3.DatabaseError, EditorError) as error:
-                _log.warning("The database cannot be watched: %s", error)
+                with contextlib.closing(self._open()) as db:
+                    self._watch_with(db)
+            except Exception as error:
+                # Whatever it was, this thread may not end: nobody else tells this process of changes.
+                expected = isinstance(error, sqlite3.DatabaseError | EditorError)
+                _log.warning("The database cannot be watched: %s", error, exc_info=not expected)
                 time.sleep(1)
+
+    def _watch_with(self, db: Database) -> None:
+        seen = None
+        while True:
+            # It differs once another connection has committed.
+            [(version,)] = db.execute("pragma data_version")
+            if version != seen:
+                for listener in self._listeners:
+                    listener()
+                seen = version
+            time.sleep(_LOOK)
+
+    def save(self, path: Path, *, without: Sequence[str]) -> None:
+        """Writes all that is committed into a new file, but the rows of some tables. Raises 503."""
+        with self.reading() as db:
+            db.execute("vacuum into ?", [str(path)])
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            for table in without:
+                copy.execute(f"delete from {table}")  # noqa: S608 - names of ours
+            copy.execute("vacuum")
+
+    def restore(self, path: Path, *, without: Sequence[str], then: Callable[[Database], None]) -> None:
+        """Puts what ``save`` has written in the place of all that there is, but the rows of some tables.
+
+        ``then`` may go on in the same transaction. Raises StoreError for a file that ``save`` of this version has not
+        written, 503.
+        """
+        with _available(), self._write_lock:
+            db = self._writer = self._writer or self._open()
+            self._expect_same_version(db, path)
+            db.execute("attach ? as saved", [str(path)])
+            # Tables come one after the other, those that refer to each other too.
+            db.execute("pragma foreign_keys = off")
+            try:
+                with _transaction(db):
+                    query = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+                    for (table,) in db.execute(query).fetchall():
+                        if table not in without:
+                            db.execute(f"delete from main.{table}")  # noqa: S608 - names of ours
+                            db.execute(f"insert into main.{table} select * from saved.{table}")  # noqa: S608
+                    if db.execute("pragma main.foreign_key_check").fetchone():
+                        raise StoreError("has rows that refer to others that are not there")
+                    then(db)
+            finally:
+                db.execute("pragma foreign_keys = on")
+                db.execute("detach saved")
+
+    def _expect_same_version(self, db: Database, path: Path) -> None:
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as saved:
+                for pragma in ("application_id", "user_version"):
+                    [ours], [(theirs,)] = db.execute(f"pragma {pragma}"), saved.execute(f"pragma {pragma}")
+                    if ours[0] != theirs:
+                        raise StoreError("was not saved by this version of the simulator")
+                [(sound,)] = saved.execute("pragma quick_check(1)")
+                if sound != "ok":
+                    raise StoreError(f"is damaged: {sound}")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(str(error)) from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
@@ -152,14 +206,20 @@ class Store:
     def _writing(self) -> Iterator[Database]:
         with self._write_lock:
             db = self._writer = self._writer or self._open()
-            # Not a deferred transaction: one that begins with reading fails at once when another process has written.
-            db.execute("begin immediate")
-            try:
+            with _transaction(db):
                 yield db
-            except BaseException:
-                db.rollback()
-                raise
-            db.commit()
+
+
+@contextlib.contextmanager
+def _transaction(db: Database) -> Iterator[None]:
+    # Not a deferred transaction: one that begins with reading fails at once when another process has written.
+    db.execute("begin immediate")
+    try:
+        yield
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from mock_editor.calendars.model import (
 )
 
 _LONGEST = 200
+_EVERY_TYPE = frozenset(SlotType)
 
 
 class Bookings:
@@ -41,10 +42,8 @@ class Bookings:
 
     def bookable_slot(self, agenda: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Slot:
         """The slot that starts then, if it can be booked now."""
-        slot = self._catalogue.free_slot(agenda.calendar, start, exposed)
+        slot = self._free_slot(agenda, start, exposed)
         booking, now = agenda.calendar.plan.booking, self._catalogue.clock.now()
-        if slot is None:
-            raise _gone()
         if slot.shape.appointment_type is AppointmentType.WALKIN:
             text = "Sur ce créneau, la consultation est sans rendez-vous : il suffit de s’y présenter."
             raise PageError(409, "Créneau sans rendez-vous", text)
@@ -69,35 +68,40 @@ class Bookings:
         reason: str,
     ) -> Appointment:
         """Takes a slot for a patient. ``regulator`` is how the SAS knows who does, in a session opened from there."""
-        if not patient.strip():
-            raise PageError(422, "Nom du patient manquant", "Indiquez un nom de patient, fictif.")
+        _expect_named(patient)
         slot = self.bookable_slot(agenda, start, session.exposed(agenda))
-        now = self._catalogue.clock.now()
-        with_practitioner = isinstance(agenda.owner, Practitioner)
-        with _taken():
-            return self._appointments.add(
-                Appointment(
-                    id="",
-                    editor=agenda.editor.slug,
-                    calendar=agenda.calendar.key,
-                    start=slot.start,
-                    end=slot.end,
-                    # A SOS place says later who consults.
-                    status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
-                    created=now,
-                    updated=now,
-                    regulator=regulator if session.sas else None,
-                    booker=session.booker,
-                    sos=not with_practitioner,
-                    practitioner=agenda.owner.id if with_practitioner else None,
-                    patient=patient.strip()[:_LONGEST],
-                    reason=reason.strip()[:_LONGEST],
-                )
-            )
+        return self._add(agenda, slot, regulator if session.sas else None, session.booker, patient, reason)
 
-    def move(self, of: Appointment, to: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Appointment:
-        """Moves an appointment to another slot, of the same calendar or another practitioner's."""
-        slot = self.bookable_slot(to, start, exposed)
+    def take(
+        self,
+        agenda: Agenda,
+        start: datetime,
+        *,
+        regulator: RegulatorId | None,
+        booker: str,
+        patient: str,
+        reason: str,
+    ) -> Appointment:
+        """Takes a slot for a patient without anybody's session; ``booker`` is whose the appointment is.
+
+        The practice itself takes any free slot that is not over yet; ``regulator``, as one of the SAS, what such a one
+        sees and may book.
+        """
+        _expect_named(patient)
+        if regulator is None:
+            slot = self._slot_of_practice(agenda, start)
+        else:
+            # Theirs would show the same.
+            session = Session(key="", editor=agenda.editor.slug, account=booker, sas=True)
+            slot = self.bookable_slot(agenda, start, session.exposed(agenda))
+        return self._add(agenda, slot, regulator, booker, patient, reason)
+
+    def move(self, of: Appointment, to: Agenda, start: datetime, exposed: frozenset[SlotType] | None) -> Appointment:
+        """Moves an appointment to another slot, of the same calendar or another practitioner's.
+
+        To one of the types ``exposed`` to whoever does; None stands for the practice itself, as in ``take``.
+        """
+        slot = self._slot_of_practice(to, start) if exposed is None else self.bookable_slot(to, start, exposed)
         other = to.calendar.key != of.calendar
         changes: dict[str, Any] = {"calendar": to.calendar.key, "start": slot.start, "end": slot.end}
         if other and isinstance(to.owner, Practitioner):
@@ -120,6 +124,45 @@ class Bookings:
         allowed = frozenset({AppointmentStatus.BOOKED}) if only_booked else HELD_STATUSES
         return self._change(of, allowed, status=status)
 
+    def _slot_of_practice(self, agenda: Agenda, start: datetime) -> Slot:
+        """The slot that starts then, if the practice itself can take it: it knows neither types nor lead times."""
+        slot = self._free_slot(agenda, start, _EVERY_TYPE)
+        if slot.end <= self._catalogue.clock.now():
+            raise PageError(409, "Créneau passé", "Ce créneau est déjà terminé.")
+        return slot
+
+    def _free_slot(self, agenda: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Slot:
+        slot = self._catalogue.free_slot(agenda.calendar, start, exposed)
+        if slot is None:
+            raise _gone()
+        return slot
+
+    def _add(
+        self, agenda: Agenda, slot: Slot, regulator: RegulatorId | None, booker: str, patient: str, reason: str
+    ) -> Appointment:
+        now = self._catalogue.clock.now()
+        with_practitioner = isinstance(agenda.owner, Practitioner)
+        with _taken():
+            return self._appointments.add(
+                Appointment(
+                    id="",
+                    editor=agenda.editor.slug,
+                    calendar=agenda.calendar.key,
+                    start=slot.start,
+                    end=slot.end,
+                    # A SOS place says later who consults.
+                    status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
+                    created=now,
+                    updated=now,
+                    regulator=regulator,
+                    booker=booker,
+                    sos=not with_practitioner,
+                    practitioner=agenda.owner.id if with_practitioner else None,
+                    patient=patient.strip()[:_LONGEST],
+                    reason=reason.strip()[:_LONGEST],
+                )
+            )
+
     def _change(self, of: Appointment, allowed: frozenset[AppointmentStatus], **changes: Any) -> Appointment:
         def edit(found: Appointment) -> Appointment:
             if found.status not in allowed:
@@ -131,6 +174,11 @@ class Bookings:
             return self._appointments.change(of.editor, of.id, edit)
 
 
+def _expect_named(patient: str) -> None:
+    if not patient.strip():
+        raise PageError(422, "Nom du patient manquant", "Indiquez un nom de patient, fictif.")
+
+
 def _gone() -> PageError:
     text = "Ce créneau n’est plus libre : quelqu’un d’autre vient de le prendre. Choisissez-en un autre."
     return PageError(409, "Créneau déjà pris", text)
@@ -138,7 +186,7 @@ def _gone() -> PageError:
 
 @contextlib.contextmanager
 def _taken() -> Iterator[None]:
-    """Turns the store's refusal of a slot that is held into a page."""
+    """Turns the store's refusal of a slot that is held, or was closed meanwhile, into a page."""
     try:
         yield
     except EditorError as error:

@@ -42,6 +42,8 @@ class Endings:
         self._appointments = appointments
         self._bookings = bookings
         self._shares = shares
+        self._woken = threading.Event()
+        self._stopped = threading.Event()
 
     def note(self) -> int:
         """Notes all that are over by now; returns how many. Several processes may do so at once."""
@@ -58,15 +60,24 @@ class Endings:
         return noted
 
     def start(self) -> None:
-        """Notes them in the background from now on, for as long as the process lives."""
+        """Notes them in the background from now on, for as long as the process lives or until ``stop``."""
         if self._shares:
             threading.Thread(target=self._run, name="endings", daemon=True).start()
 
+    def stop(self) -> None:
+        """Ends that."""
+        self._stopped.set()
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Says that some may be over: the clock runs differently."""
+        self._woken.set()
+
     def _run(self) -> None:
-        pause = threading.Event()
-        while True:
+        while not self._stopped.is_set():
+            self._woken.clear()
             try:
                 self.note()
             except Exception:
                 _log.exception("Appointments that are over cannot be noted")
-            pause.wait(_LOOK)
+            self._woken.wait(_LOOK)

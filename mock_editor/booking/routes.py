@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Response, abort, g, render_template, request, url_for
 
-from mock_editor.accounts.payload import Token, token_of
+from mock_editor.accounts.payload import Token
 from mock_editor.accounts.regulators import Account, Regulators
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError
@@ -22,7 +22,7 @@ from mock_editor.booking.sessions import Sessions
 from mock_editor.booking.sso import FLOW_SECONDS, IdentityProvider, sealed, unsealed
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
-from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor, RegulatorId
+from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor
 from mock_editor.settings import Settings
 
 _SESSION, _FLOW = "agenda", "sso-"
@@ -333,7 +333,8 @@ def blueprint(
         shown = agenda_to_book(owner, field("lieu"))
         patient = f"{field('prenom')} {field('nom')}" if field("nom") else ""
         start = _required_start(field("creneau"))
-        made = bookings.book(shown, start, session, _regulator(g.account), patient=patient, reason=field("motif"))
+        regulator = g.account.regulator if g.account else None
+        made = bookings.book(shown, start, session, regulator, patient=patient, reason=field("motif"))
         return redirect(url_for("web.appointment", identifier=made.id, nouveau=1))
 
     # --- appointments
@@ -388,13 +389,6 @@ def blueprint(
         return where
 
     return bp
-
-
-def _regulator(account: Account | None) -> RegulatorId | None:
-    """How the SAS knows the holder of an account: by the national identifier, if there is one."""
-    tokens = {token.system: token for token in map(token_of, account.content.get("identifier", ()) if account else ())}
-    found = tokens.get(codes.PRACTITIONER_OID) or tokens.get(codes.SAS_OID)
-    return RegulatorId(*found) if found else None
 
 
 def _here() -> str:

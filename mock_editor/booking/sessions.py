@@ -4,6 +4,8 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from sqlite_utils import Database
+
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.booking.access import Session
@@ -49,10 +51,9 @@ class Sessions:
         with self._store.writing() as db:
             db.execute("delete from sessions where key = ?", [session.key])
 
-    def reset(self) -> None:
+    def reset(self, db: Database) -> None:
         """Ends all sessions."""
-        with self._store.writing() as db:
-            db.execute("delete from sessions")
+        db.execute("delete from sessions")
 
 
 def _key(cookie: str) -> str:

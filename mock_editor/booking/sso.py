@@ -22,7 +22,10 @@ from joserfc.jwk import KeySet
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
+from mock_editor.base.flows import Flow as Kind
 from mock_editor.booking.access import PageError
+from mock_editor.journal.journal import Journal
+from mock_editor.journal.outgoing import record_with
 from mock_editor.settings import Settings
 
 # The person may have to find a smart card first.
@@ -59,15 +62,18 @@ class _Discovered:
 
 
 class IdentityProvider:
-    """The provider of ``issuer``, as ``settings`` describe it.
+    """The provider of ``issuer``, as ``settings`` describe it; ``journal`` takes down what is sent to it.
 
     ``embedded`` carries the calls to a provider in this very process: it may not be reachable under its public URL
     from here, and a server with one thread would wait for itself.
     """
 
-    def __init__(self, issuer: str, settings: Settings, embedded: BaseAdapter | None = None) -> None:
+    def __init__(
+        self, issuer: str, settings: Settings, journal: Journal | None = None, embedded: BaseAdapter | None = None
+    ) -> None:
         self._issuer = issuer
         self._settings = settings
+        self._journal = journal
         self._embedded = embedded
         self._discovered: _Discovered | None = None
 
@@ -154,6 +160,8 @@ class IdentityProvider:
         )
         if self._embedded:
             client.mount(self._issuer, self._embedded)
+        if self._journal:
+            record_with(client, self._journal, editor, Kind.SSO)
         return client
 
     def _discover(self, client: OAuth2Session) -> _Discovered:

@@ -5,7 +5,6 @@ One slot is held by one appointment at most: an index of the table says so, what
 
 import contextlib
 import sqlite3
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
@@ -16,11 +15,11 @@ from sqlite_utils import Database
 
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.store import Store
+from mock_editor.calendars import following
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
 from mock_editor.calendars.taken import Taken
 
-# `number` counts the appointments of an editor from 1. The changes tell other workers which calendars to look at again;
-# one without a calendar, all of them.
+# `number` counts the appointments of an editor from 1.
 SCHEMA = """
 create table if not exists appointments (
     editor text not null, id text not null, number integer not null, calendar text not null, start text not null,
@@ -30,11 +29,8 @@ create table if not exists appointments (
     primary key (editor, id), unique (editor, number)) strict;
 create unique index if not exists appointments_hold on appointments (editor, calendar, start)
     where status <> 'cancelled';
-create index if not exists appointments_of on appointments (editor, booker);
-create table if not exists appointment_changes (
-    id integer primary key autoincrement, editor text, calendar text) strict
+create index if not exists appointments_of on appointments (editor, booker)
 """
-_KEPT_CHANGES = 10_000  # far more than happen between two looks
 _NAMESPACE = uuid.UUID("b5a7c0de-3c1f-5d0e-8e6a-94a1d1f7c202")
 _INSTANTS = ("start", "end", "created", "updated")
 _COLUMNS = [field.name for field in fields(Appointment)]
@@ -44,7 +40,8 @@ _SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from a
 class Appointments:
     """The appointments of every editor. ``taken`` follows them: call ``follow`` when others may have changed some.
 
-    ``on_write`` is called with each new state of an appointment, in the transaction that writes it.
+    ``on_write`` is called with each new state of an appointment, in the transaction that writes it; ``check`` before
+    one takes a slot (editor, calendar, start), and raises what speaks against it.
     """
 
     def __init__(
@@ -53,13 +50,14 @@ class Appointments:
         editors: Mapping[str, Editor],
         taken: Taken,
         on_write: Callable[[Database, Appointment], None] = lambda _, __: None,
+        check: Callable[[Database, str, str, datetime], None] = lambda _, __, ___, ____: None,
     ) -> None:
         self._store = store
         self._on_write = on_write
+        self._check = check
         self._editors = editors
         self._taken = taken
-        self._following = threading.Lock()
-        self._seen = -1
+        self._follower = following.Follower(store, self._everything, self._look)
 
     # --- reading
 
@@ -91,8 +89,9 @@ class Appointments:
     # --- writing
 
     def add(self, appointment: Appointment) -> Appointment:
-        """Keeps a new appointment, and gives it its id. Raises 409 when somebody else holds the slot."""
+        """Keeps a new appointment, and gives it its id. Raises 409 when the slot is held or closed."""
         with self._store.writing() as db:
+            self._check(db, appointment.editor, appointment.calendar, appointment.start)
             query = "select coalesce(max(number), 0) + 1 from appointments where editor = ?"
             [(number,)] = db.execute(query, [appointment.editor])
             # Drawn, so that the same requests give the same appointments.
@@ -100,7 +99,7 @@ class Appointments:
             added = replace(appointment, id=str(uuid.uuid5(_NAMESPACE, seed)))
             with _held():
                 db.table("appointments").insert(_row(added) | {"number": number})
-            _note(db, added)
+            following.note(db, added.editor, added.calendar)
             self._on_write(db, added)
         self.follow()
         return added
@@ -110,50 +109,41 @@ class Appointments:
         with self._store.writing() as db:
             old = _read(db, editor, identifier)
             new = edit(old)
+            if (new.calendar, new.start) != (old.calendar, old.start):
+                self._check(db, editor, new.calendar, new.start)
             columns = ", ".join(f'"{column}" = :{column}' for column in _COLUMNS)
             with _held():
                 db.execute(f"update appointments set {columns} where editor = :editor and id = :id", _row(new))  # noqa: S608
-            _note(db, old)
-            _note(db, new)
+            following.note(db, editor, old.calendar)
+            following.note(db, editor, new.calendar)
             self._on_write(db, new)
         self.follow()
         return new
 
-    def reset(self) -> None:
-        """Forgets every appointment."""
-        with self._store.writing() as db:
-            db.execute("delete from appointments")
-            db.table("appointment_changes").insert({"editor": None, "calendar": None})
-        self.follow()
+    def reset(self, db: Database) -> None:
+        """Forgets every appointment. ``follow`` is for after the transaction."""
+        db.execute("delete from appointments")
+        following.note_all(db)
 
     def follow(self) -> None:
         """Brings what is in memory up to date. Cheap when there is nothing new."""
-        with self._following, self._store.reading() as db:
-            news = "select id, editor, calendar from appointment_changes where id > ? order by id"
-            told = db.execute(news, [self._seen]).fetchall()
-            if self._seen < 0 or any(editor is None for _, editor, _ in told):
-                calendars = set(db.execute("select distinct editor, calendar from appointments").fetchall())
-                calendars |= self._known()
-            else:
-                calendars = {(editor, calendar) for _, editor, calendar in told}
-            for slug, calendar in calendars:
-                if slug in self._editors:
-                    self._taken.hold(self._editors[slug].seed, calendar, _starts(db, slug, calendar))
-            self._seen = max((one for one, _, _ in told), default=max(self._seen, 0))
+        self._follower.follow()
 
-    def _known(self) -> set[tuple[str, str]]:
-        return {(slug, calendar) for slug, editor in self._editors.items() for calendar in self._taken.of(editor.seed)}
+    def _everything(self, db: Database) -> set[tuple[str, str]]:
+        # A copy each, as others add to them.
+        known = {(slug, key) for slug, editor in self._editors.items() for key in list(self._taken.of(editor.seed))}
+        return known.union(db.execute("select distinct editor, calendar from appointments").fetchall())
+
+    def _look(self, db: Database, editor: str, calendar: str) -> None:
+        if editor in self._editors:
+            self._taken.hold(self._editors[editor].seed, calendar, frozenset(held(db, editor, calendar)))
 
 
-def _starts(db: Database, editor: str, calendar: str) -> frozenset[datetime]:
-    held = "select start from appointments where editor = ? and calendar = ? and status <> 'cancelled'"
-    return frozenset(datetime.fromisoformat(start) for (start,) in db.execute(held, [editor, calendar]))
-
-
-def _note(db: Database, appointment: Appointment) -> None:
-    changes = db.table("appointment_changes")
-    changes.insert({"editor": appointment.editor, "calendar": appointment.calendar})
-    db.execute("delete from appointment_changes where id < ?", [(changes.last_pk or 0) - _KEPT_CHANGES])
+def held(db: Database, editor: str, calendar: str) -> dict[datetime, datetime]:
+    """The slots of a calendar that appointments hold: when each ends, by its start, in UTC."""
+    query = """select start, "end" from appointments where editor = ? and calendar = ? and status <> 'cancelled'"""
+    rows = db.execute(query, [editor, calendar])
+    return {datetime.fromisoformat(start): datetime.fromisoformat(end) for start, end in rows}
 
 
 @contextlib.contextmanager

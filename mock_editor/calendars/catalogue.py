@@ -1,7 +1,7 @@
 """The editors of the scenario in play, their agendas, and the slots they offer now."""
 
 from collections.abc import Iterator, Sequence, Set
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
@@ -64,7 +64,7 @@ def agenda(editor: Editor, key: str) -> Agenda | None:
 
 
 class Catalogue:
-    """What is on offer: editors by slug, slots by calendar. ``taken`` is what appointments hold."""
+    """What is on offer: editors by slug, slots by calendar. ``taken`` is how these stand now."""
 
     def __init__(self, editors: Sequence[Editor], clock: Clock, taken: Taken | None = None) -> None:
         self.editors = {editor.slug: editor for editor in editors}
@@ -88,11 +88,8 @@ class Catalogue:
 
     def free_slot(self, calendar: Calendar, start: datetime, exposed: Set[SlotType]) -> Slot | None:
         """The slot of a calendar that starts then, if it is free and of an exposed type, bookable now or not."""
-        local_day = start.astimezone(calendar.zone).date()
-        # A slot of the night belongs to the opening that began the day before.
-        days = (local_day, local_day - timedelta(days=1))
-        slots = (slot for day in days for slot in self.taken.slots_of_day(calendar, day))
-        return next((slot for slot in slots if slot.start == start and _visible(slot, exposed)), None)
+        slot = self.taken.standing(calendar.seed, calendar.key).slot(calendar, start)
+        return slot if slot and _visible(slot, exposed) else None
 
 
 def _visible(slot: Slot, exposed: Set[SlotType]) -> bool:

@@ -5,6 +5,7 @@ nothing until somebody asks for one of their days.
 """
 
 import functools
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import shake_256
 from operator import attrgetter
@@ -30,17 +31,21 @@ class _Interval(NamedTuple):
     opening: Opening
 
 
-def slots_of_day(calendar: Calendar, day: date) -> tuple[Slot, ...]:
+def slots_of_day(calendar: Calendar, day: date, extra: Sequence[Opening] = ()) -> tuple[Slot, ...]:
     """All slots of the openings that begin on ``day`` (local), in order: free and taken, exposed or not.
 
+    ``extra`` are openings besides those of the calendar's plan, which leave the slots of these as they are.
     An opening that runs past midnight belongs to the day it begins. Openings are laid out in elapsed time: a night
     has one hour less or more of slots when the clocks change.
     """
     intervals = _layout(calendar.plan, calendar.zone, day)
+    if extra:
+        intervals = _in_order((*intervals, *_intervals(extra, calendar.zone, day)))
     if not intervals:
         return ()
     count = (intervals[-1].step + 1) * _DRAWS
     seed = f"{calendar.seed}:{calendar.key}:{day.isoformat()}".encode()
+    # However many are drawn, the first ones are the same.
     draws = unpack(f">{count}H", shake_256(seed).digest(2 * count))
     slots = []
     for start, end, step, opening in intervals:
@@ -50,17 +55,30 @@ def slots_of_day(calendar: Calendar, day: date) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
+def times_of(openings: Sequence[Opening], zone: ZoneInfo, day: date) -> list[tuple[datetime, datetime]]:
+    """From when to when the slots of openings last that begin on ``day``, in UTC."""
+    return [(one.start, one.end) for one in _intervals(openings, zone, day)]
+
+
 @functools.lru_cache(maxsize=4096)  # most calendars share a plan and a zone
 def _layout(plan: Plan, zone: ZoneInfo, day: date) -> tuple[_Interval, ...]:
     """The intervals of a day, in order, for every calendar that follows ``plan`` in ``zone``."""
+    return _in_order(_intervals(plan.openings(day), zone, day))
+
+
+def _intervals(openings: Sequence[Opening], zone: ZoneInfo, day: date) -> list[_Interval]:
     midnight = start_of_day(day, zone)
     intervals = []
-    for opening in plan.openings(day):
+    for opening in openings:
         length = timedelta(minutes=opening.slot_minutes)
         start, finish = _instant(day, opening.start, zone), _instant(day, opening.end, zone)
         while start + length <= finish:
             intervals.append(_Interval(start, start + length, (start - midnight) // _STEP, opening))
             start += length
+    return intervals
+
+
+def _in_order(intervals: Sequence[_Interval]) -> tuple[_Interval, ...]:
     return tuple(sorted(intervals, key=attrgetter("start")))
 
 

@@ -1,11 +1,11 @@
 """The words of the domain as types: practitioner, structure, place, calendar, slot. A scenario makes them once."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -84,6 +84,13 @@ class Opening:
     slot_minutes: int
     taken: float
     mix: "SlotMix"
+
+
+def overlap(days: Iterable[tuple[int, Iterable[Opening]]]) -> bool:
+    """Whether openings of some days overlap; each day is told by its distance to any one of them."""
+    shift = 24 * 60
+    spans = sorted((day * shift + one.start, day * shift + one.end) for day, openings in days for one in openings)
+    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
 class SlotMix:

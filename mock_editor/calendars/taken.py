@@ -1,36 +1,121 @@
-"""Which slots appointments hold: what the store says, in memory, for the hot path of the searches."""
+"""How calendars stand now: what appointments hold, and what people opened and closed by hand.
 
+It is what the store says, in memory, for the hot path of the searches.
+"""
+
+import threading
 from collections import defaultdict
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
-from mock_editor.calendars.generator import slots_of_day
-from mock_editor.calendars.model import Calendar, Slot
+from mock_editor.calendars.generator import slots_of_day, times_of
+from mock_editor.calendars.model import Absence, Calendar, Opening, Slot
 
-# The starts of slots, in UTC, by the key of their calendar.
-TakenStarts = dict[str, frozenset[datetime]]
+_NOTHING: frozenset[datetime] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What people opened (True) and closed (False) by hand in a calendar, over what the scenario makes of it.
+
+    ``slots`` are by their start in UTC, ``days`` and ``extra`` by the local day on which openings begin. A slot of its
+    own stands before its day, and a day before ``absences``, in which exceptional and extra openings are kept.
+    """
+
+    slots: Mapping[datetime, bool] = field(default_factory=dict)
+    days: Mapping[date, bool] = field(default_factory=dict)
+    absences: Sequence[Absence] = ()
+    extra: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict)
+
+
+UNTOUCHED = Overlay()
+
+
+# Hashed by identity: it is part of the key under which slots are kept, in the hot path.
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """How a calendar stands: the starts of slots that appointments ``held``, in UTC, and its ``overlay``."""
+
+    held: frozenset[datetime] = _NOTHING
+    overlay: Overlay = UNTOUCHED
+
+    def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
+        """The slots of the openings that begin on a day: those that nobody can have are taken."""
+        overlay = self.overlay
+        extra = overlay.extra.get(day, ())
+        slots = slots_of_day(calendar, day, extra)
+        if not self.held and overlay is UNTOUCHED:
+            return slots
+        if overlay is UNTOUCHED:
+            return tuple(slot._replace(taken=True) if slot.start in self.held else slot for slot in slots)
+        opened = overlay.days.get(day)
+        kept = None
+        if opened is None and any(absence.covers(day) for absence in overlay.absences):
+            special = (*calendar.plan.exceptional.get(day, ()), *extra)
+            kept = {start for start, _ in times_of(special, calendar.zone, day)}
+
+        def is_free(slot: Slot) -> bool:
+            if slot.start in self.held:
+                return False
+            by_hand = overlay.slots.get(slot.start, opened)
+            if by_hand is not None:
+                return by_hand
+            return not slot.taken and (kept is None or slot.start in kept)
+
+        return tuple(slot._replace(taken=not is_free(slot)) for slot in slots)
+
+    def slot(self, calendar: Calendar, start: datetime) -> Slot | None:
+        """The slot that starts then, free or taken; None when none does."""
+        local_day = start.astimezone(calendar.zone).date()
+        # A slot of the night belongs to the opening that began the day before.
+        days = (local_day, local_day - timedelta(days=1))
+        slots = (slot for day in days for slot in self.slots_of_day(calendar, day))
+        return next((slot for slot in slots if slot.start == start), None)
+
+
+AS_MADE = Standing()
 
 
 class Taken:
-    """The slots that are held, by editor and calendar. ``Appointments`` keeps it true; readers need no lock."""
+    """How each calendar stands, by editor. ``Appointments`` and ``Overrides`` keep it true; readers need no lock."""
 
     def __init__(self) -> None:
-        self._editors: defaultdict[str, TakenStarts] = defaultdict(dict)
+        self._editors: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
+        self._changing = threading.Lock()
 
-    def of(self, seed: str) -> TakenStarts:
-        """Those of the editor with this seed: the same dictionary each time. A calendar without any is not in it."""
+    def of(self, seed: str) -> Mapping[str, Standing]:
+        """Those of the editor with this seed: the same mapping each time.
+
+        A calendar that is as the scenario has it (``AS_MADE``) is not in it; one that changes gets another value.
+        """
         return self._editors[seed]
 
     def hold(self, seed: str, calendar: str, starts: frozenset[datetime]) -> None:
         """From now on, exactly these slots of a calendar are held."""
-        if starts:
-            self._editors[seed][calendar] = starts
+        with self._changing:
+            self._put(seed, calendar, starts, self.standing(seed, calendar).overlay)
+
+    def lay(self, seed: str, calendar: str, overlay: Overlay) -> None:
+        """From now on, exactly this lies over a calendar."""
+        with self._changing:
+            self._put(seed, calendar, self.standing(seed, calendar).held, overlay)
+
+    def _put(self, seed: str, calendar: str, starts: frozenset[datetime], overlay: Overlay) -> None:
+        old = self.standing(seed, calendar)
+        if (starts, overlay) == (old.held, old.overlay):
+            return  # what is kept of it stays good
+        if overlay == UNTOUCHED:
+            overlay = UNTOUCHED
+        if starts or overlay is not UNTOUCHED:
+            self._editors[seed][calendar] = Standing(starts, overlay)
         else:
             self._editors[seed].pop(calendar, None)
 
+    def standing(self, seed: str, calendar: str) -> Standing:
+        """How a calendar stands."""
+        return self._editors[seed].get(calendar, AS_MADE)
+
     def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
-        """The slots of a day as the generator makes them, those that are held taken too."""
-        slots = slots_of_day(calendar, day)
-        held = self._editors[calendar.seed].get(calendar.key)
-        if not held:
-            return slots
-        return tuple(slot._replace(taken=True) if slot.start in held else slot for slot in slots)
+        """The slots of a day as they are now: those that nobody can have are taken."""
+        return self.standing(calendar.seed, calendar.key).slots_of_day(calendar, day)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
+from mock_editor.base import controls
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.store import Store
@@ -35,6 +36,7 @@ create index if not exists notification_attempts_of on notification_attempts (no
 """
 _OPEN = "('waiting', 'sending')"
 _LONGEST_ANSWER = 10_000
+_PAUSED = "sending paused"
 
 
 class State(StrEnum):
@@ -45,6 +47,9 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     GIVEN_UP = "given up"
+
+
+OPEN_STATES = frozenset({State.WAITING, State.SENDING})
 
 
 class Claimed(NamedTuple):
@@ -105,6 +110,16 @@ class Brief(NamedTuple):
     result: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many notifications of an editor are in a state, and when the oldest of them was made."""
+
+    editor: str
+    state: State
+    count: int
+    oldest: datetime
+
+
 class Outbox:
     """The notifications of every editor."""
 
@@ -144,10 +159,10 @@ class Outbox:
         now, real = self._clock.now().isoformat(), time.time()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.
-            if not _due(db, now, real, 1, room):
+            if controls.get(db, _PAUSED) or not _due(db, now, real, 1, room):
                 return []
         with self._store.writing() as db:
-            found = _due(db, now, real, most, room)
+            found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room)
             for one in found:
                 db.execute(
                     "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ? "
@@ -199,6 +214,15 @@ class Outbox:
             rows = db.execute(query, [editor]).fetchall()
         return {State(state): count for state, count in rows}
 
+    def depths(self) -> list[Depth]:
+        """How many there are at each editor in each state."""
+        query = "select editor, state, count(*), min(created) from notifications group by 1, 2 order by 1, 2"
+        with self._store.reading() as db:
+            rows = db.execute(query).fetchall()
+        return [
+            Depth(editor, State(state), count, datetime.fromisoformat(oldest)) for editor, state, count, oldest in rows
+        ]
+
     def replay(self, identifier: int | None = None) -> int:
         """Has one that was refused or given up sent again, or all that were; returns how many.
 
@@ -219,11 +243,21 @@ class Outbox:
                 raise EditorError(409, [Issue("conflict", text)])
             return 1
 
-    def reset(self) -> None:
-        """Forgets every notification."""
+    def pause(self, *, paused: bool) -> None:
+        """Has nothing sent by any process until further notice, or everything again. What is on its way goes on."""
         with self._store.writing() as db:
-            db.execute("delete from notification_attempts")
-            db.execute("delete from notifications")
+            controls.put(db, _PAUSED, paused)
+
+    def paused(self) -> bool:
+        """Whether nothing is sent for now."""
+        with self._store.reading() as db:
+            return bool(controls.get(db, _PAUSED))
+
+    def reset(self, db: Database) -> None:
+        """Forgets every notification, and sends again."""
+        db.execute("delete from notification_attempts")
+        db.execute("delete from notifications")
+        controls.put(db, _PAUSED, value=False)
 
     def _listed(self, where: str, parameters: Sequence[Any]) -> list[Notification]:
         columns = "id, editor, appointment, state, created, due, body"

@@ -25,7 +25,10 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnection
 from urllib3.exceptions import SSLError as TlsError
 
 from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.flows import Flow
 from mock_editor.calendars.model import Editor
+from mock_editor.journal.journal import Journal
+from mock_editor.journal.outgoing import record_with, sent_by
 from mock_editor.notifications.outbox import Attempt, Claimed, Outbox, State
 
 # How often the outbox is looked at when nobody says that there is something in it.
@@ -102,7 +105,7 @@ class _Pace:
 class Sender:
     """Sends what is in the outbox to the ``targets`` of its editors, in threads of its own.
 
-    ``embedded`` carries what goes to a receiver in this very process.
+    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent.
     """
 
     def __init__(
@@ -113,12 +116,14 @@ class Sender:
         *,
         parallel: int,
         embedded: Mapping[str, BaseAdapter] | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._outbox = outbox
         self._editors = editors
         self._targets = targets
         self._parallel = parallel
         self._embedded = embedded or {}
+        self._journal = journal
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._idle = threading.Semaphore(parallel)
@@ -207,15 +212,18 @@ class Sender:
             return Attempt(claimed.method, status, round(time.monotonic() - begin, 3), result, answer)
 
         try:
-            with self._session(target).request(
-                claimed.method,
-                url,
-                data=claimed.body,
-                headers={"Content-Type": FHIR_JSON, "Accept": "application/fhir+json"},
-                timeout=(target.connect_timeout, target.answer_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with (
+                sent_by(claimed.editor, Flow.INT_R03),
+                self._session(target).request(
+                    claimed.method,
+                    url,
+                    data=claimed.body,
+                    headers={"Content-Type": FHIR_JSON, "Accept": "application/fhir+json"},
+                    timeout=(target.connect_timeout, target.answer_timeout),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 answer = _answer(response, begin + target.connect_timeout + target.answer_timeout)
         except RequestException as error:
             sent = not _never_sent(error)
@@ -246,6 +254,8 @@ class Sender:
             session.mount("http://", HTTPAdapter(max_retries=0))
             for prefix, adapter in self._embedded.items():
                 session.mount(prefix, adapter)
+            if self._journal:
+                record_with(session, self._journal, flow=Flow.INT_R03)
             sessions[target] = session
         return sessions[target]
 

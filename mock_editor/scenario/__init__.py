@@ -1,6 +1,6 @@
 """Scenarios: YAML files that describe the editors to play. Read, checked strictly, and turned into the model."""
 
-from mock_editor.scenario.build import LoadedScenario, load
-from mock_editor.scenario.reader import ScenarioError, find, shipped
+from mock_editor.scenario.build import LoadedScenario, load, play
+from mock_editor.scenario.reader import Problem, ScenarioError, Script, find, shipped
 
-__all__ = ["LoadedScenario", "ScenarioError", "find", "load", "shipped"]
+__all__ = ["LoadedScenario", "Problem", "ScenarioError", "Script", "find", "load", "play", "shipped"]

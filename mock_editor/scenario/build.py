@@ -1,13 +1,13 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from mock_editor.accounts.payload import Regulator, described
+from mock_editor.calendars.catalogue import Agenda
 from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
@@ -27,9 +27,10 @@ from mock_editor.calendars.model import (
     SlotType,
     SosPlace,
     Specialty,
+    overlap,
 )
 from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
-from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError
+from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError, Script
 from mock_editor.scenario.schema import (
     DAYS,
     AssociationSection,
@@ -45,6 +46,8 @@ from mock_editor.scenario.schema import (
     ShapeSection,
     SosPlaceSection,
     check,
+    check_extra_opening,
+    refused,
 )
 
 _MINUTES_A_DAY = 24 * 60
@@ -58,12 +61,14 @@ _DEFAULTS = ShapeSection(
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
-    """A scenario ready to be played.
+    """A scenario ready to be played, as ``script`` says.
 
     By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
-    the ``endings`` of its appointments. ``regulators`` are those whom the SAS knows.
+    the ``endings`` of its appointments. ``regulators`` are those whom the SAS knows. ``extra_openings`` reads what
+    people open by hand.
     """
 
+    script: Script
     name: str
     title: str
     frozen_at: datetime | None
@@ -72,90 +77,29 @@ class LoadedScenario:
     regulators: Mapping[str, RegulatorSection]
     notifications: Mapping[str, NotificationsSection]
     endings: Mapping[str, EndingsSection]
+    extra_openings: "ExtraOpenings"
 
 
 def load(path: Path) -> LoadedScenario:
     """Reads, checks and builds the scenario of a file. Raises ScenarioError that tells all that is wrong."""
-    document = Document.read(path)
-    return _Builder(document, check(document)).build()
+    return play(Script.read(path))
 
 
-class _Builder:
-    """Builds one scenario and gathers what the schema cannot see: references, doubles and overlaps."""
+def play(script: Script) -> LoadedScenario:
+    """Checks and builds a scenario. Raises ScenarioError that tells all that is wrong."""
+    document = Document(script)
+    return _Builder(script, document, check(document)).build()
 
-    def __init__(self, document: Document, scenario: ScenarioSection) -> None:
-        self._document = document
-        self._scenario = scenario
-        self._problems: list[Problem] = []
-        self._cpts = {key: Cpts(cpts.finess, cpts.name, cpts.phone) for key, cpts in scenario.cpts.items()}
-        self._plans: dict[str, Plan] = {}
-        self._numbers = NumberSpace(scenario.seed)
 
-    def build(self) -> LoadedScenario:
-        scenario = self._scenario
-        for name, section in scenario.calendars.items():
-            self._plans[name] = self._plan(section, ("calendars", name))
-        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors])
-        editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
-        accounts = {
-            section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
-        }
-        notifications = {
-            one.slug: self._notifications(one.notifications, ("editors", at, "notifications"))
-            for at, one in enumerate(scenario.editors)
-            if one.notifications
-        }
-        endings = {one.slug: one.endings for one in scenario.editors if one.endings}
-        if self._problems:
-            raise ScenarioError(self._document.source, self._problems)
-        frozen_at = scenario.clock.frozen_at if scenario.clock else None
-        return LoadedScenario(
-            scenario.name, scenario.title, frozen_at, editors, accounts, scenario.regulators, notifications, endings
-        )
+class _Openings:
+    """Makes openings. ``cpts`` are by their key; ``problem`` is told what the schema cannot see of what is wrong."""
 
-    def _problem(self, location: Location, message: str) -> None:
-        self._problems.append(self._document.problem(location, message))
+    def __init__(self, cpts: Mapping[str, Cpts], problem: Callable[[Location, str], None]) -> None:
+        self._cpts = cpts
+        self._problem = problem
 
-    def _no_doubles(self, location: Location, values: Iterable[str]) -> None:
-        seen: set[str] = set()
-        for at, value in enumerate(values):
-            if value in seen:
-                self._problem((*location, at), f"{value!r} stands twice")
-            seen.add(value)
-
-    # --- calendars
-
-    def _plan(self, section: CalendarSection, location: Location) -> Plan:
-        week: list[list[Opening]] = [[] for _ in DAYS]
-        for at, opening in enumerate(section.week):
-            made = self._openings(section, opening, (*location, "week", at))
-            for name in opening.days:
-                week[DAYS.index(name)].extend(made)
-        exceptional: dict[date, list[Opening]] = {}
-        for at, special in enumerate(section.exceptional_openings):
-            where = (*location, "exceptional_openings", at)
-            exceptional.setdefault(special.date, []).extend(self._openings(section, special, where))
-        plan = Plan(
-            week=tuple(tuple(openings) for openings in week),
-            exceptional={day: tuple(openings) for day, openings in exceptional.items()},
-            absences=tuple(Absence(a.first[0], a.last[0], a.first[1]) for a in section.absences),
-            booking=Booking(
-                lead=timedelta(minutes=section.lead_minutes),
-                horizon=timedelta(days=section.horizon_days),
-                overnight=any(
-                    opening.end > _MINUTES_A_DAY for openings in (*week, *exceptional.values()) for opening in openings
-                ),
-            ),
-        )
-        if _overlap([opening for day in range(-1, 8) for opening in _shifted(plan.week[day % 7], day)]):
-            self._problem((*location, "week"), "openings overlap")
-        for day in plan.exceptional:
-            around = [day + timedelta(days=shift) for shift in (-1, 0, 1)]
-            if _overlap([o for at, when in enumerate(around) for o in _shifted(plan.openings(when), at)]):
-                self._problem((*location, "exceptional_openings"), f"openings overlap on {day}")
-        return plan
-
-    def _openings(self, calendar: CalendarSection, section: OpeningSection, location: Location) -> list[Opening]:
+    def made(self, calendar: CalendarSection, section: OpeningSection, location: Location) -> list[Opening]:
+        """Those of a section of a calendar."""
         minutes = section.slot_minutes or calendar.slot_minutes
         taken = calendar.taken if section.taken is None else section.taken
         # A mix of the calendar is replaced by what the opening itself says of its slots.
@@ -196,6 +140,113 @@ class _Builder:
             cpts=tuple(cpts),
             specialties=None if coded is None and texts is None else _specialties(coded or [], texts or []),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraOpenings:
+    """Reads openings that people give by hand: one of ``exceptional_openings``, without its date."""
+
+    cpts: Mapping[str, Cpts]
+    calendars: Mapping[Plan, CalendarSection]
+
+    def read(self, agenda: Agenda, section: Mapping[str, Any]) -> tuple[Opening, ...]:
+        """Those of a section; what it leaves out is as its calendar has it. Raises EditorError (422)."""
+        problems: list[tuple[Location, str]] = []
+        openings = _Openings(self.cpts, lambda *problem: problems.append(problem))
+        made = openings.made(self.calendars[agenda.calendar.plan], check_extra_opening(section), ())
+        editor = agenda.editor
+        if not editor.cpts and any(shape.cpts for opening in made for shape in opening.mix.shapes):
+            # Its CapabilityStatement says so.
+            problems.append((("slot_types",), f"{editor.slug} opens no slots to CPTS in the scenario"))
+        if problems:
+            raise refused(problems)
+        return tuple(made)
+
+
+class _Builder:
+    """Builds one scenario and gathers what the schema cannot see: references, doubles and overlaps."""
+
+    def __init__(self, script: Script, document: Document, scenario: ScenarioSection) -> None:
+        self._script = script
+        self._document = document
+        self._scenario = scenario
+        self._problems: list[Problem] = []
+        self._cpts = {key: Cpts(cpts.finess, cpts.name, cpts.phone) for key, cpts in scenario.cpts.items()}
+        self._openings = _Openings(self._cpts, self._problem)
+        self._plans: dict[str, Plan] = {}
+        self._numbers = NumberSpace(scenario.seed)
+
+    def build(self) -> LoadedScenario:
+        scenario = self._scenario
+        for name, section in scenario.calendars.items():
+            self._plans[name] = self._plan(section, ("calendars", name))
+        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors])
+        editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
+        accounts = {
+            section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
+        }
+        notifications = {
+            one.slug: self._notifications(one.notifications, ("editors", at, "notifications"))
+            for at, one in enumerate(scenario.editors)
+            if one.notifications
+        }
+        endings = {one.slug: one.endings for one in scenario.editors if one.endings}
+        if self._problems:
+            raise ScenarioError(self._document.source, self._problems)
+        frozen_at = scenario.clock.frozen_at if scenario.clock else None
+        return LoadedScenario(
+            self._script,
+            scenario.name,
+            scenario.title,
+            frozen_at,
+            editors,
+            accounts,
+            scenario.regulators,
+            notifications,
+            endings,
+            ExtraOpenings(self._cpts, {self._plans[name]: section for name, section in scenario.calendars.items()}),
+        )
+
+    def _problem(self, location: Location, message: str) -> None:
+        self._problems.append(self._document.problem(location, message))
+
+    def _no_doubles(self, location: Location, values: Iterable[str]) -> None:
+        seen: set[str] = set()
+        for at, value in enumerate(values):
+            if value in seen:
+                self._problem((*location, at), f"{value!r} stands twice")
+            seen.add(value)
+
+    # --- calendars
+
+    def _plan(self, section: CalendarSection, location: Location) -> Plan:
+        week: list[list[Opening]] = [[] for _ in DAYS]
+        for at, opening in enumerate(section.week):
+            made = self._openings.made(section, opening, (*location, "week", at))
+            for name in opening.days:
+                week[DAYS.index(name)].extend(made)
+        exceptional: dict[date, list[Opening]] = {}
+        for at, special in enumerate(section.exceptional_openings):
+            where = (*location, "exceptional_openings", at)
+            exceptional.setdefault(special.date, []).extend(self._openings.made(section, special, where))
+        plan = Plan(
+            week=tuple(tuple(openings) for openings in week),
+            exceptional={day: tuple(openings) for day, openings in exceptional.items()},
+            absences=tuple(Absence(a.first[0], a.last[0], a.first[1]) for a in section.absences),
+            booking=Booking(
+                lead=timedelta(minutes=section.lead_minutes),
+                horizon=timedelta(days=section.horizon_days),
+                overnight=any(
+                    opening.end > _MINUTES_A_DAY for openings in (*week, *exceptional.values()) for opening in openings
+                ),
+            ),
+        )
+        if overlap((day, plan.week[day % 7]) for day in range(-1, 8)):
+            self._problem((*location, "week"), "openings overlap")
+        for day in plan.exceptional:
+            if overlap((shift, plan.openings(day + timedelta(days=shift))) for shift in (-1, 0, 1)):
+                self._problem((*location, "exceptional_openings"), f"openings overlap on {day}")
+        return plan
 
     def _plan_named(self, name: str, location: Location) -> Plan:
         plan = self._plans.get(name)
@@ -249,7 +300,8 @@ class _Builder:
             zone,
             directory,
             associations={association.id: association for association in associations},
-            cpts={cpts.id: cpts for plan in plans for cpts in _cpts_of(plan)},
+            # Of an editor that opens slots to some, all: extra openings may be for others.
+            cpts={cpts.id: cpts for cpts in self._cpts.values()} if any(map(_opens_to_cpts, plans)) else {},
         )
 
     def _notifications(self, section: NotificationsSection, location: Location) -> NotificationsSection:
@@ -340,11 +392,9 @@ def _specialties(coded: Iterable[str], texts: Iterable[str]) -> tuple[Specialty,
     return (*(Specialty(code, None) for code in coded), *(Specialty(None, text) for text in texts))
 
 
-def _cpts_of(plan: Plan) -> Iterator[Cpts]:
-    for openings in (*plan.week, *plan.exceptional.values()):
-        for opening in openings:
-            for shape in opening.mix.shapes:
-                yield from shape.cpts
+def _opens_to_cpts(plan: Plan) -> bool:
+    days = (*plan.week, *plan.exceptional.values())
+    return any(shape.cpts for openings in days for opening in openings for shape in opening.mix.shapes)
 
 
 def _operating_hours(place: SosPlaceSection, plan: Plan) -> tuple[OperatingHours, ...]:
@@ -361,12 +411,3 @@ def _operating_hours(place: SosPlaceSection, plan: Plan) -> tuple[OperatingHours
     for span, day in stated:
         days.setdefault(span, []).append(day)
     return tuple(OperatingHours(tuple(on), *span) for span, on in days.items())
-
-
-def _shifted(openings: Iterable[Opening], days: int) -> list[tuple[int, int]]:
-    return [(opening.start + days * _MINUTES_A_DAY, opening.end + days * _MINUTES_A_DAY) for opening in openings]
-
-
-def _overlap(spans: list[tuple[int, int]]) -> bool:
-    spans.sort()
-    return any(later[0] < earlier[1] for earlier, later in pairwise(spans))

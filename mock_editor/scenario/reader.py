@@ -14,7 +14,7 @@ import yaml
 
 from mock_editor.base.files import folder
 
-_LARGEST_FILE = 5_000_000
+LARGEST_FILE = 5_000_000
 _MOST_NODES = 200_000
 
 # No FHIR text may hold them, and search/bundle.py relies on NUL for its own marks.
@@ -36,12 +36,18 @@ class ScenarioError(ValueError):
     """A scenario that cannot be played; its text has one line per problem: file, line, place, what was expected."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
+        self.source = source
         self.problems = sorted(problems, key=lambda problem: problem.line)
-        super().__init__("\n".join(f"{_place(source, p.line)}: {_path(p.location)}{p.message}" for p in self.problems))
+        super().__init__("\n".join(f"{self.where(one)}: {self.what(one)}" for one in self.problems))
 
+    def where(self, problem: Problem) -> str:
+        """File and line of a problem."""
+        return f"{self.source}:{problem.line}" if problem.line else self.source
 
-def _place(source: str, line: int) -> str:
-    return f"{source}:{line}" if line else source
+    @staticmethod
+    def what(problem: Problem) -> str:
+        """Place in the structure and text of a problem."""
+        return f"{_path(problem.location)}{problem.message}"
 
 
 def _path(location: Location) -> str:
@@ -67,11 +73,45 @@ def find(name: str) -> Path:
     raise ScenarioError(name, [Problem(0, (), f"no such file, nor a shipped scenario ({names})")])
 
 
-class Document:
-    """A YAML document as plain lists, mappings and texts, that still knows on which line each part stands."""
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A scenario as it was written. ``source`` is what its problems are told to be in; ``file``: it is a file here."""
 
-    def __init__(self, source: str, text: str) -> None:
-        self.source = source
+    source: str
+    text: str
+    file: bool
+
+    @classmethod
+    def read(cls, path: Path) -> "Script":
+        """Reads a file. Raises ScenarioError when it cannot be read."""
+        source = str(path)
+        try:
+            raw = path.read_bytes()
+        except OSError as error:
+            raise ScenarioError(source, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
+        return cls.of(source, raw, file=True)
+
+    @classmethod
+    def of(cls, source: str, raw: bytes, *, file: bool = False) -> "Script":
+        """The script of some bytes. Raises ScenarioError for what is no text, or too much of it."""
+        if len(raw) > LARGEST_FILE:
+            raise ScenarioError(source, [Problem(1, (), f"larger than {LARGEST_FILE} bytes")])
+        try:
+            return cls(source, raw.decode("utf-8"), file)
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise ScenarioError(source, [Problem(line, (), "not UTF-8")]) from None
+
+
+class Document:
+    """A YAML document as plain lists, mappings and texts, that still knows on which line each part stands.
+
+    Raises ScenarioError for what is not YAML.
+    """
+
+    def __init__(self, script: Script) -> None:
+        self.source = script.source
+        text = script.text
         try:
             root = yaml.compose(text, Loader=yaml.CBaseLoader)
         except yaml.MarkedYAMLError as error:
@@ -84,21 +124,6 @@ class Document:
         self._root: yaml.Node = root
         self._nodes = 0
         self.data = self._plain(self._root, (), ())
-
-    @classmethod
-    def read(cls, path: Path) -> "Document":
-        """Reads a file. Raises ScenarioError when it cannot be read or is not YAML."""
-        source = str(path)
-        try:
-            raw = path.read_bytes()
-            if len(raw) > _LARGEST_FILE:
-                raise ScenarioError(source, [Problem(1, (), f"larger than {_LARGEST_FILE} bytes")])
-            return cls(source, raw.decode("utf-8"))
-        except OSError as error:
-            raise ScenarioError(source, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            raise ScenarioError(source, [Problem(line, (), "not UTF-8")]) from None
 
     def _plain(self, node: yaml.Node, location: Location, above: tuple[yaml.Node, ...]) -> Any:
         self._nodes += 1

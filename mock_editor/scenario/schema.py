@@ -2,6 +2,8 @@
 
 import re
 import typing
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -19,6 +21,7 @@ from pydantic import (
 )
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
+from mock_editor.base.errors import EditorError, Issue
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -157,6 +160,24 @@ class ExceptionalSection(OpeningSection):
     """Hours of one date, besides those of its weekday; kept even during an absence."""
 
     date: PlayableDate
+
+
+class ExtraOpeningSection(OpeningSection):
+    """Hours of a date that is told apart, as people open them by hand."""
+
+    @model_validator(mode="after")
+    def _of_one_day(self) -> "ExtraOpeningSection":
+        if any(end > _MINUTES_A_DAY for _, end in self.hours):
+            raise ValueError("hours end on their day, at 24:00 at the latest; a night is two openings, one on each day")
+        return self
+
+    @model_validator(mode="after")
+    def _printable(self) -> "ExtraOpeningSection":
+        # The reader of scenario files does it there.
+        texts = [text for one in (self, *(self.mix or ())) for text in (one.reasons or [], one.other_specialties or [])]
+        if any(unicodedata.category(sign) in ("Cc", "Cs") for several in texts for text in several for sign in text):
+            raise ValueError("a text has a control character")
+        return self
 
 
 class AbsenceSection(_Section):
@@ -411,20 +432,38 @@ def check(document: Document) -> ScenarioSection:
     try:
         return ScenarioSection.model_validate(document.data)
     except ValidationError as error:
-        problems = []
-        for found in error.errors(include_url=False, include_input=False):
-            location, message = found["loc"], found["msg"].removeprefix("Value error, ")
-            if found["type"] == "extra_forbidden":
-                message = f"unknown key; expected: {', '.join(_known_keys(location[:-1]))}"
-            elif found["type"] == "missing":
-                message = "missing"
-            problems.append(document.problem(location, message))
+        problems = [document.problem(*one) for one in _problems(error, ScenarioSection)]
         raise ScenarioError(document.source, problems) from None
 
 
-def _known_keys(location: Location) -> list[str]:
+def check_extra_opening(section: Mapping[str, Any]) -> ExtraOpeningSection:
+    """An extra opening. Raises EditorError (422) that tells every problem."""
+    try:
+        return ExtraOpeningSection.model_validate(section)
+    except ValidationError as error:
+        raise refused(_problems(error, ExtraOpeningSection)) from None
+
+
+def refused(problems: Iterable[tuple[Location, str]]) -> EditorError:
+    """422 for an extra opening, with what is wrong where in its section."""
+    texts = (": ".join(filter(None, (".".join(map(str, where)), message))) for where, message in problems)
+    return EditorError(422, [Issue("invalid", text) for text in texts])
+
+
+def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, str]]:
+    """Where in a ``root`` something is wrong, and what."""
+    for found in error.errors(include_url=False, include_input=False):
+        location, message = found["loc"], found["msg"].removeprefix("Value error, ")
+        if found["type"] == "extra_forbidden":
+            message = f"unknown key; expected: {', '.join(_known_keys(location[:-1], root))}"
+        elif found["type"] == "missing":
+            message = "missing"
+        yield location, message
+
+
+def _known_keys(location: Location, root: type[BaseModel]) -> list[str]:
     """The keys that the section at ``location`` may have."""
-    at: Any = ScenarioSection
+    at: Any = root
     for part in location:
         section = _section_in(at)
         # Of a list or a mapping, each member is the section inside.

@@ -20,7 +20,7 @@ from mock_editor.base.cache import ByteCache
 from mock_editor.base.fhir import Resource, dumps, instant
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import Booking, Calendar, Editor, Place, Plan, Slot, SlotShape, SosPlace, Window
-from mock_editor.calendars.taken import Taken
+from mock_editor.calendars.taken import AS_MADE, Standing, Taken
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes
 
@@ -88,8 +88,7 @@ class EntryWriter:
 
     def __init__(self, editor: Editor, base: str, taken: Taken) -> None:
         self._base = base
-        self._taken = taken
-        self._held = taken.of(editor.seed)
+        self._standings = taken.of(editor.seed)
         self._runs: ByteCache[RunSlots] = ByteCache(_CACHE_BYTES)
         self._companions: ByteCache[tuple[bytes, ...]] = ByteCache(_CACHE_BYTES // 8)
         self.kept = self._companions.get
@@ -115,7 +114,7 @@ class EntryWriter:
         """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all."""
         found = FoundSlots(0, [], [], {})
         kept_run = self._runs.get
-        held_of = self._held.get
+        standing_of = self._standings.get
         profile = flow.slot_profile
         plan = zone = None
         begin = end = 0.0
@@ -125,11 +124,14 @@ class EntryWriter:
             if calendar.plan is not plan or calendar.zone is not zone:
                 plan, zone = calendar.plan, calendar.zone
                 begin, end, day, days = asked.of(plan, zone)
-            # A run is as good as long as the same slots are held.
-            key = (profile, calendar.key, day, days, held_of(calendar.key))
+            # A run is good as long as the calendar stands as it did.
+            standing = standing_of(calendar.key)
+            key = (profile, calendar.key, day, days, standing)
             run = kept_run(key)
             if run is None:
-                run = self._render(key, flow, mode, calendar, day, days, partial(describe, flow, owner, place))
+                run = self._render(
+                    key, standing, flow, mode, calendar, day, days, partial(describe, flow, owner, place)
+                )
             starts = run.starts
             first, after = bisect_left(starts, begin), bisect_left(starts, end)
             found.shown.append(first < after)
@@ -145,6 +147,7 @@ class EntryWriter:
     def _render(
         self,
         key: Hashable,
+        standing: Standing | None,
         flow: Flow,
         mode: str,
         calendar: Calendar,
@@ -152,11 +155,13 @@ class EntryWriter:
         days: int,
         describe: Callable[[SlotShape, SlotTimes], Resource],
     ) -> RunSlots:
+        # As the key says, even if the calendar changes meanwhile: the run is kept for that.
+        standing = standing or AS_MADE
         templates: dict[int, list[bytes]] = {}
         shown: list[Slot] = []
         pieces: list[bytes] = []
         for ordinal in range(day, day + days):
-            for slot in self._taken.slots_of_day(calendar, date.fromordinal(ordinal)):
+            for slot in standing.slots_of_day(calendar, date.fromordinal(ordinal)):
                 if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
                     continue
                 template = templates.get(id(slot.shape))

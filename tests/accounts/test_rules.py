@@ -188,6 +188,11 @@ UNSOUND: dict[str, tuple[Resource, int, list[str]]] = {
         ["qualification[0].code"],
     ),
     "a contained resource of no type": ({"contained": [{"resourceType": "Regulator"}]}, 400, ["contained"]),
+    "a contained resource whose type is no text": (
+        {"contained": [{"resourceType": True, "id": "a"}]},
+        400,
+        ["contained[0].resourceType"],
+    ),
     "many faults": (
         {"meta": {"source": "x"}, "identifier": [], "active": None, "name": [{}], "telecom": [{"system": "fax"}]},
         422,

@@ -470,7 +470,7 @@ def test_bodies_that_are_no_form(client: FlaskClient, body: bytes, kind: str, st
 
 
 def test_only_for_browsers_of_this_machine(client: FlaskClient) -> None:
-    for url in (HOME, ACCOUNTS, DIARY, UNKNOWN, "/_console/static/console.css", "/_console/nulle-part"):
+    for url in (HOME, ACCOUNTS, DIARY, UNKNOWN, "/_console/acces", "/_console/nulle-part"):
         for address in ("192.0.2.7", "2001:db8::7", ""):
             far = client.get(url, environ_overrides={"REMOTE_ADDR": address})
             assert (far.status_code, far.mimetype) == (403, "text/html")

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,16 +12,15 @@ import pytest
 from flask import Flask
 
 from mock_editor.admin.notifications import STATES
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.store import Store
-from mock_editor.notifications.outbox import Attempt, Outbox, State
-from mock_editor.notifications.sender import Sender
+from mock_editor.notifications.outbox import State
 from mock_editor.scenario import LoadedScenario
+from mock_editor.stage import Stage
+from tests.admin.conftest import Played
 from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key, text
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import NOW, PUBLIC_URL, application
+from tests.wire.conftest import eventually
 
 LIST = "/_console/notifications"
 Book = Callable[..., str]
@@ -33,37 +32,6 @@ REFUSAL = {
         {"severity": "error", "code": "value"},
     ],
 }
-
-
-class Played:
-    """What a sender does to the outbox of the application, in the same file, at once and as it is told."""
-
-    def __init__(self, folder: Path, scenario: LoadedScenario) -> None:
-        self.store = Store(folder / "state.db", SCHEMAS)
-        self.outbox = Outbox(self.store, Clock(NOW), {editor.slug: editor for editor in scenario.editors})
-
-    def attempt(
-        self,
-        state: State,
-        status: int | None = None,
-        result: str | None = None,
-        answer: object = "",
-        wait: timedelta = timedelta(),
-    ) -> int:
-        """One attempt of what is due first."""
-        [claimed] = self.outbox.claim(1, 60)
-        text = answer if isinstance(answer, str) else json.dumps(answer)
-        attempt = Attempt(claimed.method, status, 0.012, result or f"HTTP {status}", text)
-        self.outbox.finish(claimed, attempt, state, wait=wait, unsure=status is None or status >= 500)
-        return claimed.id
-
-
-@pytest.fixture
-def sender(app: Flask, tmp_path: Path, played: LoadedScenario) -> Iterator[Played]:
-    assert app
-    made = Played(tmp_path, played)
-    yield made
-    made.store.close()
 
 
 @pytest.fixture
@@ -86,14 +54,6 @@ def book(app: Flask) -> Book:
         return f"{DIARY}/{editor}/{identifier}"
 
     return one
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[Sender]:
-    """The senders that were woken."""
-    found: list[Sender] = []
-    monkeypatch.setattr(Sender, "wake", lambda one: found.append(one))
-    return found
 
 
 def filters(console: Browser) -> list[str]:
@@ -337,13 +297,12 @@ def test_results_in_french(
 # --- sending again
 
 
-def test_one_is_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+def test_one_is_sent_again(console: Browser, book: Book, sender: Played) -> None:
     appointment = book()
     number = sender.attempt(State.REFUSED, 422)
     console.open(appointment)
     sent = console.client.post(f"{appointment}/renvoyer", data={"jeton": key(console), "notification": str(number)})
     assert (sent.status_code, sent.headers["Location"]) == (303, f"{appointment}#notification-{number}")
-    assert len(woken) == 1
     console.open(appointment)
     assert "État En attente" in shown(console)
     assert buttons(console) == []
@@ -364,7 +323,7 @@ def test_what_is_offered_follows_the_state(console: Browser, book: Book, sender:
     assert shown(console).count("Inutile : le SAS a accepté une notification plus récente.") == 1
 
 
-def test_one_that_cannot_be_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+def test_one_that_cannot_be_sent_again(console: Browser, book: Book, sender: Played) -> None:
     first, second = book(), book()
     refused = sender.attempt(State.REFUSED, 422)
     other = sender.attempt(State.ACCEPTED, 201)
@@ -388,25 +347,31 @@ def test_one_that_cannot_be_sent_again(console: Browser, book: Book, sender: Pla
         assert f"<h1>{title}</h1>" in answer.text
         if title != "Page introuvable":
             assert f'href="{appointment}"' in answer.text
-    assert woken == []
 
 
-def test_a_store_that_is_busy_is_no_conflict(
-    console: Browser, book: Book, sender: Played, monkeypatch: pytest.MonkeyPatch
+def test_what_is_sent_again_arrives(console: Browser, book: Book, sender: Played, world: Stage) -> None:
+    appointment = book()
+    sender.attempt(State.REFUSED, 422)
+    world.simulator.start()
+    console.open(appointment)
+    console.send("/renvoyer", notification="1")
+    assert eventually(lambda: "acceptée" in shown_of(console, appointment))
+    world.simulator.stop(wait=True)
+
+
+def test_a_store_that_cannot_be_written_is_no_conflict(
+    console: Browser, book: Book, sender: Played, world: Stage
 ) -> None:
     appointment = book()
     number = sender.attempt(State.REFUSED, 422)
     console.open(appointment)
-
-    def busy(*_: object) -> int:
-        raise EditorError(503, [Issue("transient", "busy")])
-
-    monkeypatch.setattr(Outbox, "replay", busy)
+    with world.store.writing() as db:
+        db.execute("pragma query_only = on")
     console.send("/renvoyer", notification=str(number))
     assert (console.page.status_code, console.title) == (503, "Service indisponible")
 
 
-def test_all_are_sent_again(console: Browser, book: Book, sender: Played, woken: list[Sender]) -> None:
+def test_all_are_sent_again(console: Browser, book: Book, sender: Played) -> None:
     replaced = book()
     for _ in range(3):
         book()
@@ -423,7 +388,6 @@ def test_all_are_sent_again(console: Browser, book: Book, sender: Played, woken:
     console.send("/renvoyer")
     assert "2 notifications repartent vers le SAS." in text(console.page)
     assert sender.outbox.counts() == {State.WAITING: 2, State.ACCEPTED: 2, State.REFUSED: 1}
-    assert len(woken) == 1
     console.send("/renvoyer")
     assert "Aucune notification à renvoyer." in text(console.page)
     sender.attempt(State.REFUSED, 422)

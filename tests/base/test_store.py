@@ -75,3 +75,58 @@ def test_somebody_elses_database_is_refused_and_left_as_it_is(tmp_path: Path) ->
         Store(path, [SCHEMA])
     assert path.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir()] == ["theirs.db"]
+
+
+# --- saving and restoring
+
+
+def test_what_is_saved_is_restored_in_another_file_but_for_some_tables(tmp_path: Path) -> None:
+    schemas = [SCHEMA, SCHEMA.replace("things", "secrets")]
+    store, other = (Store(tmp_path / f"{name}.db", schemas) for name in "ab")
+    for one, name in ((store, "saved"), (other, "there before")):
+        with one.writing() as db:
+            db.table("things").insert({"name": name})
+            db.table("secrets").insert({"name": f"{name}, of nobody else's business"})
+    store.save(tmp_path / "saved", without=["secrets"])
+    # Neither in the table nor in what is left of it.
+    assert b"of nobody" not in (tmp_path / "saved").read_bytes()
+    other.restore(tmp_path / "saved", without=["secrets"], then=lambda db: db.table("things").insert({"name": "then"}))
+    assert names(other) == ["saved", "then"]
+    with other.reading() as db:
+        assert db.execute("select name from secrets").fetchall() == [("there before, of nobody else's business",)]
+
+
+def test_a_restore_that_fails_at_the_end_changes_nothing(store: Store, tmp_path: Path) -> None:
+    store.save(tmp_path / "saved", without=[])
+    with store.writing() as db:
+        db.table("things").insert({"name": "kept"})
+
+    def fail(_: object) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        store.restore(tmp_path / "saved", without=[], then=fail)
+    assert names(store) == ["kept"]
+    store.restore(tmp_path / "saved", without=[], then=lambda _: None)
+    assert names(store) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "other version", "damaged"])
+def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path: Path, kind: str) -> None:
+    with store.writing() as db:
+        db.table("things").insert_all({"name": f"{number:04}" * 50} for number in range(500))
+    path = tmp_path / "saved"
+    if kind == "foreign":
+        with sqlite3.connect(path) as db:
+            db.execute("create table things (name text)")
+    elif kind == "other version":
+        Store(path, [SCHEMA, "create table if not exists more (a)"]).close()
+    elif kind == "damaged":
+        store.save(path, without=[])
+        content = path.read_bytes()
+        path.write_bytes(content[:8192] + b"\xff" * 4096 + content[12288:])
+    else:
+        path.write_bytes(b"Ceci n'est pas une base. " * 300 if kind == "text" else b"")
+    with pytest.raises(StoreError):
+        store.restore(path, without=[], then=lambda _: None)
+    assert len(names(store)) == 500

@@ -213,7 +213,8 @@ def test_a_second_creation_is_refused(post: Send, kept: Callable[[], list[Resour
 
 def test_ids_follow_from_identifiers(post: Send, store: Store) -> None:
     before = post(appointment()).json["id"]
-    Inbox(store, Time()).reset()
+    with store.writing() as db:
+        Inbox(store, Time()).reset(db)
     assert post(appointment("other")).json["id"] != before
     assert post(appointment()).json["id"] == before
 

@@ -26,11 +26,17 @@ class Process:
     def __init__(self, folder: Path, editor: Editor) -> None:
         self.taken = Taken()
         self.editor = editor
-        self.appointments = Appointments(Store(folder / "state.db", SCHEMAS), {editor.slug: editor}, self.taken)
+        self.store = Store(folder / "state.db", SCHEMAS)
+        self.appointments = Appointments(self.store, {editor.slug: editor}, self.taken)
+        self.appointments.follow()
+
+    def reset(self) -> None:
+        with self.store.writing() as db:
+            self.appointments.reset(db)
         self.appointments.follow()
 
     def held(self, calendar: str = KEY) -> frozenset[object]:
-        return self.taken.of(self.editor.seed).get(calendar, frozenset())
+        return self.taken.standing(self.editor.seed, calendar).held
 
 
 @pytest.fixture
@@ -70,7 +76,7 @@ def test_what_is_kept_is_what_was_given(process: Callable[[], Process]) -> None:
 def test_the_same_appointments_get_the_same_ids(process: Callable[[], Process]) -> None:
     one = process()
     first = one.appointments.add(appointment()).id
-    one.appointments.reset()
+    one.reset()
     assert one.appointments.add(appointment()).id == first
     assert one.appointments.add(appointment(start=NOW + timedelta(hours=1))).id != first
 
@@ -125,7 +131,7 @@ def test_another_worker_follows_a_reset(process: Callable[[], Process]) -> None:
     one, other = process(), process()
     one.appointments.add(appointment())
     other.appointments.follow()
-    one.appointments.reset()
+    one.reset()
     one.appointments.add(appointment(calendar="x-1"))
     other.appointments.follow()
     assert (other.held(), other.held("x-1")) == (frozenset(), {NOW})

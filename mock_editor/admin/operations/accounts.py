@@ -1,0 +1,194 @@
+"""The accounts of regulators (INT_R02)."""
+
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+
+from mock_editor.accounts import regulators
+from mock_editor.accounts.payload import Changes, email_key, token_of
+from mock_editor.admin.operation import Control, Example, Line, Model, operation
+from mock_editor.base.errors import NotFoundError
+
+EditorSlug = Annotated[Line, Field(description="Slug of the editor, the first part of its URLs")]
+AccountId = Annotated[Line, Field(description="Id of the account, as in `Practitioner/<id>`")]
+
+
+class Account(Model):
+    """An account of a regulator at an editor."""
+
+    editor: str
+    id: str
+    active: bool
+    password: Annotated[str, Field(description="Of the editor's own login")]
+    version: Annotated[int, Field(description="Counts the changes, from 1")]
+    updated: Annotated[str, Field(description="When it was last changed, as a FHIR instant")]
+    locked_until: Annotated[str | None, Field(description="It took no password before then: too many were wrong")]
+    terms_accepted: Annotated[str | None, Field(description="When the editor's terms were accepted, if they were")]
+    resource: Annotated[dict[str, Any], Field(description="The account on the wire, a FHIR Practitioner")]
+
+
+class Accounts(Model):
+    """Accounts, by editor and in the order of their creation."""
+
+    accounts: list[Account]
+
+
+class AccountFilter(Model):
+    """Which accounts are asked for: those for which all of this holds."""
+
+    editor: Annotated[Line | None, Field(description="Only those of this editor")] = None
+    active: Annotated[bool | None, Field(description="Only active ones, or only the others")] = None
+    identifier: Annotated[Line | None, Field(description="Only that with this identifier: `system|value`, or bare")] = (
+        None
+    )
+    email: Annotated[Line | None, Field(description="Only those with this e-mail, in whatever case")] = None
+
+
+MERCIER = "1b4c08bb-c41b-511a-bd65-cb87f194f187"
+_PLACE = {"editor": "agenda-ville", "account": MERCIER}
+_MERCIER = {
+    "editor": "agenda-ville",
+    "id": MERCIER,
+    "active": True,
+    "password": "83nc-58s5-6ez7",
+    "version": 1,
+    "updated": "2026-11-20T08:00:00.000+01:00",
+    "locked_until": None,
+    "terms_accepted": None,
+    "resource": {"resourceType": "Practitioner", "id": MERCIER, "active": True},
+}
+_WITHDRAWN = {
+    **_MERCIER,
+    "active": False,
+    "version": 2,
+    "resource": {"resourceType": "Practitioner", "id": MERCIER, "active": False},
+}
+NO_EDITOR = {
+    "type": "about:blank",
+    "title": "Not Found",
+    "status": 404,
+    "detail": "No editor 'nulle-part'; there are: agenda-ville, agenda-cpts, agenda-sos",
+    "errors": [],
+}
+
+
+@operation(
+    "GET",
+    "/accounts",
+    "account list",
+    "List accounts",
+    refusals={404: "There is no such editor"},
+    examples=[
+        Example("All of them"),
+        Example("Those at an editor that can be used", query={"editor": "agenda-ville", "active": True}),
+        Example(
+            "By an e-mail, at one editor",
+            query={"editor": "agenda-ville", "email": "solene.mercier@regulation.example"},
+            answer={"accounts": [_MERCIER]},
+        ),
+        Example("At an editor that there is not", query={"editor": "nulle-part"}, status=404, answer=NO_EDITOR),
+    ],
+)
+def list_accounts(control: Control, query: AccountFilter) -> Accounts:
+    """The regulators' accounts at every editor, with the passwords of the editors' own login."""
+    catalogue = control.simulator.catalogue
+    slugs = [catalogue.editor(query.editor).slug] if query.editor else list(catalogue.editors)
+    found = [(slug, one) for slug in slugs for one in control.simulator.accounts.all(slug)]
+    return Accounts(accounts=[shown(slug, one) for slug, one in found if _asked(query, one)])
+
+
+@operation(
+    "GET",
+    "/accounts/{editor}/{account}",
+    "account show",
+    "Show an account",
+    refusals={404: "There is no such editor, or account there"},
+    examples=[
+        Example("An account", path=_PLACE, answer=_MERCIER),
+        Example("One that there is not", path={"editor": "agenda-ville", "account": "x"}, status=404),
+    ],
+)
+def show_account(control: Control, editor: EditorSlug, account: AccountId) -> Account:
+    """An account, with the password of the editor's own login."""
+    slug = control.simulator.catalogue.editor(editor).slug
+    return shown(slug, control.simulator.accounts.read(slug, account))
+
+
+class Edit(Model):
+    """What is to be different; what is left out stays. An identifier of null goes."""
+
+    active: bool | None = None
+    family: Line | None = None
+    given: Line | None = None
+    email: Line | None = None
+    national_id: Line | None = None
+    technical_id: Line | None = None
+    password: Annotated[
+        str | None, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$", description="Of the editor's own login")
+    ] = None
+    unlock: Annotated[bool, Field(description="Whether a locked account takes passwords again")] = False
+
+
+# Of these, null says something.
+_IDENTIFIERS = frozenset({"national_id", "technical_id"})
+
+
+@operation(
+    "PATCH",
+    "/accounts/{editor}/{account}",
+    "account edit",
+    "Edit an account",
+    refusals={404: "There is no such editor, or account there"},
+    examples=[
+        Example("Withdrawn", path=_PLACE, body={"active": False}, answer=_WITHDRAWN),
+        Example("With a known password", path=_PLACE, body={"password": "secret-a-retenir"}),
+        Example("Without any identifier", path=_PLACE, body={"national_id": None, "technical_id": None}, status=422),
+    ],
+)
+def edit_account(control: Control, editor: EditorSlug, account: AccountId, body: Edit) -> Account:
+    """Corrects an account as the editor's staff would, by the rules of INT_R02: the SAS is not told."""
+    slug = control.simulator.catalogue.editor(editor).slug
+    given = body.model_dump(exclude_unset=True, exclude={"password", "unlock"})
+    changes = cast(Changes, {name: one for name, one in given.items() if one is not None or name in _IDENTIFIERS})
+    edited = control.simulator.accounts.edit(slug, account, changes, password=body.password, unlock=body.unlock)
+    return shown(slug, edited)
+
+
+def named(control: Control, editor: str, name: str) -> regulators.Account:
+    """An account by its id, or by an identifier of its holder: ``system|value``, or bare. Raises NotFoundError."""
+    found = control.simulator.accounts.find(editor, name)
+    if found is None:
+        some = [one for one in control.simulator.accounts.all(editor) if name in _names(one)]
+        # An identifier may also stand at a withdrawn account.
+        found = next((one for one in some if one.active), next(iter(some), None))
+    if found is None:
+        raise NotFoundError(f"No account at {editor} has the id, or the identifier, {name!r}")
+    return found
+
+
+def shown(editor: str, account: regulators.Account) -> Account:
+    """An account as it is told."""
+    return Account(
+        editor=editor,
+        id=account.id,
+        active=account.active,
+        password=account.password,
+        version=account.version,
+        updated=account.updated,
+        terms_accepted=account.terms_accepted,
+        locked_until=account.locked_until,
+        resource=account.resource,
+    )
+
+
+def _asked(query: AccountFilter, account: regulators.Account) -> bool:
+    if query.active is not None and account.active is not query.active:
+        return False
+    if query.email is not None and email_key(query.email) != email_key(account.email):
+        return False
+    return query.identifier is None or query.identifier in _names(account)
+
+
+def _names(account: regulators.Account) -> set[str]:
+    tokens = map(token_of, account.content.get("identifier", ()))
+    return {name for one in tokens for name in (one.value, f"{one.system}|{one.value}")}

@@ -1,0 +1,270 @@
+"""The journal: every exchange with an editor, in and out."""
+
+from collections.abc import Generator, Iterator
+from typing import Annotated, Literal
+
+from flask import request
+from pydantic import Field
+
+from mock_editor import __version__
+from mock_editor.admin.operation import JSON, Control, Download, Example, Instant, Line, Model, operation, refusal
+from mock_editor.base.flows import Flow
+from mock_editor.base.waits import Hold
+from mock_editor.journal import har
+from mock_editor.journal.entries import Entry, Filters
+
+_LONGEST_WAIT = 600.0
+Number = Annotated[int, Field(ge=1, le=2**53, description="Number of the exchange")]
+
+
+class Filter(Model):
+    """Which exchanges are asked for: those for which all of this holds."""
+
+    editor: Annotated[Line | None, Field(description="Only those with this editor")] = None
+    flow: Annotated[Flow | None, Field(description="Only those of this flow")] = None
+    direction: Annotated[Literal["in", "out"] | None, Field(description="Received, or sent by the simulator")] = None
+    method: Annotated[Line | None, Field(description="Only those with this method")] = None
+    status: Annotated[
+        str | None,
+        Field(pattern=r"^([1-5][0-9]{2}|[1-5]xx|none)$", description="Like `201`, `4xx`; `none`: without an answer"),
+    ] = None
+    path: Annotated[Line | None, Field(description="Only those whose path begins so")] = None
+    contains: Annotated[Line | None, Field(description="Only those with this text in the URL or in a body")] = None
+    since: Annotated[Instant | None, Field(description="Only those that began then or later, in real time")] = None
+    until: Annotated[Instant | None, Field(description="Only those that began before, in real time")] = None
+    after: Annotated[int | None, Field(ge=0, le=2**53, description="Only those with a higher number")] = None
+    min_ms: Annotated[float | None, Field(ge=0, le=1e9, description="Only those that took so long, in ms")] = None
+
+    def asked(self) -> Filters:
+        """The same as the journal takes it."""
+        names = Filter.model_fields
+        return Filters(**{name: getattr(self, name) for name in names})
+
+
+class Page(Filter):
+    """Which exchanges are asked for, and how many of them."""
+
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many at most")] = 50
+    order: Annotated[Literal["newest", "oldest"], Field(description="Which come first")] = "newest"
+
+
+class Awaited(Filter):
+    """Which exchanges are waited for, how many of them, and how long."""
+
+    count: Annotated[int, Field(ge=1, le=1_000_000, description="How many there have to be")] = 1
+    timeout: Annotated[float, Field(ge=0, le=_LONGEST_WAIT, description="Seconds to wait at most")] = 10.0
+
+
+class Head(Model):
+    """A header."""
+
+    name: str
+    value: str
+
+
+class Message(Model):
+    """A request or an answer."""
+
+    headers: list[Head]
+    size: Annotated[int, Field(description="Bytes of the whole body")]
+    cut: Annotated[bool, Field(description="Whether the journal holds but the beginning of the body")]
+    encoding: Annotated[str | None, Field(description="`base64` for a body that is no UTF-8")]
+    body: str
+
+
+class Summary(Model):
+    """An exchange in the list. ``time`` is real, ``clock`` the simulator's."""
+
+    id: int
+    time: Instant
+    clock: Instant
+    direction: Literal["in", "out"]
+    editor: str | None
+    flow: Flow
+    method: str
+    url: str
+    status: Annotated[int | None, Field(description="None when there was no answer: `error` tells why")]
+    duration: Annotated[float, Field(description="Milliseconds until the answer was complete")]
+    peer: Annotated[str | None, Field(description="Address and port of the other side")]
+    certificate: Annotated[str | None, Field(description="Subject of its certificate")]
+    error: Annotated[str | None, Field(description="Why there is no answer, or not all of it")]
+    rule: Annotated[str | None, Field(description="The fault rule that acted on it")]
+
+
+class Exchange(Summary):
+    """An exchange with its heads and what the journal holds of its bodies."""
+
+    request: Message
+    answer: Message
+
+
+class Summaries(Model):
+    """Exchanges."""
+
+    entries: list[Summary]
+
+
+class Count(Model):
+    """How many exchanges there are."""
+
+    count: int
+
+
+@operation(
+    "GET",
+    "/journal",
+    "journal list",
+    "List exchanges",
+    examples=[
+        Example("The last ones"),
+        Example("Refused accounts", query={"flow": "INT_R02", "status": "4xx"}),
+        Example("What is no status", query={"status": "bad"}, status=422),
+    ],
+)
+def list_journal(control: Control, query: Page) -> Summaries:
+    """The exchanges that the journal holds, without heads and bodies."""
+    newest = query.order == "newest"
+    found = control.stage.journal.find(query.asked(), query.limit, newest_first=newest)
+    return Summaries(entries=[_summary(one) for one in found])
+
+
+@operation(
+    "GET",
+    "/journal/{number}",
+    "journal show",
+    "Show an exchange",
+    refusals={404: "There is no such exchange, or not any more"},
+    examples=[Example("One that there is not", path={"number": 1_000_000}, status=404)],
+)
+def show_exchange(control: Control, number: Number) -> Exchange:
+    """An exchange with its heads and what the journal holds of its bodies, without secrets."""
+    found = control.stage.journal.get(number)
+    if found is None:
+        raise refusal(404, f"The journal has no exchange {number}, or not any more")
+    return _exchange(found)
+
+
+@operation(
+    "GET",
+    "/journal/count",
+    "journal count",
+    "Count exchanges",
+    examples=[
+        Example(
+            "How often a regulator was provisioned",
+            query={"flow": "INT_R02", "contains": "3456780581/11242343", "since": "2026-11-20T08:00:00+01:00"},
+        )
+    ],
+)
+def count_journal(control: Control, query: Filter) -> Count:
+    """How many exchanges the journal holds of those that are asked for."""
+    return Count(count=control.stage.journal.count(query.asked()))
+
+
+@operation(
+    "GET",
+    "/journal/wait",
+    "journal wait",
+    "Wait until there are so many exchanges",
+    refusals={409: "The time is over, and there are not so many", 503: "Too many requests wait already"},
+    examples=[
+        Example("A notification that does not come", query={"flow": "INT_R03", "count": 1, "timeout": 0.0}, status=409)
+    ],
+)
+def wait_for_journal(control: Control, query: Awaited) -> Count:
+    """Answers as soon as the journal holds as many exchanges as wanted of those that are asked for.
+
+    With a timeout of 0 it is an assertion.
+    """
+    with control.stage.waits.hold(request.environ) as hold:
+        reached = control.stage.journal.wait(query.asked(), query.count, query.timeout, hold)
+    if reached < query.count:
+        text = f"{reached} such exchange(s) after {query.timeout:g} s, {query.count} expected"
+        raise refusal(409, text)
+    return Count(count=reached)
+
+
+@operation(
+    "GET",
+    "/journal/stream",
+    "journal follow",
+    "Follow exchanges as they come",
+    refusals={503: "Too many requests wait already"},
+    examples=[Example("What is refused", query={"status": "4xx"})],
+)
+def follow_journal(control: Control, query: Filter) -> Iterator[Exchange | None]:
+    """Exchanges as they come: from now on, or after a number.
+
+    Server-sent events carry the number as their id; `Last-Event-ID` goes on from there.
+    """
+    if request.method == "HEAD":
+        return iter(())
+    last = request.headers.get("Last-Event-ID", "")
+    after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else query.after
+    hold = control.stage.waits.hold(request.environ)
+    return _Live(control.stage.journal.follow(query.asked(), hold, after), hold)
+
+
+class _Live(Iterator[Exchange | None]):
+    """Exchanges as they come. A class, because a generator that never began does not end what it holds."""
+
+    def __init__(self, entries: Generator[Entry | None], hold: Hold) -> None:
+        self._entries = entries
+        self._hold = hold
+        self._begun = False
+
+    def __next__(self) -> Exchange | None:
+        if not self._begun:
+            # The head of an answer goes with its first piece: whoever listens is to know that it has begun.
+            self._begun = True
+            return None
+        one = next(self._entries)
+        return _exchange(one) if one else None
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._entries.close()
+        self._hold.close()
+
+
+@operation(
+    "GET",
+    "/journal/har",
+    "journal har",
+    "Export exchanges as HAR 1.2",
+    produces=[JSON],
+    examples=[Example("Everything")],
+)
+def export_har(control: Control, query: Filter) -> Download:
+    """The exchanges that are asked for as a HAR 1.2 file, the oldest first. Tools of browsers open it."""
+    found = control.stage.journal.export(query.asked())
+    return Download("mock-editor.har", har.as_har(found, version=__version__, base_url=control.simulator.public_url))
+
+
+@operation(
+    "GET",
+    "/journal/ndjson",
+    "journal ndjson",
+    "Export exchanges line by line",
+    produces=["application/x-ndjson"],
+    examples=[Example("Everything")],
+)
+def export_lines(control: Control, query: Filter) -> Download:
+    """The exchanges that are asked for, one JSON object a line, the oldest first."""
+    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(query.asked())))
+
+
+@operation("DELETE", "/journal", "journal clear", "Forget all exchanges", examples=[Example("All of them")])
+def clear_journal(control: Control) -> None:
+    """Empties the journal. Numbers go on where they were."""
+    control.stage.journal.clear()
+
+
+def _summary(one: Entry) -> Summary:
+    told = har.as_json(one)
+    # It is JSON already, in which flows and instants are texts.
+    return Summary.model_validate({name: told[name] for name in Summary.model_fields}, strict=False)
+
+
+def _exchange(one: Entry) -> Exchange:
+    return Exchange.model_validate(har.as_json(one), strict=False)

@@ -1,0 +1,251 @@
+"""Scenarios: which there are, and which is played."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
+from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
+from mock_editor.scenario import LoadedScenario, ScenarioError, Script, shipped
+from mock_editor.scenario.reader import LARGEST_FILE
+from mock_editor.stage import Stage, checked
+
+ScenarioName = Annotated[Line, Field(description="Name of a scenario, as `GET /scenarios` tells it")]
+_YAML = ("application/yaml", "text/yaml", "application/x-yaml", "text/plain")
+_WRONG = {422: "The scenario is wrong; `errors` tells every fault with its file and line"}
+_GONE = {404: "There is no such scenario"}
+_KEEP = Field(description="Whether accounts, appointments and all other state stay")
+_EXAMPLE = "name: essai\n# …"
+
+
+class ScenarioEditor(Model):
+    """An editor of a scenario."""
+
+    slug: str
+    name: str
+    practitioners: int
+    associations: int
+
+
+class Scenario(Model):
+    """A scenario that can be played."""
+
+    name: str
+    title: str
+    source: Annotated[str, Field(description="Where it was read from")]
+    file: Annotated[bool, Field(description="Whether that is a file, which can be read again")]
+    editors: list[ScenarioEditor]
+
+
+class KnownScenario(Model):
+    """A scenario in the list."""
+
+    name: str
+    source: str
+    in_play: bool
+
+
+class KnownScenarios(Model):
+    """Those that can be loaded by name: the shipped ones, and those beside the file that the simulator began with."""
+
+    scenarios: list[KnownScenario]
+
+
+class Load(Model):
+    """Which scenario to play."""
+
+    name: ScenarioName
+    keep_state: Annotated[bool, _KEEP] = False
+
+
+class Source(Model):
+    """What a text is called."""
+
+    source: Annotated[Line, Field(description="What the text is called where its faults are told")] = "scenario.yaml"
+
+
+class Sent(Source):
+    """What a text is called, and what becomes of the state."""
+
+    keep_state: Annotated[bool, _KEEP] = False
+
+
+class Reload(Model):
+    """What becomes of the state."""
+
+    keep_state: Annotated[bool, _KEEP] = True
+
+
+@operation("GET", "/scenarios", "scenario list", "List scenarios", examples=[Example("All of them")])
+def list_scenarios(control: Control) -> KnownScenarios:
+    """The scenarios that can be loaded by name."""
+    playing = control.simulator.played.script.source
+    found = _known(control.stage)
+    return KnownScenarios(
+        scenarios=[KnownScenario(name=name, source=str(path), in_play=str(path) == playing) for name, path in found]
+    )
+
+
+@operation(
+    "GET",
+    "/scenario",
+    "scenario show",
+    "Show the scenario in play",
+    examples=[Example("The one in play")],
+)
+def show_scenario(control: Control) -> Scenario:
+    """The scenario in play, with its editors."""
+    return _told(control.simulator.played)
+
+
+@operation(
+    "GET",
+    "/scenario/text",
+    "scenario text",
+    "Show how the scenario in play is written",
+    produces=["application/yaml"],
+    examples=[Example("As it was read")],
+)
+def show_scenario_text(control: Control) -> Download:
+    """The scenario in play as it was written, in YAML."""
+    played = control.simulator.played
+    return Download(f"{played.name}.yaml", [played.script.text.encode()])
+
+
+@operation(
+    "GET",
+    "/scenarios/{name}",
+    "scenario describe",
+    "Show a scenario that could be played",
+    refusals=_GONE | _WRONG,
+    examples=[
+        Example("A shipped one", path={"name": "exemples-guide"}),
+        Example("One that there is not", path={"name": "nulle-part"}, status=404),
+    ],
+)
+def describe_scenario(control: Control, name: ScenarioName) -> Scenario:
+    """A scenario of the list, with its editors."""
+    with _faults():
+        return _told(checked(_script(control.stage, name)))
+
+
+@operation(
+    "POST",
+    "/scenario/check",
+    "scenario check",
+    "Check a scenario without playing it",
+    accepts=_YAML,
+    limit=LARGEST_FILE,
+    refusals=_WRONG,
+    examples=[Example("One that lacks almost everything", body=_EXAMPLE, status=422)],
+)
+def check_scenario(control: Control, query: Source, body: str) -> Scenario:  # noqa: ARG001 - as all operations have it
+    """Checks a scenario that is sent as YAML: everything that loading it would check, and nothing changes."""
+    with _faults():
+        return _told(checked(Script.of(query.source, body.encode())))
+
+
+@operation(
+    "PUT",
+    "/scenario",
+    "scenario load",
+    "Play another scenario",
+    refusals=_GONE | _WRONG,
+    examples=[
+        Example("The guide's examples", body={"name": "exemples-guide"}),
+        Example("One that there is not", body={"name": "nulle-part"}, status=404),
+    ],
+)
+def load_scenario(control: Control, body: Load) -> Scenario:
+    """Plays a scenario of the list, in all workers when this is answered; a wrong one changes nothing.
+
+    The state becomes what the scenario says, its clock included, unless it is to be kept.
+    """
+    with _faults():
+        return _told(control.stage.load(_script(control.stage, body.name), keep_state=body.keep_state))
+
+
+@operation(
+    "PUT",
+    "/scenario/text",
+    "scenario send",
+    "Play a scenario that is sent",
+    accepts=_YAML,
+    limit=LARGEST_FILE,
+    refusals=_WRONG,
+    examples=[Example("One that lacks almost everything", query={"source": "essai.yaml"}, body=_EXAMPLE, status=422)],
+)
+def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
+    """Plays a scenario that is sent as YAML, in all workers when this is answered; a wrong one changes nothing.
+
+    The state becomes what the scenario says, its clock included, unless it is to be kept. Files that it names
+    (certificates) are looked for from the simulator's working directory.
+    """
+    with _faults():
+        script = Script.of(query.source, body.encode())
+        return _told(control.stage.load(script, keep_state=query.keep_state))
+
+
+@operation(
+    "POST",
+    "/scenario/reload",
+    "scenario reload",
+    "Read the file of the scenario again",
+    refusals={409: "The scenario in play was sent as a text"} | _WRONG,
+    examples=[Example("Keeping the state"), Example("From the beginning", body={"keep_state": False})],
+)
+def reload_scenario(control: Control, body: Reload) -> Scenario:
+    """Plays the scenario as its file is now; a wrong one changes nothing."""
+    with _faults():
+        return _told(control.stage.reload(keep_state=body.keep_state))
+
+
+def _known(stage: Stage) -> list[tuple[str, Path]]:
+    """The files that can be named; one beside the simulator's own wins over a shipped one."""
+    found = {path.stem: path for path in shipped()}
+    beginning = Path(stage.settings.scenario)
+    if beginning.is_file():
+        found |= {path.stem: path for path in beginning.parent.glob("*.yaml")}
+        found[beginning.stem] = beginning
+    return sorted(found.items())
+
+
+def _script(stage: Stage, name: str) -> Script:
+    path = dict(_known(stage)).get(name)
+    if path is None:
+        names = ", ".join(known for known, _ in _known(stage))
+        raise refusal(404, f"No scenario {name!r}; there are: {names}")
+    return Script.read(path)
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    """Tells what is wrong with a scenario, each fault with its file and line."""
+    try:
+        yield
+    except ScenarioError as error:
+        issues = [
+            Issue("invalid", error.what(problem), error.where(problem)) for problem in error.problems[:MOST_ISSUES]
+        ]
+        raise EditorError(422, issues) from None
+
+
+def _told(played: LoadedScenario) -> Scenario:
+    return Scenario(
+        name=played.name,
+        title=played.title,
+        source=played.script.source,
+        file=played.script.file,
+        editors=[
+            ScenarioEditor(
+                slug=one.slug,
+                name=one.name,
+                practitioners=len(one.directory),
+                associations=len(one.associations),
+            )
+            for one in played.editors
+        ],
+    )

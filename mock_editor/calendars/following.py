@@ -1,0 +1,60 @@
+"""How each worker comes to know what any of them changed in calendars: a log in the store, and who follows it."""
+
+import threading
+from collections.abc import Callable, Iterable
+
+from sqlite_utils import Database
+
+from mock_editor.base.store import Store
+
+# Which calendars to look at again; one without a calendar: all of them.
+SCHEMA = """
+create table if not exists calendar_changes (
+    id integer primary key autoincrement, editor text, calendar text) strict
+"""
+_KEPT = 10_000  # far more than happen between two looks
+
+
+def note(db: Database, editor: str, calendar: str) -> None:
+    """Notes that something about a calendar has changed, in the transaction that changes it."""
+    changes = db.table("calendar_changes")
+    changes.insert({"editor": editor, "calendar": calendar})
+    db.execute("delete from calendar_changes where id < ?", [(changes.last_pk or 0) - _KEPT])
+
+
+def note_all(db: Database) -> None:
+    """Notes that everything may have changed."""
+    db.table("calendar_changes").insert({"editor": None, "calendar": None})
+
+
+class Follower:
+    """Keeps true what is in memory of calendars.
+
+    ``everything`` names the calendars (editor, key) that have something, in the store or in memory; ``look`` brings
+    one of them up to date.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        everything: Callable[[Database], Iterable[tuple[str, str]]],
+        look: Callable[[Database, str, str], None],
+    ) -> None:
+        self._store = store
+        self._everything = everything
+        self._look = look
+        self._following = threading.Lock()
+        self._seen = -1
+
+    def follow(self) -> None:
+        """Brings what is in memory up to date. Cheap when there is nothing new."""
+        with self._following, self._store.reading() as db:
+            news = "select id, editor, calendar from calendar_changes where id > ? order by id"
+            told = db.execute(news, [self._seen]).fetchall()
+            if self._seen < 0 or any(editor is None for _, editor, _ in told):
+                calendars = set(self._everything(db))
+            else:
+                calendars = {(editor, calendar) for _, editor, calendar in told}
+            for editor, calendar in calendars:
+                self._look(db, editor, calendar)
+            self._seen = max((one for one, _, _ in told), default=max(self._seen, 0))

@@ -1,0 +1,279 @@
+"""Stands around the whole application and takes down each exchange, without changing anything of it.
+
+It is in the hot path: what is not needed to take an exchange down is left to the journal's writer.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from mock_editor.base.errors import EditorError
+from mock_editor.base.flows import flow_of
+from mock_editor.journal.entries import Exchange
+from mock_editor.journal.journal import Journal
+
+# Looking must not change what is looked at.
+_UNRECORDED = ("/_admin", "/_console", "/_health", "/_metrics", "/_static", "/favicon")
+# Of a posted search, so much is kept to tell which flow it is, whatever the journal keeps.
+_FORM = 16_384
+# Where the layers behind leave what they know: the client's certificate, in words, and the rule that made a fault.
+CERTIFICATE, RULE = "mock_editor.certificate", "mock_editor.rule"
+_LEFT = "the client left, or did not take the whole answer"
+_GONE = (BrokenPipeError, ConnectionResetError)
+
+
+class Recorder:
+    """A WSGI application around the one ``behind``; ``editors`` tells the slugs of those that are played."""
+
+    def __init__(self, behind: WSGIApplication, journal: Journal, editors: Callable[[], Collection[str]]) -> None:
+        self._behind = behind
+        self._journal = journal
+        self._editors = editors
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(_UNRECORDED):
+            return self._behind(environ, start_response)
+        taken = _Taken(self._journal, self._editors, environ, start_response)
+        try:
+            pieces = self._behind(environ, taken.start_response)
+        except BaseException as error:
+            taken.fail(error)
+            raise
+        return taken.passing(pieces)
+
+    def refused(self, peer: str, method: str, url: str, status: int, body: bytes, error: str) -> None:
+        """Takes down what the server answers by itself: what it could not read was no request for the application."""
+        path, _, query = url.partition("?")
+        editor, flow = flow_of(method, path, query, self._editors())
+        self._journal.record(
+            Exchange(
+                began=time.time(),
+                clock=self._journal.clock_now(),
+                direction="in",
+                editor=editor,
+                flow=flow,
+                method=method,
+                url=url,
+                status=status,
+                peer=peer,
+                answer_body=body[: self._journal.limits.body] if self._journal.keep else b"",
+                answer_size=len(body),
+                error=error,
+            )
+        )
+
+
+class _Body:
+    """The body of a request, as the application reads it. Nothing is read that it does not read."""
+
+    def __init__(self, stream: Any, most: int) -> None:
+        self._stream = stream
+        self._room = most
+        self.kept: list[bytes] = []
+        self.size = 0
+
+    def _note(self, piece: bytes) -> bytes:
+        self.size += len(piece)
+        if self._room > 0:
+            self.kept.append(piece[: self._room])
+            self._room -= len(piece)
+        return piece
+
+    def read(self, *size: int) -> bytes:
+        return self._note(self._stream.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        return self._note(self._stream.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        return [self._note(line) for line in self._stream.readlines(*hint)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._note, self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Taken:
+    """One exchange while it happens, and the answer on its way to the server."""
+
+    __slots__ = (
+        "_began",
+        "_begin",
+        "_body",
+        "_clock",
+        "_editors",
+        "_ended",
+        "_environ",
+        "_error",
+        "_exchange",
+        "_expected",
+        "_headers",
+        "_journal",
+        "_kept",
+        "_next",
+        "_pieces",
+        "_room",
+        "_size",
+        "_start",
+        "_status",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        journal: Journal,
+        editors: Callable[[], Collection[str]],
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+    ) -> None:
+        self._journal = journal
+        self._editors = editors
+        self._environ = environ
+        self._start = start_response
+        self._begin, self._began = time.perf_counter(), time.time()
+        self._clock: datetime = journal.clock_now()
+        self._status: str | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._expected = -1  # bytes of the answer, if known
+        self._size = 0
+        self._room = journal.limits.body if journal.keep else 0
+        self._kept: list[bytes] = []
+        self._error: str | None = None
+        self._ended = False
+        self._exchange: Exchange | None = None
+        self._pieces: Iterable[bytes] = ()
+        self._next: Callable[[], bytes]
+        self._body: _Body | None = None
+        if environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
+            # It may be a posted search.
+            most = max(self._room, _FORM) if environ["PATH_INFO"].rstrip("/").endswith("_search") else self._room
+            environ["wsgi.input"] = self._body = _Body(environ["wsgi.input"], most)
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """The server's, with a look at what passes."""
+        self._status, self._headers = status, headers
+        for name, value in headers:
+            if name == "Content-Length" and value.isdecimal():
+                self._expected = int(value)
+        return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
+
+    def passing(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
+        """The answer, which is taken down before the server gets its last piece."""
+        if type(pieces) is list and self._expected < 0:
+            self._expected = sum(map(len, pieces))
+        self._pieces = pieces
+        self._next = iter(pieces).__next__
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            piece = self._next()
+        except StopIteration:
+            # Of an answer of unknown length, what tells its end is still to come.
+            self._ended = True
+            self._record()
+            raise
+        except BaseException as error:
+            self.fail(error)
+            raise
+        size = len(piece)
+        self._size += size
+        if self._room > 0:
+            self._kept.append(piece[: self._room])
+            self._room -= size
+        if self._size >= self._expected >= 0:
+            self._record()
+        return piece
+
+    def close(self) -> None:
+        """What the server calls in any case."""
+        try:
+            if hasattr(self._pieces, "close"):
+                self._pieces.close()
+        finally:
+            if not self._ended:
+                # The server did not ask for the end: it failed to send what it had.
+                self._fail(_LEFT)
+
+    def fail(self, error: BaseException) -> None:
+        """Notes that the application failed, which the server answers by itself if nothing has been sent yet."""
+        if isinstance(error, _GONE):
+            self._fail(_LEFT)
+            return
+        if self._size == 0:
+            status = error.status if isinstance(error, EditorError) else 500
+            self._status, self._headers = f"{status} ", []
+        self._fail(f"the application failed: {type(error).__name__}: {str(error)[:200]}")
+
+    def _fail(self, text: str) -> None:
+        self._ended = True
+        if self._exchange:
+            self._journal.amend(self._exchange, text)
+        else:
+            self._error = text
+            self._record()
+
+    def _record(self) -> None:
+        if self._exchange:
+            return
+        environ, body = self._environ, self._body
+        method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]
+        sent = b"".join(body.kept) if body else b""
+        editor, flow = flow_of(method, environ["PATH_INFO"], query, self._editors(), sent)
+        exchange = self._exchange = Exchange(
+            began=self._began,
+            clock=self._clock,
+            direction="in",
+            editor=editor,
+            flow=flow,
+            method=method,
+            url="",
+            seconds=time.perf_counter() - self._begin,
+            status=int(self._status[:3]) if self._status else None,
+            answer_size=self._size,
+            error=self._error,
+            rule=environ.get(RULE),
+        )
+        if self._journal.keep:
+            exchange.url = _url(environ, query)
+            exchange.peer = _peer(environ)
+            exchange.certificate = environ.get(CERTIFICATE)
+            exchange.request_headers = [
+                (_NAMES.get(key) or _name(key), value)
+                for key, value in environ.items()
+                if key[:5] == "HTTP_" or key[:8] == "CONTENT_"
+            ]
+            exchange.answer_headers = self._headers
+            exchange.answer_body = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
+            if body:
+                exchange.request_body, exchange.request_size = sent, body.size
+        self._journal.record(exchange)
+
+
+def _url(environ: WSGIEnvironment, query: str) -> str:
+    """As it was received. A test client gives the path alone, or neither."""
+    url: str = environ.get("RAW_URI") or quote(environ["PATH_INFO"].encode("latin-1", "replace"))
+    return f"{url}?{query}" if query and "?" not in url else url
+
+
+def _peer(environ: WSGIEnvironment) -> str | None:
+    address = environ.get("REMOTE_ADDR")
+    return f"{address}:{environ.get('REMOTE_PORT', '?')}" if address else None
+
+
+_NAMES: dict[str, str] = {}
+
+
+def _name(key: str) -> str:
+    """The name of a header, which WSGI writes in its own way."""
+    name = key.removeprefix("HTTP_").replace("_", "-").title()
+    if len(_NAMES) < 500:
+        _NAMES[key] = name
+    return name

@@ -1,0 +1,275 @@
+"""Commands that look into a running simulator and change it: one for each operation of its admin API."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import click
+import orjson
+import requests
+from requests import PreparedRequest, Response
+
+from mock_editor.admin.operation import JSON, Answers, Example, Operation, Parameter, parameters
+from mock_editor.admin.operations import OPERATIONS
+from mock_editor.settings import PREFIX, URL_VARIABLE
+
+_DEFAULT_URL = "http://127.0.0.1:8000"
+# Seconds to connect, and between two pieces of an answer: some operations wait.
+_TIMEOUTS = (5, 600)
+_SWITCH = {"on": True, "off": False}
+_LONGEST = 300
+
+
+class _Refused(click.ClickException):
+    """What the simulator does not do."""
+
+    exit_code = 1
+
+
+class _Unreachable(click.ClickException):
+    """That no simulator answers."""
+
+    exit_code = 2
+
+
+def add_to(commands: click.Group, operations: Sequence[Operation] = OPERATIONS) -> None:
+    """Adds a command for every operation, in groups by their first word."""
+    for operation in operations:
+        first, *others = operation.command.split()
+        if not others:
+            commands.add_command(_command(first, operation))
+            continue
+        group = commands.commands.get(first) or click.Group(first, help=operation.tag_description)
+        assert isinstance(group, click.Group), first  # noqa: S101 - one command cannot be a group too
+        commands.add_command(group)
+        group.add_command(_command(" ".join(others), operation))
+
+
+def _command(name: str, operation: Operation) -> click.Command:
+    places = parameters(operation.place)
+    found: list[click.Parameter] = [click.Argument([one.name], metavar=one.name.upper()) for one in places]
+    if operation.body and not operation.json_body:
+        found.append(click.Argument(["file"], type=click.File("rb"), metavar="FILE"))
+    found += [_option(one, may_go=_may_go(operation, one)) for one in _fields(operation)]
+    if operation.answers is Answers.DOWNLOAD:
+        text = "File to write; - is standard output.  [default: -]"
+        found.append(click.Option(["--output"], metavar="FILE", default="-", help=text))
+    found.append(
+        click.Option(
+            ["--url"], metavar="URL", envvar=URL_VARIABLE, default=_DEFAULT_URL, show_default=True, show_envvar=True,
+            help="Where the simulator is.",
+        )
+    )  # fmt: skip
+    found.append(
+        click.Option(
+            ["--token"], metavar="TOKEN", envvar=f"{PREFIX}ADMIN_TOKEN", show_envvar=True, callback=_check_token,
+            help="What it asks of other machines.",
+        )
+    )  # fmt: skip
+    told = "\n".join(f"{one.name.upper()}: {one.description}" for one in places if one.description)
+    help_text = "\n\n".join([operation.description, *(["\b\n" + told] if told else [])])
+    line = shlex.join(["mock-editor", *operation.command.split(), *arguments(operation, operation.examples[0])])
+    return click.Command(
+        name,
+        callback=_callback(operation),
+        params=found,
+        help=help_text,
+        short_help=operation.summary,
+        epilog=f"\b\nExample:\n  {line}",
+    )
+
+
+def _check_token(_: click.Context, __: click.Parameter, token: str | None) -> str | None:
+    """Raises BadParameter for what cannot stand in a header."""
+    if token and not re.fullmatch("[!-~]+", token):
+        raise click.BadParameter("expected letters, digits and signs")
+    return token
+
+
+def _fields(operation: Operation) -> list[Parameter]:
+    """What becomes an option: query parameters and fields of a JSON body."""
+    models = (operation.query, operation.json_body)
+    return [one for model in models if model for one in parameters(model)]
+
+
+def _may_go(operation: Operation, field: Parameter) -> bool:
+    """Whether it may be taken away: an empty text stands for null then."""
+    return operation.method == "PATCH" and field.nullable and field.kind == "string"
+
+
+def _option(field: Parameter, *, may_go: bool) -> click.Option:
+    kind, metavar = _type(field)
+    emptied = " (empty: none)" if may_go else ""
+    return click.Option(
+        [_flag(field), field.name],
+        type=kind,
+        metavar=metavar,
+        multiple=_repeats(field),
+        required=field.required,
+        help=field.description.replace("`", "") + emptied,
+    )
+
+
+def _type(field: Parameter) -> tuple[click.ParamType[Any], str | None]:
+    if "enum" in field.schema:
+        return click.Choice(field.schema["enum"]), None
+    if _repeats(field):
+        items = field.schema["items"]
+        return (click.Choice(items["enum"]), None) if "enum" in items else (click.STRING, "TEXT")
+    if field.kind == "boolean":
+        return click.Choice(list(_SWITCH)), None
+    if field.schema.get("format") == "date-time":
+        return click.STRING, "INSTANT"
+    types: Mapping[str, tuple[click.ParamType[Any], str]] = {
+        "integer": (click.INT, "N"),
+        "number": (click.FLOAT, "NUMBER"),
+        "string": (click.STRING, "TEXT"),
+    }
+    return types.get(field.kind, (_JsonText(), "JSON"))
+
+
+def _repeats(field: Parameter) -> bool:
+    """Whether it is a list of texts: an option that may be repeated."""
+    return field.schema.get("type") == "array" and field.schema.get("items", {}).get("type") == "string"
+
+
+def _flag(field: Parameter) -> str:
+    return "--" + field.name.replace("_", "-")
+
+
+class _JsonText(click.ParamType[Any]):
+    """A value of any shape, as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return orjson.loads(value)
+        except ValueError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+
+
+def arguments(operation: Operation, example: Example) -> list[str]:
+    """What follows a command to do what an example does; a body that is a file is told to be in ``FILE``."""
+    found = [str(example.path[one.name]) for one in parameters(operation.place)]
+    if operation.body and not operation.json_body:
+        found.append("FILE")
+    values = {**example.query, **(example.body if operation.json_body and example.body else {})}
+    for field in _fields(operation):
+        if field.name in values:
+            value = values[field.name]
+            texts = value if _repeats(field) else [_written(value)]
+            found += [text for one in texts for text in (_flag(field), one)]
+    return found
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+# --- doing it
+
+
+def _callback(operation: Operation) -> Callable[..., None]:
+    def run(url: str, token: str | None, output: str = "-", file: Any = None, **values: Any) -> None:
+        try:
+            with _send(operation, url, token, file, values) as response:
+                if not response.ok or response.is_redirect:
+                    raise _Refused(_problem(response))
+                _show(operation, response, output)
+        except requests.RequestException as error:
+            raise _Unreachable(_reason(error, url)) from None
+
+    return run
+
+
+def _send(operation: Operation, url: str, token: str | None, file: Any, values: dict[str, Any]) -> Response:
+    given = {field.name: value for field in _fields(operation) if _is_given(value := values[field.name])}
+    for field in _fields(operation):
+        if field.kind == "boolean" and field.name in given:
+            given[field.name] = _SWITCH[given[field.name]]
+        elif _may_go(operation, field) and given.get(field.name) == "":
+            given[field.name] = None
+    query_names = {one.name for one in parameters(operation.query)} if operation.query else set()
+    query = {name: _in_query(value) for name, value in given.items() if name in query_names}
+    body = {name: value for name, value in given.items() if name not in query_names}
+    content = file or (orjson.dumps(body) if body or operation.body_required else None)
+    headers = {"Accept": f"{operation.produces[0]}, application/problem+json" if operation.produces else "*/*"}
+    if content is not None:
+        headers["Content-Type"] = operation.accepts[0] if operation.accepts else JSON
+    places = {one.name: quote(values[one.name], safe="") for one in parameters(operation.place)}
+
+    def sign(request: PreparedRequest) -> PreparedRequest:
+        # As a function it stands before what ~/.netrc may say about that machine.
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return requests.request(
+        operation.method,
+        f"{url.rstrip('/')}/_admin{operation.path.format(**places)}",
+        params=query,
+        data=content,
+        headers=headers,
+        auth=sign,
+        timeout=_TIMEOUTS,
+        stream=True,
+        allow_redirects=False,
+    )
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != ()
+
+
+def _in_query(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _show(operation: Operation, response: Response, output: str) -> None:
+    if operation.answers is Answers.JSON:
+        click.echo(orjson.dumps(orjson.loads(response.content), option=orjson.OPT_INDENT_2))
+    elif operation.answers is Answers.STREAM:
+        for line in response.iter_lines(chunk_size=None):
+            if line:
+                click.echo(line)
+    elif operation.answers is Answers.DOWNLOAD:
+        with click.open_file(output, "wb") as target:
+            for piece in response.iter_content(chunk_size=65536):
+                target.write(piece)
+
+
+def _problem(response: Response) -> str:
+    """What a refusal says: its title and detail, and every single fault if there are several."""
+    try:
+        problem = orjson.loads(response.content)
+        return "\n".join(_lines(problem))
+    except (ValueError, KeyError, TypeError):
+        # Not from a simulator.
+        told = response.headers.get("Location") or " ".join(response.text.split())[:_LONGEST]
+        return f"{response.url} answers {response.status_code} {response.reason}: {told}"
+
+
+def _lines(problem: dict[str, Any]) -> Iterator[str]:
+    errors = problem["errors"]
+    if len(errors) > 1:
+        yield problem["title"]
+        yield from (f"  {one['where']}: {one['what']}" for one in errors)
+    else:
+        yield f"{problem['title']}: {problem['detail']}"
+
+
+def _reason(error: requests.RequestException, url: str) -> str:
+    if isinstance(error, requests.Timeout):
+        return f"no answer from {url} in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{url} broke off its answer"
+    if isinstance(error, requests.ConnectionError):
+        return f"no simulator answers at {url} (see --url)"
+    return f"--url: {str(error)[:_LONGEST]}"

@@ -1,0 +1,326 @@
+"""What is being played, and its replacement while requests come in: what the server calls.
+
+A world (an editors' side with its web application) never changes its scenario. Another scenario is another world: it
+is made in full before it takes the old one's place, in this worker at once, in the others when they see the new
+generation.
+"""
+
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from sqlite_utils import Database
+
+from mock_editor import scenario
+from mock_editor.base import controls
+from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.store import Store, StoreError
+from mock_editor.base.waits import Waits
+from mock_editor.journal.journal import Journal
+from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
+from mock_editor.search import conformance
+from mock_editor.settings import Settings
+from mock_editor.simulator import Part, Simulator
+
+# Who follows the scenario in play: the processes that share the file.
+SCHEMA = "create table if not exists workers (pid integer primary key, generation integer not null) strict"
+
+_GENERATION, _SCRIPT, _CLOCK, _SAVED_AT = "generation", "script", "clock", "saved at"
+# Not part of a snapshot: secrets, and which processes there are.
+_NOT_SAVED = ("keys", "workers")
+# Seconds that the other workers get to play what has been loaded.
+_PATIENCE = 5.0
+_LOOK = 0.01
+
+_log = logging.getLogger(__name__)
+
+
+class Extra(StrEnum):
+    """What can be reset besides the parts of a simulator."""
+
+    CLOCK = "clock"
+    JOURNAL = "journal"
+
+
+PARTS: frozenset[Part | Extra] = frozenset([*Part, *Extra])
+
+
+def checked(script: Script) -> LoadedScenario:
+    """A scenario that can be played, down to its FHIR resources. Raises ScenarioError that tells all that is wrong."""
+    played = scenario.play(script)
+    problems = [problem for editor in played.editors for problem in conformance.problems(editor)]
+    if problems:
+        raise ScenarioError(script.source, [Problem(0, (), problem) for problem in problems])
+    return played
+
+
+class Stage:
+    """Plays ``played``, and whatever is loaded after it; ``make_app`` is the application of a simulator.
+
+    With ``leads`` it brings its scenario into the store, where others that share the file find it; without, it plays
+    what it finds there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        played: LoadedScenario,
+        *,
+        public_url: str,
+        clock: Clock,
+        store: Store,
+        journal: Journal,
+        waits: Waits,
+        make_app: Callable[["Stage", Simulator], WSGIApplication],
+        leads: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.public_url = public_url
+        self.store = store
+        self.clock = clock
+        self.journal = journal
+        self.waits = waits
+        self._make_app = make_app
+        self._changing = threading.RLock()
+        self._started = False
+        self._pid = 0
+        self._generation = 0
+        if leads:
+            self._open(played)
+        else:
+            self.simulator = self._simulator(played)
+            self._app = make_app(self, self.simulator)
+        self.follow()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app(environ, start_response)
+
+    @property
+    def app(self) -> Any:
+        """The application of the world in play now."""
+        return self._app
+
+    def _open(self, played: LoadedScenario) -> None:
+        """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
+        self.simulator = self._simulator(played)
+        with self.store.writing() as db:
+            same = controls.get(db, _SCRIPT) == _written(played.script)
+            if not same:
+                controls.put(db, _SCRIPT, _written(played.script))
+                controls.put(db, _GENERATION, (controls.get(db, _GENERATION) or 0) + 1)
+            if not same or self.settings.now:
+                _put_course(db, self._first_course(played))
+            # What is made now bears its time.
+            self._run(_course(db))
+            self._generation = controls.get(db, _GENERATION)
+            self.simulator.accounts.declare(db)
+        self._app = self._make_app(self, self.simulator)
+
+    def _simulator(self, played: LoadedScenario) -> Simulator:
+        return Simulator(self.settings, played, public_url=self.public_url, clock=self.clock, store=self.store)
+
+    def _first_course(self, played: LoadedScenario) -> Course:
+        at = self.settings.now or played.frozen_at
+        return frozen(at) if at else REAL
+
+    # --- a worker's life
+
+    def start(self) -> None:
+        """Starts what runs in the background of a process that serves, or delivers."""
+        self.journal.start()
+        self._pid = os.getpid()
+        self._started = True
+        self.simulator.start()
+        # The scenario may have changed since this process was forked.
+        self.follow()
+        self._say_generation()
+        self.store.on_change(self.follow)
+        self.store.watch()
+
+    def stop(self) -> None:
+        """Ends what ``start`` began, the watch aside, and waits for what is on its way."""
+        self.simulator.stop(wait=True)
+
+    def follow(self) -> None:
+        """Does what other processes have set. Cheap when there is nothing new."""
+        with self.store.reading() as db:
+            generation = controls.get(db, _GENERATION) or 0
+            course = _course(db)
+        self._run(course)
+        with self._changing:
+            if generation > self._generation:
+                self._follow_scenario(generation)
+        self.simulator.follow()
+
+    def _follow_scenario(self, generation: int) -> None:
+        with self.store.reading() as db:
+            script = Script(**controls.get(db, _SCRIPT))
+        try:
+            self._enter(self._simulator(scenario.play(script)), generation)
+        except ScenarioError:
+            # It was sound where it was loaded: a file that it names is not there for this process.
+            self._generation = generation
+            _log.exception("The scenario that was loaded cannot be played by this process")
+            return
+        self._say_generation()
+
+    def _enter(self, simulator: Simulator, generation: int) -> None:
+        """Puts a new world in the place of the old one, in which requests come to their end."""
+        app = self._make_app(self, simulator)
+        simulator.follow()
+        old, self.simulator, self._app, self._generation = self.simulator, simulator, app, generation
+        if self._started:
+            simulator.start()
+            old.stop()
+
+    def _say_generation(self) -> None:
+        if self._started:
+            with self.store.writing() as db:
+                db.table("workers").upsert({"pid": self._pid, "generation": self._generation}, pk="pid")
+
+    def _await_others(self) -> None:
+        """Waits until every process plays this generation. Raises 503."""
+        pause = threading.Event()
+        waits = int(_PATIENCE / _LOOK)
+        for _ in range(waits):
+            behind = self._behind()
+            if not behind:
+                return
+            pause.wait(_LOOK)
+        with self.store.writing() as db:
+            # Whoever does not follow any more is not waited for again.
+            for pid in behind:
+                db.execute("delete from workers where pid = ?", [pid])
+        text = f"{len(behind)} process(es) do not play it yet after {_PATIENCE:g} s; this one does"
+        raise EditorError(503, [Issue("transient", text)])
+
+    def _behind(self) -> list[int]:
+        with self.store.reading() as db:
+            query = "select pid from workers where generation < ?"
+            pids = [pid for (pid,) in db.execute(query, [self._generation]).fetchall()]
+        return [pid for pid in pids if _runs(pid)]
+
+    # --- the scenario
+
+    def load(self, script: Script, *, keep_state: bool) -> LoadedScenario:
+        """Plays another scenario, or nothing changes. Without ``keep_state``, with what it says as the only state.
+
+        Every process plays it when this returns. Raises ScenarioError, 503.
+        """
+        played = checked(script)
+        with self._changing:
+            simulator = self._simulator(played)
+            try:
+                with self.store.writing() as db:
+                    generation = (controls.get(db, _GENERATION) or 0) + 1
+                    controls.put(db, _GENERATION, generation)
+                    controls.put(db, _SCRIPT, _written(script))
+                    if keep_state:
+                        simulator.accounts.declare(db)
+                    else:
+                        _put_course(db, self._first_course(played))
+                        self._run(_course(db))
+                        # The tables are the same in both worlds; the accounts of the new one stay.
+                        self.simulator.reset(db, frozenset(Part))
+                        simulator.reset(db, frozenset({Part.ACCOUNTS}))
+                self._enter(simulator, generation)
+            finally:
+                # Above all the clock, when nothing came of it.
+                self.follow()
+        self._say_generation()
+        self._await_others()
+        return played
+
+    def reload(self, *, keep_state: bool) -> LoadedScenario:
+        """Plays the scenario as its file is now. Raises ScenarioError, 409 for one that is not of a file, 503."""
+        script = self.simulator.played.script
+        if not script.file:
+            text = f"The scenario in play ({script.source}) was sent as a text, there is no file to read it from again"
+            raise EditorError(409, [Issue("conflict", text)])
+        return self.load(Script.read(Path(script.source)), keep_state=keep_state)
+
+    # --- the clock
+
+    def run_clock(self, course: Course) -> None:
+        """Has the clock of all processes run as ``course`` says. Raises 503."""
+        with self.store.writing() as db:
+            _put_course(db, course)
+        self._run(course)
+
+    def _run(self, course: Course) -> None:
+        if course != self.clock.course:
+            self.clock.follow(course)
+            self.simulator.wake()
+
+    # --- the state
+
+    def reset(self, parts: Collection[Part | Extra] = PARTS) -> None:
+        """Puts parts of the state back to what the scenario says. Raises 503."""
+        with self.store.writing() as db:
+            self.simulator.reset(db, frozenset(part for part in parts if isinstance(part, Part)))
+            if Extra.CLOCK in parts:
+                _put_course(db, self._first_course(self.simulator.played))
+        if Extra.JOURNAL in parts:
+            self.journal.clear()
+        self.follow()
+
+    def save(self, path: Path) -> None:
+        """Writes the whole state, the scenario with it, into a new file. Secrets and the journal are not in it."""
+        with self.store.writing() as db:
+            # What runs has to go on from here when it is put back.
+            controls.put(db, _SAVED_AT, self.clock.now().isoformat())
+        self.store.save(path, without=_NOT_SAVED)
+
+    def restore(self, content: bytes) -> None:
+        """Puts back what ``save`` wrote, or nothing changes. Raises StoreError, ScenarioError, 503."""
+        with tempfile.TemporaryDirectory(prefix="mock-editor-") as folder:
+            path = Path(folder) / "saved.db"
+            path.write_bytes(content)
+            self.store.restore(path, without=_NOT_SAVED, then=self._after_restore)
+        self.follow()
+        self._await_others()
+
+    def _after_restore(self, db: Database) -> None:
+        try:
+            script, course = Script(**controls.get(db, _SCRIPT)), _course(db)
+            at = datetime.fromisoformat(controls.get(db, _SAVED_AT))
+        except (TypeError, ValueError) as error:
+            # Somebody has edited the file.
+            raise StoreError(f"says things that make no sense: {error}") from None
+        checked(script)
+        controls.put(db, _GENERATION, self._generation + 1)
+        if course.mode in (Mode.SHIFTED, Mode.SCALED):
+            _put_course(db, Course(datetime.now(UTC), at, course.rate))
+
+
+def _written(script: Script) -> dict[str, Any]:
+    return {"source": script.source, "text": script.text, "file": script.file}
+
+
+def _put_course(db: Database, course: Course) -> None:
+    controls.put(db, _CLOCK, [course.since.isoformat(), course.at.isoformat(), course.rate])
+
+
+def _course(db: Database) -> Course:
+    found = controls.get(db, _CLOCK)
+    if not found:
+        return REAL
+    since, at, rate = found
+    return Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+        return True
+    return False

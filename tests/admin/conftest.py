@@ -1,0 +1,82 @@
+"""A world of its own for each test, a sender that does as it is told, and the state that examples begin with."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from mock_editor.admin.operations.accounts import MERCIER
+from mock_editor.app import SCHEMAS
+from mock_editor.base.clock import Clock
+from mock_editor.base.store import Store
+from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.scenario import LoadedScenario
+from mock_editor.stage import Stage
+from tests.conftest import NOW, stage
+
+# What the examples begin with: two appointments, one through the SAS, which has refused to hear of it.
+TAKEN = {
+    "editor": "agenda-ville",
+    "slot": "810100050075-1-202611200715",
+    "account": MERCIER,
+    "patient": "Zoé Fictif",
+    "reason": "Fièvre",
+}
+AT_SOS = {"editor": "agenda-sos", "slot": "334173748400020-1-202611200730"}
+
+
+class Played:
+    """What a sender does to the outbox of the application, in the same file, at once and as it is told."""
+
+    def __init__(self, folder: Path, scenario: LoadedScenario) -> None:
+        self.store = Store(folder / "state.db", SCHEMAS)
+        self.outbox = Outbox(self.store, Clock(NOW), {editor.slug: editor for editor in scenario.editors})
+
+    def attempt(
+        self,
+        state: State,
+        status: int | None = None,
+        result: str | None = None,
+        answer: object = "",
+        wait: timedelta = timedelta(),
+    ) -> int:
+        """One attempt of what is due first."""
+        [claimed] = self.outbox.claim(1, 60)
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        attempt = Attempt(claimed.method, status, 0.012, result or f"HTTP {status}", text)
+        self.outbox.finish(claimed, attempt, state, wait=wait, unsure=status is None or status >= 500)
+        return claimed.id
+
+
+@pytest.fixture
+def world(played: LoadedScenario, clock: Clock, tmp_path: Path) -> Stage:
+    """What plays the default scenario, and another one if asked to."""
+    return stage(played, clock, tmp_path)
+
+
+@pytest.fixture
+def app(world: Stage) -> Flask:
+    found: Flask = world.app
+    return found
+
+
+@pytest.fixture
+def sender(world: Stage, tmp_path: Path, played: LoadedScenario) -> Iterator[Played]:
+    assert world
+    made = Played(tmp_path, played)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def prepared(client: FlaskClient, sender: Played) -> FlaskClient:
+    """A client of a world in which something has happened."""
+    for body in (TAKEN, AT_SOS):
+        made = client.post("/_admin/appointments", json=body)
+        assert made.status_code == 201, made.text
+    assert sender.attempt(State.REFUSED, 422) == 1
+    return client

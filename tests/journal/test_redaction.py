@@ -1,0 +1,305 @@
+"""No secret gets into the journal, wherever it stands, and what is none stays readable."""
+
+import html
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from mock_editor import scenario
+from mock_editor.base.clock import Clock
+from mock_editor.base.flows import Flow
+from mock_editor.journal import redaction
+from mock_editor.journal.entries import Filters
+from mock_editor.journal.middleware import Recorder
+from tests.booking.conftest import AGENDA, Browser
+from tests.conftest import PUBLIC_URL, WITH_CPTS, application, slot_search
+from tests.journal.conftest import MakeJournal
+from tests.wire.conftest import eventually
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl-_x"
+FORM, JSON, HTML = "application/x-www-form-urlencoded", "application/json", "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/e/sso/retour?code=S3CRET&state=S3CRET&iss=x", "/e/sso/retour?code=***&state=***&iss=x"),
+        ("/e/sso/retour?iss=x&CODE=S3CRET", "/e/sso/retour?iss=x&CODE=***"),
+        ("/e/agenda?origin=sas?access_token=S3CRET", "/e/agenda?origin=sas?access_token=***"),
+        ("/e/x#id_token=S3CRET&a=b", "/e/x#id_token=***&a=b"),
+        ("/e/x?suite=%2Fe%2Fsso%3Fcode%3DS3CRET%26a%3D1", "/e/x?suite=%2Fe%2Fsso%3Fcode%3D***%26a%3D1"),
+        ("/e/x?suite=%252Fe%253Ftoken%253DS3CRET%2526a%253D1", "/e/x?suite=%252Fe%253Ftoken%253D***%2526a%253D1"),
+        ("/e/x?mot%5Fde%5Fpasse=S3CRET", "/e/x?mot%5Fde%5Fpasse=***"),
+        ("/e/x?newPassword=S3CRET&Client-Secret=S3CRET", "/e/x?newPassword=***&Client-Secret=***"),
+        (f"/e/x?hint={JWT}&a=b", "/e/x?hint=***&a=b"),
+        ("https://me:S3CRET@sas.example/fhir?a=b", "https://***@sas.example/fhir?a=b"),
+        ("/e/x?nonce=S3CRET&code_verifier=S3CRET&code_challenge=ok",
+         "/e/x?nonce=***&code_verifier=***&code_challenge=ok"),
+        ("/e/x?jeton=", "/e/x?jeton="),
+        ("/e/agenda/810?lieu=1&origin=sas&creneau=a", "/e/agenda/810?lieu=1&origin=sas&creneau=a"),
+        ("/e/x?postcode=69&statement=a&country_code=fr", "/e/x?postcode=69&statement=a&country_code=fr"),
+    ],
+)  # fmt: skip
+def test_urls(url: str, shown: str) -> None:
+    assert redaction.url(url, fhir=False) == shown
+
+
+def test_in_a_fhir_url_code_and_state_are_no_secrets_but_tokens_are() -> None:
+    url = "/e/fhir/Slot?code=http%3A//x%7CA&state=69&access_token=S3CRET"
+    assert redaction.url(url, fhir=True) == "/e/fhir/Slot?code=http%3A//x%7CA&state=69&access_token=***"
+
+
+def test_a_usual_search_is_left_as_it_is() -> None:
+    url = slot_search(["810100050075"] * 25, extra=WITH_CPTS)
+    assert redaction.url(url, fhir=True) is url
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("Authorization", "Bearer S3CRET", "Bearer ***"),
+        ("authorization", "Basic UzNDUkVU", "Basic ***"),
+        ("Authorization", "S3CRET", "***"),
+        ("Proxy-Authorization", "Basic UzNDUkVU", "***"),
+        ("Cookie", "agenda=S3CRET; formulaire=S3CRET", "agenda=***; formulaire=***"),
+        ("Cookie", "S3CRET", "***"),
+        ("Cookie", "sso-0123456789abcdef=S3CRET", "sso-***=***"),
+        ("Set-Cookie", "agenda=S3CRET; Path=/e/; HttpOnly", "agenda=***; Path=/e/; HttpOnly"),
+        ("Set-Cookie", "agenda=; Max-Age=0", "agenda=; Max-Age=0"),
+        ("X-Api-Key", "S3CRET", "***"),
+        ("X-Auth-Token", "S3CRET", "***"),
+        ("X-Csrf-Token", "S3CRET", "***"),
+        ("Location", "https://idp/authorize?client_id=e&state=S3CRET&nonce=S3CRET",
+         "https://idp/authorize?client_id=e&state=***&nonce=***"),
+        ("Referer", "https://lga/e/sso/retour?code=S3CRET", "https://lga/e/sso/retour?code=***"),
+        ("Location", "https://me:S3CRET@lga/x", "https://***@lga/x"),
+        ("X-Debug", f"got {JWT}", "got ***"),
+        ("Content-Type", "application/fhir+json; charset=utf-8", "application/fhir+json; charset=utf-8"),
+        ("WWW-Authenticate", 'Bearer error="invalid_token"', 'Bearer error="invalid_token"'),
+        ("User-Agent", "curl/8 (me@example.org)", "curl/8 (me@example.org)"),
+        ("Accept", "text/html, */*; q=0.9", "text/html, */*; q=0.9"),
+    ],
+)  # fmt: skip
+def test_headers(name: str, value: str, shown: str) -> None:
+    for _ in range(2):
+        assert redaction.headers([(name, value)]) == [(name, shown)]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "shown"),
+    [
+        (FORM, "email=a%40b.fr&mot_de_passe=S3CRET&jeton=S3CRET", "email=a%40b.fr&mot_de_passe=***&jeton=***"),
+        (FORM, "mot_de_passe=a;S3CRET'S3CRET\"S3CRET S3CRET&a=b", "mot_de_passe=***&a=b"),
+        (FORM, "demande=S3CRET&personne=mercier", "demande=***&personne=mercier"),
+        (FORM, "grant_type=authorization_code&code=S3CRET&code_verifier=S3CRET",
+         "grant_type=authorization_code&code=***&code_verifier=***"),
+        (FORM, "client_assertion_type=x&client_assertion=S3CRET&SAMLResponse=S3CRET",
+         "client_assertion_type=x&client_assertion=***&SAMLResponse=***"),
+        (JSON, '{"access_token":"S3CRET","token_type":"Bearer","expires_in":60}',
+         '{"access_token":"***","token_type":"Bearer","expires_in":60}'),
+        (JSON, '{ "password" : "S3\\"CRET" , "a": 1}', '{ "password" : "***" , "a": 1}'),
+        (JSON, '{"secret": 12345, "a": [{"refreshToken":"S3CRET"}]}',
+         '{"secret": "***", "a": [{"refreshToken":"***"}]}'),
+        (JSON, '{"secret": ["S3CRET", {"b": "]}S3CRET"}], "a": 1}', '{"secret": "***", "a": 1}'),
+        (JSON, '{"log": "{\\"token\\": \\"S3CRET\\", \\"a\\": 1}"}', '{"log": "{\\"token\\": \\"***\\", \\"a\\": 1}"}'),
+        (JSON, '{"code":"S3CRET","state":"S3CRET","nonce":"S3CRET"}', '{"code":"***","state":"***","nonce":"***"}'),
+        (JSON, '{"response_types_supported":["code"],"token_endpoint":"https://x/token"}',
+         '{"response_types_supported":["code"],"token_endpoint":"https://x/token"}'),
+        (JSON, f'{{"note":"{JWT}"}}', '{"note":"***"}'),
+        ("text/plain", "failed: GET https://x/?token=S3CRET refused", "failed: GET https://x/?token=*** refused"),
+        ("text/plain", "proxy http://me:S3CRET@proxy:3128", "proxy http://***@proxy:3128"),
+        (HTML, '<input type="hidden" name="jeton" value="S3CRET">', '<input type="hidden" name="jeton" value="***">'),
+        (HTML, '<input value="S3CRET" type=hidden name=jeton>', '<input value="***" type=hidden name=jeton>'),
+        (HTML, "<INPUT VALUE='S3>CRET' NAME='demande'>", "<INPUT VALUE=\"***\" NAME='demande'>"),
+        (HTML, '<input type="password" name="x" value="S3CRET">', '<input type="password" name="x" value="***">'),
+        (HTML, '<input type="hidden" name="creneau" value="20261120">',
+         '<input type="hidden" name="creneau" value="20261120">'),
+        (HTML, '<label for="mot_de_passe">Mot de passe</label><input id="mot_de_passe" name="mot_de_passe">',
+         '<label for="mot_de_passe">Mot de passe</label><input id="mot_de_passe" name="mot_de_passe">'),
+        (HTML, "<p>Nouveau mot de passe&nbsp;: <strong>S3CRET</strong></p>",
+         "<p>Nouveau mot de passe&nbsp;: <strong>***</strong></p>"),
+        (HTML, '<output class="password">S3CRET</output>', '<output class="password">***</output>'),
+        (HTML, "<p>Adresse e-mail ou mot de passe incorrect.</p>", "<p>Adresse e-mail ou mot de passe incorrect.</p>"),
+        (HTML, '<a href="/_idp/authorize?a=b&amp;state=S3CRET&amp;c=d">',
+         '<a href="/_idp/authorize?a=b&amp;state=***&amp;c=d">'),
+    ],
+)  # fmt: skip
+def test_bodies(media_type: str, body: str, shown: str) -> None:
+    assert redaction.body(body.encode(), media_type, fhir=False, cut=False).decode() == shown
+
+
+def test_fhir_keeps_its_codes_and_loses_tokens() -> None:
+    body = (
+        '{"resourceType":"Slot","serviceType":[{"coding":[{"system":"s","code":"PUBLIC"}]}],"state":"69",'
+        '"code":{"text":"x"},"password":"S3CRET","link":[{"url":"https://x/Slot?code=a&token=S3CRET"}],"n":"'
+        + JWT
+        + '"}'
+    )
+    shown = body.replace("S3CRET", "***").replace(JWT, "***")
+    assert redaction.body(body.encode(), "application/fhir+json", fhir=True, cut=False).decode() == shown
+
+
+@pytest.mark.parametrize("media_type", [FORM, JSON, HTML, "text/plain"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "a=1&mot_de_passe=S3CRETS3CRET&b=2",
+        '{"a": 1, "password": "S3CRET\\"S3CRET", "b": 2}',
+        '{"secret": {"x": ["S3CRETS3CRET"]}, "b": 2}',
+        '<form><input type="hidden" value="S3CRETS3CRET" name="jeton"><p>',
+        '<form><input type="hidden" name="jeton" value="S3CRETS3CRET"><p>',
+        "x http://me:S3CRETS3CRET@proxy:3128 y",
+        "mot de passe : <b>S3CRETS3CRET</b> y",
+    ],
+)
+def test_wherever_a_body_is_cut_no_half_of_a_secret_is_left(media_type: str, body: str) -> None:
+    for end in range(len(body) + 1):
+        shown = redaction.body(body[:end].encode(), media_type, fhir=False, cut=True)
+        assert b"S3" not in shown, (body[:end], shown)
+
+
+def test_wherever_a_token_is_cut_no_half_of_it_is_left() -> None:
+    body = f'{{"note":"{JWT}"}}'
+    for end in range(len(body)):
+        shown = redaction.body(body[:end].encode(), JSON, fhir=True, cut=True)
+        assert b"eyJ" not in shown
+        assert b"c2ln" not in shown
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff\xfe<input" * 50, b'"' * 5000, b"<" * 5000, b"://" * 3000, b"\\" * 5000 + b'"']
+)
+def test_odd_bodies_take_no_time_and_raise_nothing(noise: bytes) -> None:
+    for media_type in (FORM, JSON, HTML):
+        redaction.body(noise, media_type, fhir=False, cut=True)
+
+
+def test_long_words_take_little_time() -> None:
+    redaction.body(b"a-_" * 100_000, "text/plain", fhir=False, cut=True)
+
+
+# --- the whole flows
+
+
+class _Secrets(list[str]):
+    """Strings that may not be found."""
+
+    def of(self, texts: Iterable[str]) -> None:
+        self.extend(text for text in texts if len(text) > 7)
+
+
+@pytest.fixture
+def walked(
+    played: scenario.LoadedScenario, clock: Clock, tmp_path: Path, make_journal: MakeJournal
+) -> tuple[Any, Any, _Secrets]:
+    """An application around which everything is recorded, and the secrets that pass."""
+    app = application(played, clock, tmp_path, journal_body="1000000")
+    journal = make_journal(body=1_000_000)
+    secrets = _Secrets()
+    slugs = {editor.slug for editor in played.editors}
+    recorder = Recorder(app.wsgi_app, journal, lambda: slugs)
+
+    def listening(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        secrets.of(re.findall(r"=([^;]+)", environ.get("HTTP_COOKIE", "")))
+        secrets.of(re.findall(r"(?:code|state|nonce|code_verifier)=([^&]+)", environ["QUERY_STRING"]))
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            for name, value in headers:
+                if name == "Set-Cookie":
+                    secrets.of(re.findall(r"^[^=]+=([^;]+)", value))
+                if name == "Location":
+                    secrets.of(re.findall(r"(?:code|state|nonce)=([^&]+)", value))
+            return start_response(status, headers, *more)
+
+        whole = b"".join(recorder(environ, start))
+        if environ["PATH_INFO"] == "/_idp/token":
+            secrets.of(re.findall(r'"(?:access|id)_token":"([^"]+)"', whole.decode()))
+        return [whole]
+
+    app.wsgi_app = listening  # type: ignore[method-assign]
+    return app, journal, secrets
+
+
+def test_nothing_secret_of_the_whole_flows_is_in_the_file(walked: tuple[Any, Any, _Secrets], tmp_path: Path) -> None:
+    app, journal, secrets = walked
+    browser = Browser(app)
+
+    def pages_secrets() -> None:
+        found = re.findall(r'name="(?:jeton|demande)" value="([^"]+)"', browser.page.text)
+        secrets.of(map(html.unescape, found))
+        secrets.of(quote(html.unescape(one)) for one in found)
+
+    # From the SAS, through the identity provider, to an appointment.
+    browser.open(f"{AGENDA}&origin=sas")
+    pages_secrets()
+    browser.choose("mercier")
+    pages_secrets()
+    browser.send("/cgu", accepter="1")
+    pages_secrets()
+    browser.book()
+    pages_secrets()
+    # With a password that is wrong, and through a forgotten one.
+    other = Browser(app)
+    other.open("/agenda-ville/connexion")
+    other.send("/connexion", email="julie.mercier@test.example", mot_de_passe="Un-Mot-De-Passe-Faux")
+    secrets.append("Un-Mot-De-Passe-Faux")
+    other.open("/agenda-ville/mot-de-passe-oublie")
+    other.send("/mot-de-passe-oublie", email="julie.mercier@test.example")
+    # With the right one.
+    simple = other.client
+    accounts = _accounts(simple)
+    assert accounts
+    secrets.extend(password for _, password in accounts)
+    other.open("/agenda-ville/connexion")
+    other.send("/connexion", email=accounts[0][0], mot_de_passe=accounts[0][1])
+    simple.get(
+        "/agenda-ville/fhir/metadata", headers={"Authorization": f"Bearer {JWT}", "X-Api-Key": "une-cle-secrete"}
+    )
+    simple.get(f"/agenda-ville/fhir/Slot?access_token={JWT}&status=free")
+    simple.post(
+        "/_idp/token", data={"code": "un-code-secret", "client_id": "e", "client_secret": "un-secret-du-client"}
+    )
+    secrets += [JWT, "une-cle-secrete", "un-code-secret", "un-secret-du-client"]
+
+    assert journal.flush(10)
+    flows = {entry.flow for entry in journal.export(Filters())}
+    assert flows >= {Flow.WEB, Flow.SSO, Flow.IDP, Flow.METADATA, Flow.INT_R01}
+    assert len(set(secrets)) > 15
+
+    def written() -> bytes:
+        """Both journals: this one, and that of the application, which knows what it asked of the provider."""
+        return b"".join(file.read_bytes() for file in tmp_path.glob("*journal.db*"))
+
+    assert eventually(lambda: written().count(b"/_idp/userinfo") > 1)
+    assert b"mot_de_passe=***" in written()
+    assert [secret for secret in set(secrets) if secret.encode() in written()] == []
+
+
+def _accounts(client: Any) -> list[tuple[str, str]]:
+    """E-mail and password of each account at the editor: of the admin API, which is not recorded."""
+    found = client.get("/_admin/accounts?editor=agenda-ville").json["accounts"]
+    emails = [
+        next(contact["value"] for contact in account["resource"]["telecom"] if contact["system"] == "email")
+        for account in found
+    ]
+    return list(zip(emails, (account["password"] for account in found), strict=True))
+
+
+def test_what_looks_at_the_simulator_is_not_recorded(walked: tuple[Any, Any, _Secrets]) -> None:
+    app, journal, _ = walked
+    for path in ("/_health", "/_admin/accounts", "/_console/", "/favicon.ico"):
+        app.test_client().get(path)
+    assert journal.count(Filters()) == 0
+
+
+def test_the_journal_knows_the_public_url_only_as_it_was_called(walked: tuple[Any, Any, _Secrets]) -> None:
+    app, journal, _ = walked
+    app.test_client().get("/agenda-ville/fhir/metadata?a=b%7Cc", base_url=PUBLIC_URL)
+    [entry] = journal.find(Filters(), 2)
+    assert (entry.url, entry.flow, entry.editor) == (
+        "/agenda-ville/fhir/metadata?a=b%7Cc", Flow.METADATA, "agenda-ville",
+    )  # fmt: skip

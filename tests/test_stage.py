@@ -1,0 +1,219 @@
+"""What is played, and what takes its place: another scenario, a saved state, another course of the clock."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from mock_editor import scenario
+from mock_editor.base.clock import Clock, Mode, frozen
+from mock_editor.base.errors import EditorError
+from mock_editor.base.store import StoreError
+from mock_editor.scenario import LoadedScenario, ScenarioError, Script
+from mock_editor.simulator import Part
+from mock_editor.stage import Extra, Stage
+from tests.accounts.conftest import BASE, NATIONAL, regulator
+from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
+
+N = (NATIONAL, "3456780581/11242343")
+GUIDE = scenario.find("exemples-guide")
+Play = Callable[..., Stage]
+
+
+@pytest.fixture
+def play(played: LoadedScenario, tmp_path: Path) -> Play:
+    """Plays the default scenario; each one that is made shares the state with those before it."""
+
+    def one(clock: Clock | None = None, **settings: str) -> Stage:
+        return stage(played, clock or Clock(NOW), tmp_path, **settings)
+
+    return one
+
+
+def call(on: Stage, method: str, path: str, **content: object) -> TestResponse:
+    return Client(on).open(path, method=method, environ_base={"REMOTE_ADDR": "127.0.0.1"}, **content)
+
+
+def get(on: Stage, path: str) -> TestResponse:
+    return call(on, "GET", path)
+
+
+def editors(on: Stage) -> list[str]:
+    return list(get(on, "/_health").json["editors"])
+
+
+def accounts(on: Stage) -> list[str]:
+    return [one["id"] for one in get(on, "/_admin/accounts").json["accounts"]]
+
+
+def post_account(on: Stage) -> None:
+    assert call(on, "POST", BASE, json=regulator(N)).status_code == 201
+
+
+def written(text: str) -> Script:
+    return Script("sent.yaml", text, file=False)
+
+
+# --- scenarios
+
+
+def test_another_scenario_takes_the_place_of_the_one_in_play(play: Play) -> None:
+    on = play()
+    post_account(on)
+    on.load(Script.read(GUIDE), keep_state=False)
+    assert "agenda-ps" in editors(on)
+    assert get(on, "/agenda-ps/fhir/metadata").status_code == 200
+    assert get(on, slot_search([GUIDE_THOMAS])).status_code == 404
+
+
+def test_its_clock_counts_unless_the_settings_have_one(played: LoadedScenario, tmp_path: Path) -> None:
+    on = stage(played, Clock(), tmp_path)
+    on.load(Script.read(GUIDE), keep_state=False)
+    assert on.clock.now() == scenario.load(GUIDE).frozen_at
+    on.load(played.script, keep_state=False)
+    assert on.clock.course.mode is Mode.REAL
+
+
+def test_the_state_is_that_of_the_new_scenario(play: Play) -> None:
+    on = play()
+    declared = accounts(on)
+    post_account(on)
+    on.load(on.simulator.played.script, keep_state=False)
+    assert accounts(on) == declared
+    post_account(on)
+    on.load(on.simulator.played.script, keep_state=True)
+    assert len(accounts(on)) == len(declared) + 1
+
+
+def test_other_processes_play_it_once_they_look(play: Play) -> None:
+    one, other = play(), play()
+    one.load(Script.read(GUIDE), keep_state=False)
+    other.follow()
+    assert editors(other) == editors(one)
+    other.load(one.simulator.played.script, keep_state=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: x\nseed: s\ntitle: t\nwrong: 1\neditors: []\ncalendars: {}\n", ":4: wrong: unknown key"),
+        ("name: [\n", ":2: not YAML"),
+        ("", ":1: the file is empty"),
+    ],
+)
+def test_a_wrong_scenario_changes_nothing_and_says_why(play: Play, text: str, line: str) -> None:
+    on = play()
+    post_account(on)
+    before = (editors(on), accounts(on), on.clock.course)
+    with pytest.raises(ScenarioError, match=r"sent\.yaml") as refused:
+        on.load(written(text), keep_state=False)
+    assert f"sent.yaml{line}" in str(refused.value)
+    assert (editors(on), accounts(on), on.clock.course) == before
+
+
+def test_a_file_is_read_again(played: LoadedScenario, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    text = played.script.text
+    file.write_text(text, encoding="utf-8")
+    on = stage(scenario.load(file), Clock(NOW), tmp_path)
+    post_account(on)
+    file.write_text(text.replace("slug: agenda-ville", "slug: agenda-autre"), encoding="utf-8")
+    on.reload(keep_state=True)
+    assert "agenda-autre" in editors(on)
+    file.write_text("name: [", encoding="utf-8")
+    with pytest.raises(ScenarioError):
+        on.reload(keep_state=True)
+    assert "agenda-autre" in editors(on)
+
+
+def test_what_was_sent_as_a_text_cannot_be_read_again(play: Play) -> None:
+    on = play()
+    on.load(written(GUIDE.read_text(encoding="utf-8")), keep_state=False)
+    with pytest.raises(EditorError) as refused:
+        on.reload(keep_state=True)
+    assert refused.value.status == 409
+
+
+def test_after_a_restart_the_scenario_of_the_settings_is_played(play: Play) -> None:
+    on = play()
+    before = editors(on)
+    on.load(Script.read(GUIDE), keep_state=False)
+    assert editors(play()) == before
+
+
+# --- the clock
+
+
+def test_every_process_follows_the_clock(play: Play) -> None:
+    one, other = play(), play()
+    one.run_clock(frozen(NOW + timedelta(days=1)))
+    assert one.clock.now() == NOW + timedelta(days=1)
+    other.follow()
+    assert other.clock.now() == NOW + timedelta(days=1)
+
+
+def test_a_clock_goes_on_after_a_restart_with_the_same_scenario(played: LoadedScenario, tmp_path: Path) -> None:
+    stage(played, Clock(), tmp_path).run_clock(frozen(NOW))
+    assert stage(played, Clock(), tmp_path).clock.now() == NOW
+    later = Clock(NOW + timedelta(hours=1))
+    assert stage(played, later, tmp_path).clock.now() == later.now()
+
+
+# --- the state
+
+
+@pytest.mark.parametrize(
+    ("parts", "accounts_left", "moved"),
+    [({Part.ACCOUNTS}, 0, True), ({Part.APPOINTMENTS}, 1, True), ({Extra.CLOCK}, 1, False), (None, 0, False)],
+)
+def test_parts_are_reset(play: Play, parts: set[Part | Extra] | None, accounts_left: int, moved: bool) -> None:
+    on = play()
+    declared = len(accounts(on))
+    post_account(on)
+    on.run_clock(frozen(NOW + timedelta(days=1)))
+    on.reset(*([parts] if parts else []))
+    assert len(accounts(on)) - declared == accounts_left
+    assert (on.clock.now() != NOW) == moved
+
+
+def test_a_saved_state_is_put_back_with_its_scenario_and_clock(play: Play, tmp_path: Path) -> None:
+    on = play()
+    post_account(on)
+    on.run_clock(frozen(NOW + timedelta(days=2)))
+    kept = (editors(on), accounts(on), on.clock.now())
+    on.save(tmp_path / "saved")
+    on.load(Script.read(GUIDE), keep_state=False)
+    other = play()
+    other.restore((tmp_path / "saved").read_bytes())
+    assert (editors(other), accounts(other), other.clock.now()) == kept
+    on.follow()
+    assert (editors(on), accounts(on), on.clock.now()) == kept
+
+
+def test_a_clock_that_ran_goes_on_from_where_it_was_saved(play: Play, tmp_path: Path) -> None:
+    on = play()
+    on.run_clock(on.clock.at_rate(1.0, NOW + timedelta(days=3)))
+    on.save(tmp_path / "saved")
+    on.run_clock(frozen(NOW))
+    on.restore((tmp_path / "saved").read_bytes())
+    assert timedelta() <= on.clock.now() - (NOW + timedelta(days=3)) < timedelta(minutes=1)
+
+
+def test_secrets_are_not_saved_and_stay(play: Play, tmp_path: Path) -> None:
+    on = play()
+    secret = on.simulator.keys.get("forms", lambda: "a-secret-of-this-simulator")
+    on.save(tmp_path / "saved")
+    assert secret.encode() not in (tmp_path / "saved").read_bytes()
+    on.restore((tmp_path / "saved").read_bytes())
+    assert on.simulator.keys.get("forms", lambda: "another") == secret
+
+
+def test_what_was_not_saved_here_is_refused(play: Play) -> None:
+    on = play()
+    post_account(on)
+    before = accounts(on)
+    with pytest.raises(StoreError):
+        on.restore(b"no state")
+    assert accounts(on) == before
