@@ -14,7 +14,7 @@ run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
 	@exec $(BIN)/mock-editor serve $(RUN_ARGS)
 
 test: $(VENV)/.installed-dev validator ## Set up what the tests need and run them all
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed-dev ## Style checks
 	$(BIN)/ruff check .

@@ -6,12 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import accounts, journal, notifications, report, rounds, search, servers
+from benchmarks import accounts, faults, journal, notifications, report, rounds, search, servers
 
 _BENCHMARKS = {
     "search": (search.over_http, search.by_directory_size, search.memory, search.in_process),
     "accounts": (accounts.written, accounts.beside_searches),
     "journal": (journal.beside_searches, journal.growth),
+    "faults": (faults.beside_rules, faults.beside_waits),
     "notifications": (notifications.sent, notifications.delay, notifications.beside_searches),
 }
 
@@ -19,7 +20,7 @@ _BENCHMARKS = {
 def main() -> None:
     """Exits with 0 when everything was measured, whatever the figures."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures searches, accounts, journal and notifications."
+        prog="python -m benchmarks", description="Measures searches, accounts, journal, faults and notifications."
     )
     parser.add_argument("--quick", action="store_true", help="under two minutes, rougher figures")
     parser.add_argument("--no-pin", action="store_true", help="let the system place server and client on the CPUs")

@@ -37,9 +37,13 @@ from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking import routes as web_routes
 from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.faults import faults
+from mock_editor.faults.faults import Faults
+from mock_editor.faults.middleware import FaultFront
 from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.metrics import CONTENT_TYPE, gauge, render
+from mock_editor.journal.middleware import Recorder
 from mock_editor.notifications.outbox import OPEN_STATES
 from mock_editor.notifications.sender import Sender
 from mock_editor.scenario import LoadedScenario
@@ -55,7 +59,7 @@ _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
 
 # The tables of both sides.
-SCHEMAS = (*EDITOR_SCHEMAS, stage_of.SCHEMA, idp_state.SCHEMA, received.SCHEMA)
+SCHEMAS = (*EDITOR_SCHEMAS, stage_of.SCHEMA, faults.SCHEMA, idp_state.SCHEMA, received.SCHEMA)
 
 
 def make_stage(
@@ -95,9 +99,18 @@ def make_stage(
         store=store,
         journal=journal,
         waits=waits,
+        faults=Faults(store, clock.now),
         make_app=make_app or create_app,
         leads=leads,
     )
+
+
+def surrounded(stage: Stage) -> Recorder:
+    """What the server calls: a stage, faults around it, and around both the journal, which has what goes out."""
+    faulty = FaultFront(
+        stage, stage.faults, stage.waits, lambda: stage.simulator.catalogue.editors, stage.settings.body_timeout
+    )
+    return Recorder(faulty, stage.journal, lambda: stage.simulator.catalogue.editors)
 
 
 def create_app(stage: Stage, simulator: Simulator) -> Flask:
@@ -133,7 +146,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     inbox = receiver_routes.blueprint(simulator.store, public_url, settings.body_timeout, simulator.clock.now)
     app.register_blueprint(inbox)
     simulator.on_reset_of_appointments(Inbox(simulator.store, simulator.clock.now).reset)
-    simulator.sender = make_sender(simulator, stage.journal, {f"{public_url}/_sas/": here})
+    simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
     app.register_blueprint(admin_routes.blueprint(simulator, stage))
     app.register_blueprint(console.blueprint(simulator, stage))
@@ -160,7 +173,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     return app
 
 
-def make_sender(simulator: Simulator, journal: Journal, embedded: Mapping[str, BaseAdapter] | None = None) -> Sender:
+def make_sender(stage: Stage, simulator: Simulator, embedded: Mapping[str, BaseAdapter] | None = None) -> Sender:
     """What sends the notifications of a simulator; ``embedded`` carries those to a receiver in this process."""
     return Sender(
         simulator.outbox,
@@ -168,7 +181,8 @@ def make_sender(simulator: Simulator, journal: Journal, embedded: Mapping[str, B
         simulator.targets(),
         parallel=simulator.settings.sas_parallel,
         embedded=embedded,
-        journal=journal,
+        journal=stage.journal,
+        faults=stage.faults,
     )
 
 
@@ -208,7 +222,7 @@ def _people(simulator: Simulator) -> list[Person]:
 
 def deliverer(stage: Stage, simulator: Simulator) -> WSGIApplication:
     """Sends the notifications of a simulator whose web side is in other processes."""
-    simulator.sender = make_sender(simulator, stage.journal)
+    simulator.sender = make_sender(stage, simulator)
     return NotFound()
 
 

@@ -15,12 +15,11 @@ import click
 
 from mock_editor import __version__, remote, scenario, wsgi
 from mock_editor.admin.guard import names_this_machine
-from mock_editor.app import SCHEMAS, deliverer, make_stage
+from mock_editor.app import SCHEMAS, deliverer, make_stage, surrounded
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
-from mock_editor.journal.middleware import Recorder
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, Settings, SettingsError
@@ -109,11 +108,11 @@ def serve(**options: str | None) -> None:
                 click.echo(f"  # {purpose}\n  curl '{url}'")
             click.echo("" if searches else "  no slot is free in the next three days\n")
         if told:
-            click.echo(f"Other machines open {public_url}/_console/ and /_admin with this token: {told}\n")
+            click.echo(f"From other machines, /_console/ and /_admin ask for a token: {told}\n")
 
     with _stores(settings.database) as (store, journal_store):
         stage = make_stage(settings, played, public_url=public_url, store=store, journal_store=journal_store)
-        recorder = Recorder(stage, stage.journal, lambda: stage.simulator.catalogue.editors)
+        recorder = surrounded(stage)
         # The workers are about to be forked.
         store.close()
         journal_store.close()

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 import orjson
 import requests
+import yaml
 from requests import PreparedRequest, Response
 
 from mock_editor.admin.operation import JSON, Answers, Example, Operation, Parameter, parameters
@@ -127,7 +128,7 @@ def _type(field: Parameter) -> tuple[click.ParamType[Any], str | None]:
         "number": (click.FLOAT, "NUMBER"),
         "string": (click.STRING, "TEXT"),
     }
-    return types.get(field.kind, (_JsonText(), "JSON"))
+    return types.get(field.kind, (_JsonText(), "JSON|@FILE"))
 
 
 def _repeats(field: Parameter) -> bool:
@@ -140,15 +141,19 @@ def _flag(field: Parameter) -> str:
 
 
 class _JsonText(click.ParamType[Any]):
-    """A value of any shape, as JSON."""
+    """A value of any shape, as JSON, or ``@FILE``: a file in which it is written as YAML or JSON."""
 
     name = "json"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
+            if value.startswith("@"):
+                with click.open_file(value[1:], "rb") as file:
+                    # There and back: what JSON does not have is refused here.
+                    value = orjson.dumps(yaml.safe_load(file))
             return orjson.loads(value)
-        except ValueError as error:
-            self.fail(f"not JSON: {error}", param, ctx)
+        except (OSError, yaml.YAMLError, ValueError, orjson.JSONEncodeError) as error:
+            self.fail(f"neither JSON nor @ and a file in YAML: {error}", param, ctx)
 
 
 def arguments(operation: Operation, example: Example) -> list[str]:

@@ -182,11 +182,15 @@ class Settings:
     journal_hours: int = _setting("24", _whole(1, 100_000), "Hours that the journal keeps an exchange.", "H")
     journal_body: int = _setting("4096", _whole(0, 1_000_000), "Bytes that the journal keeps of a body.", "BYTES")
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
+    # A twentieth of them is kept from requests that wait: a thousand of these may.
     threads: int = _setting(
-        "1000", _whole(1, 20000), "Requests that one process handles (or holds waiting) at once.", "N"
+        "1100", _whole(1, 20000), "Requests that one process handles (or holds waiting, all but 5 %) at once.", "N"
     )
-    worker_connections: int = _setting(
-        "4000", _whole(2, 100000), "Connections that one process keeps open; well above the threads.", "N"
+    worker_connections: int | None = _setting(
+        None,
+        _whole(2, 100000),
+        "Connections that one process keeps open, above the threads (default: 1000 more than threads, 4000 at least).",
+        "N",
     )
     header_timeout: float = _setting("10", _seconds, "Seconds a client has to send a request's head.", "S")
     body_timeout: float = _setting("10", _seconds, "Seconds a client has to send a request's body.", "S")
@@ -217,8 +221,13 @@ class Settings:
                     got = "" if setting.metadata["parse"] is _secret else f" (got {text!r})"
                     raise SettingsError(f"{origin}: {error}{got}") from None
         settings = cls(**values)
-        if settings.worker_connections <= settings.threads:
+        if settings.connections <= settings.threads:
             raise SettingsError(
-                f"worker connections ({settings.worker_connections}) must be above threads ({settings.threads})"
+                f"worker connections ({settings.connections}) must be above threads ({settings.threads})"
             )
         return settings
+
+    @property
+    def connections(self) -> int:
+        """How many connections one process keeps open: as set, or for all threads and a thousand idle clients."""
+        return self.worker_connections or max(self.threads + 1000, 4000)

@@ -25,6 +25,7 @@ from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
+from mock_editor.faults.faults import Faults
 from mock_editor.journal.journal import Journal
 from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
 from mock_editor.search import conformance
@@ -48,6 +49,7 @@ class Extra(StrEnum):
     """What can be reset besides the parts of a simulator."""
 
     CLOCK = "clock"
+    FAULTS = "faults"
     JOURNAL = "journal"
 
 
@@ -80,6 +82,7 @@ class Stage:
         store: Store,
         journal: Journal,
         waits: Waits,
+        faults: Faults,
         make_app: Callable[["Stage", Simulator], WSGIApplication],
         leads: bool = True,
     ) -> None:
@@ -89,8 +92,10 @@ class Stage:
         self.clock = clock
         self.journal = journal
         self.waits = waits
+        self.faults = faults
         self._make_app = make_app
         self._changing = threading.RLock()
+        self._timing = threading.Lock()
         self._started = False
         self._pid = 0
         self._generation = 0
@@ -98,6 +103,7 @@ class Stage:
             self._open(played)
         else:
             self.simulator = self._simulator(played)
+            self._play_faults(played)
             self._app = make_app(self, self.simulator)
         self.follow()
 
@@ -112,11 +118,13 @@ class Stage:
     def _open(self, played: LoadedScenario) -> None:
         """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
         self.simulator = self._simulator(played)
+        self._play_faults(played)
         with self.store.writing() as db:
             same = controls.get(db, _SCRIPT) == _written(played.script)
             if not same:
                 controls.put(db, _SCRIPT, _written(played.script))
                 controls.put(db, _GENERATION, (controls.get(db, _GENERATION) or 0) + 1)
+                self.faults.reset(db)
             if not same or self.settings.now:
                 _put_course(db, self._first_course(played))
             # What is made now bears its time.
@@ -127,6 +135,9 @@ class Stage:
 
     def _simulator(self, played: LoadedScenario) -> Simulator:
         return Simulator(self.settings, played, public_url=self.public_url, clock=self.clock, store=self.store)
+
+    def _play_faults(self, played: LoadedScenario) -> None:
+        self.faults.play(played.faults, played.timelines, played.seed)
 
     def _first_course(self, played: LoadedScenario) -> Course:
         at = self.settings.now or played.frozen_at
@@ -152,16 +163,19 @@ class Stage:
 
     def follow(self) -> None:
         """Does what other processes have set. Cheap when there is nothing new."""
-        with self.store.reading() as db:
+        # As one: what was read before somebody here set another course must not come after it.
+        with self._timing, self.store.reading() as db:
             generation = controls.get(db, _GENERATION) or 0
-            course = _course(db)
-        self._run(course)
+            self._run(_course(db))
         with self._changing:
-            if generation > self._generation:
-                self._follow_scenario(generation)
+            entered = generation > self._generation and self._follow_scenario(generation)
+        self.faults.follow()
         self.simulator.follow()
+        if entered:
+            self._say_generation()
 
-    def _follow_scenario(self, generation: int) -> None:
+    def _follow_scenario(self, generation: int) -> bool:
+        """Plays what has been loaded elsewhere; says whether that was possible."""
         with self.store.reading() as db:
             script = Script(**controls.get(db, _SCRIPT))
         try:
@@ -170,12 +184,13 @@ class Stage:
             # It was sound where it was loaded: a file that it names is not there for this process.
             self._generation = generation
             _log.exception("The scenario that was loaded cannot be played by this process")
-            return
-        self._say_generation()
+            return False
+        return True
 
     def _enter(self, simulator: Simulator, generation: int) -> None:
         """Puts a new world in the place of the old one, in which requests come to their end."""
         app = self._make_app(self, simulator)
+        self._play_faults(simulator.played)
         simulator.follow()
         old, self.simulator, self._app, self._generation = self.simulator, simulator, app, generation
         if self._started:
@@ -229,6 +244,7 @@ class Stage:
                     else:
                         _put_course(db, self._first_course(played))
                         self._run(_course(db))
+                        self.faults.reset(db, played.faults)
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
                         simulator.reset(db, frozenset({Part.ACCOUNTS}))
@@ -252,9 +268,10 @@ class Stage:
 
     def run_clock(self, course: Course) -> None:
         """Has the clock of all processes run as ``course`` says. Raises 503."""
-        with self.store.writing() as db:
-            _put_course(db, course)
-        self._run(course)
+        with self._timing:
+            with self.store.writing() as db:
+                _put_course(db, course)
+            self._run(course)
 
     def _run(self, course: Course) -> None:
         if course != self.clock.course:
@@ -269,6 +286,8 @@ class Stage:
             self.simulator.reset(db, frozenset(part for part in parts if isinstance(part, Part)))
             if Extra.CLOCK in parts:
                 _put_course(db, self._first_course(self.simulator.played))
+            if Extra.FAULTS in parts:
+                self.faults.reset(db)
         if Extra.JOURNAL in parts:
             self.journal.clear()
         self.follow()

@@ -109,7 +109,7 @@ def run(
         "bind": f"fd://{listener.detach()}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_connections": settings.worker_connections,
+        "worker_connections": settings.connections,
         "keepalive": settings.keepalive,
         "limit_request_line": _LINE_LIMIT,
         "limit_request_fields": _FIELDS_LIMIT,

@@ -15,6 +15,7 @@ LEVELS = {
     "base": 0,
     "calendars": 1,
     "journal": 1,
+    "faults": 1,
     "search": 2,
     "accounts": 2,
     "notifications": 2,
@@ -65,7 +66,8 @@ def test_routes_are_wired_in_one_place() -> None:
         path.relative_to(PACKAGE).as_posix()
         for path in MODULES
         for name in imported(path)
-        if name.startswith("mock_editor") and any(one in name for one in (".routes", ".front", ".console"))
+        if name.startswith("mock_editor")
+        and any(one in name for one in (".routes", ".front", ".console", ".middleware"))
     }
     assert users == {"app.py"}
 

@@ -11,7 +11,7 @@ def test_defaults_need_nothing() -> None:
         "decouverte",
         "127.0.0.1",
         8000,
-        1000,
+        1100,
     )
 
 
@@ -19,6 +19,18 @@ def test_an_option_wins_over_the_environment() -> None:
     env = {"MOCK_EDITOR_PORT": "9000", "MOCK_EDITOR_THREADS": "8", "MOCK_EDITOR_HOST": ""}
     settings = Settings.from_env(env, port="9001", threads=None)
     assert (settings.port, settings.threads, settings.host) == (9001, 8, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("given", "connections"), [({}, 4000), ({"threads": "4300"}, 5300), ({"worker_connections": "2000"}, 2000)]
+)
+def test_there_is_a_connection_for_each_thread_and_more(given: dict[str, str], connections: int) -> None:
+    assert Settings.from_env({}, **given).connections == connections
+
+
+def test_fewer_connections_than_threads_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"worker connections \(1100\) must be above threads \(1100\)"):
+        Settings.from_env({}, worker_connections="1100")
 
 
 @pytest.mark.parametrize(

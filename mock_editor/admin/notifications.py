@@ -15,7 +15,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.booking.access import PageError
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
-from mock_editor.notifications.outbox import Attempt, Brief, Notification, Outbox, State
+from mock_editor.notifications.outbox import Attempt, Notification, Outbox, State
 from mock_editor.simulator import Simulator
 
 STATES = {
@@ -30,7 +30,6 @@ _OPEN = frozenset({State.WAITING, State.SENDING})
 
 # Where the scenario no longer has the editor.
 _ZONE = ZoneInfo("Europe/Paris")
-_EVERY = 2**62
 
 _BY_STATUS = {408: "demande trop lente", 425: "trop tôt", 429: "trop de demandes"}
 _BY_CLASS = {2: "acceptée", 3: "redirection, qui n’est pas suivie", 4: "refusée par le SAS", 5: "erreur du SAS"}
@@ -42,6 +41,7 @@ _BY_ERROR = {
     "SSLError": "connexion TLS refusée",
     "ProxyError": "connexion impossible ou coupée",
     "ChunkedEncodingError": "réponse coupée",
+    "Dropped": "perdue par une règle de panne",
 }
 
 
@@ -173,19 +173,6 @@ class Notifications:
         return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
 
     # --- as they are
-
-    def briefly(self, most: int, editor: str | None, state: State | None, appointment: str | None) -> list[Brief]:
-        """The last ones, newest first; of an appointment, if it is named."""
-        if appointment is None:
-            return self._outbox.briefly(most, editor=editor, state=state)
-        every = self._outbox.briefly(_EVERY, editor=editor, state=state)
-        return [one for one in every if one.appointment == appointment][:most]
-
-    def find(self, number: int) -> Notification | None:
-        """The one with this number, if there is one."""
-        found = next((one for one in self._outbox.briefly(_EVERY) if one.id == number), None)
-        same = self._outbox.of(found.editor, found.appointment) if found else []
-        return next((one for one in same if one.id == number), None)
 
     # --- sending again
 

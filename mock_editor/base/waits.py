@@ -94,7 +94,7 @@ class Waits:
         sock: socket.socket | None = environ.get("gunicorn.socket")  # there is none in tests
         with self._lock:
             if self._stopping:
-                raise _refusal("The simulator stops: no request waits any more")
+                raise stopped()
             if len(self._holds) >= self._most:
                 raise _refusal(f"{self._most} requests are waiting already, and no more may at once")
             hold = Hold(self, sock.fileno() if sock else None)
@@ -138,6 +138,11 @@ class Waits:
             self._stopping = True
             for hold in self._holds:
                 hold.end(Ended.STOPPING)
+
+
+def stopped() -> EditorError:
+    """The refusal of a request that would have to wait, or to wait on, when the process stops."""
+    return _refusal("The simulator stops: no request waits any more")
 
 
 def _has_left(descriptor: int) -> bool:

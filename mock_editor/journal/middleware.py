@@ -21,6 +21,8 @@ _UNRECORDED = ("/_admin", "/_console", "/_health", "/_metrics", "/_static", "/fa
 _FORM = 16_384
 # Where the layers behind leave what they know: the client's certificate, in words, and the rule that made a fault.
 CERTIFICATE, RULE = "mock_editor.certificate", "mock_editor.rule"
+# Likewise, in words: that not the client has ended the connection.
+ENDED = "mock_editor.ended"
 _LEFT = "the client left, or did not take the whole answer"
 _GONE = (BrokenPipeError, ConnectionResetError)
 
@@ -205,7 +207,7 @@ class _Taken:
     def fail(self, error: BaseException) -> None:
         """Notes that the application failed, which the server answers by itself if nothing has been sent yet."""
         if isinstance(error, _GONE):
-            self._fail(_LEFT)
+            self._fail(self._environ.get(ENDED, _LEFT))
             return
         if self._size == 0:
             status = error.status if isinstance(error, EditorError) else 500

@@ -15,13 +15,13 @@ from mock_editor.base.flows import Flow
 from mock_editor.journal.entries import Exchange
 from mock_editor.journal.journal import Journal
 
-_sender: ContextVar[tuple[str | None, Flow] | None] = ContextVar("sender", default=None)
+_sender: ContextVar[tuple[str | None, Flow, str | None] | None] = ContextVar("sender", default=None)
 
 
 @contextlib.contextmanager
-def sent_by(editor: str | None, flow: Flow) -> Iterator[None]:
-    """What this thread sends in here is of that editor and flow, whatever its session says."""
-    before = _sender.set((editor, flow))
+def sent_by(editor: str | None, flow: Flow, rule: str | None = None) -> Iterator[None]:
+    """What this thread sends in here is of that editor and flow, whatever its session says; ``rule`` acts on it."""
+    before = _sender.set((editor, flow, rule))
     try:
         yield
     finally:
@@ -41,11 +41,11 @@ class _Recording(BaseAdapter):
         super().__init__()
         self._behind = behind
         self._journal = journal
-        self._sender = editor, flow
+        self._sender = editor, flow, None
 
     def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
         """The answer, its body still to come; taken down once that has been read, or given up."""
-        editor, flow = _sender.get() or self._sender
+        editor, flow, rule = _sender.get() or self._sender
         sent = request.body or b""
         # What is read piece by piece is sent once, and not ours to read.
         body = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
@@ -61,6 +61,7 @@ class _Recording(BaseAdapter):
             request_headers=[(name, _text(value)) for name, value in request.headers.items()],
             request_body=body[: self._journal.limits.body] if keep else b"",
             request_size=len(body),
+            rule=rule,
         )
         try:
             response = self._behind.send(request, *args, **how)

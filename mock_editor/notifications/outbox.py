@@ -2,6 +2,9 @@
 
 A notification is written in the transaction that changes its appointment: both are there, or neither. Those of one
 appointment go one after the other, in order; those of different ones do not wait for each other.
+
+Fault rules hold notifications back, have the following one go first, or have one sent again once it was accepted (a
+*copy*). That is in the tables too, so that any worker goes on with it. Un-faulted notifications know nothing of it.
 """
 
 import time
@@ -11,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
 from sqlite_utils import Database
 
 from mock_editor.base import controls
@@ -18,21 +22,32 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Appointment, Editor
+from mock_editor.faults.kinds.outgoing import Again, Stale
 from mock_editor.notifications import payload
 
 # Instants are ISO 8601 in UTC, by the simulator's clock; `lease` is real time, in seconds since 1970: it is about
-# processes that die. `unsure`: an attempt went out, and nobody knows whether it was taken.
+# processes that die, and until then a fault may hold what waits. `unsure`: an attempt went out, and nobody knows
+# whether it was taken. `rule` (as JSON) has held it back last, `held` (see Held) is there until it has been sent after
+# that, `passed`: the following one is to go first. Copies: `rest` of them are still to be sent, `apart` seconds from
+# each other; the `last` ones go when nothing of their appointment is open.
 SCHEMA = """
 create table if not exists notifications (
     id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
     body text not null, state text not null, created text not null, due text not null, attempts integer not null,
-    unsure integer not null, lease real) strict;
+    unsure integer not null, lease real, rule text, held text, passed integer not null default 0) strict;
 create index if not exists notifications_open on notifications (editor, due) where state in ('waiting', 'sending');
 create index if not exists notifications_of on notifications (editor, appointment, id);
+create index if not exists notifications_held on notifications (rule) where held is not null;
 create table if not exists notification_attempts (
     id integer primary key autoincrement, notification integer not null references notifications (id), at text not null,
     method text not null, status integer, seconds real not null, result text not null, answer text not null) strict;
-create index if not exists notification_attempts_of on notification_attempts (notification)
+create index if not exists notification_attempts_of on notification_attempts (notification);
+create table if not exists notification_copies (
+    id integer primary key autoincrement, notification integer not null references notifications (id),
+    editor text not null, appointment text not null, rule text not null, acting text not null, method text not null,
+    content_type text not null, body blob not null, last integer not null, rest integer not null, apart real not null,
+    due text not null, lease real) strict;
+create index if not exists notification_copies_of on notification_copies (editor, appointment)
 """
 _OPEN = "('waiting', 'sending')"
 _LONGEST_ANSWER = 10_000
@@ -52,8 +67,27 @@ class State(StrEnum):
 OPEN_STATES = frozenset({State.WAITING, State.SENDING})
 
 
+class Held(NamedTuple):
+    """What a rule goes on with when a notification that it held back is sent: the seed of its draws, and the tallies
+    that it was told."""
+
+    seed: int
+    tallies: Sequence[int] = ()
+
+
+class Copy(NamedTuple):
+    """What is sent again although it was accepted, for a rule that the journal calls ``acting``."""
+
+    id: int
+    acting: str
+    method: str
+    content_type: str
+    lease: float
+
+
 class Claimed(NamedTuple):
-    """A notification that this process is to send now."""
+    """A notification that this process is to send now. ``rule`` (as JSON) has held it back, and is to go on if
+    ``held``; ``passes``: an earlier one of its appointment waits until this one is through."""
 
     id: int
     editor: str
@@ -62,11 +96,28 @@ class Claimed(NamedTuple):
     attempts: int
     creates: bool
     unsure: bool
+    rule: str | None = None
+    held: Held | None = None
+    passes: bool = False
+    copy: Copy | None = None
 
     @property
     def method(self) -> str:
         """A create whose fate is unknown is repeated as an update, which the SAS takes for a create if need be."""
+        if self.copy:
+            return self.copy.method
         return "POST" if self.creates and not self.unsure else "PUT"
+
+
+class Then(NamedTuple):
+    """What a rule (as JSON; ``acting`` in the journal) has sent again after a notification was accepted, which was
+    sent as ``content_type`` and ``body``."""
+
+    rule: str
+    acting: str
+    content_type: str
+    body: bytes
+    plans: Sequence[Again | Stale]
 
 
 class Attempt(NamedTuple):
@@ -159,32 +210,122 @@ class Outbox:
         now, real = self._clock.now().isoformat(), time.time()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.
-            if controls.get(db, _PAUSED) or not _due(db, now, real, 1, room):
+            if controls.get(db, _PAUSED) or not _due(db, now, real, 1, room, real + seconds):
                 return []
         with self._store.writing() as db:
-            found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room)
+            found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room, real + seconds)
             for one in found:
+                if one.copy:
+                    db.execute("update notification_copies set lease = ? where id = ?", [one.copy.lease, one.copy.id])
+                    continue
                 db.execute(
-                    "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ? "
-                    "where id = ?",
+                    "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ?, "
+                    "passed = 0 where id = ?",
                     [real + seconds, one.unsure, one.id],
                 )
         return found
 
-    def finish(self, claimed: Claimed, attempt: Attempt, state: State, *, wait: timedelta, unsure: bool) -> None:
+    def finish(
+        self,
+        claimed: Claimed,
+        attempt: Attempt,
+        state: State,
+        *,
+        wait: timedelta,
+        unsure: bool,
+        then: Then | None = None,
+    ) -> None:
         """Notes an attempt. ``wait`` is until the next one, if the notification is to wait; ``unsure`` whether the SAS
-        may have taken it without our knowing."""
+        may have taken it without our knowing; ``then`` what follows if it is accepted."""
         now = self._clock.now()
         with self._store.writing() as db:
             # Whoever lost the lease has no say any more.
-            db.execute(
-                "update notifications set state = ?, due = ?, unsure = ?, lease = null "
+            ours = db.execute(
+                "update notifications set state = ?, due = ?, unsure = ?, lease = null, held = null "
                 "where id = ? and state = 'sending' and attempts = ?",
                 [state, (now + wait).isoformat(), unsure, claimed.id, claimed.attempts + 1],
+            ).rowcount
+            if ours and claimed.passes and state not in OPEN_STATES:
+                db.execute(
+                    "update notifications set passed = 0, due = ? "
+                    "where editor = ? and appointment = ? and id < ? and passed",
+                    [now.isoformat(), claimed.editor, claimed.appointment, claimed.id],
+                )
+            if ours and then and state is State.ACCEPTED:
+                for plan in then.plans:
+                    _copy(db, claimed, then, plan, now)
+            _note(db, claimed, attempt, now)
+
+    # --- what rules have done with them
+
+    def hold(
+        self, claimed: Claimed, rule: str, held: Held, *, wait: timedelta, real: float = 0.0, passed: bool = False
+    ) -> None:
+        """Holds back what was claimed, which is then no attempt, for a rule (as JSON): ``wait`` by the simulator's
+        clock, and ``real`` seconds. With ``passed``, until the following one of its appointment is through, if there
+        is one by then."""
+        now = self._clock.now()
+        with self._store.writing() as db:
+            db.execute(
+                "update notifications set state = 'waiting', due = ?, lease = ?, attempts = attempts - 1, rule = ?, "
+                "held = ?, passed = ? where id = ? and state = 'sending' and attempts = ?",
+                [
+                    (now + wait).isoformat(),
+                    time.time() + real if real else None,
+                    rule,
+                    orjson.dumps([*held]).decode(),
+                    passed,
+                    claimed.id,
+                    claimed.attempts + 1,
+                ],
             )
-            if db.execute("select 1 from notifications where id = ?", [claimed.id]).fetchone():  # not after a reset
-                row = attempt._asdict() | {"notification": claimed.id, "at": now.isoformat()}
-                db.table("notification_attempts").insert(row | {"answer": attempt.answer[:_LONGEST_ANSWER]})
+
+    def extend(self, claimed: Claimed, seconds: float) -> None:
+        """Has the lease of what was claimed last for so many seconds from now."""
+        with self._store.writing() as db:
+            db.execute(
+                "update notifications set lease = ? where id = ? and state = 'sending' and attempts = ?",
+                [time.time() + seconds, claimed.id, claimed.attempts + 1],
+            )
+
+    def copied(self, claimed: Claimed, attempt: Attempt) -> None:
+        """Notes that a copy was sent; whatever came of it, it is not tried again."""
+        if not claimed.copy:
+            raise ValueError(f"notification {claimed.id} was not claimed as a copy")
+        now = self._clock.now()
+        with self._store.writing() as db:
+            found = db.execute(
+                "select rest, apart from notification_copies where id = ? and lease = ?",
+                [claimed.copy.id, claimed.copy.lease],
+            ).fetchone()
+            if found:
+                rest, apart = found
+                db.execute(
+                    "update notification_copies set rest = ?, due = ?, lease = null where id = ?",
+                    [rest - 1, (now + timedelta(seconds=apart)).isoformat(), claimed.copy.id],
+                )
+                db.execute("delete from notification_copies where id = ? and rest = 0", [claimed.copy.id])
+            _note(db, claimed, attempt, now)
+
+    def holders(self) -> set[str]:
+        """The rules (as JSON) that hold something back, or still have copies to send."""
+        query = "select rule from notifications where held is not null union select rule from notification_copies"
+        with self._store.reading() as db:
+            return {rule for (rule,) in db.execute(query)}
+
+    def release(self, rule: str) -> None:
+        """Ends what a rule (as JSON) has done: what it holds back is due, what it would still send again is not."""
+        now, real = self._clock.now().isoformat(), time.time()
+        with self._store.writing() as db:
+            db.execute(
+                "update notifications set due = ?, lease = null, rule = null, held = null, passed = 0 "
+                "where rule = ? and held is not null and state = 'waiting'",
+                [now, rule],
+            )
+            free = "(lease is null or lease < ?)"
+            db.execute(f"delete from notification_copies where rule = ? and {free}", [rule, real])  # noqa: S608
+            # The one that is on its way is the last.
+            db.execute("update notification_copies set rest = 1 where rule = ?", [rule])
 
     # --- looking, and starting again
 
@@ -192,20 +333,34 @@ class Outbox:
         """Those of an appointment, in order."""
         return self._listed("where editor = ? and appointment = ? order by id", [editor, appointment])
 
-    def briefly(self, most: int, *, editor: str | None = None, state: State | None = None) -> list[Brief]:
-        """The last ones, newest first; of one editor, or in one state, if these are named."""
+    def read(self, identifier: int) -> Notification | None:
+        """The one with this number, if there is one."""
+        return next(iter(self._listed("where id = ?", [identifier])), None)
+
+    def briefly(
+        self,
+        most: int,
+        *,
+        editor: str | None = None,
+        state: State | None = None,
+        appointment: str | None = None,
+    ) -> list[Brief]:
+        """The last ones, newest first; of one editor, in one state, or of one appointment, if these are named."""
         # Not the attempts themselves: their answers may weigh megabytes.
         query = f"""
             select n.id, n.editor, n.appointment, n.state, n.created, n.due, n.body, exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
-                and e.id < n.id and e.state in {_OPEN}),
+                and e.id < n.id and e.state in {_OPEN} and not e.passed) or exists (
+                select 1 from notification_copies c where c.editor = n.editor and c.appointment = n.appointment
+                and c.notification < n.id and not c.last),
                 (select count(*) from notification_attempts where notification = n.id), last.status, last.result
             from notifications n left join notification_attempts last on last.id = (
                 select max(id) from notification_attempts where notification = n.id)
             where n.editor = coalesce(?, n.editor) and n.state = coalesce(?, n.state)
+            and n.appointment = coalesce(?, n.appointment)
             order by n.id desc limit ?"""  # noqa: S608
         with self._store.reading() as db:
-            return [_brief(*row) for row in db.execute(query, [editor, state, most])]
+            return [_brief(*row) for row in db.execute(query, [editor, state, appointment, most])]
 
     def counts(self, editor: str | None = None) -> dict[State, int]:
         """How many there are in each state; of one editor, if it is named."""
@@ -230,7 +385,7 @@ class Outbox:
         older state. Raises 409 for one that cannot be sent again.
         """
         again = """
-            update notifications as n set state = 'waiting', due = ?, attempts = 0
+            update notifications as n set state = 'waiting', due = ?, attempts = 0, rule = null
             where state in ('refused', 'given up') and not exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
                 and e.id > n.id and e.state in ('accepted', 'sending'))"""
@@ -255,6 +410,7 @@ class Outbox:
 
     def reset(self, db: Database) -> None:
         """Forgets every notification, and sends again."""
+        db.execute("delete from notification_copies")
         db.execute("delete from notification_attempts")
         db.execute("delete from notifications")
         controls.put(db, _PAUSED, value=False)
@@ -266,20 +422,103 @@ class Outbox:
             return [_shown(db, *row) for row in rows]
 
 
-def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int]) -> list[Claimed]:
+def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int], lease: float) -> list[Claimed]:
     # A lease that has run out is about a process that died on the way: nobody knows whether it got through. An editor
     # at a time, by the index: one whose SAS is down may have thousands that are due.
     query = f"""
-        select due, id, editor, appointment, body, attempts, creates, unsure or state = 'sending' from notifications n
-        where editor = ? and state in {_OPEN} and due <= ? and (state = 'waiting' or lease < ?) and not exists (
+        select due, id, editor, appointment, body, attempts, creates, unsure or state = 'sending', rule, held, exists (
             select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
-            and e.state in {_OPEN})
+            and e.passed)
+        from notifications n
+        where editor = ? and state in {_OPEN} and due <= ? and (lease is null or lease < ?) and not exists (
+            select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
+            and e.state in {_OPEN} and not e.passed)
+        and not exists (
+            select 1 from notifications f where f.editor = n.editor and f.appointment = n.appointment and f.id > n.id
+            and f.state in {_OPEN} and (n.passed or (f.state = 'sending' and f.lease >= ?)))
+        and not exists (
+            select 1 from notification_copies c where c.editor = n.editor and c.appointment = n.appointment
+            and (not c.last or c.lease >= ?))
         order by due, id limit ?"""  # noqa: S608
-    found = [row for editor, some in room.items() if some for row in db.execute(query, [editor, now, real, some])]
+    found = []
+    for editor, some in room.items():
+        if some:
+            rows = db.execute(query, [editor, now, real, real, real, some]).fetchall()
+            found += [(due, _claimed(*row)) for due, *row in rows]
+            found += _due_copies(db, editor, now, real, some - len(rows), lease)
+    return [one for _, one in sorted(found, key=lambda each: (each[0], each[1].id))[:most]]
+
+
+def _claimed(
+    number: int,
+    editor: str,
+    appointment: str,
+    body: str,
+    attempts: int,
+    creates: int,
+    unsure: int,
+    rule: str | None,
+    held: str | None,
+    passes: int,
+) -> Claimed:
+    kept = Held(*orjson.loads(held)) if held else None
+    flags = bool(creates), bool(unsure)
+    return Claimed(number, editor, appointment, body.encode(), attempts, *flags, rule, kept, bool(passes))
+
+
+def _due_copies(db: Database, editor: str, now: str, real: float, most: int, lease: float) -> list[tuple[str, Claimed]]:
+    # Nothing else of the appointment may be on its way. Those that go last wait for all others.
+    query = f"""
+        select due, notification, appointment, body, id, acting, method, content_type from notification_copies c
+        where editor = ? and due <= ? and (lease is null or lease < ?) and not exists (
+            select 1 from notifications n where n.editor = c.editor and n.appointment = c.appointment
+            and n.state in {_OPEN} and (c.last or (n.state = 'sending' and n.lease >= ?)))
+        and not exists (
+            select 1 from notification_copies d where d.editor = c.editor and d.appointment = c.appointment
+            and d.id <> c.id and (d.lease >= ? or d.last < c.last or (d.last = c.last and d.id < c.id)))
+        order by due, id limit ?"""  # noqa: S608
+    rows = db.execute(query, [editor, now, real, real, real, most]).fetchall()
     return [
-        Claimed(number, editor, appointment, body.encode(), attempts, bool(creates), bool(unsure))
-        for _, number, editor, appointment, body, attempts, creates, unsure in sorted(found)[:most]
+        (due, Claimed(number, editor, appointment, body, 0, False, False, copy=Copy(copy, acting, method, kind, lease)))
+        for due, number, appointment, body, copy, acting, method, kind in rows
     ]
+
+
+def _copy(db: Database, claimed: Claimed, then: Then, plan: Again | Stale, now: datetime) -> None:
+    """Writes down what is to be sent again after a notification."""
+    row = {
+        "notification": claimed.id,
+        "editor": claimed.editor,
+        "appointment": claimed.appointment,
+        "rule": then.rule,
+        "acting": then.acting,
+        "method": claimed.method,
+        "content_type": then.content_type,
+        "body": then.body,
+        "last": False,
+        "rest": 1,
+        "apart": plan.seconds,
+        "due": (now + timedelta(seconds=plan.seconds)).isoformat(),
+    }
+    if isinstance(plan, Again):
+        row["rest"] = plan.times
+    else:
+        order = "asc" if plan.first else "desc"
+        query = f"""
+            select e.id, e.body from notifications e join notifications n on n.id = ? where e.editor = n.editor
+            and e.appointment = n.appointment and e.id < n.id and e.body <> n.body order by e.id {order} limit 1"""  # noqa: S608
+        older = db.execute(query, [claimed.id]).fetchone()
+        if not older:
+            return
+        # As an update: a create would be refused, and the SAS stay as it is.
+        row |= {"notification": older[0], "method": "PUT", "body": older[1].encode(), "last": True}
+    db.table("notification_copies").insert(row)
+
+
+def _note(db: Database, claimed: Claimed, attempt: Attempt, now: datetime) -> None:
+    if db.execute("select 1 from notifications where id = ?", [claimed.id]).fetchone():  # not after a reset
+        row = attempt._asdict() | {"notification": claimed.id, "at": now.isoformat()}
+        db.table("notification_attempts").insert(row | {"answer": attempt.answer[:_LONGEST_ANSWER]})
 
 
 def _shown(

@@ -2,6 +2,8 @@
 
 Sent or not is a question of its own: a create that may have arrived is repeated as ``PUT ?identifier=``, which the SAS
 takes for an update, or for a create if it never came.
+
+Fault rules act in ``_way``, once for each attempt; ``faulted.py`` says what they make of it.
 """
 
 import contextlib
@@ -14,22 +16,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
+from requests import ConnectionError as BrokenError
 from requests import RequestException, Response, Session
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
 from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.calendars.model import Editor
+from mock_editor.faults.faults import Faults
+from mock_editor.faults.rules import Rule
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with, sent_by
-from mock_editor.notifications.outbox import Attempt, Claimed, Outbox, State
+from mock_editor.notifications.broken import Breaking, Dropped, sending
+from mock_editor.notifications.faulted import Deed, Request, Way, way
+from mock_editor.notifications.outbox import Attempt, Claimed, Held, Outbox, State, Then
 
 # How often the outbox is looked at when nobody says that there is something in it.
 _LOOK = 0.25
@@ -41,6 +50,9 @@ _LARGEST_ANSWER = 64 * 1024
 # Answers that mean: later. After 408 and those from 500 on, a proxy may have passed the request on.
 _LATER, _LATER_UNSURE = frozenset({425, 429}), frozenset({408})
 _LONGEST_WAIT = timedelta(days=1)
+# What a rule has sent bit by bit has threads of its own, so many. Those that find none free come again after so long.
+_SLOW, _SLOW_AGAIN = 16, 1.0
+_SEED_BITS = 62
 
 _log = logging.getLogger(__name__)
 
@@ -94,18 +106,20 @@ class _Pace:
         with self._lock:
             self._going += 1
 
-    def end(self, *, put_off: bool) -> None:
-        """Notes that one has ended."""
+    def end(self, *, put_off: bool | None) -> None:
+        """Notes that one has ended; ``put_off`` is None when the SAS had nothing to do with it."""
         with self._lock:
             self._going -= 1
-            self._put_off = self._put_off + 1 if put_off else 0
-            self._rests_until = time.monotonic() + _REST
+            if put_off is not None:
+                self._put_off = self._put_off + 1 if put_off else 0
+                self._rests_until = time.monotonic() + _REST
 
 
 class Sender:
     """Sends what is in the outbox to the ``targets`` of its editors, in threads of its own.
 
-    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent.
+    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent; ``faults``
+    are those that act on it.
     """
 
     def __init__(
@@ -117,6 +131,7 @@ class Sender:
         parallel: int,
         embedded: Mapping[str, BaseAdapter] | None = None,
         journal: Journal | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self._outbox = outbox
         self._editors = editors
@@ -124,9 +139,11 @@ class Sender:
         self._parallel = parallel
         self._embedded = embedded or {}
         self._journal = journal
+        self._faults = faults
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._idle = threading.Semaphore(parallel)
+        self._slow = threading.Semaphore(_SLOW)
         self._sessions = threading.local()
         self._paces = {target: _Pace() for target in targets.values()}
         # Longer than any attempt takes: the deadline of an answer and that of a connection.
@@ -150,11 +167,16 @@ class Sender:
 
     def run(self) -> None:
         """Sends until ``stop``."""
-        with ThreadPoolExecutor(self._parallel, thread_name_prefix="notification") as pool:
+        with (
+            # This one ends last: the other one's threads give it work.
+            ThreadPoolExecutor(_SLOW, thread_name_prefix="slow-notification") as slow,
+            ThreadPoolExecutor(self._parallel, thread_name_prefix="notification") as pool,
+        ):
             while not self._stopped.is_set():
                 self._woken.clear()
                 try:
-                    busy = self._round(pool)
+                    self._release()
+                    busy = self._round(pool, slow)
                 except Exception:
                     _log.exception("The outbox cannot be looked at")
                     busy = False
@@ -162,7 +184,7 @@ class Sender:
                 if not busy and self._woken.wait(_LOOK):
                     self._stopped.wait(_REST)
 
-    def _round(self, pool: ThreadPoolExecutor) -> bool:
+    def _round(self, pool: ThreadPoolExecutor, slow: ThreadPoolExecutor) -> bool:
         """Claims as much as can be sent at once, and has it sent; says whether there was anything."""
         self._idle.acquire()
         free = 1
@@ -177,20 +199,21 @@ class Sender:
                 self._idle.release()
         for one in claimed:
             self._paces[self._targets[one.editor]].begin()
-            pool.submit(self._deliver, one)
+            pool.submit(self._deliver, one, slow)
         return bool(claimed)
 
-    def _deliver(self, claimed: Claimed) -> None:
-        target, put_off = self._targets[claimed.editor], True
+    def _deliver(self, claimed: Claimed, slow: ThreadPoolExecutor) -> None:
+        target = self._targets[claimed.editor]
+        put_off: bool | None = True
         try:
-            verdict = self._attempt(claimed, target)
-            put_off = verdict.state is State.WAITING
-            state, wait = verdict.state, timedelta()
-            if state is State.WAITING and claimed.attempts + 1 >= target.tries:
-                state = State.GIVEN_UP
-            elif state is State.WAITING:
-                wait = max(verdict.wait or timedelta(), _backoff(claimed, target))
-            self._outbox.finish(claimed, verdict.attempt, state, wait=wait, unsure=verdict.unsure)
+            found = self._way(claimed, target)
+            if found and self._holds(claimed, found):
+                put_off = None
+            elif found and found.seconds:
+                put_off = None
+                self._send_slowly(claimed, target, found, slow)
+            else:
+                put_off = self._send(claimed, target, found)
         except Exception:
             # Its lease runs out, and it is tried again.
             _log.exception("Notification %d failed", claimed.id)
@@ -199,38 +222,165 @@ class Sender:
             self._idle.release()
             self._woken.set()
 
+    def _send(self, claimed: Claimed, target: Target, found: Way | None) -> bool:
+        """Makes an attempt and notes it; says whether we were put off."""
+        verdict = self._attempt(claimed, target, found)
+        put_off = verdict.state is State.WAITING
+        if claimed.copy:
+            self._outbox.copied(claimed, verdict.attempt)
+            return put_off
+        state, wait = verdict.state, timedelta()
+        if put_off and claimed.attempts + 1 >= target.tries:
+            state = State.GIVEN_UP
+        elif put_off:
+            wait = max(verdict.wait or timedelta(), _backoff(claimed, target))
+        then = None
+        if found and found.plans and not found.lost:
+            content_type = found.headers["Content-Type"]
+            then = Then(found.rule, found.name, content_type, found.body, found.plans)
+        self._outbox.finish(claimed, verdict.attempt, state, wait=wait, unsure=verdict.unsure, then=then)
+        return put_off
+
+    # --- what rules do
+
+    def _way(self, claimed: Claimed, target: Target) -> Way | None:
+        """How a rule has it sent, if one acts."""
+        if self._faults is None or claimed.copy:
+            return None
+        editor = self._editors[claimed.editor]
+        parts = urlsplit(self._url(claimed, target))
+        url = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        request = Request(claimed.editor, editor.zone, claimed.method, url, _headers(), claimed.body)
+        deed = self._again(claimed) if claimed.held else self._match(request)
+        return way(deed, request, self._faults.now()) if deed else None
+
+    def _match(self, request: Request) -> Deed | None:
+        if self._faults is None:
+            return None
+        try:
+            acting = self._faults.match(
+                direction="out",
+                editor=request.editor,
+                flow=Flow.INT_R03,
+                method=request.method,
+                url=request.url,
+                header={name.lower(): value for name, value in request.headers.items()}.get,
+                body=lambda: request.body,
+                zone=request.zone,
+            )
+        except EditorError as error:
+            _log.warning("No rule acts, because the counts cannot be kept: %s", error)
+            return None
+        if acting is None:
+            return None
+        held = Held(acting.draw.getrandbits(_SEED_BITS))
+        tally = partial(acting.tally, request.editor)
+        return Deed(acting.rule.model_dump_json(), acting.name, acting.kinds, held, tally)
+
+    def _again(self, claimed: Claimed) -> Deed | None:
+        """The rule that held it back; None when that has gone in the meantime."""
+        rule = self._rules().get(claimed.rule or "")
+        if rule is None or claimed.rule is None or claimed.held is None:
+            return None
+        kinds = [kind for kind in rule.do if not kind.flows or Flow.INT_R03 in kind.flows]
+        name = f"{rule.name}: {', '.join(kind.name for kind in kinds)}"
+        # It had all that it asks for when it held it back.
+        return Deed(claimed.rule, name, kinds, claimed.held, lambda _: 1)
+
+    def _rules(self) -> dict[str, Rule]:
+        """Those in force, by what the outbox calls them."""
+        return {rule.model_dump_json(): rule for rule in self._faults.in_force()} if self._faults else {}
+
+    def _holds(self, claimed: Claimed, found: Way) -> bool:
+        """Holds it back, if it has to wait first; once for each rule, and not for what passes another one."""
+        if claimed.held:
+            return False
+        later = found.later
+        if later and (claimed.rule == found.rule or (later.passed and claimed.passes)):
+            later = None
+        if later is None and not found.waits:
+            return False
+        wait = timedelta(seconds=later.seconds if later else 0)
+        passed = later is not None and later.passed
+        self._outbox.hold(claimed, found.rule, found.held, wait=wait, real=found.waits, passed=passed)
+        return True
+
+    def _release(self) -> None:
+        """Has what rules hold back go when they do."""
+        if self._faults and (holders := self._outbox.holders()):
+            for rule in holders - self._rules().keys():
+                self._outbox.release(rule)
+
+    def _send_slowly(self, claimed: Claimed, target: Target, found: Way, slow: ThreadPoolExecutor) -> None:
+        """Sends it bit by bit, which may take minutes, apart from the others."""
+        if not self._slow.acquire(blocking=False):
+            self._outbox.hold(claimed, found.rule, found.held, wait=timedelta(), real=_SLOW_AGAIN)
+            return
+
+        def send() -> None:
+            try:
+                self._send(claimed, target, found)
+            except Exception:
+                _log.exception("Notification %d failed", claimed.id)
+            finally:
+                self._slow.release()
+                self._woken.set()
+
+        self._outbox.extend(claimed, found.seconds + self._lease)
+        slow.submit(send)
+
+    def _pause(self, rule: str, seconds: float) -> None:
+        """Waits between two pieces, as long as the rule is in force. Raises RequestException when the process stops."""
+        until = time.monotonic() + seconds
+        with contextlib.suppress(EditorError):  # the store is out of order: no time for faults
+            while (left := until - time.monotonic()) > 0 and rule in self._rules():
+                if self._stopped.wait(min(left, _LOOK)):
+                    raise BrokenError("the simulator stops")
+
     # --- one attempt
 
-    def _attempt(self, claimed: Claimed, target: Target) -> _Verdict:
+    def _url(self, claimed: Claimed, target: Target) -> str:
         url = f"{target.url}/Appointment"
         if claimed.method == "PUT":
             system = self._editors[claimed.editor].identifier_system
             url = f"{url}?identifier={quote(system, safe=':/')}%7C{quote(claimed.appointment)}"
+        return url
+
+    def _attempt(self, claimed: Claimed, target: Target, found: Way | None) -> _Verdict:
         begin = time.monotonic()
+        acting = found.name if found else claimed.copy.acting if claimed.copy else None
+        headers = found.headers if found else _headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
 
         def attempt(result: str, status: int | None = None, answer: str = "") -> Attempt:
             return Attempt(claimed.method, status, round(time.monotonic() - begin, 3), result, answer)
 
         try:
             with (
-                sent_by(claimed.editor, Flow.INT_R03),
+                sent_by(claimed.editor, Flow.INT_R03, acting),
+                sending(found, partial(self._pause, found.rule if found else "")),
                 self._session(target).request(
                     claimed.method,
-                    url,
-                    data=claimed.body,
-                    headers={"Content-Type": FHIR_JSON, "Accept": "application/fhir+json"},
+                    self._url(claimed, target),
+                    data=found.body if found else claimed.body,
+                    headers=dict(headers),
                     timeout=(target.connect_timeout, target.answer_timeout),
                     allow_redirects=False,
                     stream=True,
                 ) as response,
             ):
-                answer = _answer(response, begin + target.connect_timeout + target.answer_timeout)
+                seconds = target.connect_timeout + target.answer_timeout + (found.seconds if found else 0)
+                answer = _answer(response, begin + seconds)
+        except Dropped as error:
+            accepted = found is not None and found.lost is not None and found.lost.accepted
+            state = State.ACCEPTED if accepted else State.GIVEN_UP
+            return _Verdict(attempt(_reason(error)), state, claimed.unsure)
         except RequestException as error:
             sent = not _never_sent(error)
             unsure = claimed.unsure or sent
             return _Verdict(attempt(_reason(error)), State.WAITING, unsure)
         status = response.status_code
-        tried = attempt(f"HTTP {status}", status, answer)
+        result = f"HTTP {status}, by the rule {acting}" if acting else f"HTTP {status}"
+        tried = attempt(result, status, answer)
         if 200 <= status < 300:
             return _Verdict(tried, State.ACCEPTED)
         later = status in _LATER or status in _LATER_UNSURE or status >= 500
@@ -250,14 +400,18 @@ class Sender:
             session.verify = str(target.authority) if target.authority else True
             if target.certificate:
                 session.cert = (str(target.certificate), str(target.key)) if target.key else str(target.certificate)
-            session.mount("https://", HTTPAdapter(max_retries=0))
-            session.mount("http://", HTTPAdapter(max_retries=0))
+            session.mount("https://", Breaking(HTTPAdapter(max_retries=0)))
+            session.mount("http://", Breaking(HTTPAdapter(max_retries=0)))
             for prefix, adapter in self._embedded.items():
-                session.mount(prefix, adapter)
+                session.mount(prefix, Breaking(adapter, network=False))
             if self._journal:
                 record_with(session, self._journal, flow=Flow.INT_R03)
             sessions[target] = session
         return sessions[target]
+
+
+def _headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
+    return {"Content-Type": content_type, "Accept": "application/fhir+json"}
 
 
 def _answer(response: Response, until: float) -> str:

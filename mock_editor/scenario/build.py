@@ -30,6 +30,7 @@ from mock_editor.calendars.model import (
     overlap,
 )
 from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
+from mock_editor.faults.rules import Rule, Timeline
 from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError, Script
 from mock_editor.scenario.schema import (
     DAYS,
@@ -65,7 +66,8 @@ class LoadedScenario:
 
     By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
     the ``endings`` of its appointments. ``regulators`` are those whom the SAS knows. ``extra_openings`` reads what
-    people open by hand.
+    people open by hand. ``faults`` are the rules that are there from the start, ``timelines`` those that can be run;
+    ``seed`` is for what they draw.
     """
 
     script: Script
@@ -78,6 +80,9 @@ class LoadedScenario:
     notifications: Mapping[str, NotificationsSection]
     endings: Mapping[str, EndingsSection]
     extra_openings: "ExtraOpenings"
+    faults: Sequence[Rule]
+    timelines: Sequence[Timeline]
+    seed: str
 
 
 def load(path: Path) -> LoadedScenario:
@@ -191,6 +196,7 @@ class _Builder:
             if one.notifications
         }
         endings = {one.slug: one.endings for one in scenario.editors if one.endings}
+        self._check_faults()
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
         frozen_at = scenario.clock.frozen_at if scenario.clock else None
@@ -205,6 +211,9 @@ class _Builder:
             notifications,
             endings,
             ExtraOpenings(self._cpts, {self._plans[name]: section for name, section in scenario.calendars.items()}),
+            scenario.faults,
+            scenario.timelines,
+            scenario.seed,
         )
 
     def _problem(self, location: Location, message: str) -> None:
@@ -216,6 +225,34 @@ class _Builder:
             if value in seen:
                 self._problem((*location, at), f"{value!r} stands twice")
             seen.add(value)
+
+    # --- faults
+
+    def _check_faults(self) -> None:
+        scenario = self._scenario
+        self._no_doubles(("timelines",), [timeline.name for timeline in scenario.timelines])
+        self._check_rules(scenario.faults, ("faults",))
+        for at, timeline in enumerate(scenario.timelines):
+            known = {rule.name: None for rule in scenario.faults}
+            for number, step in enumerate(timeline.steps):
+                where = ("timelines", at, "steps", number)
+                if step.clear:
+                    known.clear()
+                for place, name in enumerate(step.remove):
+                    if name not in known:
+                        told = f"no rule {name!r} until then; there are: {', '.join(known)}" if known else "no rule yet"
+                        self._problem((*where, "remove", place), told)
+                self._check_rules(step.add, (*where, "add"))
+                known |= {rule.name: None for rule in step.add}
+
+    def _check_rules(self, rules: Sequence[Rule], location: Location) -> None:
+        self._no_doubles(location, [rule.name for rule in rules])
+        slugs = [editor.slug for editor in self._scenario.editors]
+        for at, rule in enumerate(rules):
+            for number, slug in enumerate(rule.editors):
+                if slug not in slugs:
+                    text = f"no editor {slug!r}; there are: {', '.join(slugs)}"
+                    self._problem((*location, at, "editors", number), text)
 
     # --- calendars
 

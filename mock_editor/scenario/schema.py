@@ -31,6 +31,8 @@ from mock_editor.calendars.identifiers import (
 )
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, ConsultationType, SlotType
 from mock_editor.calendars.people import LARGEST_GROUP, communes
+from mock_editor.faults.catalogue import told
+from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from mock_editor.scenario.reader import Document, Location, ScenarioError
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -425,6 +427,8 @@ class ScenarioSection(_Section):
     regulators: dict[Slug, RegulatorSection] = {}
     calendars: dict[Slug, CalendarSection]
     editors: Annotated[list[EditorSection], Field(min_length=1, max_length=100)]
+    faults: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
+    timelines: Annotated[list[Timeline], Field(max_length=100)] = []
 
 
 def check(document: Document) -> ScenarioSection:
@@ -453,8 +457,8 @@ def refused(problems: Iterable[tuple[Location, str]]) -> EditorError:
 def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, str]]:
     """Where in a ``root`` something is wrong, and what."""
     for found in error.errors(include_url=False, include_input=False):
-        location, message = found["loc"], found["msg"].removeprefix("Value error, ")
-        if found["type"] == "extra_forbidden":
+        location, message = told(found)
+        if found["type"] == "extra_forbidden" and location == found["loc"]:
             message = f"unknown key; expected: {', '.join(_known_keys(location[:-1], root))}"
         elif found["type"] == "missing":
             message = "missing"

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +23,9 @@ from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, Editor
 from mock_editor.calendars.taken import Taken
+from mock_editor.faults import faults
+from mock_editor.journal.entries import JournalFile, Limits
+from mock_editor.journal.journal import Journal
 from mock_editor.notifications.outbox import Notification, Outbox
 from mock_editor.notifications.sender import Sender, Target
 from tests.calendars.test_appointments import appointment
@@ -34,8 +39,24 @@ class Received:
 
     method: str
     identifier: str | None
-    body: dict[str, Any]
+    raw: bytes
     connection: int
+    content_type: str
+    seconds: float  # from its first byte to its last
+
+    @property
+    def body(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.raw)
+        return read
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A connection that the editor has ended, and what came on it after the last whole request."""
+
+    connection: int
+    left: bytes
+    reset: bool
 
 
 @dataclass
@@ -48,6 +69,7 @@ class Sas:
 
     script: list[str] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     creates: int = 0
     connections: int = 0
@@ -82,25 +104,17 @@ class Sas:
                 threading.Thread(target=self._serve, args=(sock, self.connections), daemon=True).start()
 
     def _serve(self, sock: socket.socket, number: int) -> None:
-        buffer = b""
+        left = b""
         with contextlib.suppress(OSError):
             if self.tls:
                 sock = self.tls.wrap_socket(sock, server_side=True)
                 self._sockets.append(sock)
             while True:
-                while b"\r\n\r\n" not in buffer:
-                    piece = sock.recv(65536)
-                    if not piece:
-                        return
-                    buffer += piece
-                head, _, buffer = buffer.partition(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-                while len(buffer) < length:
-                    buffer += sock.recv(65536)
-                body, buffer = buffer[:length], buffer[length:]
-                method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
-                asked = parse_qs(urlsplit(target).query).get("identifier")
-                if not self._answer(sock, Received(method, asked[0] if asked else None, json.loads(body), number)):
+                left, reset, request = _read(sock, left, number)
+                if request is None:
+                    self.ended.append(Ended(number, left, reset))
+                    return
+                if not self._answer(sock, request):
                     return
 
     def _answer(self, sock: socket.socket, request: Received) -> bool:
@@ -130,7 +144,10 @@ class Sas:
         return True
 
     def _take(self, request: Received) -> str:
-        [identifier] = request.body["identifier"]
+        try:
+            [identifier] = request.body["identifier"]
+        except (ValueError, KeyError):
+            return "422"
         key = f"{identifier['system']}|{identifier['value']}"
         if request.method == "POST":
             self.creates += 1
@@ -141,6 +158,31 @@ class Sas:
         return "201" if new else "200"
 
 
+def _read(sock: socket.socket, left: bytes, number: int) -> tuple[bytes, bool, Received | None]:
+    """The next request, what came after it, and whether the editor has reset the connection instead."""
+    began = 0.0
+    while True:
+        head, end, rest = left.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: *([0-9]+)", head, re.IGNORECASE)
+        if end and length and len(rest) >= int(length[1]):
+            break
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            return left, True, None
+        if not piece:
+            return left, False, None
+        began = began or time.monotonic()
+        left += piece
+    size = int(length[1])
+    method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+    asked = parse_qs(urlsplit(target).query).get("identifier")
+    kind = re.search(rb"content-type: *([^\r]*)", head, re.IGNORECASE)
+    took = time.monotonic() - began
+    told = kind[1].decode() if kind else ""
+    return rest[size:], False, Received(method, asked[0] if asked else None, rest[:size], number, told, took)
+
+
 @pytest.fixture
 def sas() -> Iterator[Sas]:
     server = Sas()
@@ -149,15 +191,23 @@ def sas() -> Iterator[Sas]:
 
 
 class Side:
-    """One editor's side: its appointments, its outbox, and a sender that is quick to try again."""
+    """One editor's side, or that of several: appointments, an outbox, and a sender that is quick to try again."""
 
-    def __init__(self, folder: Path, editor: Editor, target: Target) -> None:
-        self.store = Store(folder / "state.db", SCHEMAS)
-        editors = {editor.slug: editor}
-        clock = Clock()
-        self.outbox = Outbox(self.store, clock, editors)
+    def __init__(
+        self, folder: Path, editor: Editor, target: Target, *, others: Sequence[Editor] = (), parallel: int = 8
+    ) -> None:
+        self.store = Store(folder / "state.db", (*SCHEMAS, faults.SCHEMA))
+        editors = {one.slug: one for one in (editor, *others)}
+        self.clock = Clock()
+        self.faults = faults.Faults(self.store, self.clock.now)
+        self.faults.follow()
+        self.outbox = Outbox(self.store, self.clock, editors)
         self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)
-        self.sender = Sender(self.outbox, editors, {editor.slug: target}, parallel=8)
+        self.journal_file = JournalFile(folder / "journal.db")
+        limits = Limits(1000, 10_000_000, timedelta(hours=1), 100_000)
+        self.journal = Journal(self.journal_file, self.clock.now, limits)
+        targets = dict.fromkeys(editors, target)
+        self.sender = Sender(self.outbox, editors, targets, parallel=parallel, journal=self.journal, faults=self.faults)
         self._thread = threading.Thread(target=self.sender.run, daemon=True)
 
     def send(self) -> None:
@@ -169,6 +219,8 @@ class Side:
         if self._thread.ident:
             self._thread.join(30)
         self.store.close()
+        self.journal.close()
+        self.journal_file.close()
 
     def book(self, hours: int = 0, **changes: object) -> Appointment:
         start = NOW + timedelta(hours=hours)
@@ -195,9 +247,9 @@ def side(tmp_path: Path, editor: Editor, sas: Sas) -> Iterator[Callable[..., Sid
     """Makes an editor's side against the SAS."""
     made: list[Side] = []
 
-    def make(**changes: Any) -> Side:
+    def make(others: Sequence[Editor] = (), parallel: int = 8, **changes: Any) -> Side:
         target = Target(sas.url, connect_timeout=2, answer_timeout=0.5, first_wait=0.02, longest_wait=0.2, tries=6)
-        made.append(Side(tmp_path, editor, replace(target, **changes)))
+        made.append(Side(tmp_path, editor, replace(target, **changes), others=others, parallel=parallel))
         return made[-1]
 
     yield make

@@ -9,6 +9,7 @@ import pytest
 from mock_editor import scenario
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import AppointmentType, ConsultationType, SlotType
+from mock_editor.faults.catalogue import catalogue
 from mock_editor.scenario import ScenarioError
 
 Write = Callable[[str], Path]
@@ -279,3 +280,85 @@ def test_files_are_relative_to_the_scenario(write_scenario: Callable[[str], Path
     loaded = scenario.load(write_scenario(source.replace("    name: Agenda SOS\n", f"    name: Agenda SOS\n{section}")))
     assert loaded.notifications["agenda-sos"].certificate == str(tmp_path / "client.pem")
     assert loaded.endings["agenda-sos"].fulfilled == 1
+
+
+FAULTY = (
+    SOUND
+    + """\
+faults:
+  - name: coupe
+    priority: 3
+    editors: [agenda]
+    flows: [INT_R01, INT_R04]
+    hours: 22:00-06:00
+    do:
+      - {kind: cut-body, share: 0.25}
+      - kind: html-page
+        status: 503
+timelines:
+  - name: essai
+    steps:
+      - {at: 0, add: [{name: vide, do: [{kind: empty-body}]}]}
+      - {at: 90.5, remove: [vide, coupe]}
+"""
+)
+
+
+def test_faults_and_timelines_are_part_of_it(write_scenario: Write) -> None:
+    loaded = scenario.load(write_scenario(FAULTY))
+    (rule,), (timeline,) = loaded.faults, loaded.timelines
+    assert (rule.name, rule.priority, rule.flows, rule.hours) == ("coupe", 3, ["INT_R01", "INT_R04"], "22:00-06:00")
+    assert [kind.model_dump(exclude_defaults=True) for kind in rule.do] == [{"share": 0.25}, {"status": 503}]
+    assert [one.name for one in timeline.rules([rule], 90)] == ["coupe", "vide"]
+    assert timeline.rules([rule], 90.5) == []
+    assert loaded.seed == "1"
+
+
+def test_without_any_there_are_none(write_scenario: Write) -> None:
+    loaded = scenario.load(write_scenario(SOUND))
+    assert (list(loaded.faults), list(loaded.timelines)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected"),
+    [
+        ("{kind: cut-body,", "{kind: cut-boddy,", 32, "faults[0].do[0].kind: no kind of fault 'cut-boddy'; there"),
+        ("{kind: cut-body,", "{", 32, "faults[0].do[0]: expected a kind of fault with its parameters, e.g. {kind: lat"),
+        ("share: 0.25", "share: 1", 32, "faults[0].do[0].share: cut-body: Input should be less than 1"),
+        ("share: 0.25", "part: 1", 32, "faults[0].do[0].part: cut-body: unknown parameter; expected: share, size"),
+        ("status: 503", "status: 42", 34, "faults[0].do[1].status: html-page: Input should be greater than or equal"),
+        ("status: 503", "staus: 503", 34, "do[1].staus: html-page: unknown parameter; expected: status, title"),
+        ("kind: empty-body", "kind: empty-body, a: 1", 38, "steps[0].add[0].do[0].a: empty-body: has no parameters"),
+        ("- kind: html-page\n        status: 503", "- wrong-total", 33, "do[1]: expected a kind of fault with its"),
+        ("priority: 3", "prioriti: 3", 27, "faults[0].prioriti: unknown key; expected: name, on, priority, flows"),
+        ("priority: 3", "priority: beaucoup", 27, "faults[0].priority: Input should be a valid integer"),
+        ("priority: 3", "since: hier", 27, "faults[0].since: expected a date and time"),
+        ("hours: 22:00-06:00", "hours: la nuit", 30, "faults[0].hours: expected hours such as 22:00-06:00"),
+        ("editors: [agenda]", "editors: [agneda]", 28, "faults[0].editors[0]: no editor 'agneda'; there are: agenda"),
+        ("flows: [INT_R01, INT_R04]", "flows: [INT_R1]", 29, "faults[0].flows[0]: Input should be 'INT_R01', 'IN"),
+        ("flows: [INT_R01, INT_R04]", "flows: [other]", 29, "faults[0].flows[0]: expected one of INT_R01, INT_R02"),
+        ("timelines:", "  - name: coupe\n    do: [{kind: empty-body}]\ntimelines:", 35, "'coupe' stands twice"),
+        ("add: [", "editors: [x], add: [", 38, "timelines[0].steps[0].editors: unknown key; expected: at, clear"),
+        ("name: vide,", "name: vide, editors: [x],", 38, "steps[0].add[0].editors[0]: no editor 'x'"),
+        ("remove: [vide, coupe]", "remove: [rien]", 39, "no rule 'rien' until then; there are: coupe, vide"),
+        ("remove: [vide, coupe]", "clear: true, remove: [vide]", 39, "steps[1].remove[0]: no rule yet"),
+        ("at: 0,", "at: 91,", 36, "timelines[0]: steps are not in the order of their times"),
+        ("  - name: essai\n    steps", "  - {name: essai, steps: [{at: 0}]}\n  - name: essai\n    steps", 37, "twice"),
+    ],
+)  # fmt: skip
+def test_a_wrong_fault_is_refused_with_its_line(
+    write_scenario: Write, old: str, new: str, line: int, expected: str
+) -> None:
+    assert old in FAULTY
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(write_scenario(FAULTY.replace(old, new, 1)))
+    [problem] = caught.value.problems
+    assert expected in caught.value.what(problem)
+    assert problem.line == line
+
+
+def test_a_kind_that_there_is_not_tells_those_that_there_are(write_scenario: Write) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(write_scenario(FAULTY.replace("kind: cut-body", "kind: cut")))
+    [told] = [caught.value.what(problem) for problem in caught.value.problems]
+    assert told.partition("there are: ")[2].split(", ") == [one.kind for one in catalogue()]

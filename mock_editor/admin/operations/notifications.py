@@ -118,7 +118,9 @@ def list_notifications(control: Control, query: NotificationFilter) -> Notificat
     """What the SAS is told of appointments that were taken through it, newest first."""
     if query.editor:
         control.simulator.catalogue.editor(query.editor)
-    found = Notifications(control.simulator).briefly(query.limit, query.editor, query.state, query.appointment)
+    found = control.simulator.outbox.briefly(
+        query.limit, editor=query.editor, state=query.state, appointment=query.appointment
+    )
     paused = control.simulator.outbox.paused()
     return NotificationList(notifications=[_summary(one) for one in found], paused=paused)
 
@@ -204,7 +206,7 @@ def _sending(control: Control, *, paused: bool) -> Sending:
 
 
 def _find(control: Control, number: int) -> outbox.Notification:
-    found = Notifications(control.simulator).find(number)
+    found = control.simulator.outbox.read(number)
     if found is None:
         raise refusal(404, f"No notification {number}")
     return found

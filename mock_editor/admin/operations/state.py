@@ -25,7 +25,7 @@ class Reset(Model):
         Field(
             min_length=1,
             description="`accounts` (with the sessions of the web sites), `appointments` (with what the SAS was told "
-            "of them), `calendars` (what was opened and closed by hand), `clock`, `journal`; all of them by default",
+            "of them), `calendars` (what was opened and closed by hand), `clock`, `faults`, `journal`; by default, all",
         ),
     ] = None
 

@@ -1,0 +1,1 @@
+"""Faults on demand: rules that make editors slow, failing or wrong, and the kinds of what they do."""

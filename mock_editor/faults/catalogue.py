@@ -1,0 +1,205 @@
+"""The catalogue of the kinds of faults, made from their classes: as data, and as the tables of ``docs/faults.md``.
+
+``python -m mock_editor.faults.catalogue`` writes the tables into that page anew.
+"""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from mock_editor.base.files import folder
+from mock_editor.faults.kind import Kind
+from mock_editor.faults.kinds import KINDS
+
+Location = tuple[int | str, ...]
+
+BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
+# Told once for a family, when so many of its kinds have it.
+_COMMON = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A kind: what the client sees, and which rule that ``breaks``; ``parameters`` is the JSON schema of an object.
+
+    ``about`` is what all kinds of its module are about.
+    """
+
+    kind: str
+    family: str
+    about: str
+    flows: tuple[str, ...]
+    description: str
+    breaks: str
+    parameters: Mapping[str, Any]
+
+
+def catalogue() -> list[Described]:
+    """All kinds, in the order of their list."""
+    return [_described(kind) for kind in KINDS]
+
+
+def _described(kind: type[Kind]) -> Described:
+    schema = kind.model_json_schema()
+    shared = schema.get("$defs", {})
+    properties = {name: _whole(own, shared) for name, own in schema["properties"].items() if name != "kind"}
+    required = [name for name in schema.get("required", []) if name != "kind"]
+    return Described(
+        kind=name_of(kind),
+        family=kind.family,
+        about=(inspect.getdoc(inspect.getmodule(kind)) or "").partition("\n")[0],
+        flows=tuple(sorted(kind.flows)),
+        description=" ".join((kind.__doc__ or "").split()),
+        breaks=kind.breaks,
+        parameters={
+            "type": "object",
+            "properties": properties,
+            **({"required": required} if required else {}),
+            "additionalProperties": False,
+        },
+    )
+
+
+def _whole(schema: Any, shared: Mapping[str, Any]) -> Any:
+    """A schema with what it refers to, and without titles, which say nothing that the names do not."""
+    if isinstance(schema, list):
+        return [_whole(one, shared) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        schema = shared[schema["$ref"].rpartition("/")[2]] | {k: v for k, v in schema.items() if k != "$ref"}
+    return {key: _whole(value, shared) for key, value in schema.items() if key != "title"}
+
+
+def name_of(kind: type[Kind]) -> str:
+    """What a kind is called in rules."""
+    return str(kind.model_fields["kind"].default)
+
+
+# --- what is wrong with a rule
+
+
+def told(error: ErrorDetails) -> tuple[Location, str]:
+    """Where in a rule, a timeline, or what they are part of, something is wrong, as it was written, and what."""
+    message = error["msg"].removeprefix("Value error, ")
+    location: list[int | str] = []
+    kind = None
+    for part in error["loc"]:
+        # pydantic tells the kind after its place in the list.
+        if kind is None and location[-2:-1] == ["do"] and part in _BY_NAME:
+            kind = str(part)
+        else:
+            location.append(part)
+    match error["type"]:
+        case "union_tag_invalid":
+            location.append("kind")
+            message = f"no kind of fault {error['ctx']['tag']!r}; there are: {', '.join(_BY_NAME)}"
+        case "union_tag_not_found" | "model_attributes_type" if location[-2:-1] == ["do"]:
+            message = "expected a kind of fault with its parameters, e.g. {kind: latency, seconds: 2}"
+        case "extra_forbidden" if kind:
+            names = [name for name in _BY_NAME[kind].model_fields if name != "kind"]
+            message = f"unknown parameter; expected: {', '.join(names)}" if names else "has no parameters"
+    return tuple(location), f"{kind}: {message}" if kind else message
+
+
+_BY_NAME = {name_of(kind): kind for kind in KINDS}
+
+# --- as a page
+
+
+def markdown() -> str:
+    """The catalogue as tables, one for each family."""
+    families: dict[str, list[Described]] = {}
+    for one in catalogue():
+        families.setdefault(one.family, []).append(one)
+    return "\n".join(line for family, kinds in families.items() for line in _table(family, kinds))
+
+
+def _table(family: str, kinds: Sequence[Described]) -> Iterator[str]:
+    yield f"### {'HTTP' if family == 'http' else family.capitalize()}\n"
+    yield " ".join(dict.fromkeys(one.about for one in kinds)) + "\n"
+    [(usual, _)] = Counter(one.flows for one in kinds).most_common(1)
+    if usual:
+        yield f"On {', '.join(usual)}{'' if all(one.flows == usual for one in kinds) else ', unless said otherwise'}.\n"
+    counted = Counter(parameter for one in kinds for parameter in _parameters(one))
+    common = [parameter for parameter, count in counted.items() if count >= _COMMON]
+    if common:
+        yield "Parameters of many:\n"
+        yield from (f"- {name} {text}" for name, text in common)
+        yield ""
+    # Slow answers and errors break nothing.
+    columns = 4 if any(one.breaks for one in kinds) else 3
+    yield _row(["Kind", "Parameters", "What the client sees", "What it breaks"][:columns])
+    yield "|---" * columns + "|"
+    for one in kinds:
+        parameters = sorted(_parameters(one), key=common.__contains__)
+        told = [name if (name, text) in common else f"{name} {text}" for name, text in parameters]
+        flows = "" if one.flows == usual else f"<br>on {', '.join(one.flows) or 'all flows'}"
+        yield _row([f"`{one.kind}`{flows}", "<br>".join(told), one.description, one.breaks][:columns])
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("``", "`").replace("|", "\\|") for cell in cells) + " |"
+
+
+def _parameters(one: Described) -> Iterator[tuple[str, str]]:
+    """Its parameters, those that have to be there first, and what there is to say of each."""
+    required = one.parameters.get("required", ())
+    for name, schema in sorted(one.parameters["properties"].items(), key=lambda own: own[0] not in required):
+        types = [_type(schema)]
+        if name in required:
+            types.append("required")
+        elif schema.get("default") not in (None, "", []):
+            types.append(f"default {_value(schema['default'])}")
+        description = str(schema.get("description", "")).rstrip(".")
+        yield f"`{name}`", f"({', '.join(types)})" + (f": {description}" if description else "")
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    some = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if some:
+        return " or ".join(_type(one) for one in some)
+    if "enum" in schema:
+        return ", ".join(map(_value, schema["enum"]))
+    if "const" in schema:
+        return _value(schema["const"])
+    if schema.get("type") == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    return {"integer": "whole number", "string": "text", "boolean": "true or false", "object": "mapping"}.get(
+        schema.get("type", ""), "number"
+    ) + _bounds(schema)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    found = [f"{sign} {_value(schema[key])}" for key, sign in signs.items() if key in schema]
+    return " " + " and ".join(found) if found else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:,.12g}".replace(",", "\u202f")
+    return f"`{value}`"
+
+
+def with_tables(page: str) -> str:
+    """The page with the catalogue as it is now. Raises ValueError where it has no room for it."""
+    found = re.subn(
+        f"({re.escape(BEGIN)}\n).*(\n{re.escape(END)})", lambda at: at[1] + markdown() + at[2], page, flags=re.S
+    )
+    if found[1] != 1:
+        raise ValueError(f"expected {BEGIN} and {END} once, each in a line of its own")
+    return found[0]
+
+
+if __name__ == "__main__":
+    path = folder("docs") / "faults.md"
+    path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,71 @@
+"""What a fault sees and does: an exchange, and the answer that it lets through, changes, or never gives.
+
+One contract for what comes in and what goes out: ``apply(exchange, proceed)`` of a kind returns the answer, having
+called ``proceed`` for the right one or not, or raises CloseConnection. Only the middleware touches the socket.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from mock_editor.faults.wire import WHOLE, Wire
+
+_PARIS = ZoneInfo("Europe/Paris")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A request to an editor, or from one to the SAS, to which a rule applies.
+
+    ``draw`` is seeded for this rule and this exchange. ``wait`` holds the request for so many seconds, or shorter when
+    the rule goes; it raises what ends the request when the client has left or the simulator stops. ``url`` is path and
+    query, ``zone`` that of the editor. ``tally`` tells how many exchanges of the editor the rule has brought to such a
+    kind in the current period of so many seconds of the simulator's clock, this one too.
+    """
+
+    editor: str | None
+    flow: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+    zone: ZoneInfo = _PARIS
+    draw: random.Random
+    wait: Callable[[float], None]
+    tally: Callable[[float], int] = lambda _: 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer before it is sent; ``wire`` is what is wrong with the way it is sent, if anything."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    wire: Wire = WHOLE
+
+    def with_body(self, body: bytes, content_type: str | None = None) -> "Answer":
+        """The same with another body, and the length that belongs to it."""
+        headers = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
+        if content_type is not None:
+            headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+            headers.append(("Content-Type", content_type))
+        return replace(self, headers=(*headers, ("Content-Length", str(len(body)))), body=body)
+
+    def header(self, name: str) -> str:
+        """The value of a header; empty when there is none."""
+        return next((value for other, value in self.headers if other.lower() == name.lower()), "")
+
+
+@dataclass(eq=False)
+class CloseConnection(Exception):  # noqa: N818 - not an error: it is what was asked for
+    """Instead of an answer: ``sent`` goes out as it is, then the connection ends, with a reset or properly."""
+
+    reset: bool = False
+    sent: bytes = field(default=b"")
+
+
+Proceed = Callable[[], Answer]

@@ -1,0 +1,199 @@
+"""Mistakes in the Bundle as such: what it claims, counts and repeats, and what stands in place of an empty one."""
+
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import Field
+
+from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.errors import Issue
+from mock_editor.base.fhir import Resource, dumps, operation_outcome
+from mock_editor.faults.exchange import Answer, Exchange, Proceed
+from mock_editor.faults.kinds.conformance.searchset import (
+    Mistake,
+    Repeated,
+    Searchset,
+    SomeMistake,
+    reference_to,
+    searchset,
+)
+
+_EMPTY = "FHIR R4 search and the guide's FAQ: a search that finds nothing is a 200 with an empty Bundle"
+
+# --- nothing found
+
+
+class _InsteadOfEmpty(Mistake):
+    """An error where nothing was found."""
+
+    breaks: ClassVar[str] = _EMPTY
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+        """The right answer, unless it is an empty one."""
+        answer = proceed()
+        bundle = searchset(answer)
+        if bundle is None or bundle.get("entry") or bundle.get("total"):
+            return answer
+        status, issue = self.error()
+        return replace(answer, status=status).with_body(dumps(operation_outcome([issue])), FHIR_JSON)
+
+    def error(self) -> tuple[int, Issue]:
+        """The status and what is told with it."""
+        raise NotImplementedError
+
+
+class NotFoundInsteadOfEmpty(_InsteadOfEmpty):
+    """A search that finds nothing is answered with 404."""
+
+    kind: Literal["not-found-instead-of-empty"] = "not-found-instead-of-empty"
+
+    def error(self) -> tuple[int, Issue]:
+        """404."""
+        return 404, Issue("not-found", "Aucun créneau trouvé")
+
+
+class ErrorInsteadOfEmpty(_InsteadOfEmpty):
+    """A search that finds nothing is answered with an error of the server, or another one."""
+
+    kind: Literal["error-instead-of-empty"] = "error-instead-of-empty"
+    status: int = Field(500, ge=400, le=599)
+    text: str = Field("Erreur interne", min_length=1)
+
+    def error(self) -> tuple[int, Issue]:
+        """The status asked for."""
+        return self.status, Issue("exception", self.text)
+
+
+# --- what it claims
+
+
+class WrongTotal(Mistake):
+    """``total`` is not the number of slots."""
+
+    kind: Literal["wrong-total"] = "wrong-total"
+    breaks: ClassVar[str] = "FHIR R4, Bundle.total: the number of matches; here that of the slots"
+    by: int = Field(1, description="How much is added to it; it never gets below 0.")
+
+    def spoil(self, answer: Searchset) -> None:
+        """Adds to it."""
+        if "total" in answer.bundle:
+            answer.bundle["total"] = max(0, answer.bundle["total"] + self.by)
+
+
+class SelfLinkDiffers(Mistake):
+    """The self link is not the request: it has lost its query, or tells the address of the server behind the proxy."""
+
+    kind: Literal["self-link-differs"] = "self-link-differs"
+    breaks: ClassVar[str] = "FHIR R4 search, Bundle.link self: the request as it was understood, at the public address"
+    how: Literal["without-query", "internal-address"] = "without-query"
+
+    def spoil(self, answer: Searchset) -> None:
+        """Changes it."""
+        for link in answer.bundle.get("link", []):
+            if link.get("relation") == "self":
+                told = urlsplit(link["url"])
+                if self.how == "without-query":
+                    link["url"] = link["url"].partition("?")[0]
+                else:
+                    link["url"] = urlunsplit(told._replace(scheme="http", netloc="10.0.0.12:8080"))
+
+
+_PROFILES = (
+    "http://sas.fr/fhir/StructureDefinition/",
+    "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/",
+)
+
+
+class WrongProfile(SomeMistake):
+    """Resources claim a profile that does not exist: the right name under the other of the guide's two addresses."""
+
+    kind: Literal["wrong-profile"] = "wrong-profile"
+    breaks: ClassVar[str] = "The guide's profiles, meta.profile: exactly one, as it is published"
+    resource: Literal[
+        "Bundle",
+        "Slot",
+        "Schedule",
+        "Practitioner",
+        "PractitionerRole",
+        "Location",
+        "HealthcareService",
+        "Organization",
+    ] = Field("Slot", description="Which ones; a Location only where it is an entry.")
+    profile: str | None = Field(None, min_length=1, description="Another URL to claim instead.")
+
+    def spoil(self, answer: Searchset) -> None:
+        """Changes the claims."""
+        if self.resource == "Bundle":
+            self.change(answer.bundle)
+        else:
+            super().spoil(answer)
+
+    def concerns(self, resource: Resource) -> bool:
+        """Those of the type asked for."""
+        return bool(resource["resourceType"] == self.resource)
+
+    def change(self, resource: Resource) -> None:
+        """Replaces every claim."""
+        resource["meta"]["profile"] = [self.profile or _elsewhere(one) for one in resource["meta"].get("profile", [])]
+
+
+def _elsewhere(profile: str) -> str:
+    for here, there in (_PROFILES, _PROFILES[::-1]):
+        if profile.startswith(here):
+            return there + profile.removeprefix(here)
+    return profile
+
+
+# --- what no element may be
+
+_EMPTIES: dict[str, tuple[str, Any]] = {
+    "string": ("language", ""),
+    "list": ("extension", []),
+    "object": ("text", {}),
+    "null": ("implicitRules", None),
+}
+
+
+class EmptyElements(SomeMistake):
+    """Resources carry an optional element without a value: an empty text, list or object, or null."""
+
+    kind: Literal["empty-elements"] = "empty-elements"
+    breaks: ClassVar[str] = "FHIR R4 JSON: an element without a value is left out, never empty"
+    types: ClassVar[frozenset[str]] = frozenset()
+    value: Literal["string", "list", "object", "null"] = "string"
+
+    def change(self, resource: Resource) -> None:
+        """Adds the element."""
+        member, value = _EMPTIES[self.value]
+        resource.setdefault(member, value)
+
+
+# --- what comes twice
+
+
+class SameSlotTwice(Repeated):
+    """Slots come twice, the second time under another id: same Schedule, same times."""
+
+    kind: Literal["same-slot-twice"] = "same-slot-twice"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins: a free slot is one Slot"
+
+    def repetition(self, entry: Resource) -> Resource:
+        """With another id."""
+        entry["resource"]["id"] += "-bis"
+        entry["fullUrl"] += "-bis"
+        return entry
+
+
+class SameEntryTwice(Repeated):
+    """Resources come twice with the same id, the second time under another fullUrl."""
+
+    kind: Literal["same-entry-twice"] = "same-entry-twice"
+    breaks: ClassVar[str] = "FHIR R4 search: no resource twice in a searchset; Bundle.entry.fullUrl is its one address"
+    types: ClassVar[frozenset[str]] = frozenset()
+
+    def repetition(self, entry: Resource) -> Resource:
+        """At another base."""
+        name = reference_to(entry["resource"])
+        entry["fullUrl"] = entry["fullUrl"].removesuffix(name) + f"r4/{name}"
+        return entry

@@ -1,0 +1,182 @@
+"""What all mistakes in search answers share: the Bundle is read once, spoilt, and written as the search writes it.
+
+Only a right answer is spoilt; whatever is no searchset Bundle, or has nothing to spoil, goes through byte for byte.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import orjson
+from pydantic import Field, model_validator
+
+from mock_editor.base.fhir import Resource, dumps
+from mock_editor.base.parameters import Parameters
+from mock_editor.faults.exchange import Answer, Exchange, Proceed
+from mock_editor.faults.kind import Kind
+
+INDIVIDUAL = frozenset({"INT_R01", "INT_R04"})
+SEARCHES = INDIVIDUAL | {"SOS"}
+
+Item = TypeVar("Item")
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of JSON; ``copy.deepcopy`` takes ten times as long."""
+    return orjson.loads(orjson.dumps(value))
+
+
+def parts(value: Any) -> Iterator[Resource]:
+    """Every JSON object inside, the outermost first."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from parts(part)
+
+
+def searchset(answer: Answer) -> Resource | None:
+    """The Bundle of an answer, if it is a right one to a search."""
+    if answer.status != 200:
+        return None
+    try:
+        read = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+    found = isinstance(read, dict) and (read.get("resourceType"), read.get("type")) == ("Bundle", "searchset")
+    return read if found else None
+
+
+class Searchset:
+    """A Bundle that is being spoilt, and the exchange that it answers."""
+
+    def __init__(self, bundle: Resource, exchange: Exchange) -> None:
+        self.bundle = bundle
+        self.exchange = exchange
+
+    @property
+    def entries(self) -> list[Resource]:
+        """Its entries, in order; all of them have a resource."""
+        found: list[Resource] = self.bundle.get("entry", [])
+        return found
+
+    @entries.setter
+    def entries(self, entries: list[Resource]) -> None:
+        # The total counts the slots that are there; only the kind about it makes it wrong.
+        told = self.bundle.get("total")
+        if isinstance(told, int):
+            self.bundle["total"] = told + _slots(entries) - _slots(self.entries)
+        if entries:
+            self.bundle["entry"] = entries
+        else:
+            self.bundle.pop("entry", None)
+
+    def resources(self, resource_type: str) -> list[Resource]:
+        """The resources of one type, in order."""
+        found = (entry["resource"] for entry in self.entries)
+        return [resource for resource in found if resource["resourceType"] == resource_type]
+
+    def find(self, reference: str) -> Resource | None:
+        """The entry whose resource a relative reference means."""
+        return next((entry for entry in self.entries if reference_to(entry["resource"]) == reference), None)
+
+    def asked(self) -> Parameters:
+        """The parameters of the search, of the query and of a posted form."""
+        raw = self.exchange.url.partition("?")[2].encode()
+        return Parameters(raw + b"&" + self.exchange.body if self.exchange.method == "POST" else raw)
+
+
+def reference_to(resource: Resource) -> str:
+    """The relative reference to a resource."""
+    return f"{resource['resourceType']}/{resource.get('id')}"
+
+
+def _slots(entries: Sequence[Resource]) -> int:
+    return sum(entry["resource"]["resourceType"] == "Slot" for entry in entries)
+
+
+class Mistake(Kind):
+    """A mistake in the Bundle that a search answers."""
+
+    family: ClassVar[str] = "conformance"
+    flows: ClassVar[frozenset[str]] = SEARCHES
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+        """The right answer with the mistake in it."""
+        answer = proceed()
+        bundle = searchset(answer)
+        if bundle is None:
+            return answer
+        right = dumps(bundle)
+        self.spoil(Searchset(bundle, exchange))
+        spoilt = dumps(bundle)
+        return answer if spoilt == right else answer.with_body(spoilt)
+
+    def spoil(self, answer: Searchset) -> None:
+        """Makes the mistake in place."""
+        raise NotImplementedError
+
+
+class SomeMistake(Mistake):
+    """A mistake in resources of some types, one by one: in all that it can be made in, or in a part of them."""
+
+    # All types when there is none.
+    types: ClassVar[frozenset[str]] = frozenset({"Slot"})
+
+    share: float = Field(1.0, gt=0, le=1, description="How large a part of them is affected, drawn; at least one is.")
+    first: int | None = Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "SomeMistake":
+        # Not whether it was set: a rule that is written down says all that there is.
+        if self.first is not None and self.share != 1:
+            raise ValueError("share or first, not both")
+        return self
+
+    def spoil(self, answer: Searchset) -> None:
+        """Changes the resources that fall to it."""
+        change = self.changer(answer)
+        changed = []
+        for entry in answer.entries:
+            if self.concerns(entry["resource"]):
+                resource = copied(entry["resource"])
+                change(resource)
+                if resource != entry["resource"]:
+                    changed.append((entry, resource))
+        for entry, resource in self.chosen(changed, answer):
+            entry["resource"] = resource
+
+    def chosen(self, items: Sequence[Item], answer: Searchset) -> Sequence[Item]:
+        """Those of ``items`` that are affected, in order."""
+        if self.first is not None or not items:
+            return items[: self.first]
+        count = max(1, round(self.share * len(items)))
+        return [items[at] for at in sorted(answer.exchange.draw.sample(range(len(items)), count))]
+
+    def concerns(self, resource: Resource) -> bool:
+        """Whether a resource may be changed at all."""
+        return not self.types or resource["resourceType"] in self.types
+
+    def changer(self, answer: Searchset) -> Callable[[Resource], None]:  # noqa: ARG002 - for kinds that need it
+        """What changes a resource: ``change``, unless it takes more than the resource itself to do so."""
+        return self.change
+
+    def change(self, resource: Resource) -> None:
+        """Makes the mistake in a copy of a resource, or leaves it alone."""
+        raise NotImplementedError
+
+
+class Repeated(SomeMistake):
+    """Entries are followed by themselves, more or less."""
+
+    def spoil(self, answer: Searchset) -> None:
+        """Lets the chosen entries be followed by their repetition."""
+        found = [entry for entry in answer.entries if self.concerns(entry["resource"])]
+        twice = {id(entry) for entry in self.chosen(found, answer)}
+        answer.entries = [
+            one
+            for entry in answer.entries
+            for one in ([entry, self.repetition(copied(entry))] if id(entry) in twice else [entry])
+        ]
+
+    def repetition(self, entry: Resource) -> Resource:
+        """An entry for the second time."""
+        raise NotImplementedError

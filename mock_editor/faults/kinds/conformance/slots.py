@@ -1,0 +1,311 @@
+"""Slots that say too little, or say it wrongly: types, specialities, consultations, CPTS, link, status."""
+
+import csv
+import functools
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from mock_editor.base import codes
+from mock_editor.base.fhir import Resource
+from mock_editor.base.files import folder
+from mock_editor.faults.kinds.conformance.searchset import INDIVIDUAL, Mistake, Searchset, SomeMistake
+
+_R04 = frozenset({"INT_R04"})
+
+
+def _coded(concept: Resource, system: str) -> str | None:
+    """The code that a CodeableConcept has in a system, if any."""
+    return next((one.get("code") for one in concept.get("coding", []) if one.get("system") == system), None)
+
+
+def _keep(resource: Resource, member: str, wanted: Callable[[Resource], object]) -> None:
+    """Keeps the wanted items of a list; the member goes with its last one."""
+    kept = [item for item in resource.get(member, []) if wanted(item)]
+    if kept:
+        resource[member] = kept
+    else:
+        resource.pop(member, None)
+
+
+# --- whom it is for, and what for
+
+
+class SlotTypeMissing(SomeMistake):
+    """Slots do not say for whom they are: no PUBLIC, PRO, SNP or CPTS."""
+
+    kind: Literal["slot-type-missing"] = "slot-type-missing"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.meta.security: at least one type of slot"
+
+    def change(self, resource: Resource) -> None:
+        """Takes them off."""
+        resource["meta"].pop("security", None)
+
+
+class SlotTypeOfAnotherFlow(SomeMistake):
+    """Slots have a type that is not to be shown here: CPTS in INT_R01, PRO in SOS Médecins."""
+
+    kind: Literal["slot-type-of-another-flow"] = "slot-type-of-another-flow"
+    flows: ClassVar[frozenset[str]] = frozenset({"INT_R01", "SOS"})
+    breaks: ClassVar[str] = (
+        "FrSlotAgregateur and sas-sos-slot-aggregator, Slot.meta.security: required bindings "
+        "(PUBLIC, PRO, SNP; PUBLIC, SNP)"
+    )
+
+    def changer(self, answer: Searchset) -> Callable[[Resource], None]:
+        """What puts the type in place of the right ones."""
+        code = {"INT_R01": "CPTS", "SOS": "PRO"}.get(answer.exchange.flow)
+
+        def change(slot: Resource) -> None:
+            if code is not None:
+                slot["meta"]["security"] = [{"system": codes.SLOT_TYPE, "code": code}]
+
+        return change
+
+
+class SpecialtyMissing(SomeMistake):
+    """Slots have no speciality."""
+
+    kind: Literal["specialty-missing"] = "specialty-missing"
+    flows: ClassVar[frozenset[str]] = INDIVIDUAL
+    breaks: ClassVar[str] = "INT_R01, Slot.specialty: those of the practitioner, one at least"
+
+    def change(self, resource: Resource) -> None:
+        """Takes them off."""
+        resource.pop("specialty", None)
+
+
+class SpecialtyAsText(SomeMistake):
+    """Slots have the label of their specialities as text, although there is a code."""
+
+    kind: Literal["specialty-as-text"] = "specialty-as-text"
+    flows: ClassVar[frozenset[str]] = INDIVIDUAL
+    breaks: ClassVar[str] = "FrSlotAgregateur, Slot.specialty: required binding (TRE_R38)"
+
+    def change(self, resource: Resource) -> None:
+        """Puts labels in place of codes."""
+        for concept in resource.get("specialty", []):
+            code = _coded(concept, codes.SPECIALTY)
+            if code is not None:
+                del concept["coding"]
+                concept["text"] = _labels().get(code, code)
+
+
+@functools.cache
+def _labels() -> dict[str, str]:
+    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row["label"] for row in csv.DictReader(file)}
+
+
+class ConsultationTypeMissing(SomeMistake):
+    """Slots do not say where the consultation takes place: no AMB, HH or VR."""
+
+    kind: Literal["consultation-type-missing"] = "consultation-type-missing"
+    breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType: one concept per type of consultation"
+
+    def change(self, resource: Resource) -> None:
+        """Takes them off."""
+        _keep(resource, "serviceType", lambda concept: _coded(concept, codes.ACT_CODE) is None)
+
+
+_CONSULTATIONS = {"AMB": "Consultation au cabinet", "HH": "Visite à domicile", "VR": "Téléconsultation"}
+
+
+class ConsultationTypeUncoded(SomeMistake):
+    """Slots have their type of consultation as text only, where it passes for a reason."""
+
+    kind: Literal["consultation-type-uncoded"] = "consultation-type-uncoded"
+    breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType.coding: AMB, HH or VR of v3-ActCode"
+
+    def change(self, resource: Resource) -> None:
+        """Puts texts in place of codes."""
+        for concept in resource.get("serviceType", []):
+            code = _coded(concept, codes.ACT_CODE)
+            if code is not None:
+                del concept["coding"]
+                concept["text"] = _CONSULTATIONS.get(code, code)
+
+
+class ConsultationTypeUnknown(SomeMistake):
+    """Slots have a type of consultation with a code that the SAS does not know, and shows as none."""
+
+    kind: Literal["consultation-type-unknown"] = "consultation-type-unknown"
+    breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType.coding.code: AMB, HH or VR"
+    code: str = Field("CABINET", min_length=1)
+
+    def change(self, resource: Resource) -> None:
+        """Puts the code in place of theirs."""
+        for concept in resource.get("serviceType", []):
+            for coding in concept.get("coding", []):
+                if coding.get("system") == codes.ACT_CODE:
+                    coding["code"] = self.code
+
+
+class ReasonsMissing(SomeMistake):
+    """Slots do not say for which reasons they are."""
+
+    kind: Literal["reasons-missing"] = "reasons-missing"
+    flows: ClassVar[frozenset[str]] = INDIVIDUAL
+    breaks: ClassVar[str] = "INT_R01, Slot.serviceType: one concept with text per reason"
+
+    def change(self, resource: Resource) -> None:
+        """Takes them off."""
+        _keep(resource, "serviceType", lambda concept: "coding" in concept)
+
+
+class AppointmentTypeMissing(SomeMistake):
+    """Slots do not say whether they are booked (ROUTINE) or walked into (WALKIN)."""
+
+    kind: Literal["appointment-type-missing"] = "appointment-type-missing"
+    breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.appointmentType: ROUTINE or WALKIN"
+
+    def change(self, resource: Resource) -> None:
+        """Takes it off."""
+        resource.pop("appointmentType", None)
+
+
+class SlotsNotFree(SomeMistake):
+    """Slots that are not free are among those found, and say so."""
+
+    kind: Literal["slots-not-free"] = "slots-not-free"
+    breaks: ClassVar[str] = "FrSlotAgregateur, sas-cpts- and sas-sos-slot-aggregator, Slot.status: free"
+    status: Literal["busy", "busy-unavailable", "busy-tentative", "entered-in-error"] = "busy"
+
+    def change(self, resource: Resource) -> None:
+        """Puts the status in place of theirs."""
+        resource["status"] = self.status
+
+
+# --- the agenda that is opened
+
+
+class CommentMissing(SomeMistake):
+    """Slots have no link to an agenda."""
+
+    kind: Literal["comment-missing"] = "comment-missing"
+    breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.comment: the URL of the agenda"
+
+    def change(self, resource: Resource) -> None:
+        """Takes it off."""
+        resource.pop("comment", None)
+
+
+class CommentBlank(SomeMistake):
+    """Slots have an empty link to an agenda; the SAS then shows the time without one."""
+
+    kind: Literal["comment-blank"] = "comment-blank"
+    breaks: ClassVar[str] = "FHIR R4, string: never empty; INT_R01 and SOS Médecins, Slot.comment: an URL"
+    text: str = Field("", pattern=r"^\s*$", description="What stands there: nothing, or blanks.")
+
+    def change(self, resource: Resource) -> None:
+        """Empties it."""
+        resource["comment"] = self.text
+
+
+class CommentIsSlotUrl(SomeMistake):
+    """Slots link to themselves instead of to the practitioner's agenda."""
+
+    kind: Literal["comment-is-slot-url"] = "comment-is-slot-url"
+    flows: ClassVar[frozenset[str]] = INDIVIDUAL
+    breaks: ClassVar[str] = "INT_R01, Slot.comment: the URL of the practitioner's agenda, not of the slot"
+
+    def change(self, resource: Resource) -> None:
+        """Adds the slot to the link, as SOS Médecins places rightly do."""
+        agenda = resource.get("comment")
+        if agenda and "creneau=" not in agenda:
+            stamp = resource["id"].rpartition("-")[2]
+            resource["comment"] = f"{agenda}{'&' if '?' in agenda else '?'}creneau={stamp}"
+
+
+# --- communities (INT_R04)
+
+
+def _is_cpts(concept: Resource) -> bool:
+    return any(coding.get("code") == codes.CPTS_CATEGORY for coding in concept.get("coding", []))
+
+
+class CptsServiceTypeMissing(SomeMistake):
+    """Slots are opened to CPTS without saying to which: no service type 604."""
+
+    kind: Literal["cpts-service-type-missing"] = "cpts-service-type-missing"
+    flows: ClassVar[frozenset[str]] = _R04
+    breaks: ClassVar[str] = "INT_R04, Slot.serviceType (sas-cpts-slot-aggregator): one concept 604 per CPTS"
+
+    def change(self, resource: Resource) -> None:
+        """Takes them off."""
+        _keep(resource, "serviceType", lambda concept: not _is_cpts(concept))
+
+
+class CptsReferenceMissing(SomeMistake):
+    """Slots opened to CPTS have their service type 604 without the extension that leads to the community."""
+
+    kind: Literal["cpts-reference-missing"] = "cpts-reference-missing"
+    flows: ClassVar[frozenset[str]] = _R04
+    breaks: ClassVar[str] = "sas-cpts-slot-aggregator, Slot.serviceType:referencecpts.extension: exactly one"
+
+    def change(self, resource: Resource) -> None:
+        """Takes it off."""
+        for concept in filter(_is_cpts, resource.get("serviceType", [])):
+            concept.pop("extension", None)
+
+
+class CptsShowsOnlyOne(SomeMistake):
+    """Slots that two CPTS share show the first of them only."""
+
+    kind: Literal["cpts-shows-only-one"] = "cpts-shows-only-one"
+    flows: ClassVar[frozenset[str]] = _R04
+    breaks: ClassVar[str] = "INT_R04, Slot.serviceType: one concept 604 for each CPTS that the slot is opened to"
+
+    def change(self, resource: Resource) -> None:
+        """Takes the others off."""
+        others = [concept for concept in resource.get("serviceType", []) if _is_cpts(concept)][1:]
+        _keep(resource, "serviceType", lambda concept: not any(concept is other for other in others))
+
+
+_SPELLINGS = {
+    "short": "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement",
+    "doubled": "https://mos.esante.gouv.fr/NOS/TRE_R66-CategorieEtablissement/TRE_R66-CategorieEtablissement",
+}
+
+
+class CptsCodeSystem(SomeMistake):
+    """Slots opened to CPTS spell the system of 604 in another way that is seen in the guide."""
+
+    kind: Literal["cpts-code-system"] = "cpts-code-system"
+    flows: ClassVar[frozenset[str]] = _R04
+    breaks: ClassVar[str] = "sas-cpts-slot-aggregator, Slot.serviceType:referencecpts: …/FHIR/TRE-R66-…, required"
+    spelling: Literal["short", "doubled"] = "short"
+
+    def change(self, resource: Resource) -> None:
+        """Respells it."""
+        for concept in filter(_is_cpts, resource.get("serviceType", [])):
+            for coding in concept["coding"]:
+                coding["system"] = _SPELLINGS[self.spelling]
+
+
+class _EntriesMissing(Mistake):
+    """The entries of one type are not in the Bundle."""
+
+    flows: ClassVar[frozenset[str]] = _R04
+    missing: ClassVar[str]
+
+    def spoil(self, answer: Searchset) -> None:
+        """Takes them out."""
+        answer.entries = [entry for entry in answer.entries if entry["resource"]["resourceType"] != self.missing]
+
+
+class CptsWithoutHealthcareService(_EntriesMissing):
+    """Slots lead to a HealthcareService that is not in the Bundle."""
+
+    kind: Literal["cpts-without-healthcare-service"] = "cpts-without-healthcare-service"
+    breaks: ClassVar[str] = "INT_R04, _include=Slot:service-type-reference: the HealthcareService of each CPTS"
+    missing: ClassVar[str] = "HealthcareService"
+
+
+class CptsWithoutOrganization(_EntriesMissing):
+    """A HealthcareService leads to an Organization that is not in the Bundle."""
+
+    kind: Literal["cpts-without-organization"] = "cpts-without-organization"
+    breaks: ClassVar[str] = "INT_R04, _include:iterate=HealthcareService:organization: the Organization of each CPTS"
+    missing: ClassVar[str] = "Organization"

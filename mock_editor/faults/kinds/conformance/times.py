@@ -1,0 +1,213 @@
+"""Slots whose dates are written wrongly, are missing, or lie where no slot was asked for."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from mock_editor.base.fhir import Resource, parse_date
+from mock_editor.faults.kinds.conformance.searchset import Searchset, SomeMistake
+
+_FORM = "INT_R01, INT_R04 and SOS Médecins, Slot.start and end: YYYY-MM-DDTHH:MM:SS.sss±HH:MM"
+# The zone of dates without an offset, and of nearly all agendas.
+_ZONE = ZoneInfo("Europe/Paris")
+_BOUNDS = ("start", "_has:Slot:schedule:start")
+_OFFSET = re.compile(r"(Z|[+-]\d\d:\d\d)$")
+# The day on which summer time begins has 23 hours; counted like this, days are never too few.
+_DAY = timedelta(hours=23)
+
+
+def _start(slot: Resource) -> datetime | None:
+    """When a slot starts, however that is written."""
+    if "start" not in slot:
+        return None
+    read = datetime.fromisoformat(slot["start"])
+    return read if read.tzinfo else read.replace(tzinfo=_ZONE)
+
+
+def _written(moment: datetime, like: str) -> str:
+    """A date in the form of another one, which may be one that another kind of mistake has written."""
+    text = moment.isoformat(timespec="milliseconds" if "." in like else "seconds")
+    return re.sub(r"\+00:00$", "Z", text) if like.endswith("Z") else text
+
+
+def _moved(text: str, days: int) -> str:
+    """The same time of day some days later, in the same form; an offset of Paris follows summer time."""
+    was = datetime.fromisoformat(text)
+    moved = (was.date() + timedelta(days=days)).isoformat() + text[10:]
+    if was.utcoffset() != was.replace(tzinfo=_ZONE).utcoffset():
+        return moved
+    return _OFFSET.sub(datetime.fromisoformat(moved).replace(tzinfo=_ZONE).isoformat()[-6:], moved)
+
+
+class _Rewritten(SomeMistake):
+    """The dates of a slot in another form."""
+
+    breaks: ClassVar[str] = _FORM
+
+    def rewritten(self, text: str) -> str:
+        """A date in that form."""
+        raise NotImplementedError
+
+    def change(self, resource: Resource) -> None:
+        """Rewrites both."""
+        for member in ("start", "end"):
+            if member in resource:
+                resource[member] = self.rewritten(resource[member])
+
+
+class DatesWithoutOffset(_Rewritten):
+    """Dates have no offset; the browser takes them for its own time."""
+
+    kind: Literal["dates-without-offset"] = "dates-without-offset"
+    breaks: ClassVar[str] = f"FHIR R4, instant: with an offset; {_FORM}"
+
+    def rewritten(self, text: str) -> str:
+        """The local time alone."""
+        return _OFFSET.sub("", text)
+
+
+class DatesInUtc(_Rewritten):
+    """Dates are in UTC and end in Z."""
+
+    kind: Literal["dates-in-utc"] = "dates-in-utc"
+
+    def rewritten(self, text: str) -> str:
+        """The same instant."""
+        read = datetime.fromisoformat(text)
+        return _written(read.astimezone(UTC), like=f"{text}Z") if read.tzinfo else text
+
+
+class DatesToTheSecond(_Rewritten):
+    """Dates have no fraction of a second."""
+
+    kind: Literal["dates-to-the-second"] = "dates-to-the-second"
+
+    def rewritten(self, text: str) -> str:
+        """The same without its decimals."""
+        return re.sub(r"\.\d+", "", text)
+
+
+class StartMissing(SomeMistake):
+    """Slots have no start; the SAS then takes them to be now."""
+
+    kind: Literal["start-missing"] = "start-missing"
+    breaks: ClassVar[str] = "FHIR R4, Slot.start: exactly one"
+
+    def change(self, resource: Resource) -> None:
+        """Takes it off."""
+        resource.pop("start", None)
+
+
+class EndMissing(SomeMistake):
+    """Slots have no end; the SAS then takes them to end now."""
+
+    kind: Literal["end-missing"] = "end-missing"
+    breaks: ClassVar[str] = "FHIR R4, Slot.end: exactly one"
+
+    def change(self, resource: Resource) -> None:
+        """Takes it off."""
+        resource.pop("end", None)
+
+
+class EndBeforeStart(SomeMistake):
+    """Slots end before they start, by as long as they take; the SAS shows them as ending the next day."""
+
+    kind: Literal["end-before-start"] = "end-before-start"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot: start before end"
+
+    def change(self, resource: Resource) -> None:
+        """Turns the duration round."""
+        if "start" in resource and "end" in resource:
+            start, end = datetime.fromisoformat(resource["start"]), datetime.fromisoformat(resource["end"])
+            if start < end:
+                resource["end"] = _written(start - (end - start), like=resource["end"])
+
+
+class _Moved(SomeMistake):
+    """Slots on other days than they are, at the same time of day."""
+
+    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+        """By how many days a slot is moved, from its start."""
+        raise NotImplementedError
+
+    def changer(self, answer: Searchset) -> Callable[[Resource], None]:
+        """What moves a slot."""
+        days = self.days(answer)
+
+        def change(slot: Resource) -> None:
+            start = _start(slot)
+            by = days(start) if start else 0
+            for member in ("start", "end"):
+                if by and member in slot:
+                    slot[member] = _moved(slot[member], by)
+
+        return change
+
+
+def _starts(answer: Searchset) -> list[datetime]:
+    return [start for slot in answer.resources("Slot") if (start := _start(slot))]
+
+
+class SlotsInThePast(_Moved):
+    """Slots are over: they start some days earlier, as many as it takes for all of them to lie before now."""
+
+    kind: Literal["slots-in-the-past"] = "slots-in-the-past"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window, never before now"
+
+    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+        """Back by the same number for all, so that no two of them meet."""
+        last = max(_starts(answer), default=answer.exchange.now)
+        back = max(0, (last - answer.exchange.now) // _DAY) + 1
+        return lambda _: -back
+
+
+class SlotsOutsideWindow(_Moved):
+    """Slots start after the window that was asked for: some days later, as many as it takes for all of them."""
+
+    kind: Literal["slots-outside-window"] = "slots-outside-window"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
+    more: int = Field(0, ge=0, le=3650, description="How many days later still.")
+
+    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+        """On by the same number for all, so that no two of them meet."""
+        end = _window_end(answer)
+        if end is None:
+            return lambda _: 0
+        on = max(0, (end - min(_starts(answer), default=end)) // _DAY) + 1 + self.more
+        return lambda _: on
+
+
+def _window_end(answer: Searchset) -> datetime | None:
+    """When the asked window ends, if the search has one."""
+    asked = answer.asked()
+    bounds = (value for name in _BOUNDS for value in asked.all(name))
+    ends = [value.removeprefix("le") for value in bounds if value.startswith("le")]
+    try:
+        return parse_date(ends[0], _ZONE).after if ends else None
+    except ValueError:
+        return None
+
+
+class SlotsNextMonth(_Moved):
+    """Slots start one month later, on the same day of the month; the SAS compares only that, and shows them as today's.
+
+    A month that has no such day is passed over.
+    """
+
+    kind: Literal["slots-next-month"] = "slots-next-month"
+    breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
+
+    def days(self, answer: Searchset) -> Callable[[datetime], int]:  # noqa: ARG002 - the slot's own day counts
+        """To the next day of that number."""
+        return _to_next_month
+
+
+def _to_next_month(start: datetime) -> int:
+    day = start.date() + timedelta(days=1)
+    while day.day != start.day:
+        day += timedelta(days=1)
+    return (day - start.date()).days

@@ -1,0 +1,201 @@
+"""Editors that are slow: answers that come late, never, or bit by bit."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from statistics import NormalDist
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mock_editor.faults.exchange import Answer, Exchange, Proceed
+from mock_editor.faults.kind import Kind
+from mock_editor.faults.wire import Pace
+
+MOST_SECONDS = 600.0
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+_Positive = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+
+# Pieces of a slow body leave ten times a second, or less often where that would be less than a byte.
+_PIECES_PER_SECOND = 10
+_P95 = NormalDist().inv_cdf(0.95)
+
+
+class _Delay(Kind):
+    """The answer comes late."""
+
+    family: ClassVar[str] = "time"
+
+    done_first: bool = Field(
+        False, description="The editor does what is asked before the wait, though the client may give up; else after."
+    )
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+        """The right answer, later."""
+        if self.done_first:
+            answer = proceed()
+            exchange.wait(self.drawn(exchange))
+            return answer
+        exchange.wait(self.drawn(exchange))
+        return proceed()
+
+    def drawn(self, exchange: Exchange) -> float:
+        """How many seconds the wait is to take."""
+        raise NotImplementedError
+
+
+class _DrawnDelay(_Delay):
+    """A latency that differs from one request to the next."""
+
+    most_seconds: _Positive = Field(MOST_SECONDS, description="No wait is longer, whatever is drawn.")
+
+    def drawn(self, exchange: Exchange) -> float:
+        """What is drawn, but neither below zero nor beyond the most."""
+        return min(max(self.draw(exchange), 0.0), self.most_seconds)
+
+    def draw(self, exchange: Exchange) -> float:
+        """A latency of the distribution."""
+        raise NotImplementedError
+
+
+class Latency(_Delay):
+    """The answer comes late, always by the same time."""
+
+    kind: Literal["latency"] = "latency"
+    seconds: Seconds
+
+    def drawn(self, exchange: Exchange) -> float:  # noqa: ARG002 - nothing is drawn
+        """Always the same."""
+        return self.seconds
+
+
+class LatencyUniform(_DrawnDelay):
+    """The answer comes late; every latency between two is as likely as any other."""
+
+    kind: Literal["latency-uniform"] = "latency-uniform"
+    least_seconds: Seconds = 0.0
+    most_seconds: Seconds
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most_seconds < self.least_seconds:
+            raise ValueError("most_seconds is below least_seconds")
+        return self
+
+    def draw(self, exchange: Exchange) -> float:
+        """Between the two."""
+        return exchange.draw.uniform(self.least_seconds, self.most_seconds)
+
+
+class LatencyNormal(_DrawnDelay):
+    """The answer comes late, mostly by about the mean: two thirds within one deviation from it."""
+
+    kind: Literal["latency-normal"] = "latency-normal"
+    mean_seconds: Seconds
+    deviation_seconds: Seconds
+
+    def draw(self, exchange: Exchange) -> float:
+        """Of a normal distribution."""
+        return exchange.draw.gauss(self.mean_seconds, self.deviation_seconds)
+
+
+class LatencyLognormal(_DrawnDelay):
+    """The answer comes late as that of real servers does: mostly near the median, with a long tail."""
+
+    kind: Literal["latency-lognormal"] = "latency-lognormal"
+    median_seconds: _Positive = Field(description="Half of the answers come within this time.")
+    p95_seconds: _Positive = Field(description="95 of 100 do within this one.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.p95_seconds < self.median_seconds:
+            raise ValueError("p95_seconds is below median_seconds")
+        return self
+
+    def draw(self, exchange: Exchange) -> float:
+        """Of a lognormal distribution."""
+        deviation = math.log(self.p95_seconds / self.median_seconds) / _P95
+        return exchange.draw.lognormvariate(math.log(self.median_seconds), deviation)
+
+
+class LatencyExponential(_DrawnDelay):
+    """The answer comes late: mostly a little, seldom much, without anything that is usual."""
+
+    kind: Literal["latency-exponential"] = "latency-exponential"
+    mean_seconds: _Positive
+
+    def draw(self, exchange: Exchange) -> float:
+        """Of an exponential distribution."""
+        return exchange.draw.expovariate(1 / self.mean_seconds)
+
+
+class LatencyPercentiles(_DrawnDelay):
+    """The answer comes late as percentiles say that were measured somewhere; between two, evenly."""
+
+    kind: Literal["latency-percentiles"] = "latency-percentiles"
+    seconds_at: dict[Annotated[float, Field(ge=0, le=100)], Seconds] = Field(
+        min_length=1,
+        max_length=100,
+        description="Seconds by percentile, such as 50, 95 and 99.9; 0 stands for no wait unless it is given, "
+        "and above the highest all is as there.",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if any(later < earlier for earlier, later in pairwise(seconds for _, seconds in self._points())):
+            raise ValueError("seconds_at: a higher percentile has fewer seconds")
+        return self
+
+    def _points(self) -> list[tuple[float, float]]:
+        return sorted(({0.0: 0.0} | self.seconds_at).items())
+
+    def draw(self, exchange: Exchange) -> float:
+        """Between the two percentiles around a drawn one."""
+        percent = exchange.draw.uniform(0, 100)
+        points = self._points()
+        for (low, before), (high, after) in pairwise(points):
+            if percent < high:
+                return before + (after - before) * (percent - low) / (high - low)
+        return points[-1][1]
+
+
+class Hang(_Delay):
+    """No answer comes until the client gives up. One that does not gets the right answer when the time is over."""
+
+    kind: Literal["hang"] = "hang"
+    most_seconds: _Positive = MOST_SECONDS
+
+    def drawn(self, exchange: Exchange) -> float:  # noqa: ARG002 - nothing is drawn
+        """All the time there is."""
+        return self.most_seconds
+
+
+class SlowBody(Kind):
+    """The head of the answer comes at once, its body bit by bit: time-outs that count from each piece do not help."""
+
+    kind: Literal["slow-body"] = "slow-body"
+    family: ClassVar[str] = "time"
+    bytes_per_second: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    seconds: _Positive | None = Field(None, description="Instead: how long the whole body takes.")
+    pieces: int = Field(10, ge=1, le=10_000, description="In how many pieces it then comes.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.bytes_per_second is None) == (self.seconds is None):
+            raise ValueError("expected either bytes_per_second or seconds")
+        return self
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+        """The right answer, with its pace."""
+        answer = proceed()
+        return replace(answer, wire=replace(answer.wire, pace=self._pace(len(answer.body))))
+
+    def _pace(self, size: int) -> Pace:
+        if self.seconds is not None:
+            pieces = min(self.pieces, max(size, 1))
+            return Pace(math.ceil(size / pieces) or 1, self.seconds / pieces)
+        rate = self.bytes_per_second or math.inf
+        # Nobody waits longer than for everything else.
+        rate = max(rate, size / MOST_SECONDS)
+        piece = max(math.ceil(rate / _PIECES_PER_SECOND), 1)
+        return Pace(piece, piece / rate)

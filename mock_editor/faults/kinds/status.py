@@ -1,0 +1,132 @@
+"""Editors that answer with an error: any status, now and then, in turns, or beyond a quota."""
+
+import math
+import re
+from http import HTTPStatus
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.errors import Issue
+from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.base.flows import Flow
+from mock_editor.faults.exchange import Answer, Exchange, Proceed
+from mock_editor.faults.kind import Kind
+from mock_editor.faults.kinds.body import HtmlPage
+
+_Code = Annotated[int, Field(ge=200, le=599)]
+_RetryAfter = Annotated[int, Field(ge=0, le=86_400)]
+_MINUTE = 60.0
+# What people see: there, an error is a page.
+_PAGES = frozenset({Flow.WEB, Flow.SSO, Flow.IDP})
+# FHIR issue types; others are processing below 500, exception from there on.
+_ISSUES = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    406: "not-supported",
+    408: "timeout",
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    413: "too-long",
+    415: "not-supported",
+    422: "business-rule",
+    429: "throttled",
+    503: "transient",
+    504: "timeout",
+}
+
+_Body = Literal["operation-outcome", "html", "text", "empty"]
+
+
+def _error(
+    exchange: Exchange,
+    code: int,
+    text: str,
+    body: _Body | None = None,
+    content_type: str | None = None,
+    retry_after_seconds: int | None = None,
+) -> Answer:
+    """An answer with that status; by default a page where people look, else an OperationOutcome."""
+    body = body or ("html" if exchange.flow in _PAGES else "operation-outcome")
+    if body == "html":
+        content, usual = HtmlPage(title=text).page()
+        written = content.encode()
+    elif body == "operation-outcome":
+        issue = Issue(_ISSUES.get(code, "processing" if code < 500 else "exception"), text)
+        written, usual = dumps(operation_outcome([issue])), FHIR_JSON
+    else:
+        written, usual = text.encode() if body == "text" else b"", "text/plain; charset=utf-8"
+    headers = () if retry_after_seconds is None else (("Retry-After", str(retry_after_seconds)),)
+    told = content_type or (usual if written else None)
+    return Answer(code, headers, b"").with_body(written, told)
+
+
+class Status(Kind):
+    """The answer has the status that is asked for, with a right OperationOutcome or another body."""
+
+    kind: Literal["status"] = "status"
+    family: ClassVar[str] = "http"
+    code: _Code = 500
+    body: _Body | None = Field(None, description="An OperationOutcome unless another is named; on web pages, HTML.")
+    text: str = Field("", max_length=1000, description="What it says; the name of the status if nothing.")
+    content_type: str | None = Field(
+        None, pattern=r"^[!-~]+/[ -~]+$", description="One that is told, be it wrong, instead of that of the body."
+    )
+    retry_after_seconds: _RetryAfter | None = Field(None, description="Retry-After, meant for 429 and 503.")
+    done_first: bool = Field(False, description="The editor does what is asked nevertheless.")
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+        """The error; what the editor says is not heard."""
+        if self.done_first:
+            proceed()
+        text = self.text or _name(self.code)
+        return _error(exchange, self.code, text, self.body, self.content_type, self.retry_after_seconds)
+
+
+class Flapping(Kind):
+    """The editor is well for a while, then answers errors for a while, and so on, by the simulator's clock."""
+
+    kind: Literal["flapping"] = "flapping"
+    family: ClassVar[str] = "http"
+    up_seconds: float = Field(30.0, gt=0, le=86_400, description="How long it is well; periods begin at midnight UTC")
+    down_seconds: float = Field(30.0, gt=0, le=86_400)
+    code: _Code = 503
+    retry_after: bool = Field(True, description="Whether Retry-After tells when it is well again.")
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+        """The right answer, or the error."""
+        passed = exchange.now.timestamp() % 86_400 % (self.up_seconds + self.down_seconds)
+        if passed < self.up_seconds:
+            return proceed()
+        left = math.ceil(self.up_seconds + self.down_seconds - passed)
+        return _error(exchange, self.code, _name(self.code), retry_after_seconds=left if self.retry_after else None)
+
+
+class Quota(Kind):
+    """Each editor answers so many requests per minute of the simulator's clock, then 429 until the next minute."""
+
+    kind: Literal["quota"] = "quota"
+    family: ClassVar[str] = "http"
+    per_minute: int = Field(ge=0, le=1_000_000)
+    code: _Code = 429
+    retry_after: bool = Field(True, description="Whether Retry-After tells when the next minute begins.")
+
+    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+        """The right answer, or the error."""
+        if exchange.tally(_MINUTE) <= self.per_minute:
+            return proceed()
+        left = math.ceil(_MINUTE - exchange.now.timestamp() % _MINUTE)
+        text = f"More than {self.per_minute} requests in this minute"
+        return _error(exchange, self.code, text, retry_after_seconds=left if self.retry_after else None)
+
+
+def _name(code: int) -> str:
+    try:
+        return re.sub("[<>&]", "", HTTPStatus(code).phrase)
+    except ValueError:
+        return f"Status {code}"

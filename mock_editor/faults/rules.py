@@ -1,0 +1,156 @@
+"""Fault rules and timelines as data: what a scenario, the admin API and the store say of them."""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
+from mock_editor.base.flows import Flow
+from mock_editor.faults.kinds import AnyKind
+
+MOST_RULES = 200
+_NAME = StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
+Name = Annotated[str, _NAME]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+# Those that a rule can act on. The simulator's own surfaces are none of them: they can always be reached.
+TARGETS = frozenset(Flow) - {Flow.OTHER}
+
+
+def _target(flow: Flow) -> Flow:
+    if flow not in TARGETS:
+        raise ValueError(f"expected one of {', '.join(sorted(TARGETS))}")
+    return flow
+
+
+def _read(value: object) -> object:
+    # Not whatever else pydantic takes for an instant: a number of seconds since 1970.
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            found = datetime.fromisoformat(value)
+            if found.tzinfo and len(value) > len("2026-11-20T"):
+                return found
+        raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")
+    return value
+
+
+def _playable(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"expected an instant from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
+
+
+def _hours(text: object) -> object:
+    if isinstance(text, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
+        raise ValueError("expected hours such as 22:00-06:00, which run past midnight")
+    return text
+
+
+Target = Annotated[Flow, AfterValidator(_target)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_read), AfterValidator(_playable)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(_Part):
+    """When which faults act. All that is said of an exchange has to hold; what is left out holds for all.
+
+    Of several rules that match, the one with the highest priority acts, among equals the first; one that does not act
+    because of its share or its counts leaves the exchange to the next. Counts and draws go on over all workers.
+    """
+
+    name: Annotated[str, _NAME, Field(description="Its name, unique")]
+    on: Annotated[bool, Field(description="Whether it acts at all")] = True
+    priority: Annotated[int, Field(ge=-1000, le=1000, description="The highest acts first")] = 0
+    flows: Annotated[list[Target], Field(description="Flows that it acts on")] = []
+    editors: Annotated[list[_Text], Field(description="Slugs of editors")] = []
+    identifiers: Annotated[
+        list[_Text], Field(description="Identifiers of practitioners, structures or regulators, in the URL or the body")
+    ] = []
+    methods: Annotated[list[_Text], Field(description="HTTP methods")] = []
+    headers: Annotated[
+        dict[_Text, str], Field(description="Values that headers of the request have; * stands for anything")
+    ] = {}
+    since: Annotated[Moment | None, Field(description="From then on, by the simulator's clock")] = None
+    until: Annotated[Moment | None, Field(description="Before then, by the simulator's clock")] = None
+    hours: Annotated[
+        str | None, BeforeValidator(_hours), Field(description="Every day, like 22:00-06:00, where the editor is")
+    ] = None
+    every: Annotated[Count | None, Field(description="Every so many exchanges that match")] = None
+    first: Annotated[Count | None, Field(description="The first so many exchanges that match")] = None
+    share: Annotated[float, Field(gt=0, le=1, description="Share of the exchanges that match")] = 1.0
+    uses: Annotated[Count | None, Field(description="How often it acts at most")] = None
+    do: Annotated[
+        list[Annotated[AnyKind, Discriminator("kind")]],
+        Field(min_length=1, max_length=10, description="What it does; the first is the outermost"),
+    ]
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.since and self.until and self.until <= self.since:
+            raise ValueError("until is not after since")
+        for kind in self.do:
+            if kind.flows and self.flows and kind.flows.isdisjoint(self.flows):
+                allowed = ", ".join(sorted(kind.flows))
+                raise ValueError(f"{kind.name} acts on {allowed} only")
+        return self
+
+    def in_hours(self, at: time) -> bool:
+        """Whether a local time is within the hours of the day."""
+        if self.hours is None:
+            return True
+        begin, end = (time.fromisoformat(part) for part in self.hours.split("-"))
+        return begin <= at < end if begin < end else at >= begin or at < end
+
+
+class Step(_Part):
+    """What happens at a moment of a timeline: first ``clear``, then ``remove``, then ``add``."""
+
+    at: Annotated[float, Field(ge=0, le=10_000_000, description="Seconds of the simulator's clock after its start")]
+    clear: Annotated[bool, Field(description="Every rule goes")] = False
+    remove: Annotated[list[Name], Field(description="Names of rules that go")] = []
+    add: Annotated[list[Rule], Field(description="Rules that come; one of the same name is replaced")] = []
+
+
+class Timeline(_Part):
+    """Faults that come and go by themselves."""
+
+    name: Name
+    title: _Text | None = None
+    steps: Annotated[list[Step], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if any(later.at < earlier.at for earlier, later in zip(self.steps, self.steps[1:], strict=False)):
+            raise ValueError("steps are not in the order of their times")
+        return self
+
+    def rules(self, before: Sequence[Rule], passed: float) -> list[Rule]:
+        """Which rules there are after so many seconds, if there were those of ``before``."""
+        rules = {rule.name: rule for rule in before}
+        for step in self.steps:
+            if step.at > passed:
+                break
+            if step.clear:
+                rules.clear()
+            for name in step.remove:
+                rules.pop(name, None)
+            rules |= {rule.name: rule for rule in step.add}
+        return list(rules.values())

@@ -1,0 +1,34 @@
+"""An exchange for kinds to act on, with what they asked of it."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mock_editor.faults.exchange import Answer, Exchange
+from mock_editor.faults.kind import Kind
+
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
+RIGHT = Answer(200, (("Content-Type", "application/fhir+json"), ("Content-Length", "1000")), b"x" * 1000)
+
+
+class Asked:
+    """One exchange ``seconds`` after midnight. ``done`` tells in which order it was waited for and carried out."""
+
+    def __init__(self, *, flow: str = "INT_R01", seconds: float = 0, seed: str = "", tallied: int = 1) -> None:
+        self.done: list[float | str] = []
+        self.exchange = Exchange(
+            editor="e", flow=flow, method="GET", url="/e/fhir/Slot", headers={}, body=b"",
+            now=MIDNIGHT + timedelta(seconds=seconds), draw=random.Random(seed),
+            wait=self.done.append, tally=lambda _: tallied,
+        )  # fmt: skip
+
+    def proceed(self) -> Answer:
+        self.done.append("done")
+        return RIGHT
+
+    def answer(self, kind: Kind) -> Answer:
+        return kind.apply(self.exchange, self.proceed)
+
+
+def made(kind: type[Kind], **parameters: Any) -> Kind:
+    return kind.model_validate(parameters)
