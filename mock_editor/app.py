@@ -37,6 +37,7 @@ from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking import routes as web_routes
 from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.calendars.model import Editor
 from mock_editor.faults import faults
 from mock_editor.faults.faults import Faults
 from mock_editor.faults.middleware import FaultFront
@@ -105,12 +106,15 @@ def make_stage(
     )
 
 
-def surrounded(stage: Stage) -> Recorder:
-    """What the server calls: a stage, faults around it, and around both the journal, which has what goes out."""
-    faulty = FaultFront(
-        stage, stage.faults, stage.waits, lambda: stage.simulator.catalogue.editors, stage.settings.body_timeout
+def surrounded(stage: Stage, app: WSGIApplication) -> Recorder:
+    """An application with faults around it, and around both the journal, which has what goes out."""
+
+    def editors() -> Mapping[str, Editor]:
+        return stage.simulator.catalogue.editors
+
+    return Recorder(
+        FaultFront(app, stage.faults, stage.waits, editors, stage.settings.body_timeout), stage.journal, editors
     )
-    return Recorder(faulty, stage.journal, lambda: stage.simulator.catalogue.editors)
 
 
 def create_app(stage: Stage, simulator: Simulator) -> Flask:
@@ -128,7 +132,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.register_blueprint(account_routes.blueprint(catalogue, simulator.accounts, public_url, settings.body_timeout))
 
     # The other side is in this process too, unless the settings name a real one.
-    here = InProcessAdapter(app, public_url)
+    here = InProcessAdapter(surrounded(stage, app), public_url)
     pages = web_routes.blueprint(
         settings,
         public_url,

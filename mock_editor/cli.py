@@ -112,7 +112,7 @@ def serve(**options: str | None) -> None:
 
     with _stores(settings.database) as (store, journal_store):
         stage = make_stage(settings, played, public_url=public_url, store=store, journal_store=journal_store)
-        recorder = surrounded(stage)
+        recorder = surrounded(stage, stage)
         # The workers are about to be forked.
         store.close()
         journal_store.close()

@@ -229,6 +229,7 @@ class Stage:
     def load(self, script: Script, *, keep_state: bool) -> LoadedScenario:
         """Plays another scenario, or nothing changes. Without ``keep_state``, with what it says as the only state.
 
+        The fault rules are those of the scenario in any case.
         Every process plays it when this returns. Raises ScenarioError, 503.
         """
         played = checked(script)
@@ -239,12 +240,13 @@ class Stage:
                     generation = (controls.get(db, _GENERATION) or 0) + 1
                     controls.put(db, _GENERATION, generation)
                     controls.put(db, _SCRIPT, _written(script))
+                    # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
+                    self.faults.reset(db, played.faults)
                     if keep_state:
                         simulator.accounts.declare(db)
                     else:
                         _put_course(db, self._first_course(played))
                         self._run(_course(db))
-                        self.faults.reset(db, played.faults)
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
                         simulator.reset(db, frozenset({Part.ACCOUNTS}))

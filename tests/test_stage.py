@@ -11,6 +11,7 @@ from mock_editor import scenario
 from mock_editor.base.clock import Clock, Mode, frozen
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import StoreError
+from mock_editor.faults.rules import Rule
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.simulator import Part
 from mock_editor.stage import Extra, Stage
@@ -126,6 +127,19 @@ def test_a_file_is_read_again(played: LoadedScenario, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError):
         on.reload(keep_state=True)
     assert "agenda-autre" in editors(on)
+
+
+@pytest.mark.parametrize("keep_state", [True, False])
+def test_its_fault_rules_take_the_place_of_all_others(play: Play, keep_state: bool) -> None:
+    on, other = play(), play()
+    on.faults.put(Rule(name="mine", do=[{"kind": "latency", "seconds": 1}]))
+    text = on.simulator.played.script.text + "faults: [{name: its-own, do: [{kind: latency, seconds: 2}]}]\n"
+    on.load(written(text), keep_state=keep_state)
+    assert [rule.name for rule in on.faults.rules()] == ["its-own"]
+    on.faults.put(Rule(name="mine", do=[{"kind": "latency", "seconds": 1}]))
+    on.reset({Extra.FAULTS})
+    other.follow()
+    assert [rule.name for rule in other.faults.rules()] == ["its-own"]
 
 
 def test_what_was_sent_as_a_text_cannot_be_read_again(play: Play) -> None:

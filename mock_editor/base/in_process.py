@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - theirs, not the built-in one
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
@@ -19,7 +19,7 @@ class InProcessAdapter(BaseAdapter):
         self._public_url = public_url
 
     def send(self, request: PreparedRequest, *_args: Any, **_how: Any) -> Response:
-        """The application's answer."""
+        """The application's answer. Raises ConnectionError when it ends without one."""
         path, _, query = str(request.url or "").removeprefix(self._public_url).partition("?")
         body: Any = request.body or b""
         builder = EnvironBuilder(
@@ -30,7 +30,11 @@ class InProcessAdapter(BaseAdapter):
             headers=list(request.headers.items()),
             data=body.encode() if isinstance(body, str) else body,
         )
-        pieces, status, headers = run_wsgi_app(self._app, builder.get_environ(), buffered=True)
+        try:
+            pieces, status, headers = run_wsgi_app(self._app, builder.get_environ(), buffered=True)
+        except OSError as error:
+            # Where there is a connection, it would have ended so.
+            raise ConnectionError(error, request=request) from error
         response = Response()
         response.status_code = int(status.partition(" ")[0])
         response.headers = CaseInsensitiveDict(headers.items())
