@@ -1,9 +1,11 @@
 """The OpenAPI document of the admin API, made from the list of operations."""
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
 
+import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -34,6 +36,12 @@ _WITH_BODY = {
     415: "The body is not of a media type that is expected",
 }
 _Mode = Literal["validation", "serialization"]
+
+
+@functools.lru_cache(maxsize=2)  # half a second of work, the same for every scenario
+def written(operations: Sequence[Operation], public_url: str) -> bytes:
+    """The whole document, as it is sent."""
+    return orjson.dumps(document(operations, public_url))
 
 
 def document(operations: Sequence[Operation], public_url: str) -> dict[str, Any]:

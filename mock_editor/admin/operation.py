@@ -39,7 +39,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import orjson
@@ -126,7 +126,8 @@ _WHOLE = r"-?(0|[1-9][0-9]{0,17})"
 _LITERALS = {"integer": _WHOLE, "number": rf"{_WHOLE}(\.[0-9]{{1,17}})?", "boolean": "true|false"}
 
 
-def parameters(model: type[BaseModel]) -> list[Parameter]:
+@cache  # asked for with every request
+def parameters(model: type[BaseModel]) -> Sequence[Parameter]:
     """The fields of a model, with their JSON schemas."""
     schema = model.model_json_schema()
     required, shared = schema.get("required", ()), schema.get("$defs", {})

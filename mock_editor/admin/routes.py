@@ -27,7 +27,6 @@ def blueprint(simulator: Simulator, stage: Stage, operations: Sequence[Operation
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
     bp.before_request(Guard(simulator.settings.admin_token).only_with_access)
     control, seconds = Control(simulator, stage), simulator.settings.body_timeout
-    document = orjson.dumps(openapi.document(operations, simulator.public_url))
 
     for one in operations:
         rule = one.path.replace("{", "<").replace("}", ">")
@@ -35,7 +34,7 @@ def blueprint(simulator: Simulator, stage: Stage, operations: Sequence[Operation
 
     @bp.get("/openapi.json")
     def describe() -> Response:
-        return Response(document, mimetype="application/json")
+        return Response(openapi.written(tuple(operations), simulator.public_url), mimetype="application/json")
 
     @bp.errorhandler(PageError)
     def refuse(error: PageError) -> Response:

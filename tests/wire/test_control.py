@@ -1,5 +1,7 @@
 """The admin API as people's scripts use it: over a socket, and by the commands of ``mock-editor``."""
 
+import contextlib
+import functools
 import json
 import socket
 import threading
@@ -36,9 +38,19 @@ class World:
             requests.post(f"{url}/_admin/appointments", json=body, timeout=10).raise_for_status()
         assert eventually(lambda: self.get("/_admin/notifications/1")["state"] == "given up")
         self._saved = requests.get(f"{url}/_admin/snapshot", timeout=10).content
+        self.put_back()
 
     def get(self, path: str) -> Any:
         return requests.get(self.url + path, timeout=10).json()
+
+    @contextlib.contextmanager
+    def unchanged_by(self, operation: Operation) -> Iterator[None]:
+        """Whatever an operation does in here is undone."""
+        try:
+            yield
+        finally:
+            if operation.method != "GET":
+                self.put_back()
 
     def put_back(self) -> None:
         headers = {"Content-Type": "application/octet-stream"}
@@ -48,19 +60,30 @@ class World:
         requests.get(f"{self.url}/agenda-ville/fhir/metadata", timeout=10).raise_for_status()
 
 
-@pytest.fixture(scope="module", params=["1", "2"], ids=lambda count: f"workers={count}")
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], World]]:
+    """A world by its number of workers. Both go on to the end: tests of the two come in any order."""
+    simulators: list[Simulator] = []
+
+    @functools.cache
+    def world_of(workers: str) -> World:
+        options = ("--workers", workers, "--now", NOW, "--sas-url", sas, "--sas-tries", "1")
+        simulators.append(Simulator(tmp_path_factory.mktemp("control"), *options))
+        return World(simulators[-1].url)
+
     with socket.socket() as nobody:
         # Bound, and not listening: a SAS that cannot be reached.
         nobody.bind(("127.0.0.1", 0))
         sas = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        options = ("--workers", request.param, "--now", NOW, "--sas-url", sas, "--sas-tries", "1")
-        simulator = Simulator(tmp_path_factory.mktemp("control"), *options)
-        try:
-            yield World(simulator.url)
-        finally:
+        yield world_of
+        for simulator in simulators:
             simulator.process.terminate()
             simulator.process.communicate(timeout=10)
+
+
+@pytest.fixture(params=["1", "2"], ids=lambda count: f"workers={count}")
+def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> World:
+    return worlds(request.param)
 
 
 def command(url: str, *words: str, **environment: str) -> Result:
@@ -77,18 +100,18 @@ def test_an_operation_over_http_and_by_its_command(world: World, operation: Oper
     body: dict[str, Any] = {"json": example.body} if operation.json_body and example.body is not None else {}
     if operation.body and not operation.json_body:
         body = {"data": example.body, "headers": {"Content-Type": operation.accepts[0]}}
-    world.put_back()
-    answer = requests.request(operation.method, world.url + url_of(operation, example), timeout=20, **body)
+    with world.unchanged_by(operation):
+        answer = requests.request(operation.method, world.url + url_of(operation, example), timeout=20, **body)
     assert answer.status_code == status, answer.text
 
-    world.put_back()
     file = tmp_path / "body"
     content = example.body if isinstance(example.body, str | bytes) else b""
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     words = [str(file) if word == "FILE" else word for word in arguments(operation, example)]
     output = tmp_path / "answer"
     words += ["--output", str(output)] if operation.answers is Answers.DOWNLOAD else []
-    done = command(world.url, *operation.command.split(), *words)
+    with world.unchanged_by(operation):
+        done = command(world.url, *operation.command.split(), *words)
     assert done.exit_code == (0 if status < 400 else 1), done.output
     if status >= 400:
         assert answer.json()["title"] in done.stderr
