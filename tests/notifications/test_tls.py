@@ -93,7 +93,8 @@ def test_without_a_certificate_of_its_own_it_is_given_up(
     assert one.settled(1)
     assert one.told(made)[0].state == "given up"
     assert sas.received == []
-    # With one, it can be sent again.
+    # With one, it can be sent again, if the other does not take it first.
+    one.stop()
     again = side(trusted, own)
     assert again.outbox.replay() == 1
     again.send()
