@@ -15,7 +15,7 @@ _CONNECTIONS = 8
 _WARM_UP = 300
 # Rounds are short and many: what one worker's writer happens to do then evens out.
 _MORE_ROUNDS = 2
-_FULL = 4_500  # searches after which it is, by default: from then on, nothing may grow
+_FULL = 12_000  # searches after which it is, by default: from then on, nothing may grow
 _SAMPLES = 10
 
 
@@ -66,16 +66,17 @@ def growth(folder: Path, effort: Effort) -> None:
     report.section(
         "The journal over time",
         f"MiB of master and worker, and of the journal's files; {_CONNECTIONS} connections, each search for {ASKED} of",
-        f"the {LISTED} people, drawn anew. The journal keeps 64 MiB, which is less than {_FULL:,} searches.",
+        f"the {LISTED} people, drawn anew. The journal keeps 10,000 exchanges.",
     )
     workload = Workload(folder, LISTED)
-    requests = map(request, map(workload.target, drawn_anew(effort.many)))
+    many = max(effort.many, 2 * _FULL)
+    requests = map(request, map(workload.target, drawn_anew(many)))
     database = folder / "growth.db"
     rows: list[tuple[int, float, float, float]] = []
     searches = 0
     with _server(workload, database, journal="on") as server:
         for _ in range(_SAMPLES):
-            part = itertools.islice(requests, effort.many // _SAMPLES)
+            part = itertools.islice(requests, many // _SAMPLES)
             searches += measured_load(server, part, connections=_CONNECTIONS).answers
             rows.append((searches, *server.memory(), _size(folder, database)))
     report.table(
