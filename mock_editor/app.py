@@ -152,8 +152,10 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     simulator.on_reset_of_appointments(Inbox(simulator.store, simulator.clock.now).reset)
     simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
-    app.register_blueprint(admin_routes.blueprint(simulator, stage))
-    app.register_blueprint(console.blueprint(simulator, stage))
+    # One for all, so that wrong tokens count wherever they are tried.
+    guard = Guard(settings.admin_token)
+    app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
+    app.register_blueprint(console.blueprint(simulator, stage, guard))
 
     @app.get("/")
     def root() -> Response:
@@ -164,8 +166,6 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         return jsonify(
             status="ok", version=__version__, scenario=simulator.played.name, editors=list(catalogue.editors)
         )
-
-    guard = Guard(settings.admin_token)
 
     @app.get("/_metrics")
     def metrics() -> Response:

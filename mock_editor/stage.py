@@ -10,7 +10,6 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +22,7 @@ from mock_editor import scenario
 from mock_editor.base import controls
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
 from mock_editor.faults.faults import Faults
@@ -32,12 +32,15 @@ from mock_editor.search import conformance
 from mock_editor.settings import Settings
 from mock_editor.simulator import Part, Simulator
 
-# Who follows the scenario in play: the processes that share the file.
-SCHEMA = "create table if not exists workers (pid integer primary key, generation integer not null) strict"
+# How often another world was put in the place of one, and how far each process that shares the file has followed.
+SCHEMA = """
+create table if not exists generations (number integer primary key) strict;
+create table if not exists workers (pid integer primary key, generation integer not null) strict
+"""
 
-_GENERATION, _SCRIPT, _CLOCK, _SAVED_AT = "generation", "script", "clock", "saved at"
-# Not part of a snapshot: secrets, and which processes there are.
-_NOT_SAVED = ("keys", "workers")
+_SCRIPT, _CLOCK, _SAVED_AT = "script", "clock", "saved at"
+# Not part of a snapshot: secrets, and what is about processes. A generation that came back would be followed by nobody.
+_NOT_SAVED = ("keys", "generations", "workers")
 # Seconds that the other workers get to play what has been loaded.
 _PATIENCE = 5.0
 _LOOK = 0.01
@@ -123,13 +126,13 @@ class Stage:
             same = controls.get(db, _SCRIPT) == _written(played.script)
             if not same:
                 controls.put(db, _SCRIPT, _written(played.script))
-                controls.put(db, _GENERATION, (controls.get(db, _GENERATION) or 0) + 1)
+                _next_generation(db)
                 self.faults.reset(db)
             if not same or self.settings.now:
                 _put_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
-            self._generation = controls.get(db, _GENERATION)
+            self._generation = _last_generation(db)
             self.simulator.accounts.declare(db)
         self._app = self._make_app(self, self.simulator)
 
@@ -165,7 +168,7 @@ class Stage:
         """Does what other processes have set. Cheap when there is nothing new."""
         # As one: what was read before somebody here set another course must not come after it.
         with self._timing, self.store.reading() as db:
-            generation = controls.get(db, _GENERATION) or 0
+            generation = _last_generation(db)
             self._run(_course(db))
         with self._changing:
             entered = generation > self._generation and self._follow_scenario(generation)
@@ -222,7 +225,7 @@ class Stage:
         with self.store.reading() as db:
             query = "select pid from workers where generation < ?"
             pids = [pid for (pid,) in db.execute(query, [self._generation]).fetchall()]
-        return [pid for pid in pids if _runs(pid)]
+        return [pid for pid in pids if runs(pid)]
 
     # --- the scenario
 
@@ -237,8 +240,7 @@ class Stage:
             simulator = self._simulator(played)
             try:
                 with self.store.writing() as db:
-                    generation = (controls.get(db, _GENERATION) or 0) + 1
-                    controls.put(db, _GENERATION, generation)
+                    generation = _next_generation(db)
                     controls.put(db, _SCRIPT, _written(script))
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
                     self.faults.reset(db, played.faults)
@@ -318,9 +320,21 @@ class Stage:
             # Somebody has edited the file.
             raise StoreError(f"says things that make no sense: {error}") from None
         checked(script)
-        controls.put(db, _GENERATION, self._generation + 1)
+        _next_generation(db)
         if course.mode in (Mode.SHIFTED, Mode.SCALED):
             _put_course(db, Course(datetime.now(UTC), at, course.rate))
+
+
+def _last_generation(db: Database) -> int:
+    [(number,)] = db.execute("select coalesce(max(number), 0) from generations")
+    return int(number)
+
+
+def _next_generation(db: Database) -> int:
+    number = _last_generation(db) + 1
+    db.execute("delete from generations")
+    db.execute("insert into generations values (?)", [number])
+    return number
 
 
 def _written(script: Script) -> dict[str, Any]:
@@ -337,11 +351,3 @@ def _course(db: Database) -> Course:
         return REAL
     since, at, rate = found
     return Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)
-
-
-def _runs(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        with suppress(PermissionError):
-            os.kill(pid, 0)
-        return True
-    return False

@@ -206,6 +206,16 @@ def test_a_saved_state_is_put_back_with_its_scenario_and_clock(play: Play, tmp_p
     assert (editors(on), accounts(on), on.clock.now()) == kept
 
 
+def test_a_state_is_put_back_everywhere_though_another_process_was_just_faster(play: Play, tmp_path: Path) -> None:
+    one, other = play(), play()
+    kept = editors(one)
+    one.save(tmp_path / "saved")
+    one.load(Script.read(GUIDE), keep_state=False)
+    other.restore((tmp_path / "saved").read_bytes())  # has not heard of it
+    one.follow()
+    assert editors(one) == editors(other) == kept
+
+
 def test_a_clock_that_ran_goes_on_from_where_it_was_saved(play: Play, tmp_path: Path) -> None:
     on = play()
     on.run_clock(on.clock.at_rate(1.0, NOW + timedelta(days=3)))

@@ -46,10 +46,9 @@ _REFUSALS = {
 }
 
 
-def blueprint(simulator: Simulator, stage: Stage) -> Blueprint:
-    """The pages."""
+def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
+    """The pages, for those whom ``guard`` lets in."""
     bp = Blueprint("console", __name__, url_prefix="/_console", template_folder="templates", static_folder="static")
-    guard = Guard(simulator.settings.admin_token)
     public_url, catalogue, bookings = simulator.public_url, simulator.catalogue, simulator.bookings
     base, secure = urlsplit(public_url).path, public_url.startswith("https:")
     path = f"{base}/_console"

@@ -22,10 +22,12 @@ from mock_editor.stage import Stage
 _MOST_PARAMETERS = 200
 
 
-def blueprint(simulator: Simulator, stage: Stage, operations: Sequence[Operation] = OPERATIONS) -> Blueprint:
-    """Every operation of the list, and the document about them."""
+def blueprint(
+    simulator: Simulator, stage: Stage, guard: Guard, operations: Sequence[Operation] = OPERATIONS
+) -> Blueprint:
+    """Every operation of the list, and the document about them, for those whom ``guard`` lets in."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
-    bp.before_request(Guard(simulator.settings.admin_token).only_with_access)
+    bp.before_request(guard.only_with_access)
     control, seconds = Control(simulator, stage), simulator.settings.body_timeout
 
     for one in operations:

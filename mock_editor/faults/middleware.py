@@ -17,12 +17,12 @@ from functools import partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Protocol
-from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
+from mock_editor.base.exchanges import ENDED, RULE, received_url
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow, flow_of
 from mock_editor.base.http import read_body
@@ -31,8 +31,6 @@ from mock_editor.faults.exchange import Answer, CloseConnection, Exchange, Proce
 from mock_editor.faults.faults import Acting, Faults, WaitEndedError
 from mock_editor.faults.wire import Cut, Wire, end
 
-# Where the journal finds the rule that acted, and how the connection ended if that was not the client's doing.
-RULE, ENDED = "mock_editor.rule", "mock_editor.ended"
 # Surfaces that belong to no editor.
 _ZONE = ZoneInfo("Europe/Paris")
 # Seconds between two warnings that no place to wait is free.
@@ -83,7 +81,7 @@ class FaultFront:
         if flow is Flow.OTHER:
             return self._behind(environ, start_response)
         zone = editors[slug].zone if slug else _ZONE
-        url = _url(environ, query)
+        url = received_url(environ, query)
         try:
             acting = self._faults.match(
                 direction="in",
@@ -372,12 +370,6 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Unknown"
-
-
-def _url(environ: WSGIEnvironment, query: str) -> str:
-    """As it was received. A test client gives the path alone, or neither."""
-    url: str = environ.get("RAW_URI") or quote(environ["PATH_INFO"].encode("latin-1", "replace"))
-    return f"{url}?{query}" if query and "?" not in url else url
 
 
 def _header(environ: WSGIEnvironment, name: str) -> str | None:

@@ -82,11 +82,16 @@ def _send(sock: socket.socket, data: bytes) -> None:
             sock.settimeout(None)
 
 
-def _reset(sock: socket.socket) -> None:
+def reset_when_closed(sock: socket.socket) -> None:
+    """Has the connection end with a reset once it is closed, and waits a little for the other side to have it all."""
     until = time.monotonic() + _ARRIVING
     while _on_their_way(sock) and time.monotonic() < until:
         time.sleep(_LOOK)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _reset(sock: socket.socket) -> None:
+    reset_when_closed(sock)
     # The system closes what the descriptor stood for, and resets; the descriptor itself stays gunicorn's.
     with socket.socket() as unconnected:
         os.dup2(unconnected.fileno(), sock.fileno(), inheritable=False)

@@ -20,7 +20,7 @@ from mock_editor.base.flows import SEARCHES, Flow
 from mock_editor.base.store import Store
 from mock_editor.journal import redaction
 
-# `weight` stands before the bodies: to read it, SQLite need not read them. Totals: see _Totals.
+# `weight` stands before the bodies: to read it, SQLite need not read them. Totals: see Totals.
 SCHEMA = """
 create table if not exists entries (
     id integer primary key, weight integer not null, time integer not null, clock integer not null,

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import (
 )
 
 from mock_editor import __version__
+from mock_editor.base.processes import runs
 from mock_editor.journal.entries import BUCKETS
 from mock_editor.journal.journal import Journal
 
@@ -96,18 +97,8 @@ def _families(journal: Journal, scenario: str) -> Iterator[Metric]:
 def _waiting(journal: Journal) -> int:
     """Of all processes that are there."""
     told = journal.entries.processes()
-    gone = [pid for pid in told if not _runs(pid)]
+    gone = [pid for pid in told if not runs(pid)]
     if gone:
         journal.entries.forget_processes(gone)
     here = os.getpid()
     return sum(waiting for pid, waiting in told.items() if pid not in gone and pid != here) + journal.waiting
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

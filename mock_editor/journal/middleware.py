@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from mock_editor.base.errors import EditorError
+from mock_editor.base.exchanges import CERTIFICATE, ENDED, RULE, received_url
 from mock_editor.base.flows import flow_of
 from mock_editor.journal.entries import Exchange
 from mock_editor.journal.journal import Journal
@@ -19,10 +19,6 @@ from mock_editor.journal.journal import Journal
 _UNRECORDED = ("/_admin", "/_console", "/_health", "/_metrics", "/_static", "/favicon")
 # Of a posted search, so much is kept to tell which flow it is, whatever the journal keeps.
 _FORM = 16_384
-# Where the layers behind leave what they know: the client's certificate, in words, and the rule that made a fault.
-CERTIFICATE, RULE = "mock_editor.certificate", "mock_editor.rule"
-# Likewise, in words: that not the client has ended the connection.
-ENDED = "mock_editor.ended"
 _LEFT = "the client left, or did not take the whole answer"
 _GONE = (BrokenPipeError, ConnectionResetError)
 
@@ -244,7 +240,7 @@ class _Taken:
             rule=environ.get(RULE),
         )
         if self._journal.keep:
-            exchange.url = _url(environ, query)
+            exchange.url = received_url(environ, query)
             exchange.peer = _peer(environ)
             exchange.certificate = environ.get(CERTIFICATE)
             exchange.request_headers = [
@@ -257,12 +253,6 @@ class _Taken:
             if body:
                 exchange.request_body, exchange.request_size = sent, body.size
         self._journal.record(exchange)
-
-
-def _url(environ: WSGIEnvironment, query: str) -> str:
-    """As it was received. A test client gives the path alone, or neither."""
-    url: str = environ.get("RAW_URI") or quote(environ["PATH_INFO"].encode("latin-1", "replace"))
-    return f"{url}?{query}" if query and "?" not in url else url
 
 
 def _peer(environ: WSGIEnvironment) -> str | None:

@@ -4,13 +4,8 @@ It stands behind the adapter of the journal, which takes all of it down like any
 """
 
 import contextlib
-import fcntl
 import socket
 import ssl
-import struct
-import termios
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from io import BytesIO
@@ -24,11 +19,8 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from mock_editor.faults.exchange import Answer
-from mock_editor.faults.wire import Cut
+from mock_editor.faults.wire import Cut, reset_when_closed
 from mock_editor.notifications.faulted import Way
-
-# How long, in seconds, a reset waits for the bytes before it to arrive: it would throw away those on their way.
-_ARRIVING, _LOOK = 0.5, 0.002
 
 
 class Dropped(RequestException):
@@ -106,7 +98,7 @@ class Breaking(BaseAdapter):
                         sock.sendall(piece)
                     sock.sendall(last)
                     if reset:
-                        _reset(sock)
+                        reset_when_closed(sock)
             except OSError as error:
                 raise BrokenError(f"{type(error).__name__}: {error}") from error
         sent = len(head) + len(body) + len(last)
@@ -162,18 +154,6 @@ def _connected(
             sock = opened.enter_context(context.wrap_socket(sock, server_hostname=parts.hostname))
         sock.settimeout(timeout[1])
         yield sock
-
-
-def _reset(sock: socket.socket) -> None:
-    until, pause = time.monotonic() + _ARRIVING, threading.Event()
-    while _on_their_way(sock) and time.monotonic() < until:
-        pause.wait(_LOOK)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _on_their_way(sock: socket.socket) -> int:
-    found: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-    return found
 
 
 def _response(answer: Answer, request: PreparedRequest) -> Response:

@@ -19,6 +19,7 @@ from werkzeug.wsgi import get_input_stream
 
 from mock_editor import remote
 from mock_editor.admin import problem, routes
+from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
 from mock_editor.base.errors import EditorError
 from mock_editor.stage import Stage
@@ -124,7 +125,7 @@ OPERATIONS = (take_settings, change_name, take_text, take_file, give_file, give_
 @pytest.fixture
 def app(world: Stage) -> Flask:
     made = Flask(__name__)
-    made.register_blueprint(routes.blueprint(world.simulator, world, OPERATIONS))
+    made.register_blueprint(routes.blueprint(world.simulator, world, Guard(None), OPERATIONS))
     made.register_error_handler(EditorError, problem.response)
     return made
 

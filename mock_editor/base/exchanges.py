@@ -1,0 +1,16 @@
+"""What those who stand around the application know of an exchange, and where they leave it for each other.
+
+Below these names in the WSGI environment: the client's certificate, in words; the rule that made a fault; how the
+connection ended, if that was not the client's doing.
+"""
+
+from urllib.parse import quote
+from wsgiref.types import WSGIEnvironment
+
+CERTIFICATE, RULE, ENDED = "mock_editor.certificate", "mock_editor.rule", "mock_editor.ended"
+
+
+def received_url(environ: WSGIEnvironment, query: str) -> str:
+    """Path and query as they were received. A test client gives the path alone, or neither."""
+    url: str = environ.get("RAW_URI") or quote(environ["PATH_INFO"].encode("latin-1", "replace"))
+    return f"{url}?{query}" if query and "?" not in url else url
