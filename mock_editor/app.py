@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask_bootstrap import Bootstrap5
 from prometheus_client import Metric
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -124,6 +125,9 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # From this process, as everything that a page shows.
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
 
     settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
     searches = Searches(catalogue, public_url, capabilities.SUPPORTED, capabilities.FOLLOWS)

@@ -4,6 +4,7 @@ Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_ED
 """
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -88,6 +89,22 @@ def _existing_file(text: str) -> Path:
     return path
 
 
+def _tls_version(text: str) -> str:
+    if text not in ("1.2", "1.3"):
+        raise ValueError("expected 1.2 or 1.3")
+    return text
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(word)) for word in _words(text))
+
+
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", text):
+        raise ValueError("expected the name of a header")
+    return text
+
+
 def _sas_url(text: str) -> str:
     return text if text == "embedded" else _url(text)
 
@@ -119,6 +136,48 @@ class Settings:
     port: int = _setting("8000", _whole(0, 65535), "Port to listen on; 0 takes a free one.", "PORT")
     public_url: str | None = _setting(
         None, _url, "URL under which clients reach the simulator (default: http://HOST:PORT).", "URL"
+    )
+    tls_port: int | None = _setting(
+        None, _whole(0, 65535), "Port that serves the FHIR paths with mutual TLS; 0 takes a free one.", "PORT"
+    )
+    tls_cert: Path | None = _setting(  # noqa: RUF009 - as for `now`
+        None, _existing_file, "PEM file with the certificate of that port, and what it was issued by.", "FILE"
+    )
+    tls_key: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file with its key, if that is apart.", "FILE"
+    )
+    tls_client_ca: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file of the authorities that a client's certificate may be of.", "FILE"
+    )
+    tls_crl: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "File of revoked certificates (PEM or DER); read again when it changes.", "FILE"
+    )
+    tls_client_cn: tuple[str, ...] | None = _setting(
+        None, _words, "CN that a client's certificate may have (default: any).", "LIST"
+    )
+    tls_client_ou: tuple[str, ...] | None = _setting(
+        None, _words, "OU of which a client's certificate has to have one (default: any).", "LIST"
+    )
+    tls_strict: bool = _setting(
+        "off", _switch, "Refuse a client without an accepted certificate in the handshake, not by a 403.", "on|off"
+    )
+    tls_public_url: str | None = _setting(
+        None, _url, "URL under which clients reach that port (default: https://HOST:TLS_PORT).", "URL"
+    )
+    plain_fhir: bool = _setting(
+        "off", _switch, "Serve the FHIR paths without TLS too, where mutual TLS is on.", "on|off"
+    )
+    certificate_header: str | None = _setting(
+        None, _header, "Header in which a proxy that ends TLS passes the client's certificate.", "NAME"
+    )
+    certificate_proxies: tuple[str, ...] | None = _setting(
+        None, _networks, "Addresses or networks of those proxies; from others the header counts for nothing.", "LIST"
+    )
+    with_bench: bool | None = _setting(
+        None,
+        _switch,
+        "Show the bench (/_sas) and the identity provider (/_idp) (default: on a loopback address only).",
+        "on|off",
     )
     now: datetime | None = _setting(  # noqa: RUF009 - a field like the others; the rule takes `datetime` for a call
         None, _instant, "Freeze the clock at this instant (default: the scenario's clock, else real time).", "INSTANT"
@@ -164,12 +223,22 @@ class Settings:
     sas_authority: Path | None = _setting(  # noqa: RUF009 - likewise
         None, _existing_file, "PEM file of the authorities that the SAS's certificate may be of.", "FILE"
     )
+    sas_tls_minimum: str = _setting("1.2", _tls_version, "Lowest version of TLS spoken with the SAS.", "1.2|1.3")
     sas_connect_timeout: float = _setting("3", _seconds, "Seconds that a connection to the SAS may take.", "S")
     sas_answer_timeout: float = _setting("10", _seconds, "Seconds that an answer of the SAS may take.", "S")
     sas_tries: int = _setting("12", _whole(1, 1000), "Attempts to notify the SAS before it is given up.", "N")
     sas_first_wait: float = _setting("1", _seconds, "Seconds before the second attempt; then twice as long.", "S")
     sas_longest_wait: float = _setting("300", _seconds, "Seconds between two attempts at most.", "S")
     sas_parallel: int = _setting("8", _whole(1, 200), "Notifications that one process sends at once.", "N")
+    bench_certificate: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file with the certificate that the bench shows to editors.", "FILE"
+    )
+    bench_key: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file with its key, if that is apart.", "FILE"
+    )
+    bench_authority: Path | None = _setting(  # noqa: RUF009 - likewise
+        None, _existing_file, "PEM file of the authorities that an editor's certificate may be of.", "FILE"
+    )
     deliver: bool = _setting("on", _switch, "Send notifications; off: `mock-editor deliver` does, or nobody.", "on|off")
     admin_token: str | None = _setting(
         None, _secret, "Token that /_admin and /_console ask of other machines (default: a new one, printed).", "TOKEN"

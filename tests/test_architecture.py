@@ -12,6 +12,8 @@ PACKAGE = Path(mock_editor.__file__).parent
 # Features of one level never import each other.
 LEVELS = {
     "settings": 0,
+    "certs": 0,
+    "tls": 1,
     "base": 0,
     "calendars": 1,
     "journal": 1,

@@ -19,6 +19,13 @@ HEADERS = {
         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
+# For pages with scripts, of ours as all else; Bootstrap's style sheet has its marks as data.
+HEADERS_WITH_SCRIPTS = HEADERS | {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
 _LARGEST = 20_000
 _COOKIE, _FIELD = "formulaire", "jeton"
 
