@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import accounts, faults, journal, notifications, report, rounds, search, servers
+from benchmarks import accounts, faults, journal, notifications, report, rounds, search, servers, tls
 
 _BENCHMARKS = {
     "search": (search.over_http, search.by_directory_size, search.memory, search.in_process),
@@ -14,13 +14,14 @@ _BENCHMARKS = {
     "journal": (journal.beside_searches, journal.growth),
     "faults": (faults.beside_rules, faults.beside_waits),
     "notifications": (notifications.sent, notifications.delay, notifications.beside_searches),
+    "tls": (tls.new_connections, tls.kept_connections),
 }
 
 
 def main() -> None:
     """Exits with 0 when everything was measured, whatever the figures."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures searches, accounts, journal, faults and notifications."
+        prog="python -m benchmarks", description="Measures searches, accounts, journal, faults, notifications and TLS."
     )
     parser.add_argument("--quick", action="store_true", help="under two minutes, rougher figures")
     parser.add_argument("--no-pin", action="store_true", help="let the system place server and client on the CPUs")

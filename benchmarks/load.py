@@ -4,6 +4,7 @@ import contextlib
 import re
 import selectors
 import socket
+import ssl
 import statistics
 import time
 from collections.abc import Iterator
@@ -50,7 +51,10 @@ class _Connection:
 
     def take(self, buffer: memoryview, size: int | None) -> bool:
         """Takes what has arrived; says whether the answer is complete. Raises ConnectionError for a wrong one."""
-        received = self.sock.recv_into(buffer)
+        try:
+            received = self.sock.recv_into(buffer)
+        except ssl.SSLWantReadError:
+            return False  # what has arrived is no whole record, or none of the answer
         if not received:
             raise ConnectionError("the server has closed the connection")
         if self._missing >= 0:
@@ -72,9 +76,15 @@ class _Connection:
 
 
 def run(
-    port: int, requests: Iterator[bytes], *, connections: int = 1, seconds: float = 600.0, size: int | None = None
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int = 1,
+    seconds: float = 600.0,
+    size: int | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> Load:
-    """Sends ``requests`` to a server on this machine until they or the ``seconds`` are used up.
+    """Sends ``requests`` to a server on this machine until they or the ``seconds`` are used up; with TLS by a context.
 
     Every connection sends the next request when its last answer is complete. An answer other than 200 or 201, or
     not of ``size`` bytes, is an error and ends its connection. Raises TimeoutError when the server falls silent.
@@ -87,8 +97,10 @@ def run(
         waiting = []
         for _ in range(connections):
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), _PATIENCE))
-            sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if context:
+                sock = stack.enter_context(context.wrap_socket(sock, server_hostname="127.0.0.1"))
+            sock.setblocking(False)
             waiting.append(_Connection(sock))
         computed, begin = time.process_time(), time.perf_counter()
         for connection in waiting:

@@ -79,7 +79,9 @@ class _Scenario(Workload):
         if file.exists():
             return file
         store, clock = Store(file, SCHEMAS), Clock()
-        simulator = Simulator(Settings(), self.played, public_url=_PUBLIC_URL, clock=clock, store=store)
+        simulator = Simulator(
+            Settings(), self.played, public_url=_PUBLIC_URL, fhir_url=_PUBLIC_URL, clock=clock, store=store
+        )
         now = clock.now()
         people = [self.identifier(number) for number in range(LISTED)]
         bodies = []

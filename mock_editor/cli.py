@@ -5,25 +5,31 @@ import dataclasses
 import os
 import secrets
 import signal
+import socket
 import sys
 import tempfile
+import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from mock_editor import __version__, remote, scenario, wsgi
+from mock_editor import __version__, certs, remote, scenario, wsgi
 from mock_editor.admin.guard import names_this_machine
-from mock_editor.app import SCHEMAS, deliverer, make_stage, surrounded
+from mock_editor.app import SCHEMAS, deliverer, from_outside, make_gate, make_stage
+from mock_editor.base import logs
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
-from mock_editor.settings import PREFIX, Settings, SettingsError
+from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError
+from mock_editor.simulator import check_files
 from mock_editor.stage import checked
+from mock_editor.tls.certificates import Gate, TlsError, read_certificate
+from mock_editor.tls.server import TlsServer
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,6 +43,7 @@ class _Refusal(click.ClickException):
 
 def main() -> None:
     """Runs the command line; every refusal is text on standard error and a non-zero exit code."""
+    logs.configure()
     try:
         sys.exit(commands.main(prog_name="mock-editor", standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -49,16 +56,25 @@ def main() -> None:
         sys.exit(130)
 
 
+_SECRETS = [PREFIX + field.name.upper() for field in dataclasses.fields(Settings) if field.metadata["secret"]]
+_EPILOG = "\b\nFrom the environment only, or from a file that the same with _FILE names:\n  " + "\n  ".join(_SECRETS)
+
+
 def _settings_options(command: Command) -> Command:
-    """An option for every setting; texts are checked by Settings, as those of the environment are."""
+    """An option for every setting that is no secret; texts are checked by Settings, as those of the environment are."""
     for field in reversed(dataclasses.fields(Settings)):
+        if field.metadata["secret"]:
+            continue
         default = field.metadata["default"]
         help_text = field.metadata["help"] + (f" [default: {default}]" if default is not None else "")
+        # A switch without a value is on.
+        switch: dict[str, Any] = {"is_flag": False, "flag_value": "on"} if field.metadata["metavar"] == SWITCH else {}
         command = click.option(
             "--" + field.name.replace("_", "-"),
             field.name,
             metavar=field.metadata["metavar"],
             help=f"{help_text} [env: {PREFIX}{field.name.upper()}]",
+            **switch,
         )(command)
     return command
 
@@ -73,12 +89,14 @@ def commands() -> None:
 remote.add_to(commands)
 
 
-@commands.command()
+@commands.command(epilog=_EPILOG)
+@click.option("--browse", is_flag=True, help="Open the guided tour in a browser, where there is one.")
 @_settings_options
-def serve(**options: str | None) -> None:
+def serve(browse: bool, **options: str | None) -> None:
     """Start the simulator; stop it with Ctrl-C or SIGTERM."""
     try:
         settings = Settings.from_env(os.environ, **options)
+        check_files(settings)
     except SettingsError as error:
         raise _Refusal(str(error)) from None
     settings, told = _with_token(settings)
@@ -87,32 +105,44 @@ def serve(**options: str | None) -> None:
         Clock(settings.now)
     except ValueError as error:
         raise _Refusal(f"--now: {error}") from None
-    try:
-        listener = wsgi.open_listener(settings.host, settings.port)
-    except OSError as error:
-        # The text of create_server repeats the address.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise _Refusal(f"cannot listen on {settings.host}:{settings.port}: {reason}") from None
+    listener = _listen(settings.host, settings.port)
     local_url = _local_url(settings.host, listener.getsockname()[1])
     public_url = settings.public_url or local_url
+    secured = None if settings.tls_port is None else _listen(settings.host, settings.tls_port)
+    fhir_url = settings.tls_public_url
+    if secured and fhir_url is None:
+        fhir_url = _local_url(settings.host, secured.getsockname()[1], "https")
 
     def announce() -> None:
         catalogue = Catalogue(played.editors, stage.clock)
         known = "" if public_url == local_url else f", known as {public_url}"
         click.echo(f"mock_editor {__version__} plays {played.name} ({played.title}) on {local_url}{known}\n")
         for editor in played.editors:
-            base = f"{public_url}/{editor.slug}/fhir"
+            base = f"{fhir_url or public_url}/{editor.slug}/fhir"
             click.echo(f"{editor.name}\n  {base}")
             searches = list(examples(catalogue, editor, base))
             for purpose, url in searches:
                 click.echo(f"  # {purpose}\n  curl '{url}'")
             click.echo("" if searches else "  no slot is free in the next three days\n")
+        if secured:
+            click.echo("These ask for a client certificate: curl --cert FILE --key FILE --cacert FILE …\n")
+        if settings.oidc_issuer == "embedded" and not settings.shows_bench:
+            click.echo("Without the bench, regulators have no SSO: see --with-bench and --oidc-issuer\n")
         if told:
             click.echo(f"From other machines, /_console/ and /_admin ask for a token: {told}\n")
+        if browse:
+            _browse(f"{public_url}/_console/visite")
 
     with _stores(settings.database) as (store, journal_store):
-        stage = make_stage(settings, played, public_url=public_url, store=store, journal_store=journal_store)
-        recorder = surrounded(stage, stage)
+        stage = make_stage(
+            settings, played, public_url=public_url, fhir_url=fhir_url, store=store, journal_store=journal_store
+        )
+        try:
+            gate = make_gate(stage)
+            tls = _tls_server(settings, gate) if secured and gate else None
+            recorder = from_outside(stage, gate)
+        except TlsError as error:
+            raise _Refusal(str(error)) from None
         # The workers are about to be forked.
         store.close()
         journal_store.close()
@@ -125,7 +155,37 @@ def serve(**options: str | None) -> None:
             on_stop=stage.waits.stop,
             on_leave=stage.journal.close,
             on_refusal=recorder.refused,
+            secured=wsgi.Secured(secured, tls) if secured and tls else None,
         )
+
+
+def _browse(url: str) -> None:
+    """Tells where the guided tour is, and opens it; not in a browser that takes the terminal."""
+    click.echo(f"Visite guidée : {url}")
+    if sys.platform in ("darwin", "win32") or any(os.environ.get(one) for one in ("DISPLAY", "WAYLAND_DISPLAY")):
+        webbrowser.open(url)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return wsgi.open_listener(host, port)
+    except OSError as error:
+        # The text of create_server repeats the address.
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise _Refusal(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+def _tls_server(settings: Settings, gate: Gate) -> TlsServer:
+    """What speaks TLS with the SAS. Raises TlsError."""
+
+    def refusal(der: bytes | None) -> str | None:
+        return gate.refusal_everywhere(read_certificate(der) if der else None)
+
+    if not (settings.tls_cert and settings.tls_client_ca):
+        raise TlsError("--tls-port: needs --tls-cert and --tls-client-ca")
+    return TlsServer(
+        settings.tls_cert, settings.tls_key, settings.tls_client_ca, refusal=refusal if settings.tls_strict else None
+    )
 
 
 def _with_token(settings: Settings) -> tuple[Settings, str | None]:
@@ -152,12 +212,13 @@ def _stores(path: Path | None) -> Iterator[tuple[Store, JournalFile]]:
         yield state, journal
 
 
-@commands.command()
+@commands.command(epilog=_EPILOG)
 @_settings_options
 def deliver(**options: str | None) -> None:
     """Send the notifications of a database, apart from the simulator that fills it (serve --deliver off)."""
     try:
         settings = Settings.from_env(os.environ, **options)
+        check_files(settings)
     except SettingsError as error:
         raise _Refusal(str(error)) from None
     if settings.database is None:
@@ -204,6 +265,37 @@ def check(names: tuple[str, ...]) -> None:
         raise _Refusal("wrong scenario\n" + "\n".join(wrong))
 
 
+@commands.group("certs")
+def certificates() -> None:
+    """Certificates to try mutual TLS with; they protect nothing."""
+
+
+@certificates.command("init")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--name", "names", multiple=True, metavar="NAME", help="Another name or address of the server.")
+@click.option("--days", default=365, show_default=True, help="Days that they are valid.")
+@click.option("--force", is_flag=True, help="Replace those that are there.")
+def make_certificates(folder: Path, names: tuple[str, ...], days: int, force: bool) -> None:
+    """Make a throw-away authority, and certificates for the server, the SAS (good and bad) and INT_R03, in DIR."""
+    try:
+        files = certs.init(folder, names, force=force, days=days)
+    except certs.CertificatesError as error:
+        raise _Refusal(str(error)) from None
+    click.echo(f"{len(files)} files in {folder}; {folder / 'README.md'} says what each is for")
+
+
+@certificates.command("revoke")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("certificate", type=click.Path(path_type=Path), metavar="FILE")
+def revoke_certificate(folder: Path, certificate: Path) -> None:
+    """Add the certificate in FILE to the revocation list of the authority in DIR."""
+    try:
+        certs.revoke(folder, certificate)
+    except certs.CertificatesError as error:
+        raise _Refusal(str(error)) from None
+    click.echo(f"{certificate} is revoked")
+
+
 def _load(name: str) -> scenario.LoadedScenario:
     """The scenario of a file or of a shipped name, checked to its FHIR resources."""
     try:
@@ -213,7 +305,7 @@ def _load(name: str) -> scenario.LoadedScenario:
         raise _Refusal(str(error)) from None
 
 
-def _local_url(host: str, port: int) -> str:
+def _local_url(host: str, port: int, scheme: str = "http") -> str:
     """The URL of a listener for a client on this machine, when no public one is set."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared with
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"

@@ -1,5 +1,6 @@
 """Commands that look into a running simulator and change it: one for each operation of its admin API."""
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +15,14 @@ from requests import PreparedRequest, Response
 
 from mock_editor.admin.operation import JSON, Answers, Example, Operation, Parameter, parameters
 from mock_editor.admin.operations import OPERATIONS
-from mock_editor.settings import PREFIX, URL_VARIABLE
+from mock_editor.base.logs import visible
+from mock_editor.settings import PREFIX, URL_VARIABLE, SettingsError, secret
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 # Seconds to connect, and between two pieces of an answer: some operations wait.
 _TIMEOUTS = (5, 600)
 _SWITCH = {"on": True, "off": False}
+_FROM_ELSEWHERE = f"From another machine:\n  {PREFIX}ADMIN_TOKEN, or {PREFIX}ADMIN_TOKEN_FILE, holds the token."
 _LONGEST = 300
 
 
@@ -63,12 +66,6 @@ def _command(name: str, operation: Operation) -> click.Command:
             help="Where the simulator is.",
         )
     )  # fmt: skip
-    found.append(
-        click.Option(
-            ["--token"], metavar="TOKEN", envvar=f"{PREFIX}ADMIN_TOKEN", show_envvar=True, callback=_check_token,
-            help="What it asks of other machines.",
-        )
-    )  # fmt: skip
     told = "\n".join(f"{one.name.upper()}: {one.description}" for one in places if one.description)
     help_text = "\n\n".join([operation.description, *(["\b\n" + told] if told else [])])
     line = shlex.join(["mock-editor", *operation.command.split(), *arguments(operation, operation.examples[0])])
@@ -78,14 +75,19 @@ def _command(name: str, operation: Operation) -> click.Command:
         params=found,
         help=help_text,
         short_help=operation.summary,
-        epilog=f"\b\nExample:\n  {line}",
+        epilog=f"\b\nExample:\n  {line}\n\n\b\n{_FROM_ELSEWHERE}",
     )
 
 
-def _check_token(_: click.Context, __: click.Parameter, token: str | None) -> str | None:
-    """Raises BadParameter for what cannot stand in a header."""
+def _token() -> str | None:
+    """What the simulator asks of other machines; no option, which a list of processes would show. Raises UsageError."""
+    try:
+        token = secret("admin_token", os.environ)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    # It has to stand in a header.
     if token and not re.fullmatch("[!-~]+", token):
-        raise click.BadParameter("expected letters, digits and signs")
+        raise click.UsageError(f"{PREFIX}ADMIN_TOKEN: expected letters, digits and signs")
     return token
 
 
@@ -182,11 +184,11 @@ def _written(value: Any) -> str:
 
 
 def _callback(operation: Operation) -> Callable[..., None]:
-    def run(url: str, token: str | None, output: str = "-", file: Any = None, **values: Any) -> None:
+    def run(url: str, output: str = "-", file: Any = None, **values: Any) -> None:
         try:
-            with _send(operation, url, token, file, values) as response:
+            with _send(operation, url, _token(), file, values) as response:
                 if not response.ok or response.is_redirect:
-                    raise _Refused(_problem(response))
+                    raise _Refused(_for_terminal(_problem(response)))
                 _show(operation, response, output)
         except requests.RequestException as error:
             raise _Unreachable(_reason(error, url)) from None
@@ -239,15 +241,20 @@ def _in_query(value: Any) -> str:
 
 def _show(operation: Operation, response: Response, output: str) -> None:
     if operation.answers is Answers.JSON:
-        click.echo(orjson.dumps(orjson.loads(response.content), option=orjson.OPT_INDENT_2))
+        click.echo(_for_terminal(orjson.dumps(orjson.loads(response.content), option=orjson.OPT_INDENT_2).decode()))
     elif operation.answers is Answers.STREAM:
         for line in response.iter_lines(chunk_size=None):
             if line:
-                click.echo(line)
+                click.echo(visible(line.decode("utf-8", "replace")))
     elif operation.answers is Answers.DOWNLOAD:
         with click.open_file(output, "wb") as target:
             for piece in response.iter_content(chunk_size=65536):
                 target.write(piece)
+
+
+def _for_terminal(text: str) -> str:
+    """The same for a terminal: what others have sent to the simulator may be in it."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _problem(response: Response) -> str:

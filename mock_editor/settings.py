@@ -1,6 +1,7 @@
 """Every setting of the simulator, declared once: name, default, help, check.
 
-Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_EDITOR_<NAME>``; the option wins.
+Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_EDITOR_<NAME>``; the option wins. Secrets
+are no options, because a list of processes shows them: their variable, or a file, see ``secret``.
 """
 
 import dataclasses
@@ -14,8 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "MOCK_EDITOR_"
+SWITCH = "on|off"  # what a setting that is one takes
 # A variable of the commands that talk to a running simulator: where it is.
 URL_VARIABLE = f"{PREFIX}URL"
+# What the variable ends with that names the file of a secret.
+_FILE = "_FILE"
 
 
 class SettingsError(ValueError):
@@ -105,6 +109,13 @@ def _header(text: str) -> str:
     return text
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _sas_url(text: str) -> str:
     return text if text == "embedded" else _url(text)
 
@@ -120,11 +131,33 @@ def _issuer(text: str) -> str:
     return text if text in ("embedded", "none") else _url(text)
 
 
-def _setting(default: str | None, parse: Callable[[str], Any], help_text: str, metavar: str) -> Any:
+def _setting(
+    default: str | None, parse: Callable[[str], Any], help_text: str, metavar: str, *, secret: bool = False
+) -> Any:
     value = None if default is None else parse(default)
     return dataclasses.field(
-        default=value, metadata={"default": default, "parse": parse, "help": help_text, "metavar": metavar}
+        default=value,
+        metadata={"default": default, "parse": parse, "help": help_text, "metavar": metavar, "secret": secret},
     )
+
+
+def secret(name: str, env: Mapping[str, str]) -> str | None:
+    """A secret setting as ``MOCK_EDITOR_<NAME>`` says, or the file that ``MOCK_EDITOR_<NAME>_FILE`` names.
+
+    Raises SettingsError for a file that cannot be read.
+    """
+    variable = f"{PREFIX}{name.upper()}"
+    value, file = env.get(variable) or None, env.get(f"{variable}{_FILE}")
+    if not file:
+        return value
+    if value:
+        raise SettingsError(f"{variable} and {variable}{_FILE}: expected one of them")
+    try:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n") or None
+    except OSError as error:
+        raise SettingsError(f"{variable}{_FILE}: {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{variable}{_FILE}: {file} is not UTF-8") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +192,12 @@ class Settings:
         None, _words, "OU of which a client's certificate has to have one (default: any).", "LIST"
     )
     tls_strict: bool = _setting(
-        "off", _switch, "Refuse a client without an accepted certificate in the handshake, not by a 403.", "on|off"
+        "off", _switch, "Refuse a client without an accepted certificate in the handshake, not by a 403.", SWITCH
     )
     tls_public_url: str | None = _setting(
         None, _url, "URL under which clients reach that port (default: https://HOST:TLS_PORT).", "URL"
     )
-    plain_fhir: bool = _setting(
-        "off", _switch, "Serve the FHIR paths without TLS too, where mutual TLS is on.", "on|off"
-    )
+    plain_fhir: bool = _setting("off", _switch, "Serve the FHIR paths without TLS too, where mutual TLS is on.", SWITCH)
     certificate_header: str | None = _setting(
         None, _header, "Header in which a proxy that ends TLS passes the client's certificate.", "NAME"
     )
@@ -177,7 +208,7 @@ class Settings:
         None,
         _switch,
         "Show the bench (/_sas) and the identity provider (/_idp) (default: on a loopback address only).",
-        "on|off",
+        SWITCH,
     )
     now: datetime | None = _setting(  # noqa: RUF009 - a field like the others; the rule takes `datetime` for a call
         None, _instant, "Freeze the clock at this instant (default: the scenario's clock, else real time).", "INSTANT"
@@ -186,7 +217,7 @@ class Settings:
         None, _file, "File that keeps accounts and all other state (default: a new one, gone at the end).", "FILE"
     )
     follow_email: bool = _setting(
-        "on", _switch, "INT_R02: an update without a known identifier is for the account with its e-mail.", "on|off"
+        "on", _switch, "INT_R02: an update without a known identifier is for the account with its e-mail.", SWITCH
     )
     accepted_origins: tuple[str, ...] = _setting(
         "sas,sas-*", _words, "Values of `origin` that open a regulator's access; * stands for anything.", "LIST"
@@ -197,7 +228,9 @@ class Settings:
     oidc_client_id: str | None = _setting(
         None, _text, "Client id at the identity provider (default: the editor's slug).", "ID"
     )
-    oidc_client_secret: str | None = _setting(None, _text, "Client secret at the identity provider.", "SECRET")
+    oidc_client_secret: str | None = _setting(
+        None, _text, "Client secret at the identity provider.", "SECRET", secret=True
+    )
     oidc_scope: str = _setting("openid profile email", _text, "Scopes asked of the identity provider.", "SCOPES")
     oidc_acr_values: str | None = _setting(
         None, _text, "acr_values asked of the identity provider, e.g. eidas1 for Pro Santé Connect.", "ACR"
@@ -239,11 +272,15 @@ class Settings:
     bench_authority: Path | None = _setting(  # noqa: RUF009 - likewise
         None, _existing_file, "PEM file of the authorities that an editor's certificate may be of.", "FILE"
     )
-    deliver: bool = _setting("on", _switch, "Send notifications; off: `mock-editor deliver` does, or nobody.", "on|off")
+    deliver: bool = _setting("on", _switch, "Send notifications; off: `mock-editor deliver` does, or nobody.", SWITCH)
     admin_token: str | None = _setting(
-        None, _secret, "Token that /_admin and /_console ask of other machines (default: a new one, printed).", "TOKEN"
+        None,
+        _secret,
+        "Token that /_admin and /_console ask of other machines (default: a new one, printed).",
+        "TOKEN",
+        secret=True,
     )
-    journal: bool = _setting("on", _switch, "Keep a journal of every exchange, see /_admin/journal.", "on|off")
+    journal: bool = _setting("on", _switch, "Keep a journal of every exchange, see /_admin/journal.", SWITCH)
     journal_entries: int = _setting("10000", _whole(1, 10_000_000), "Exchanges that the journal keeps at most.", "N")
     journal_bytes: int = _setting(
         "67108864", _whole(1_000_000, 999_999_999), "Bytes that the journal keeps at most, of all together.", "BYTES"
@@ -274,27 +311,48 @@ class Settings:
         """
         fields = {f.name: f for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
+        files = {f"{PREFIX}{name.upper()}{_FILE}" for name, setting in fields.items() if setting.metadata["secret"]}
         for variable in env:
-            known = variable == URL_VARIABLE or variable.removeprefix(PREFIX).lower() in fields
+            known = variable == URL_VARIABLE or variable in files or variable.removeprefix(PREFIX).lower() in fields
             if variable.startswith(PREFIX) and not known:
                 raise SettingsError(f"unknown environment variable {variable}")
         for name, setting in fields.items():
             text, origin = overrides.get(name), "--" + name.replace("_", "-")
             if text is None:
                 origin = PREFIX + name.upper()
-                text = env.get(origin) or None
+                text = secret(name, env) if setting.metadata["secret"] else env.get(origin) or None
             if text is not None:
                 try:
                     values[name] = setting.metadata["parse"](text)
                 except ValueError as error:
-                    got = "" if setting.metadata["parse"] is _secret else f" (got {text!r})"
+                    got = "" if setting.metadata["secret"] else f" (got {text!r})"
                     raise SettingsError(f"{origin}: {error}{got}") from None
         settings = cls(**values)
         if settings.connections <= settings.threads:
             raise SettingsError(
                 f"worker connections ({settings.connections}) must be above threads ({settings.threads})"
             )
+        settings.check_tls()
         return settings
+
+    def check_tls(self) -> None:
+        """Raises SettingsError for settings of mutual TLS that make no sense without each other."""
+        if (self.certificate_header is None) != (self.certificate_proxies is None):
+            raise SettingsError("--certificate-header and --certificate-proxies: neither counts without the other")
+        if self.tls_port is None:
+            alone = ["tls_cert", "tls_key", "tls_strict"]
+            if self.certificate_header is None:
+                alone += ["tls_client_ca", "tls_crl", "tls_client_cn", "tls_client_ou", "tls_public_url", "plain_fhir"]
+            for name in alone:
+                if getattr(self, name):
+                    raise SettingsError(f"--{name.replace('_', '-')}: counts only with --tls-port")
+
+    @property
+    def shows_bench(self) -> bool:
+        """Whether clients get the bench's pages and those of the identity provider: as set, or on loopback only."""
+        if self.with_bench is not None:
+            return self.with_bench
+        return self.host == "localhost" or _is_loopback(self.host)
 
     @property
     def connections(self) -> int:

@@ -27,8 +27,9 @@ from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import outbox
 from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.sender import Sender, Target
+from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.scenario import LoadedScenario
-from mock_editor.settings import Settings
+from mock_editor.settings import Settings, SettingsError
 
 # The tables of every feature on the editors' side.
 SCHEMAS = (
@@ -55,18 +56,30 @@ class Part(StrEnum):
     CALENDARS = "calendars"
 
 
+def check_files(settings: Settings) -> None:
+    """Raises SettingsError for files that TLS with the SAS cannot be made of. A scenario's are checked with it."""
+    try:
+        Identity(settings.sas_certificate, settings.sas_key, settings.sas_authority).context()
+    except TlsFileError as error:
+        raise SettingsError(f"--sas-{error.name}: {error}") from None
+    if settings.sas_key and not settings.sas_certificate:
+        raise SettingsError("--sas-key: expected --sas-certificate too")
+
+
 class Simulator:
-    """A scenario that is played: its editors, and the state of each. Clients reach it under ``public_url``.
+    """A scenario that is played: its editors, and the state of each. Browsers reach it under ``public_url``, FHIR
+    clients under ``fhir_url``.
 
     The constructor leaves the store alone: see ``follow``.
     """
 
     def __init__(
-        self, settings: Settings, played: LoadedScenario, *, public_url: str, clock: Clock, store: Store
+        self, settings: Settings, played: LoadedScenario, *, public_url: str, fhir_url: str, clock: Clock, store: Store
     ) -> None:
         self.settings = settings
         self.played = played
         self.public_url = public_url
+        self.fhir_url = fhir_url
         self.clock = clock
         self.store = store
         taken = Taken()
@@ -82,7 +95,7 @@ class Simulator:
         # The web side makes it: what it sends to may be in this process.
         self.sender: Sender | None = None
         self._sending: Thread | None = None
-        self._also: list[Callable[[Database], None]] = []
+        self._also: list[tuple[Part, Callable[[Database], None]]] = []
         shares = {slug: Shares(one.fulfilled, one.noshow) for slug, one in played.endings.items()}
         self.endings = Endings(clock, editors, self.appointments, self.bookings, shares)
 
@@ -100,11 +113,15 @@ class Simulator:
             settings.sas_tries,
             settings.sas_first_wait,
             settings.sas_longest_wait,
+            settings.sas_tls_minimum,
         )
         found = {}
         for slug in self.catalogue.editors:
             own = self.played.notifications.get(slug)
             changes: dict[str, Any] = own.model_dump(exclude_none=True) if own else {}
+            if "certificate" in changes:
+                # With a key of its own, or in the same file.
+                changes = {"key": None} | changes
             values = {field.name: getattr(common, field.name) for field in fields(Target)} | changes
             files = {name: Path(values[name]) for name in ("certificate", "key", "authority") if values[name]}
             found[slug] = Target(**values | files)
@@ -141,9 +158,9 @@ class Simulator:
 
     # --- the state
 
-    def on_reset_of_appointments(self, also: Callable[[Database], None]) -> None:
-        """Has ``also`` called when appointments are reset, in the same transaction."""
-        self._also.append(also)
+    def on_reset(self, part: Part, also: Callable[[Database], None]) -> None:
+        """Has ``also`` called when that part is reset, in the same transaction."""
+        self._also.append((part, also))
 
     def reset(self, db: Database, parts: Set[Part]) -> None:
         """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
@@ -153,7 +170,8 @@ class Simulator:
         if Part.APPOINTMENTS in parts:
             self.outbox.reset(db)
             self.appointments.reset(db)
-            for also in self._also:
-                also(db)
         if Part.CALENDARS in parts:
             self.overrides.reset(db)
+        for part, also in self._also:
+            if part in parts:
+                also(db)

@@ -81,6 +81,7 @@ class Stage:
         played: LoadedScenario,
         *,
         public_url: str,
+        fhir_url: str,
         clock: Clock,
         store: Store,
         journal: Journal,
@@ -91,6 +92,7 @@ class Stage:
     ) -> None:
         self.settings = settings
         self.public_url = public_url
+        self.fhir_url = fhir_url
         self.store = store
         self.clock = clock
         self.journal = journal
@@ -137,7 +139,14 @@ class Stage:
         self._app = self._make_app(self, self.simulator)
 
     def _simulator(self, played: LoadedScenario) -> Simulator:
-        return Simulator(self.settings, played, public_url=self.public_url, clock=self.clock, store=self.store)
+        return Simulator(
+            self.settings,
+            played,
+            public_url=self.public_url,
+            fhir_url=self.fhir_url,
+            clock=self.clock,
+            store=self.store,
+        )
 
     def _play_faults(self, played: LoadedScenario) -> None:
         self.faults.play(played.faults, played.timelines, played.seed)

@@ -1,7 +1,8 @@
 """The server: gunicorn without its command line, and a threaded worker that no client can stall.
 
 What stock gunicorn lacks and this mends (it overrides internals, hence the pin below 28): deadlines for a request's
-head and for taking an answer, closing without stalling the accept loop, a quick stop, and refusals as OperationOutcome.
+head and for taking an answer, closing without stalling the accept loop, a quick stop, refusals as OperationOutcome, and
+a second listener, with TLS, beside one without.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ import resource
 import selectors
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -28,11 +30,14 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from mock_editor.base import logs
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.exchanges import TLS
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.settings import Settings
+from mock_editor.tls.server import TlsServer, reason, say_goodbye
 
 _BACKLOG = 2048
 _LINE_LIMIT = _FIELD_LIMIT = 8190
@@ -54,9 +59,9 @@ _LAST_SECONDS = 1.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-# Called with the client's address, method and URL (empty when they could not be read), status and body of the answer,
-# and what was wrong.
-Refused = Callable[[str, str, str, int, bytes, str], None]
+# Called with the client's address, method and URL (empty when they could not be read), status and body of the answer
+# (None and empty when a handshake failed), and what was wrong.
+Refused = Callable[[str, str, str, int | None, bytes, str], None]
 
 
 class _Hooks(NamedTuple):
@@ -65,6 +70,13 @@ class _Hooks(NamedTuple):
     on_stop: Callable[[], None]
     on_leave: Callable[[], None]
     on_refusal: Refused | None
+
+
+class Secured(NamedTuple):
+    """A second listener, and what speaks TLS with those who connect to it."""
+
+    listener: socket.socket
+    server: TlsServer
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -89,8 +101,12 @@ def run(
     on_stop: Callable[[], None] = lambda: None,
     on_leave: Callable[[], None] = lambda: None,
     on_refusal: Refused | None = None,
+    secured: Secured | None = None,
 ) -> None:
     """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
+
+    It is also served on the one that is ``secured``, which it takes over too. There, the WSGI environment tells the
+    client's certificate (base/exchanges.py).
 
     ``on_ready`` is called once, in the master, when connections are accepted, ``in_worker`` at the start of each
     worker. ``app`` is forked with the workers: what does not survive a fork (SQLite connections) it must open on first
@@ -104,9 +120,11 @@ def run(
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    listeners = [listener, *([secured.listener] if secured else [])]
+    tls = _Tls(secured.listener.getsockname(), secured.server) if secured else None
     options = {
         "worker_class": Worker,
-        "bind": f"fd://{listener.detach()}",
+        "bind": [f"fd://{one.detach()}" for one in listeners],
         "workers": settings.workers,
         "threads": settings.threads,
         "worker_connections": settings.connections,
@@ -122,11 +140,19 @@ def run(
         "control_socket_disable": True,
         "proc_name": "mock-editor",
         "loglevel": "warning",
+        "logconfig_dict": logs.CONFIG,
         "when_ready": lambda _: on_ready(),
         "post_worker_init": lambda _: in_worker(),
         "worker_exit": _leave,
     }
-    _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal)).run()
+    _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal), tls).run()
+
+
+class _Tls(NamedTuple):
+    """The address of the listener with TLS, and what speaks it."""
+
+    address: Any
+    server: TlsServer
 
 
 def _leave(_: Any, worker: Any) -> None:
@@ -145,8 +171,10 @@ def _leave(_: Any, worker: Any) -> None:
 class _Server(BaseApplication):  # type: ignore[misc]
     """gunicorn's idea of an application: the configuration and the WSGI callable."""
 
-    def __init__(self, app: WSGIApplication, settings: Settings, options: dict[str, Any], hooks: "_Hooks") -> None:
-        self._app, self.settings, self._options, self.hooks = app, settings, options, hooks
+    def __init__(
+        self, app: WSGIApplication, settings: Settings, options: dict[str, Any], hooks: _Hooks, tls: _Tls | None
+    ) -> None:
+        self._app, self.settings, self._options, self.hooks, self.tls = app, settings, options, hooks, tls
         super().__init__()
 
     def load_config(self) -> None:
@@ -179,10 +207,12 @@ class _Master(Arbiter):  # type: ignore[misc]
 class _Connection(TConn):  # type: ignore[misc]
     """One client's connection, from accept to close.
 
-    For TLS, ``sock`` must be the wrapped one, its handshake to come, before the head is watched: stock wraps it in
-    ``init``, which leaves the watch with a socket that has no descriptor any more.
+    For TLS, ``sock`` is the wrapped one from the start: stock wraps it in ``init``, which leaves whoever watches it
+    with a socket that has no descriptor any more.
     """
 
+    # With TLS, the client's certificate in DER: None until hands are shaken, empty if it has none.
+    certificate: bytes | None = None
     # A deadline shut its reading side: "the end" read from it is ours, not the client's.
     cut = False
 
@@ -193,6 +223,10 @@ class _Response(wsgi.Response):  # type: ignore[misc]
     def __init__(self, req: Any, sock: socket.socket, cfg: Any, seconds: float) -> None:
         super().__init__(req, sock, cfg)
         self._seconds = seconds
+
+    def default_headers(self) -> list[str]:
+        # Nobody's business what serves: scanners look for it, and real editors are something else.
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
 
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         super().process_headers(headers)
@@ -217,10 +251,20 @@ def _taking(sock: socket.socket, seconds: float) -> Iterator[None]:
         yield
     except OSError as error:
         # The system would go on offering what is left for minutes: closing is to reset.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        _reset(sock)
         raise BrokenPipeError(errno.EPIPE, "The client does not take the answer") from error
     finally:
         sock.settimeout(None)
+
+
+def _reset(sock: socket.socket) -> None:
+    """Has the connection end with a reset when it is closed, and with nothing of what was not sent yet."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _decrypted(sock: socket.socket) -> int:
+    """How many bytes TLS has that the system does not show any more."""
+    return sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -277,8 +321,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.worker_connections = max(self.nr_conns, 1)
                 self.log.warning("No more descriptors: %d connections at most from now on", self.worker_connections)
             return
+        address = listener.getsockname()
+        if self.app.tls and address == self.app.tls.address:
+            try:
+                sock = self.app.tls.server.wrap(sock)
+            except OSError:
+                sock.close()  # it is gone already
+                return
         self.nr_conns += 1
-        conn = _Connection(self.cfg, sock, client, listener.getsockname())
+        conn = _Connection(self.cfg, sock, client, address)
         self._park(conn, self.pending_conns, self.settings.header_timeout, self.on_pending_socket_readable)
 
     def enqueue_req(self, conn: _Connection) -> None:
@@ -292,7 +343,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Takes a connection back from its thread."""
         if not reusable or not self.alive:
             self._linger(conn)
-        elif conn.parser.unreader.buf.getvalue():
+        elif conn.parser is None:
+            # Hands are shaken, which was not the request yet.
+            self._park(conn, self.pending_conns, self.settings.header_timeout, self.on_pending_socket_readable)
+        elif conn.parser.unreader.buf.getvalue() or _decrypted(conn.sock):
             self.enqueue_req(conn)  # the next request has been read with the last one: the poller would not see it
         else:
             self._park(conn, self.keepalived_conns, self.cfg.keepalive, self.on_client_socket_readable)
@@ -308,6 +362,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Stock does this on the loop too, but blocking: three clients that do not close stall everyone for 6 s.
         """
+        if conn.certificate is not None:
+            say_goodbye(conn.sock)
         try:
             socket.socket.shutdown(conn.sock, socket.SHUT_WR)
         except OSError:
@@ -331,6 +387,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 conn = queue.popleft()
                 with contextlib.suppress(KeyError):
                     self.poller.unregister(conn.sock)
+                if conn.certificate is not None and queue is not self.lingering_conns:
+                    say_goodbye(conn.sock)
                 self._forget(conn)
 
     def _forget(self, conn: _Connection) -> None:
@@ -351,6 +409,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Handles the next request of a connection; says whether it may bring another."""
         req = None
         try:
+            if isinstance(conn.sock, ssl.SSLSocket) and conn.certificate is None:
+                self._shake_hands(conn)
+                if not _decrypted(conn.sock):
+                    return True
             req = self._read_head(conn)
             return self.handle_request(req, conn) and self._read_rest(conn)
         except StopIteration:
@@ -360,6 +422,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except Exception as error:
             self.handle_error(req, conn.sock, conn.client, error, told=False)
         return False
+
+    def _shake_hands(self, conn: _Connection) -> None:
+        """Begins to speak TLS. Raises OSError."""
+        conn.sock.setblocking(True)
+        seconds = self.settings.header_timeout
+        try:
+            with self.deadlines.watch(conn.sock, seconds) as watch:
+                conn.certificate = self.app.tls.server.shake_hands(conn.sock) or b""
+        except OSError as error:
+            text = f"within {seconds:g} s" if watch.expired else reason(error)
+            told = f"The TLS handshake failed: {'it did not end ' if watch.expired else ''}{text}"
+            self.log.warning("%s: %s", conn.client[0], told)
+            if self.app.hooks.on_refusal:
+                self.app.hooks.on_refusal(f"{conn.client[0]}:{conn.client[1]}", "", "", None, b"", told)
+            raise
 
     def _read_head(self, conn: _Connection) -> Any:
         """The next request, its body still unread.
@@ -389,6 +466,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 req, conn.sock, conn.client, conn.server, self.cfg, response_class=_Response, response_args=(seconds,)
             )
         environ["wsgi.multithread"] = True
+        if conn.certificate is not None:
+            environ["wsgi.url_scheme"], environ[TLS] = "https", conn.certificate
         environ["mock_editor.deadlines"] = self.deadlines
         try:
             self._answer(environ, resp)

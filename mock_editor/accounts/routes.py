@@ -19,7 +19,7 @@ from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.catalogue import Catalogue
 
 
-def blueprint(catalogue: Catalogue, regulators: Regulators, public_url: str, body_timeout: float) -> Blueprint:
+def blueprint(catalogue: Catalogue, regulators: Regulators, fhir_url: str, body_timeout: float) -> Blueprint:
     """The endpoints. A client has ``body_timeout`` seconds to send a body."""
     bp = Blueprint("accounts", __name__, url_prefix="/<editor>/fhir")
 
@@ -36,7 +36,7 @@ def blueprint(catalogue: Catalogue, regulators: Regulators, public_url: str, bod
 
     def answer(editor: str, parameters: Parameters, saved: Saved, regulator: Regulator) -> Response:
         status = 201 if saved.outcome is Outcome.CREATED else 200
-        headers = {"Location": f"{public_url}/{editor}/fhir/{KIND}/{saved.account.id}", **_version(saved.account)}
+        headers = {"Location": f"{fhir_url}/{editor}/fhir/{KIND}/{saved.account.id}", **_version(saved.account)}
         wanted = fhir.preferred_return(request.headers.get("Prefer", ""))
         if wanted == "minimal":
             return Response(status=status, headers=headers)

@@ -11,22 +11,20 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from mock_editor.base.errors import EditorError
-from mock_editor.booking.access import PageError
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
-from mock_editor.notifications.outbox import Attempt, Notification, Outbox, State
+from mock_editor.notifications.outbox import OPEN_STATES, Attempt, Brief, Notification, Outbox, State
 from mock_editor.simulator import Simulator
 
 STATES = {
     State.WAITING: "En attente",
     State.SENDING: "En cours",
+    State.TLS_FAILED: "Échec TLS",
     State.ACCEPTED: "Acceptée",
     State.REFUSED: "Refusée",
     State.GIVEN_UP: "Abandonnée",
 }
-FAILED = frozenset({State.REFUSED, State.GIVEN_UP})
-_OPEN = frozenset({State.WAITING, State.SENDING})
+FAILED = frozenset({State.REFUSED, State.GIVEN_UP, State.TLS_FAILED})
 
 # Where the scenario no longer has the editor.
 _ZONE = ZoneInfo("Europe/Paris")
@@ -47,7 +45,8 @@ _BY_ERROR = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A notification in the list. ``editor`` is None when the scenario has lost it; ``told`` is what it says."""
+    """A notification in the list. ``editor`` is None when the scenario has lost it; ``told`` is what it says;
+    ``again``: it can be sent again."""
 
     id: int
     editor: Editor | None
@@ -60,6 +59,7 @@ class Row:
     following: str
     attempts: int
     result: str
+    again: bool
 
     @property
     def failed(self) -> bool:
@@ -138,6 +138,7 @@ class Notifications:
                     self._following(one.state, one.due, zone, held=one.held),
                     one.attempts,
                     _in_french(one.status, one.result) if one.result else "",
+                    one.state in FAILED and not self._replaced(one),
                 )
             )
         return rows
@@ -149,7 +150,7 @@ class Notifications:
 
     def _sheet(self, one: Notification, before: list[Notification], after: list[Notification]) -> Sheet:
         zone, body = self._zone(one.editor), orjson.loads(one.body)
-        held = any(other.state in _OPEN for other in before)
+        held = any(other.state in OPEN_STATES for other in before)
         return Sheet(
             one.id,
             _told(body),
@@ -161,18 +162,21 @@ class Notifications:
             any(other.state is State.ACCEPTED for other in after),
         )
 
+    def _replaced(self, one: Brief) -> bool:
+        """Whether the SAS has accepted a later one of the same appointment."""
+        found = self._outbox.briefly(1, editor=one.editor, appointment=one.appointment, state=State.ACCEPTED)
+        return any(other.id > one.id for other in found)
+
     def _zone(self, editor: str) -> ZoneInfo:
         return self._editors[editor].zone if editor in self._editors else _ZONE
 
     def _following(self, state: State, due: datetime, zone: ZoneInfo, *, held: bool) -> str:
         """When one that waits is tried next; empty for others."""
-        if state is not State.WAITING:
+        if state not in (State.WAITING, State.TLS_FAILED):
             return ""
         if held:
             return "après la précédente"
         return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
-
-    # --- as they are
 
     # --- sending again
 
@@ -180,23 +184,6 @@ class Notifications:
         """Has a notification go again. Raises 409 for one that cannot."""
         self._outbox.replay(number)
         self._wake()
-
-    def replay(self, editor: str, appointment: str, typed: str) -> int:
-        """Has the notification of an appointment whose number was sent go again; returns it. Raises PageError."""
-        number = next((one.id for one in self._outbox.of(editor, appointment) if str(one.id) == typed), None)
-        if number is None:
-            raise PageError(404, "Notification introuvable", "Ce rendez-vous n’a pas, ou plus, cette notification.")
-        try:
-            self.send_again(number)
-        except EditorError as error:
-            if error.status != 409:
-                raise
-            text = (
-                "Seule une notification refusée ou abandonnée peut être renvoyée, et seulement si le SAS n’en a pas "
-                "accepté de plus récente du même rendez-vous."
-            )
-            raise PageError(409, "Renvoi impossible", text) from None
-        return number
 
     def replay_all(self) -> int:
         """Has everything sent again that was refused or given up; returns how many."""
@@ -221,7 +208,9 @@ def _stamp(instant: datetime, zone: ZoneInfo) -> str:
 def _in_french(status: int | None, result: str) -> str:
     """What came of an attempt, in a few words."""
     if status is None:
-        return _BY_ERROR.get(result.partition(":")[0], "échec technique")
+        kind, _, words = result.partition(": ")
+        # What notifications/tls.py says is French already, but for what stands in brackets.
+        return words.partition(" (")[0] if kind == "TLS" else _BY_ERROR.get(kind, "échec technique")
     text = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100)
     return f"HTTP {status}, {text}" if text else f"HTTP {status}"
 

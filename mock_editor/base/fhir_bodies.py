@@ -23,6 +23,8 @@ _ELEMENT_NAME = re.compile("_?[A-Za-z][A-Za-z0-9]{0,59}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # In FHIRPath, an element of several types has no type in its name: `valueReference` is `value`.
 _CHOICE = re.compile("value(?!Set$)[A-Z][A-Za-z0-9]*")
+# In JSON as orjson writes it, the beginning of a text that is JSON of an object itself.
+_TEXT_OF_OBJECT = re.compile(rb'(?<!\\)"((?: |\\[nrt])*){')
 _ESCAPED = re.compile(r"\\([\\,|$])")
 
 
@@ -172,8 +174,10 @@ Location = tuple[int | str, ...]
 
 def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
     """What fhir.resources finds wrong, and where it finds elements that FHIR does not know."""
+    # The models take such a text for the object. With a second brace it is none.
+    written = _TEXT_OF_OBJECT.sub(rb'"\1{{', orjson.dumps(cleaned))
     try:
-        model.model_validate_json(orjson.dumps(cleaned))
+        model.model_validate_json(written)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         unknown = [one["loc"] for one in found if one["type"] == "extra_forbidden"]
@@ -181,7 +185,8 @@ def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple
             issue(
                 "required" if one["type"].endswith("missing") else "structure",
                 _path(cleaned, kind, one["loc"]),
-                one["msg"].removeprefix("Value error, "),
+                # Of a text in the place of an object.
+                "expected an object" if one["type"] == "json_invalid" else one["msg"].removeprefix("Value error, "),
             )
             for one in found
             if one["type"] != "extra_forbidden"

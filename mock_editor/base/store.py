@@ -42,6 +42,8 @@ _UNAVAILABLE = frozenset(
 )
 _log = logging.getLogger(__name__)
 
+_TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+
 
 class StoreError(ValueError):
     """A file that cannot be the store: says why, in a line."""
@@ -157,8 +159,7 @@ class Store:
             db.execute("pragma foreign_keys = off")
             try:
                 with _transaction(db):
-                    query = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
-                    for (table,) in db.execute(query).fetchall():
+                    for (table,) in db.execute(_TABLES).fetchall():
                         if table not in without:
                             db.execute(f"delete from main.{table}")  # noqa: S608 - names of ours
                             db.execute(f"insert into main.{table} select * from saved.{table}")  # noqa: S608
@@ -179,8 +180,12 @@ class Store:
                 [(sound,)] = saved.execute("pragma quick_check(1)")
                 if sound != "ok":
                     raise StoreError(f"is damaged: {sound}")
-        except sqlite3.DatabaseError as error:
-            raise StoreError(str(error)) from None
+                # It looks at the structure only: whether texts are any shows when they are read.
+                for (table,) in saved.execute(_TABLES).fetchall():
+                    for _ in saved.execute(f'select * from "{table}"'):  # noqa: S608 - quoted, and read only
+                        pass
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise StoreError(f"is damaged: {error}") from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:

@@ -42,8 +42,8 @@ class Recorder:
             raise
         return taken.passing(pieces)
 
-    def refused(self, peer: str, method: str, url: str, status: int, body: bytes, error: str) -> None:
-        """Takes down what the server answers by itself: what it could not read was no request for the application."""
+    def refused(self, peer: str, method: str, url: str, status: int | None, body: bytes, error: str) -> None:
+        """Takes down what the server answers by itself, or not at all: it was no request for the application."""
         path, _, query = url.partition("?")
         editor, flow = flow_of(method, path, query, self._editors())
         self._journal.record(

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from requests import ConnectionError as BrokenError
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
+from requests.exceptions import SSLError as TlsError
 from requests.structures import CaseInsensitiveDict
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from mock_editor.faults.exchange import Answer
 from mock_editor.faults.wire import Cut, reset_when_closed
@@ -46,12 +46,14 @@ def sending(way: Way | None, wait: Callable[[float], None]) -> Iterator[None]:
 
 
 class Breaking(BaseAdapter):
-    """An adapter around another one; without a ``network``, there is no connection that could break."""
+    """An adapter around another one, which speaks TLS with ``context``; without a ``network``, there is no connection
+    that could break."""
 
-    def __init__(self, behind: BaseAdapter, *, network: bool = True) -> None:
+    def __init__(self, behind: BaseAdapter, *, network: bool = True, context: ssl.SSLContext | None = None) -> None:
         super().__init__()
         self._behind = behind
         self._network = network
+        self._context = context
 
     def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
         """The answer of the SAS, or a rule's. Raises RequestException."""
@@ -83,8 +85,6 @@ class Breaking(BaseAdapter):
         wait: Callable[[float], None],
         *,
         timeout: tuple[float, float],
-        verify: bool | str,
-        cert: str | tuple[str, str] | None,
         **_: Any,
     ) -> Response:
         head, body, last, reset = _broken(request, way)
@@ -92,13 +92,15 @@ class Breaking(BaseAdapter):
             self._behind.send(request)
         if self._network:
             try:
-                with _connected(request.url or "", timeout, verify, cert) as sock:
+                with _connected(request.url or "", timeout, self._context) as sock:
                     sock.sendall(head)
                     for piece in _pieces(way, body, wait):
                         sock.sendall(piece)
                     sock.sendall(last)
                     if reset:
                         reset_when_closed(sock)
+            except ssl.SSLError as error:
+                raise TlsError(error) from error
             except OSError as error:
                 raise BrokenError(f"{type(error).__name__}: {error}") from error
         sent = len(head) + len(body) + len(last)
@@ -139,18 +141,13 @@ def _pieces(way: Way, body: bytes, wait: Callable[[float], None]) -> Iterator[by
 
 
 @contextlib.contextmanager
-def _connected(
-    url: str, timeout: tuple[float, float], verify: bool | str, cert: str | tuple[str, str] | None
-) -> Iterator[socket.socket]:
+def _connected(url: str, timeout: tuple[float, float], context: ssl.SSLContext | None) -> Iterator[socket.socket]:
     """A connection to where a URL leads, as requests would make it. Raises OSError."""
     parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     with contextlib.ExitStack() as opened:
-        sock = opened.enter_context(socket.create_connection((parts.hostname or "", port), timeout[0]))
-        if parts.scheme == "https":
-            context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else DEFAULT_CA_BUNDLE_PATH)
-            if cert:
-                context.load_cert_chain(*((cert,) if isinstance(cert, str) else cert))
+        address = parts.hostname or "", parts.port or (443 if context else 80)
+        sock = opened.enter_context(socket.create_connection(address, timeout[0]))
+        if context:
             sock = opened.enter_context(context.wrap_socket(sock, server_hostname=parts.hostname))
         sock.settimeout(timeout[1])
         yield sock

@@ -35,7 +35,8 @@ create table if not exists notifications (
     id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
     body text not null, state text not null, created text not null, due text not null, attempts integer not null,
     unsure integer not null, lease real, rule text, held text, passed integer not null default 0) strict;
-create index if not exists notifications_open on notifications (editor, due) where state in ('waiting', 'sending');
+create index if not exists notifications_open on notifications (editor, due)
+    where state in ('waiting', 'sending', 'tls failed');
 create index if not exists notifications_of on notifications (editor, appointment, id);
 create index if not exists notifications_held on notifications (rule) where held is not null;
 create table if not exists notification_attempts (
@@ -49,22 +50,23 @@ create table if not exists notification_copies (
     due text not null, lease real) strict;
 create index if not exists notification_copies_of on notification_copies (editor, appointment)
 """
-_OPEN = "('waiting', 'sending')"
+_OPEN = "('waiting', 'sending', 'tls failed')"
 _LONGEST_ANSWER = 10_000
 _PAUSED = "sending paused"
 
 
 class State(StrEnum):
-    """Where a notification stands."""
+    """Where a notification stands. TLS_FAILED waits too, and is never given up: certificates are not its fault."""
 
     WAITING = "waiting"
     SENDING = "sending"
+    TLS_FAILED = "tls failed"
     ACCEPTED = "accepted"
     REFUSED = "refused"
     GIVEN_UP = "given up"
 
 
-OPEN_STATES = frozenset({State.WAITING, State.SENDING})
+OPEN_STATES = frozenset({State.WAITING, State.SENDING, State.TLS_FAILED})
 
 
 class Held(NamedTuple):
@@ -87,7 +89,8 @@ class Copy(NamedTuple):
 
 class Claimed(NamedTuple):
     """A notification that this process is to send now. ``rule`` (as JSON) has held it back, and is to go on if
-    ``held``; ``passes``: an earlier one of its appointment waits until this one is through."""
+    ``held``; ``passes``: an earlier one of its appointment waits until this one is through. ``tls_failed``: the last
+    attempt did, on TLS."""
 
     id: int
     editor: str
@@ -99,6 +102,7 @@ class Claimed(NamedTuple):
     rule: str | None = None
     held: Held | None = None
     passes: bool = False
+    tls_failed: bool = False
     copy: Copy | None = None
 
     @property
@@ -233,17 +237,26 @@ class Outbox:
         *,
         wait: timedelta,
         unsure: bool,
+        first: bool = False,
         then: Then | None = None,
     ) -> None:
         """Notes an attempt. ``wait`` is until the next one, if the notification is to wait; ``unsure`` whether the SAS
-        may have taken it without our knowing; ``then`` what follows if it is accepted."""
+        may have taken it without our knowing; ``first``: those before do not count; ``then`` what follows if it is
+        accepted."""
         now = self._clock.now()
         with self._store.writing() as db:
             # Whoever lost the lease has no say any more.
             ours = db.execute(
-                "update notifications set state = ?, due = ?, unsure = ?, lease = null, held = null "
+                "update notifications set state = ?, due = ?, unsure = ?, attempts = ?, lease = null, held = null "
                 "where id = ? and state = 'sending' and attempts = ?",
-                [state, (now + wait).isoformat(), unsure, claimed.id, claimed.attempts + 1],
+                [
+                    state,
+                    (now + wait).isoformat(),
+                    unsure,
+                    1 if first else claimed.attempts + 1,
+                    claimed.id,
+                    claimed.attempts + 1,
+                ],
             ).rowcount
             if ours and claimed.passes and state not in OPEN_STATES:
                 db.execute(
@@ -379,14 +392,14 @@ class Outbox:
         ]
 
     def replay(self, identifier: int | None = None) -> int:
-        """Has one that was refused or given up sent again, or all that were; returns how many.
+        """Has one that was refused, given up or stopped by TLS sent again at once, or all that were; returns how many.
 
         Not one after which another of its appointment was accepted, or is on its way: the SAS would fall back to an
         older state. Raises 409 for one that cannot be sent again.
         """
         again = """
             update notifications as n set state = 'waiting', due = ?, attempts = 0, rule = null
-            where state in ('refused', 'given up') and not exists (
+            where state in ('refused', 'given up', 'tls failed') and not exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
                 and e.id > n.id and e.state in ('accepted', 'sending'))"""
         now = self._clock.now().isoformat()
@@ -394,7 +407,7 @@ class Outbox:
             if identifier is None:
                 return int(db.execute(again, [now]).rowcount)
             if not db.execute(f"{again} and id = ?", [now, identifier]).rowcount:
-                text = f"Notification {identifier} was neither refused nor given up, or a later one went or goes out"
+                text = f"Notification {identifier} has not failed, or a later one went or goes out"
                 raise EditorError(409, [Issue("conflict", text)])
             return 1
 
@@ -428,7 +441,7 @@ def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int]
     query = f"""
         select due, id, editor, appointment, body, attempts, creates, unsure or state = 'sending', rule, held, exists (
             select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
-            and e.passed)
+            and e.passed), state = 'tls failed'
         from notifications n
         where editor = ? and state in {_OPEN} and due <= ? and (lease is null or lease < ?) and not exists (
             select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id
@@ -460,10 +473,12 @@ def _claimed(
     rule: str | None,
     held: str | None,
     passes: int,
+    tls_failed: int,
 ) -> Claimed:
     kept = Held(*orjson.loads(held)) if held else None
     flags = bool(creates), bool(unsure)
-    return Claimed(number, editor, appointment, body.encode(), attempts, *flags, rule, kept, bool(passes))
+    later = bool(passes), bool(tls_failed)
+    return Claimed(number, editor, appointment, body.encode(), attempts, *flags, rule, kept, *later)
 
 
 def _due_copies(db: Database, editor: str, now: str, real: float, most: int, lease: float) -> list[tuple[str, Claimed]]:

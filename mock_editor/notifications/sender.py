@@ -9,6 +9,7 @@ Fault rules act in ``_way``, once for each attempt; ``faulted.py`` says what the
 import contextlib
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -26,7 +27,6 @@ from requests import ConnectionError as BrokenError
 from requests import RequestException, Response, Session
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
-from urllib3.exceptions import SSLError as TlsError
 
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
@@ -38,7 +38,8 @@ from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with, sent_by
 from mock_editor.notifications.broken import Breaking, Dropped, sending
 from mock_editor.notifications.faulted import Deed, Request, Way, way
-from mock_editor.notifications.outbox import Attempt, Claimed, Held, Outbox, State, Then
+from mock_editor.notifications.outbox import OPEN_STATES, Attempt, Claimed, Held, Outbox, State, Then
+from mock_editor.notifications.tls import Identity, TlsAdapter, TlsFileError, trouble
 
 # How often the outbox is looked at when nobody says that there is something in it.
 _LOOK = 0.25
@@ -61,9 +62,8 @@ _log = logging.getLogger(__name__)
 class Target:
     """Where the notifications of an editor go, and how patiently. Times are in seconds.
 
-    ``certificate`` (with its key, in one PEM file or two) is shown to the SAS, ``authority`` a PEM file of those that
-    are trusted instead of the system's. The first retry comes after ``first_wait``, each later one after twice as
-    long, up to ``longest_wait``; after ``tries`` attempts it is given up.
+    ``certificate``, ``key``, ``authority`` and ``tls_minimum`` are those of an Identity. The first retry comes after
+    ``first_wait``, each later one after twice as long, up to ``longest_wait``; after ``tries`` attempts it is given up.
     """
 
     url: str
@@ -75,10 +75,16 @@ class Target:
     tries: int = 12
     first_wait: float = 1.0
     longest_wait: float = 300.0
+    tls_minimum: str = "1.2"
+
+    @property
+    def identity(self) -> Identity:
+        """What TLS with it is made of."""
+        return Identity(self.certificate, self.key, self.authority, self.tls_minimum)
 
 
 class _Verdict(NamedTuple):
-    """What came of an attempt: ``state`` WAITING stands for: again; ``unsure``: it may have been taken."""
+    """What came of an attempt: WAITING and TLS_FAILED stand for: again; ``unsure``: it may have been taken."""
 
     attempt: Attempt
     state: State
@@ -145,6 +151,7 @@ class Sender:
         self._idle = threading.Semaphore(parallel)
         self._slow = threading.Semaphore(_SLOW)
         self._sessions = threading.local()
+        self._contexts: dict[Identity, ssl.SSLContext] = {}
         self._paces = {target: _Pace() for target in targets.values()}
         # Longer than any attempt takes: the deadline of an answer and that of a connection.
         longest = max((one.connect_timeout + one.answer_timeout for one in targets.values()), default=0.0)
@@ -225,20 +232,23 @@ class Sender:
     def _send(self, claimed: Claimed, target: Target, found: Way | None) -> bool:
         """Makes an attempt and notes it; says whether we were put off."""
         verdict = self._attempt(claimed, target, found)
-        put_off = verdict.state is State.WAITING
+        put_off = verdict.state in OPEN_STATES
         if claimed.copy:
             self._outbox.copied(claimed, verdict.attempt)
             return put_off
         state, wait = verdict.state, timedelta()
-        if put_off and claimed.attempts + 1 >= target.tries:
+        # As long as TLS fails, the SAS has not seen it: it is not given up, and has all its tries afterwards.
+        first = claimed.tls_failed and state is not State.TLS_FAILED
+        before = 0 if first else claimed.attempts
+        if state is State.WAITING and before + 1 >= target.tries:
             state = State.GIVEN_UP
         elif put_off:
-            wait = max(verdict.wait or timedelta(), _backoff(claimed, target))
+            wait = max(verdict.wait or timedelta(), _backoff(claimed, before, target))
         then = None
         if found and found.plans and not found.lost:
             content_type = found.headers["Content-Type"]
             then = Then(found.rule, found.name, content_type, found.body, found.plans)
-        self._outbox.finish(claimed, verdict.attempt, state, wait=wait, unsure=verdict.unsure, then=then)
+        self._outbox.finish(claimed, verdict.attempt, state, wait=wait, unsure=verdict.unsure, first=first, then=then)
         return put_off
 
     # --- what rules do
@@ -374,7 +384,14 @@ class Sender:
             accepted = found is not None and found.lost is not None and found.lost.accepted
             state = State.ACCEPTED if accepted else State.GIVEN_UP
             return _Verdict(attempt(_reason(error)), state, claimed.unsure)
+        except TlsFileError as error:
+            result = f"TLS: fichier inutilisable pour TLS, {error.name} ({error})"
+            return _Verdict(attempt(result), State.TLS_FAILED, claimed.unsure)
         except RequestException as error:
+            if text := trouble(error, target.identity):
+                # Somebody may mend it by another file in the place of one.
+                self._contexts.pop(target.identity, None)
+                return _Verdict(attempt(f"TLS: {text}"), State.TLS_FAILED, claimed.unsure)
             sent = not _never_sent(error)
             unsure = claimed.unsure or sent
             return _Verdict(attempt(_reason(error)), State.WAITING, unsure)
@@ -391,23 +408,31 @@ class Sender:
         return _Verdict(tried, State.WAITING, unsure, wait)
 
     def _session(self, target: Target) -> Session:
-        """A session of this thread, whose connections are used again."""
-        sessions: dict[Target, Session] = self._sessions.__dict__.setdefault("by_target", {})
-        if target not in sessions:
+        """A session of this thread, whose connections are used again. Raises TlsFileError."""
+        sessions: dict[Target, tuple[ssl.SSLContext | None, Session]] = self._sessions.__dict__.setdefault("all", {})
+        context = self._context(target.identity) if target.url.startswith("https:") else None
+        known, session = sessions.get(target, (None, None))
+        if session is None or known is not context:
+            if session:
+                session.close()
             session = requests.Session()
             # Settings of the process, not of the editor that is played: proxies, certificates.
             session.trust_env = False
-            session.verify = str(target.authority) if target.authority else True
-            if target.certificate:
-                session.cert = (str(target.certificate), str(target.key)) if target.key else str(target.certificate)
-            session.mount("https://", Breaking(HTTPAdapter(max_retries=0)))
+            if context:
+                session.mount("https://", Breaking(TlsAdapter(context), context=context))
             session.mount("http://", Breaking(HTTPAdapter(max_retries=0)))
             for prefix, adapter in self._embedded.items():
                 session.mount(prefix, Breaking(adapter, network=False))
             if self._journal:
                 record_with(session, self._journal, flow=Flow.INT_R03)
-            sessions[target] = session
-        return sessions[target]
+            sessions[target] = context, session
+        return session
+
+    def _context(self, identity: Identity) -> ssl.SSLContext:
+        """The one that all threads share, as long as it serves. Raises TlsFileError."""
+        found = self._contexts.get(identity)
+        # Two threads may make one each, of which one is kept: setdefault is atomic.
+        return found or self._contexts.setdefault(identity, identity.context())
 
 
 def _headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
@@ -430,7 +455,7 @@ def _never_sent(error: RequestException) -> bool:
     cause: object = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
-    return isinstance(cause, NewConnectionError | ConnectTimeoutError | TlsError)
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def _reason(error: RequestException) -> str:
@@ -438,10 +463,11 @@ def _reason(error: RequestException) -> str:
     return f"{type(error).__name__}: {text[:500]}"
 
 
-def _backoff(claimed: Claimed, target: Target) -> timedelta:
-    """Twice as long each time, shortened by up to half: drawn, so that a run can be repeated."""
-    longest = min(target.first_wait * 2**claimed.attempts, target.longest_wait)
-    draw = random.Random(f"{claimed.editor}:{claimed.appointment}:{claimed.id}:{claimed.attempts}").random()
+def _backoff(claimed: Claimed, before: int, target: Target) -> timedelta:
+    """Twice as long each time, after so many ``before``, shortened by up to half: drawn, so that a run can be
+    repeated."""
+    longest = min(target.first_wait * 2.0 ** min(before, 30), target.longest_wait)
+    draw = random.Random(f"{claimed.editor}:{claimed.appointment}:{claimed.id}:{before}").random()
     return timedelta(seconds=longest * (1 - draw / 2))
 
 

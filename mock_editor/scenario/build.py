@@ -31,6 +31,7 @@ from mock_editor.calendars.model import (
 )
 from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
 from mock_editor.faults.rules import Rule, Timeline
+from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError, Script
 from mock_editor.scenario.schema import (
     DAYS,
@@ -46,6 +47,7 @@ from mock_editor.scenario.schema import (
     ScenarioSection,
     ShapeSection,
     SosPlaceSection,
+    TlsSection,
     check,
     check_extra_opening,
     refused,
@@ -65,9 +67,9 @@ class LoadedScenario:
     """A scenario ready to be played, as ``script`` says.
 
     By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
-    the ``endings`` of its appointments. ``regulators`` are those whom the SAS knows. ``extra_openings`` reads what
-    people open by hand. ``faults`` are the rules that are there from the start, ``timelines`` those that can be run;
-    ``seed`` is for what they draw.
+    the ``endings`` of its appointments, whom its ``tls`` accepts. ``regulators`` are those whom the SAS knows.
+    ``extra_openings`` reads what people open by hand. ``faults`` are the rules that are there from the start,
+    ``timelines`` those that can be run; ``seed`` is for what they draw.
     """
 
     script: Script
@@ -79,6 +81,7 @@ class LoadedScenario:
     regulators: Mapping[str, RegulatorSection]
     notifications: Mapping[str, NotificationsSection]
     endings: Mapping[str, EndingsSection]
+    tls: Mapping[str, TlsSection]
     extra_openings: "ExtraOpenings"
     faults: Sequence[Rule]
     timelines: Sequence[Timeline]
@@ -196,6 +199,7 @@ class _Builder:
             if one.notifications
         }
         endings = {one.slug: one.endings for one in scenario.editors if one.endings}
+        tls = {one.slug: one.tls for one in scenario.editors if one.tls}
         self._check_faults()
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
@@ -210,6 +214,7 @@ class _Builder:
             scenario.regulators,
             notifications,
             endings,
+            tls,
             ExtraOpenings(self._cpts, {self._plans[name]: section for name, section in scenario.calendars.items()}),
             scenario.faults,
             scenario.timelines,
@@ -346,11 +351,23 @@ class _Builder:
         found = {}
         for name in ("certificate", "key", "authority"):
             if value := getattr(section, name):
-                path = Path(self._document.source).parent / value
+                try:
+                    path = self._document.beside(value)
+                except ValueError as error:
+                    self._problem((*location, name), str(error))
+                    return section
                 if not path.is_file():
                     self._problem((*location, name), f"there is no file {path}")
-                found[name] = str(path)
-        return section.model_copy(update=found)
+                    return section
+                found[name] = path
+        if "key" in found and "certificate" not in found:
+            self._problem((*location, "key"), "expected a certificate too")
+        else:
+            try:
+                Identity(found.get("certificate"), found.get("key"), found.get("authority")).context()
+            except TlsFileError as error:
+                self._problem((*location, error.name), str(error))
+        return section.model_copy(update={name: str(path) for name, path in found.items()})
 
     def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
         known = self._scenario.regulators

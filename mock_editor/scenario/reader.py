@@ -16,6 +16,7 @@ from mock_editor.base.files import folder
 
 LARGEST_FILE = 5_000_000
 _MOST_NODES = 200_000
+_DEEPEST = 50
 
 # No FHIR text may hold them, and search/bundle.py relies on NUL for its own marks.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -111,8 +112,10 @@ class Document:
 
     def __init__(self, script: Script) -> None:
         self.source = script.source
+        self._file = script.file
         text = script.text
         try:
+            self._expect_shallow(text)
             root = yaml.compose(text, Loader=yaml.CBaseLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -124,6 +127,15 @@ class Document:
         self._root: yaml.Node = root
         self._nodes = 0
         self.data = self._plain(self._root, (), ())
+
+    def _expect_shallow(self, text: str) -> None:
+        """Raises for what is nested so deeply that libyaml, which recurses in C, would end the process."""
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.CBaseLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                raise self.error((), f"nested deeper than {_DEEPEST} levels", mark.line + 1 if mark else 1)
 
     def _plain(self, node: yaml.Node, location: Location, above: tuple[yaml.Node, ...]) -> Any:
         self._nodes += 1
@@ -143,6 +155,16 @@ class Document:
         if _UNPRINTABLE.search(node.value):
             raise self.error(location, "a control character", node.start_mark.line + 1)
         return node.value
+
+    def beside(self, name: str) -> Path:
+        """The path of a file that the scenario names. Raises ValueError for one that a text may not name."""
+        if self._file:
+            return Path(self.source).parent / name
+        # Whoever sends a text is no user of this machine, and learns nothing of its files by trying names.
+        path = Path(name)
+        if not path.resolve().is_relative_to(Path.cwd()):
+            raise ValueError("expected a file below the simulator's working directory, as the scenario was sent")
+        return path
 
     def line(self, location: Location) -> int:
         """The line, from 1, on which the part at ``location`` stands, or the nearest part around it that there is."""

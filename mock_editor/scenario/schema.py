@@ -378,6 +378,14 @@ class NotificationsSection(_Section):
     tries: Annotated[int, Field(ge=1, le=1000)] | None = None
     first_wait: Annotated[float, Field(gt=0, le=3600)] | None = None
     longest_wait: Annotated[float, Field(gt=0, le=86400)] | None = None
+    tls_minimum: Literal["1.2", "1.3"] | None = None
+
+
+class TlsSection(_Section):
+    """Whose certificates an editor accepts on its FHIR paths, where it differs from the settings."""
+
+    client_cn: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = None
+    client_ou: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = None
 
 
 class EndingsSection(_Section):
@@ -406,6 +414,7 @@ class EditorSection(_Section):
     accounts: list[AccountSection] = []
     notifications: NotificationsSection | None = None
     endings: EndingsSection | None = None
+    tls: TlsSection | None = None
 
 
 class ClockSection(_Section):

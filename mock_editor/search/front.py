@@ -9,6 +9,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
+from mock_editor.base.exchanges import REFUSED
 from mock_editor.search.searches import Answer, Searches
 
 
@@ -21,7 +22,8 @@ class SearchFront:
         self._kinds = {"Slot": searches.slots, "Schedule": searches.schedules}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        answer = self._answer(environ) if environ["REQUEST_METHOD"] == "GET" else None
+        ours = environ["REQUEST_METHOD"] == "GET" and REFUSED not in environ
+        answer = self._answer(environ) if ours else None
         if answer is None or answer.pretty:
             return self._behind(environ, start_response)
         start_response("200 OK", [("Content-Type", FHIR_JSON), ("Content-Length", str(len(answer.body)))])

@@ -22,9 +22,9 @@ from mock_editor.search.sos import SosWriter
 class Played:
     """An editor and what answers for it."""
 
-    def __init__(self, catalogue: Catalogue, editor: Editor, web: str) -> None:
+    def __init__(self, catalogue: Catalogue, editor: Editor, base: str, web: str) -> None:
         self.editor = editor
-        self.base = f"{web}/fhir"
+        self.base = base
         self.entries = EntryWriter(editor, self.base, catalogue.taken)
         self.individual = IndividualWriter(editor, self.entries, web)
         self.sos = SosWriter(editor, self.entries, web)
@@ -48,7 +48,8 @@ class Answer(NamedTuple):
 
 
 class Searches:
-    """The searches and reads of the editors of ``catalogue``, which clients reach under ``public_url``.
+    """The searches and reads of the editors of ``catalogue``, which clients reach under ``fhir_url``, browsers under
+    ``public_url``.
 
     ``also`` and ``follows`` are what other features add to the CapabilityStatement.
     """
@@ -57,14 +58,18 @@ class Searches:
         self,
         catalogue: Catalogue,
         public_url: str,
+        fhir_url: str,
         also: Mapping[str, Supported] = MappingProxyType({}),
         follows: tuple[str, ...] = (),
     ) -> None:
         self._catalogue = catalogue
         self._also, self._follows = also, follows
-        self._public_url = public_url
+        self._fhir_url = fhir_url
         editors = catalogue.editors.items()
-        self._played = {slug: Played(catalogue, editor, f"{public_url}/{slug}") for slug, editor in editors}
+        self._played = {
+            slug: Played(catalogue, editor, f"{fhir_url}/{slug}/fhir", f"{public_url}/{slug}")
+            for slug, editor in editors
+        }
 
     def asked(self, editor: str, environ: dict[str, Any], form: bytes = b"") -> Asked:
         """Reads a request; ``form`` is what a posted one brings. Raises 404 for an unknown editor, 406 for XML."""
@@ -74,7 +79,7 @@ class Searches:
             raw = raw + b"&" + form if raw else form
         parameters = Parameters(raw)
         fhir.check_acceptable(environ.get("HTTP_ACCEPT", ""), parameters.all("_format"))
-        link = self._public_url + environ["PATH_INFO"].partition("/_search")[0]
+        link = self._fhir_url + environ["PATH_INFO"].partition("/_search")[0]
         if raw:
             link = f"{link}?{fhir.legal_query(raw)}"
         return Asked(self._played[editor], parameters, link, fhir.prefers_strict(environ.get("HTTP_PREFER", "")))

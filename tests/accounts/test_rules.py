@@ -56,6 +56,8 @@ UNSOUND: dict[str, tuple[Resource, int, list[str]]] = {
     "source of another type": ({"meta": {"source": 5}}, 400, ["meta.source"]),
     "no identifier": ({"identifier": ABSENT}, 422, ["identifier"]),
     "an empty list of identifiers": ({"identifier": []}, 422, ["identifier"]),
+    "an identifier as JSON in a text": ({"identifier": [' {"value": "1"}']}, 400, ["identifier[0]"]),
+    "a name as JSON in a text that FHIR does not know": ({"name": ['{"shoe": 43}']}, 400, ["name[0]"]),
     "identifiers that are no list": ({"identifier": {"value": "1"}}, 400, ["identifier"]),
     "two national identifiers": (
         {"identifier": [identifier(NATIONAL, "1"), identifier(NATIONAL, "2")]},

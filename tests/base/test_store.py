@@ -111,7 +111,7 @@ def test_a_restore_that_fails_at_the_end_changes_nothing(store: Store, tmp_path:
     assert names(store) == []
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "other version", "damaged"])
+@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "other version", "damaged", "no text"])
 def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path: Path, kind: str) -> None:
     with store.writing() as db:
         db.table("things").insert_all({"name": f"{number:04}" * 50} for number in range(500))
@@ -125,6 +125,9 @@ def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path:
         store.save(path, without=[])
         content = path.read_bytes()
         path.write_bytes(content[:8192] + b"\xff" * 4096 + content[12288:])
+    elif kind == "no text":
+        store.save(path, without=[])
+        path.write_bytes(path.read_bytes().replace(b"0100" * 50, b"0100" * 49 + b"\xff\xff\xff\xff"))
     else:
         path.write_bytes(b"Ceci n'est pas une base. " * 300 if kind == "text" else b"")
     with pytest.raises(StoreError):

@@ -572,7 +572,9 @@ def test_access_tokens_expire_and_nothing_else_passes_for_one(browser: FlaskClie
     assert userinfo(browser, token).status_code == 401
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Bearer a=b", "x y z", "Digest a=b,"])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "Basic YTpi", "Basic ££", "Bearer a=b", "x y z", "Digest a=b,"]
+)
 def test_userinfo_wants_a_token(browser: FlaskClient, header: str | None) -> None:
     response = browser.get("/_idp/userinfo", headers={} if header is None else {"Authorization": header})
     assert response.status_code == 401
@@ -754,6 +756,7 @@ def test_a_wrong_token_request(browser: FlaskClient, changes: dict[str, str | No
     [
         ("Basic", "invalid_client"),
         ("Basic !!!", "invalid_client"),
+        ("Basic ££", "invalid_client"),
         ("Basic w6k=", "invalid_request"),
         ("Basic /w==", "invalid_client"),
         ("Basic OmE=", "invalid_client"),

@@ -26,7 +26,7 @@ from mock_editor.calendars.taken import Taken
 from mock_editor.faults import faults
 from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
-from mock_editor.notifications.outbox import Notification, Outbox
+from mock_editor.notifications.outbox import OPEN_STATES, Notification, Outbox
 from mock_editor.notifications.sender import Sender, Target
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
@@ -237,7 +237,7 @@ class Side:
 
         def done() -> bool:
             counts = self.outbox.counts()
-            return sum(n for state, n in counts.items() if state not in ("waiting", "sending")) == count
+            return sum(n for state, n in counts.items() if state not in OPEN_STATES) == count
 
         return eventually(done, seconds)
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from mock_editor import scenario
 from mock_editor.calendars.generator import slots_of_day
@@ -179,6 +180,12 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, expec
         scenario.load(path)
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "- " * 100_000, "{a: " * 600], ids=["brackets", "dashes", "braces"])
+def test_what_is_nested_without_end_is_refused(write_scenario: Write, text: str) -> None:
+    with pytest.raises(ScenarioError, match="nested deeper than 50 levels"):
+        scenario.load(write_scenario(text))
+
+
 @pytest.mark.parametrize("name", ["nulle-part", "../nulle/part.yaml", "", "/"])
 def test_a_scenario_that_is_not_there_is_said_so(name: str) -> None:
     with pytest.raises(ScenarioError, match=r": no such file, nor a shipped scenario .*decouverte"):
@@ -258,6 +265,9 @@ def test_a_withdrawn_account_may_share_the_e_mail_of_another(write_scenario: Cal
     [
         ("notifications: {url: sas.example}", "notifications.url: String should match"),
         ("notifications: {certificate: nowhere.pem}", "there is no file .*nowhere.pem"),
+        ("notifications: {key: scenario.yaml}", "notifications.key: expected a certificate too"),
+        ("notifications: {authority: scenario.yaml}", "notifications.authority: .*holds no certificate in PEM"),
+        ("notifications: {tls_minimum: 1.1}", "notifications.tls_minimum: "),
         ("notifications: {tries: 0}", "notifications.tries: "),
         ("endings: {fulfilled: 0.8, noshow: 0.3}", "fulfilled and noshow are more than 1 together"),
         ("endings: {honoured: 1}", "unknown key; expected: fulfilled, noshow"),
@@ -274,7 +284,7 @@ def test_notifications_and_endings_that_cannot_be(
 
 
 def test_files_are_relative_to_the_scenario(write_scenario: Callable[[str], Path], tmp_path: Path) -> None:
-    (tmp_path / "client.pem").write_text("x")
+    trustme.CA().issue_cert("lga.example").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
     source = scenario.find("decouverte").read_text(encoding="utf-8")
     section = "    notifications: {certificate: client.pem}\n    endings: {fulfilled: 1}\n"
     loaded = scenario.load(write_scenario(source.replace("    name: Agenda SOS\n", f"    name: Agenda SOS\n{section}")))

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -89,8 +89,7 @@ class Server:
         return self.get()[0] == 200 and time.monotonic() - begin < 0.8
 
     def workers(self) -> list[int]:
-        master = self.process.pid
-        return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return children(self.process.pid)
 
     def descriptors(self) -> int:
         return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
@@ -181,16 +180,22 @@ Serve = Callable[..., "Simulator"]
 
 
 class Simulator:
-    """A running ``mock-editor serve`` of the default scenario; ``announced`` is what it printed until it was ready."""
+    """A running ``mock-editor serve`` of the default scenario; ``announced`` is what it printed until it was ready.
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean_environment() | {"TMPDIR": str(folder)},
-        )
+    FHIR clients are told ``fhir_url``. What it says on standard error goes into the file ``log``, if there is one: a
+    pipe that nobody reads holds 64 kB, and then stalls it.
+    """
+
+    def __init__(self, folder: Path, *options: str, log: Path | None = None, **environment: str) -> None:
+        self._log = log
+        with log.open("w") if log else nullcontext() as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
+                stdout=subprocess.PIPE,
+                stderr=errors or subprocess.PIPE,
+                text=True,
+                env=clean_environment() | {"TMPDIR": str(folder)} | environment,
+            )
         assert self.process.stdout
         lines = []
         for line in self.process.stdout:
@@ -202,8 +207,30 @@ class Simulator:
         found = re.search(r" on (http://[^\s,]+)", self.announced)
         if not found:
             self.process.kill()
-            raise AssertionError(self.announced + self.process.communicate()[1])
+            said = self.process.communicate()[1]
+            raise AssertionError(self.announced + (log.read_text() if log else said))
         self.url = found[1]
+        base = re.search(r"^  (http\S+)/agenda-ville/fhir$", self.announced, re.MULTILINE)
+        self.fhir_url = base[1] if base else self.url
+
+    def workers(self) -> list[int]:
+        return children(self.process.pid)
+
+    def threads(self) -> int:
+        return sum(len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in self.workers())
+
+    def descriptors(self) -> int:
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self.workers())
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code, and what it has said on standard error."""
+        self.process.send_signal(sig)
+        said = self.process.communicate(timeout=20)[1]
+        return self.process.returncode, self._log.read_text() if self._log else said
+
+
+def children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def clean_environment() -> dict[str, str]:
@@ -229,8 +256,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts simulators, each a process of its own, and ends them."""
     running: list[Simulator] = []
 
-    def start(*options: str) -> Simulator:
-        running.append(Simulator(tmp_path, *options))
+    def start(*options: str, **environment: str) -> Simulator:
+        running.append(Simulator(tmp_path, *options, **environment))
         return running[-1]
 
     yield start

@@ -321,17 +321,20 @@ class Regulator:
 
     def _hand_over(self, one: Asked) -> None:
         """The practice has somebody else do it; at SOS Médecins, it says who does."""
-        path = f"/_console/rendez-vous/{self.editor.slug}/{one.id}"
+        page = f"/_console/rendez-vous/{self.editor.slug}/{one.id}"
+        about = {"path.editor": self.editor.slug, "path.appointment": one.id, "vers": page}
+        act = "/_console/faire/{}Appointment".format
         if self.editor.slug == SOS:
             doctor = self._random.choice([other for other in DOCTORS if other != one.standing.practitioner])
             wanted = one.standing._replace(status="booked", practitioner=doctor)
-            self._try(one, "assignments", wanted, f"{path}/affecter", identifiant=doctor)
+            self._try(one, "assignments", wanted, act("assign"), **about | {"body.practitioner": doctor})
         else:
             key = self._random.choice([other for other in self._slots if other != one.standing.calendar])
             agenda, starts = self._slots[key]
             start = next(starts)
             wanted = one.standing._replace(calendar=key, start=start, practitioner=agenda.owner.id)
-            self._try(one, "hand-overs", wanted, f"{path}/deplacer", agenda=key, creneau=stamp(start))
+            slot = f"{key}-{stamp(start)}"
+            self._try(one, "hand-overs", wanted, act("move"), **about | {"body.slot": slot})
 
     def _cancel(self, one: Asked) -> None:
         # Fewer than the rest, or there is soon nothing left to move.

@@ -148,7 +148,7 @@ def show_notification(control: Control, number: Number) -> Notification:
     "Send a notification again",
     refusals={
         404: "There is no such notification",
-        409: "It was neither refused nor given up, or a later one of its appointment was sent",
+        409: "It has not failed, or a later one of its appointment was sent",
     },
     examples=[
         Example(
@@ -160,7 +160,7 @@ def show_notification(control: Control, number: Number) -> Notification:
     ],
 )
 def replay_notification(control: Control, number: Number) -> Notification:
-    """Has a notification sent again that was refused or given up."""
+    """Has a notification sent again that was refused, given up, or failed on TLS."""
     _find(control, number)
     Notifications(control.simulator).send_again(number)
     return told(_find(control, number))
@@ -174,7 +174,7 @@ def replay_notification(control: Control, number: Number) -> Notification:
     examples=[Example("Everything", answer={"count": 1})],
 )
 def replay_notifications(control: Control) -> Count:
-    """Has all notifications of all editors sent again that were refused or given up.
+    """Has all notifications of all editors sent again that were refused, given up, or failed on TLS.
 
     Not those after which the SAS has accepted a later one of the same appointment.
     """

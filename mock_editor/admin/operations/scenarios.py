@@ -182,7 +182,7 @@ def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
     """Plays a scenario that is sent as YAML, in all workers when this is answered; a wrong one changes nothing.
 
     The state becomes what the scenario says, its clock included, unless it is to be kept. Files that it names
-    (certificates) are looked for from the simulator's working directory.
+    (certificates) are looked for from the simulator's working directory, and have to be below it.
     """
     with _faults():
         script = Script.of(query.source, body.encode())
@@ -194,23 +194,33 @@ def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
     "/scenario/reload",
     "scenario reload",
     "Read the file of the scenario again",
-    refusals={409: "The scenario in play was sent as a text"} | _WRONG,
+    refusals={409: "The scenario in play was sent as a text, or saved elsewhere"} | _WRONG,
     examples=[Example("Keeping the state"), Example("From the beginning", body={"keep_state": False})],
 )
 def reload_scenario(control: Control, body: Reload) -> Scenario:
     """Plays the scenario as its file is now; a wrong one changes nothing."""
+    script = control.simulator.played.script
+    # A snapshot may say that it is of any file.
+    if script.file and script.source not in map(str, _files(control.stage)):
+        raise refusal(409, f"{script.source} is not a file that scenarios are read from here")
     with _faults():
         return _told(control.stage.reload(keep_state=body.keep_state))
 
 
 def _known(stage: Stage) -> list[tuple[str, Path]]:
     """The files that can be named; one beside the simulator's own wins over a shipped one."""
-    found = {path.stem: path for path in shipped()}
+    return sorted({path.stem: path for path in _files(stage)}.items())
+
+
+def _files(stage: Stage) -> list[Path]:
+    """Where scenarios are read from: those shipped, those beside the simulator's own, and that one."""
     beginning = Path(stage.settings.scenario)
-    if beginning.is_file():
-        found |= {path.stem: path for path in beginning.parent.glob("*.yaml")}
-        found[beginning.stem] = beginning
-    return sorted(found.items())
+    if not beginning.is_file():
+        return shipped()
+    folder = beginning.parent.resolve()
+    # A link may lead elsewhere, but for the one that was named at the start.
+    beside = [path for path in beginning.parent.glob("*.yaml") if path.resolve().is_relative_to(folder)]
+    return [*shipped(), *beside, beginning]
 
 
 def _script(stage: Stage, name: str) -> Script:

@@ -1,0 +1,120 @@
+"""Stands between the journal and the faults, and says which requests may come in by which listener.
+
+What is refused is still answered by the application, past the faults: it knows in which form.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.exchanges import CERTIFICATE, REFUSED, TLS
+from mock_editor.tls.certificates import Authorities, Certificate, Gate, from_header, read_certificate
+
+_FHIR = re.compile(r"/([^/_][^/]*)/fhir(?:/|$)")
+
+
+class Proxies:
+    """Those who end TLS before us, at ``networks``, and pass the client's certificate in ``header``.
+
+    What they pass is checked by ``authorities``, if there are any; else they are believed.
+    """
+
+    def __init__(self, header: str, networks: Sequence[str], authorities: Authorities | None) -> None:
+        self._header = header
+        self._key = f"HTTP_{header.upper().replace('-', '_')}"
+        self._networks = [ipaddress.ip_network(one) for one in networks]
+        self._authorities = authorities
+
+    def passed(self, environ: WSGIEnvironment) -> Certificate | None:
+        """The certificate that came with a request. Raises 403."""
+        text = environ.get(self._key)
+        if not text:
+            return None
+        peer = environ.get("REMOTE_ADDR", "")
+        if not any(_address(peer) in network for network in self._networks):
+            raise _forbidden(f"{self._header} counts only when it comes from a known proxy, and {peer} is none")
+        try:
+            shown = read_certificate(from_header(text))
+        except ValueError as error:
+            raise _forbidden(f"{self._header} holds no certificate that can be read: {error}") from None
+        wrong = self._authorities and self._authorities.refusal(shown, datetime.now(UTC))
+        if wrong:
+            raise _forbidden(f"The client certificate is refused: {wrong}; presented: {shown}")
+        return shown
+
+
+class Doors:
+    """A WSGI application before the one ``behind``. Refusals are answered by ``stage``.
+
+    With a ``gate``, FHIR paths want an accepted certificate, unless ``plain_fhir`` lets them in without TLS. The
+    surfaces ``closed`` (first parts of paths) are not there.
+    """
+
+    def __init__(
+        self,
+        behind: WSGIApplication,
+        stage: WSGIApplication,
+        *,
+        gate: Gate | None = None,
+        plain_fhir: bool = False,
+        proxies: Proxies | None = None,
+        closed: Collection[str] = (),
+        elsewhere: str | None = None,
+    ) -> None:
+        self._behind = behind
+        self._stage = stage
+        self._gate = gate
+        self._plain_fhir = plain_fhir
+        self._proxies = proxies
+        self._closed = closed
+        self._elsewhere = elsewhere
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            self._check(environ)
+        except EditorError as error:
+            environ[REFUSED] = error
+            return self._stage(environ, start_response)
+        return self._behind(environ, start_response)
+
+    def _check(self, environ: WSGIEnvironment) -> None:
+        path, der = environ["PATH_INFO"], environ.get(TLS)
+        fhir = _FHIR.match(path)
+        if der is not None and not fhir:
+            raise EditorError(
+                404, [Issue("not-found", "With mutual TLS, only FHIR paths are served: /<editor>/fhir/…")]
+            )
+        if path.removeprefix("/").split("/")[0] in self._closed:
+            raise EditorError(404, [Issue("not-found", "This is switched off here (--with-bench switches it on)")])
+        if not fhir or self._gate is None:
+            return
+        shown = self._shown(environ, der)
+        if shown:
+            environ[CERTIFICATE] = str(shown)
+        elif der is None and self._plain_fhir:
+            return
+        wrong = self._gate.refusal(shown, fhir[1])
+        if wrong:
+            where = f"; the FHIR paths are at {self._elsewhere}" if der is None and self._elsewhere else ""
+            raise _forbidden(wrong + where)
+
+    def _shown(self, environ: WSGIEnvironment, der: bytes | None) -> Certificate | None:
+        if der is None:
+            return self._proxies.passed(environ) if self._proxies else None
+        try:
+            return read_certificate(der) if der else None
+        except ValueError as error:
+            raise _forbidden(f"The client certificate cannot be read: {error}") from None
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address of a client; a listener for both IPv4 and IPv6 writes one of IPv4 as one of IPv6."""
+    address = ipaddress.ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _forbidden(text: str) -> EditorError:
+    return EditorError(403, [Issue("forbidden", text)])
