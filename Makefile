@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHARED ?= ../shared
 RUN_ARGS ?=
 
-.PHONY: run test lint format types bench clean help
+.PHONY: run demo test lint format types bench clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -13,7 +13,10 @@ help: ## What can be made
 run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
 	@exec $(BIN)/mock-editor serve $(RUN_ARGS)
 
-test: $(VENV)/.installed-dev validator ## Set up what the tests need and run them all
+demo: $(VENV)/.installed ## Start the demonstration: console, bench and a guided tour, in French
+	@exec $(BIN)/mock-editor serve --scenario demonstration --with-bench --browse $(RUN_ARGS)
+
+test: $(VENV)/.installed-dev validator axe ## Set up what the tests need and run them all
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed-dev ## Style checks
@@ -52,4 +55,11 @@ validator:
 	@if [ -d $(SHARED)/tools/fhir-validate ] && command -v npm >/dev/null && [ ! -d var/fhir-validate/node_modules ]; then \
 		mkdir -p var && cp -r $(SHARED)/tools/fhir-validate var/ && \
 		npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix var/fhir-validate; \
+	fi
+
+# The accessibility checker of the browser tests.
+.PHONY: axe
+axe:
+	@if command -v npm >/dev/null && [ ! -d var/axe/node_modules ]; then \
+		npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix var/axe axe-core@4.14.1; \
 	fi

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
+from importlib import resources
+from itertools import islice
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, jsonify, render_template, request, url_for
-from flask_bootstrap import Bootstrap5
+import flask_bootstrap
+from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
 from prometheus_client import Metric
 from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -25,6 +27,7 @@ from mock_editor.base import fhir
 from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.forms import in_french
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.store import Store
@@ -32,6 +35,11 @@ from mock_editor.base.waits import Waits
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.idp import state as idp_state
 from mock_editor.bench.idp.people import Person
+from mock_editor.bench.platform import routes as platform_routes
+from mock_editor.bench.platform import state as platform_state
+from mock_editor.bench.platform.accounts import Peer
+from mock_editor.bench.platform.calls import Identity
+from mock_editor.bench.platform.directory import Directory, Listed, Site
 from mock_editor.bench.receiver import received
 from mock_editor.bench.receiver import routes as receiver_routes
 from mock_editor.bench.receiver.received import Inbox
@@ -39,6 +47,7 @@ from mock_editor.booking import routes as web_routes
 from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
+from mock_editor.calendars.people import specialties
 from mock_editor.faults import faults
 from mock_editor.faults.faults import Faults
 from mock_editor.faults.middleware import FaultFront
@@ -54,14 +63,23 @@ from mock_editor.search.front import SearchFront
 from mock_editor.search.searches import Searches
 from mock_editor.settings import Settings
 from mock_editor.simulator import SCHEMAS as EDITOR_SCHEMAS
-from mock_editor.simulator import Simulator
+from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Stage
+from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
+from mock_editor.tls.middleware import Doors, Proxies
 
 _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 
 
 # The tables of both sides.
-SCHEMAS = (*EDITOR_SCHEMAS, stage_of.SCHEMA, faults.SCHEMA, idp_state.SCHEMA, received.SCHEMA)
+SCHEMAS = (
+    *EDITOR_SCHEMAS,
+    stage_of.SCHEMA,
+    faults.SCHEMA,
+    idp_state.SCHEMA,
+    platform_state.SCHEMA,
+    received.SCHEMA,
+)
 
 
 def make_stage(
@@ -69,6 +87,7 @@ def make_stage(
     played: LoadedScenario,
     *,
     public_url: str,
+    fhir_url: str | None = None,
     store: Store,
     journal_store: JournalFile,
     make_app: Callable[[Stage, Simulator], WSGIApplication] | None = None,
@@ -76,7 +95,8 @@ def make_stage(
 ) -> Stage:
     """What the server calls, with all that one process has of it; ``make_app`` is ``create_app`` unless told otherwise.
 
-    The state is in ``store``, the journal in ``journal_store``. For ``leads`` see Stage.
+    FHIR clients reach it under ``fhir_url``, if that is another one. The state is in ``store``, the journal in
+    ``journal_store``. For ``leads`` see Stage.
     """
     clock = Clock()
     # Some threads stay free, for whoever ends the waits.
@@ -97,6 +117,7 @@ def make_stage(
         settings,
         played,
         public_url=public_url,
+        fhir_url=fhir_url or public_url,
         clock=clock,
         store=store,
         journal=journal,
@@ -109,13 +130,61 @@ def make_stage(
 
 def surrounded(stage: Stage, app: WSGIApplication) -> Recorder:
     """An application with faults around it, and around both the journal, which has what goes out."""
+    return Recorder(_faulty(stage, app), stage.journal, partial(_editors, stage))
 
-    def editors() -> Mapping[str, Editor]:
-        return stage.simulator.catalogue.editors
 
-    return Recorder(
-        FaultFront(app, stage.faults, stage.waits, editors, stage.settings.body_timeout), stage.journal, editors
+def from_outside(stage: Stage, gate: Gate | None) -> Recorder:
+    """The same for what the server calls: only with what may be seen there, and for clients that ``gate`` accepts."""
+    settings = stage.settings
+    proxies = None
+    if settings.certificate_header:
+        proxies = Proxies(settings.certificate_header, settings.certificate_proxies or (), _authorities(settings))
+    doors = Doors(
+        _faulty(stage, stage),
+        stage,
+        gate=gate,
+        plain_fhir=settings.plain_fhir,
+        proxies=proxies,
+        closed=() if settings.shows_bench else ("_sas", "_idp"),
+        elsewhere=stage.fhir_url if stage.fhir_url != stage.public_url else None,
     )
+    return Recorder(doors, stage.journal, partial(_editors, stage))
+
+
+def make_gate(stage: Stage) -> Gate | None:
+    """Which clients the settings and the scenario accept on FHIR paths; None if they ask for no certificate.
+
+    Raises TlsError.
+    """
+    settings = stage.settings
+    if settings.tls_port is None and settings.certificate_header is None:
+        return None
+    return Gate(
+        Names(settings.tls_client_cn, settings.tls_client_ou),
+        partial(_names, stage),
+        Revoked(settings.tls_crl, _authorities(settings)) if settings.tls_crl else None,
+    )
+
+
+def _authorities(settings: Settings) -> Authorities | None:
+    return Authorities(settings.tls_client_ca) if settings.tls_client_ca else None
+
+
+def _names(stage: Stage) -> dict[str, Names]:
+    """The names that editors of the scenario accept in place of those of the settings."""
+    settings = stage.settings
+    return {
+        slug: Names(own.client_cn or settings.tls_client_cn, own.client_ou or settings.tls_client_ou)
+        for slug, own in stage.simulator.played.tls.items()
+    }
+
+
+def _faulty(stage: Stage, app: WSGIApplication) -> FaultFront:
+    return FaultFront(app, stage.faults, stage.waits, partial(_editors, stage), stage.settings.body_timeout)
+
+
+def _editors(stage: Stage) -> Mapping[str, Editor]:
+    return stage.simulator.catalogue.editors
 
 
 def create_app(stage: Stage, simulator: Simulator) -> Flask:
@@ -125,15 +194,19 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # From this process, as everything that a page shows.
-    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
-    Bootstrap5(app)
+    # The package's files without its extension, which serves them where an editor may be.
+    files = resources.files(flask_bootstrap) / "static" / "bootstrap5"
+    app.register_blueprint(
+        Blueprint("bootstrap", __name__, static_folder=str(files), static_url_path="/_static/bootstrap")
+    )
 
     settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
-    searches = Searches(catalogue, public_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
-    app.wsgi_app = SearchFront(_Mounted(app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
+    searches = Searches(catalogue, public_url, simulator.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
+    app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
-    app.register_blueprint(account_routes.blueprint(catalogue, simulator.accounts, public_url, settings.body_timeout))
+    app.register_blueprint(
+        account_routes.blueprint(catalogue, simulator.accounts, simulator.fhir_url, settings.body_timeout)
+    )
 
     # The other side is in this process too, unless the settings name a real one.
     here = InProcessAdapter(surrounded(stage, app), public_url)
@@ -151,9 +224,26 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.register_blueprint(pages)
     people = partial(_people, simulator)
     app.register_blueprint(idp_routes.blueprint(people, public_url, simulator.store, settings.body_timeout))
-    inbox = receiver_routes.blueprint(simulator.store, public_url, settings.body_timeout, simulator.clock.now)
+    directory = Directory(partial(_registers, simulator))
+    inbox = receiver_routes.blueprint(
+        simulator.store, public_url, settings.body_timeout, simulator.clock.now, stage.waits, directory, people
+    )
     app.register_blueprint(inbox)
-    simulator.on_reset_of_appointments(Inbox(simulator.store, simulator.clock.now).reset)
+    simulator.on_reset(Part.APPOINTMENTS, Inbox(simulator.store, simulator.clock.now).reset)
+    platform = platform_routes.blueprint(
+        public_url=public_url,
+        store=simulator.store,
+        now=simulator.clock.now,
+        waits=stage.waits,
+        directory=directory,
+        peers=[Peer(one.slug, one.name, f"{simulator.fhir_url}/{one.slug}/fhir") for one in catalogue.editors.values()],
+        people=people,
+        provider=here,
+        identity=Identity(settings.bench_certificate, settings.bench_key, settings.bench_authority),
+        body_timeout=settings.body_timeout,
+    )
+    app.register_blueprint(platform)
+    simulator.on_reset(Part.ACCOUNTS, platform_state.State(simulator.store, simulator.clock.now).reset)
     simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
     # One for all, so that wrong tokens count wherever they are tried.
@@ -228,6 +318,41 @@ def _people(simulator: Simulator) -> list[Person]:
     return found
 
 
+# Of an editor's practitioners, so many are in the platform's directory: people made in bulk cost 100 µs each.
+_MOST_LISTED = 2000
+
+
+def _registers(simulator: Simulator) -> tuple[Iterator[Listed], Iterator[Listed]]:
+    """Practitioners and associations as national registers have them: with their places, without their editors."""
+    editors, labels = simulator.catalogue.editors.values(), specialties()
+    practitioners = (
+        Listed(
+            one.id,
+            one.family,
+            one.given or "",
+            {each.code: labels[each.code] for each in one.specialties if each.code},
+            [
+                Site("", place.structure_id, place.line, place.postal_code, place.city, place.phone)
+                for place in one.places
+            ],
+        )
+        for editor in editors
+        for one in islice(editor.directory, _MOST_LISTED)
+    )
+    associations = (
+        Listed(
+            one.id,
+            one.name,
+            "",
+            {},
+            [Site(place.name, one.id, place.line, place.postal_code, place.city, place.phone) for place in one.places],
+        )
+        for editor in editors
+        for one in editor.associations.values()
+    )
+    return practitioners, associations
+
+
 def deliverer(stage: Stage, simulator: Simulator) -> WSGIApplication:
     """Sends the notifications of a simulator whose web side is in other processes."""
     simulator.sender = make_sender(stage, simulator)
@@ -235,14 +360,21 @@ def deliverer(stage: Stage, simulator: Simulator) -> WSGIApplication:
 
 
 class _Mounted:
-    """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it."""
+    """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it.
 
-    def __init__(self, behind: WSGIApplication, public_url: str) -> None:
+    What somebody before it has refused is answered without a look at what would have been there.
+    """
+
+    def __init__(self, app: Flask, behind: WSGIApplication, public_url: str) -> None:
+        self._app = app
         self._behind = behind
         self._path = urlsplit(public_url).path
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["SCRIPT_NAME"] = self._path
+        if REFUSED in environ:
+            with self._app.request_context(environ):
+                return _refusal(environ[REFUSED])(environ, start_response)
         return self._behind(environ, start_response)
 
 
@@ -250,7 +382,8 @@ def _identity_provider(
     settings: Settings, public_url: str, journal: Journal, here: BaseAdapter
 ) -> IdentityProvider | None:
     """Where regulators sign in: the embedded provider, that of the settings, or none."""
-    if settings.oidc_issuer == "none":
+    # Where browsers do not get the pages of the embedded one, it is none.
+    if settings.oidc_issuer == "none" or (settings.oidc_issuer == "embedded" and not settings.shows_bench):
         return None
     if settings.oidc_issuer == "embedded":
         return IdentityProvider(f"{public_url}/_idp", settings, journal, here)

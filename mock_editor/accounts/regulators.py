@@ -47,6 +47,12 @@ create unique index if not exists account_emails_active on account_emails (edito
 """
 _TABLES = ("account_emails", "account_identifiers", "accounts")
 _SELECT = "select id, version, updated, active, content, password, terms_accepted, locked_until from accounts"
+# Whether an account says a text of itself, or has it in an identifier.
+_SAYS = (
+    "instr(lower((content ->> '$.name[0].given[0]') || ' ' || (content ->> '$.name[0].family') || char(10) || "
+    "(content ->> '$.telecom[0].value') || char(10) || id), lower(?))"
+)
+_HAS = "i.editor = a.editor and i.account = a.id and instr(lower(i.value), lower(?))"
 
 # Read aloud and typed by trainees: without what is easily mistaken.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -172,6 +178,27 @@ class Regulators:
         """Every account of an editor, in the order of their creation."""
         with self._store.reading() as db:
             return _accounts(db, "where editor = ? order by number", [editor])
+
+    def page(
+        self, editor: str, most: int, skipped: int = 0, *, active: bool | None = None, text: str = ""
+    ) -> tuple[list[Account], int]:
+        """Accounts of an editor, the last created first: ``most`` after so many others, and how many there are in all.
+
+        Only active ones, or only the others, and those with a text in their name, e-mail, identifiers or id, if that is
+        given.
+        """
+        where = "where editor = ?"
+        values: list[Any] = [editor]
+        if active is not None:
+            where += " and active = ?"
+            values.append(int(active))
+        if text:
+            where += f" and ({_SAYS} or exists (select 1 from account_identifiers i where {_HAS}))"  # noqa: S608 - words of ours
+            values += [text, text]
+        with self._store.reading() as db:
+            [(total,)] = db.execute(f"select count(*) from accounts a {where}", values)  # noqa: S608 - words of ours
+            order = "order by number desc limit ? offset ?"
+            return _accounts(db, f"a {where} {order}", [*values, most, skipped]), total
 
     # --- writing
 
@@ -387,7 +414,7 @@ def _write_keys(db: Database, editor: str, account: Account) -> None:
     db.table("account_emails").insert_all({"email": email, "active": active} | of for email in emails)
 
 
-def _accounts(db: Database, where: str, parameters: Sequence[str]) -> list[Account]:
+def _accounts(db: Database, where: str, parameters: Sequence[Any]) -> list[Account]:
     rows = db.execute(f"{_SELECT} {where}", parameters)
     return [
         Account(identifier, version, updated, bool(active), orjson.loads(content), *rest)

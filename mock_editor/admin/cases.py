@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Unpack
 
 from mock_editor.accounts.regulators import Account
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.access import PageError
 from mock_editor.booking.week import moment
+from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import Agenda, agenda, read_stamp
 from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import (
@@ -104,10 +106,13 @@ class Cases:
         found.sort(key=lambda one: (one.created, one.start), reverse=True)
         return found
 
-    def latest(self, editors: Iterable[Editor], count: int) -> tuple[list[Case], int]:
-        """The last ``count`` of them; and how many there are."""
-        found = self.of(editors)
-        return [self._case(one) for one in found[:count]], len(found)
+    def page(
+        self, editors: Iterable[Editor], most: int, skipped: int = 0, **filters: Unpack[AppointmentFilters]
+    ) -> tuple[list[Case], int]:
+        """The last of those that are asked for: ``most`` after so many others; and how many there are in all."""
+        slugs = [editor.slug for editor in editors]
+        found, total = self._simulator.appointments.page(slugs, most, skipped, **filters)
+        return [self._case(one) for one in found], total
 
     def _case(self, appointment: Appointment) -> Case:
         editor = self._simulator.catalogue.editor(appointment.editor)

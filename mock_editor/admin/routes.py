@@ -1,17 +1,16 @@
 """The operations under ``/_admin``, over HTTP."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
 
 from mock_editor.admin import openapi, problem
+from mock_editor.admin.calls import Closing, call, download
 from mock_editor.admin.guard import Guard
-from mock_editor.admin.operation import EVENTS, Answers, Control, Operation, check, read_texts
+from mock_editor.admin.operation import EVENTS, Answers, Control, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.errors import BadRequestError, EditorError, Issue
 from mock_editor.base.http import expect_media_type, read_body
@@ -51,46 +50,20 @@ def blueprint(
 
 
 def _answer(operation: Operation, control: Control, seconds: float, **path: str) -> Response:
-    result = operation.run(control, **_input(operation, path, seconds))
+    query = _query(request.query_string)
+    result = call(operation, control, path, query, _body(operation, seconds))
     if operation.answers is Answers.JSON:
         return Response(result.model_dump_json(), operation.status, mimetype=operation.produces[0])
     if operation.answers is Answers.DOWNLOAD:
-        headers = {"Content-Disposition": f'attachment; filename="{result.name}"'}
-        return Response(
-            _Closing(result.content, result.content), operation.status, headers, mimetype=operation.produces[0]
-        )
+        return download(operation, result)
     if operation.answers is Answers.STREAM:
         media_type = request.accept_mimetypes.best_match(operation.produces, operation.produces[0])
         written = _events(result) if media_type == EVENTS else _lines(result)
-        return Response(_Closing(written, result), operation.status, mimetype=media_type)
+        return Response(Closing(written, result), operation.status, mimetype=media_type)
     return Response(status=operation.status)
 
 
 # --- what comes in
-
-
-def _input(operation: Operation, path: Mapping[str, str], seconds: float) -> dict[str, Any]:
-    """What the function is called with. Raises 400, 408, 413, 415; 422 with everything that is not acceptable."""
-    issues: list[Issue] = []
-    texts = read_texts(operation.place, path)
-    place = check(operation.place, orjson.dumps(texts), "path", issues)
-    given: dict[str, Any] = {}
-    query = operation.query or _NoQuery
-    found = check(query, orjson.dumps(read_texts(query, _query(request.query_string))), "query", issues)
-    if operation.query:
-        given["query"] = found
-    if operation.body:
-        given["body"] = _body(operation, seconds, issues)
-    elif request.content_length or "Transfer-Encoding" in request.headers:
-        # What is left of the body makes the connection useless.
-        raise EditorError(400, [Issue("invalid", "A body, where none is expected")], {"Connection": "close"})
-    if issues:
-        raise EditorError(422, issues)
-    return given | {name: getattr(place, name) for name in path}
-
-
-class _NoQuery(BaseModel, extra="forbid"):
-    pass
 
 
 def _query(raw: bytes) -> dict[str, str]:
@@ -111,25 +84,18 @@ def _query(raw: bytes) -> dict[str, str]:
     return found
 
 
-def _body(operation: Operation, seconds: float, issues: list[Issue]) -> Any:
-    """The body as the function takes it. Raises 400, 408, 413, 415."""
-    model = operation.json_body
-    if not operation.body_required and not request.content_length and "Transfer-Encoding" not in request.headers:
-        content = b"{}"
-    else:
-        expect_media_type(request.headers, operation.accepts)
-        content = read_body(request.environ, seconds=seconds, limit=operation.limit)
-    if operation.body is bytes:
-        return content
-    try:
-        if model is None:
-            return content.decode()
-        # pydantic would take NaN, and numbers that are none.
-        orjson.loads(content)
-    except ValueError as error:
-        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
-        raise BadRequestError(Issue("structure", what, "body")) from None
-    return check(model, content, "body", issues)
+def _body(operation: Operation, seconds: float) -> bytes | None:
+    """The body that was sent; None for an operation that takes none. Raises 400, 408, 413, 415."""
+    sent = bool(request.content_length) or "Transfer-Encoding" in request.headers
+    if operation.body is None:
+        if sent:
+            # What is left of the body makes the connection useless.
+            raise EditorError(400, [Issue("invalid", "A body, where none is expected")], {"Connection": "close"})
+        return None
+    if not sent and not operation.body_required:
+        return b"{}"
+    expect_media_type(request.headers, operation.accepts)
+    return read_body(request.environ, seconds=seconds, limit=operation.limit)
 
 
 # --- what goes out as it comes
@@ -147,26 +113,3 @@ def _events(items: Iterable[BaseModel | None]) -> Iterator[bytes]:
         else:
             number = f"id: {item.id}\n" if hasattr(item, "id") else ""
             yield f"{number}data: {item.model_dump_json()}\n\n".encode()
-
-
-class _Closing:
-    """Ends what pieces are made from once all of them are out, or nobody listens any more."""
-
-    def __init__(self, pieces: Iterable[bytes], source: Any) -> None:
-        self._pieces = iter(pieces)
-        self._source = source
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Ends it; a server calls this in the end."""
-        if hasattr(self._source, "close"):
-            self._source.close()

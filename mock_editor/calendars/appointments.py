@@ -4,19 +4,20 @@ One slot is held by one appointment at most: an index of the table says so, what
 """
 
 import contextlib
+import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlite_utils import Database
 
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
-from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
+from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId, Window
 from mock_editor.calendars.taken import Taken
 
 # `number` counts the appointments of an editor from 1.
@@ -35,6 +36,27 @@ _NAMESPACE = uuid.UUID("b5a7c0de-3c1f-5d0e-8e6a-94a1d1f7c202")
 _INSTANTS = ("start", "end", "created", "updated")
 _COLUMNS = [field.name for field in fields(Appointment)]
 _SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from appointments"  # noqa: S608
+# What a text is looked for in.
+_TEXTS = (
+    "patient || char(10) || reason || char(10) || id || char(10) || calendar || char(10) || booker || char(10) || "
+    "coalesce(practitioner, '') || char(10) || coalesce(regulator, '')"
+)
+_CONDITIONS = {
+    "status": "status = :status",
+    "sas": "(regulator is not null) = :sas",
+    "sos": "sos = :sos",
+    "text": f"instr(lower({_TEXTS}), lower(:text))",
+}
+
+
+class AppointmentFilters(TypedDict, total=False):
+    """Which appointments are meant: those of a status, taken through the SAS or not, with SOS Médecins or not, with a
+    text in what is said of them."""
+
+    status: AppointmentStatus
+    sas: bool
+    sos: bool
+    text: str
 
 
 class Appointments:
@@ -78,6 +100,36 @@ class Appointments:
             where, parameters = "where editor = ? and booker = ?", [editor, booker]
         with self._store.reading() as db:
             return [_from_row(row) for row in db.execute(f"{_SELECT} {where} order by start, number", parameters)]
+
+    def page(
+        self,
+        editors: Collection[str],
+        most: int,
+        skipped: int = 0,
+        **filters: Unpack[AppointmentFilters],
+    ) -> tuple[list[Appointment], int]:
+        """Those at some editors, the very last that was made first: ``most`` after so many others, and how many there
+        are in all."""
+        where = "where editor in (select value from json_each(:editors))"
+        values: dict[str, Any] = {"editors": json.dumps([*editors]), "most": most, "skipped": skipped}
+        for name, value in filters.items():
+            where += f" and {_CONDITIONS[name]}"
+            values[name] = value
+        with self._store.reading() as db:
+            [(total,)] = db.execute(f"select count(*) from appointments {where}", values)  # noqa: S608 - words of ours
+            # Under a frozen clock all are made at once.
+            order = "order by created desc, start desc, number desc limit :most offset :skipped"
+            return [_from_row(row) for row in db.execute(f"{_SELECT} {where} {order}", values)], total
+
+    def during(self, editor: str, calendar: str, window: Window) -> list[Appointment]:
+        """Those of a calendar that start in a window and hold their slots, in order."""
+        where = "where editor = ? and calendar = ? and status <> 'cancelled' and start >= ? and start < ?"
+        with self._store.reading() as db:
+            rows = db.execute(
+                f"{_SELECT} {where} order by start",
+                [editor, calendar, window.first.isoformat(), window.after.isoformat()],
+            )
+            return [_from_row(row) for row in rows]
 
     def over(self, editor: str, now: datetime) -> list[Appointment]:
         """Those of an editor that have ended, and of which nobody has said whether the patient came."""

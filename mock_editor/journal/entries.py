@@ -136,6 +136,40 @@ class Entry:
     answer_body: bytes
 
 
+class Brief(NamedTuple):
+    """An entry in a list, without its heads and bodies; see Entry."""
+
+    id: int
+    time: datetime
+    clock: datetime
+    duration: float
+    direction: str
+    editor: str | None
+    flow: Flow
+    method: str
+    status: int | None
+    error: str | None
+    rule: str | None
+    url: str
+
+
+class Answered(NamedTuple):
+    """What an editor has answered: when that was asked (milliseconds since 1970), and how long it took (likewise)."""
+
+    editor: str
+    time: int
+    duration: float
+    status: int | None
+
+
+class Tally(NamedTuple):
+    """The exchanges of a flow, and on how many of them a fault has acted."""
+
+    flow: Flow
+    exchanges: int
+    faulted: int
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the journal keeps at most; ``body`` is for each body."""
@@ -320,6 +354,11 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(**values)
 
 
+def _brief(row: Sequence[Any]) -> Brief:
+    found = Brief._make(row)
+    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow))
+
+
 def _decoded(url: str) -> bytes:
     return unquote_plus(url, errors="replace").encode("utf-8", "replace")
 
@@ -428,6 +467,42 @@ class Entries:
     def get(self, identifier: int) -> Entry | None:
         """One entry, if it is there."""
         return next((_entry(row) for row in self._rows(f"{_SELECT} where id = :id", {"id": identifier})), None)
+
+    def briefs(
+        self, filters: Filters, limit: int, *, before: int | None = None, newest_first: bool = True
+    ) -> list[Brief]:
+        """The first entries that are meant, of those before an id if one is given. No body is read for it."""
+        where, values = filters.where()
+        order = "desc" if newest_first else "asc"
+        query = (
+            f"select {', '.join(Brief._fields)} from entries where {where} and (:before is null or id < :before) "  # noqa: S608 - likewise
+            f"order by id {order} limit :limit"
+        )
+        return [_brief(row) for row in self._rows(query, values | {"limit": limit, "before": before})]
+
+    def answered(self, since: datetime, most: int) -> list[Answered]:
+        """What editors were asked since then, of the last ``most`` entries; the last first."""
+        query = (
+            "select editor, time, duration, status from "
+            "(select editor, time, duration, status, direction from entries order by id desc limit :most) "
+            "where time >= :since and direction = 'in' and editor is not null"
+        )
+        return list(map(Answered._make, self._rows(query, {"most": most, "since": _milliseconds(since)})))
+
+    def tallies(self, most: int) -> list[Tally]:
+        """What came in by flow, of the last ``most`` entries."""
+        query = (
+            "select flow, count(*), count(rule) from "
+            "(select flow, rule, direction from entries order by id desc limit :most) "
+            "where direction = 'in' group by flow"
+        )
+        return [Tally(Flow(flow), *counts) for flow, *counts in self._rows(query, {"most": most})]
+
+    def oldest(self) -> datetime | None:
+        """When the oldest entry began that is still there."""
+        return next(
+            (_instant(time) for (time,) in self._rows("select time from entries order by id limit 1", {})), None
+        )
 
     def count(self, filters: Filters, after: int | None = None) -> tuple[int, int]:
         """How many are meant, of those after an id; and the last id that was given at that moment."""

@@ -6,6 +6,7 @@ a database.
 """
 
 import contextlib
+import dataclasses
 import logging
 import os
 import threading
@@ -17,7 +18,7 @@ from datetime import datetime
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
-from mock_editor.journal.entries import Batch, Entries, Entry, Exchange, Filters, Limits
+from mock_editor.journal.entries import Batch, Brief, Entries, Entry, Exchange, Filters, Limits
 
 _log = logging.getLogger(__name__)
 
@@ -374,6 +375,31 @@ class Journal:
             self.fresh()
             after = self.entries.totals().sequence
         return self._followed(filters, hold, after)
+
+    def follow_briefly(
+        self, filters: Filters, hold: Hold, most: int, pace: float, after: int | None = None
+    ) -> Generator[list[Brief]]:
+        """The last ``most`` of the entries that have come, the newest first, from now on or after an id.
+
+        Every ``pace`` seconds at most; nothing at once, and every 15 seconds. Ends as ``follow`` does. Raises 503.
+        """
+        self.fresh()
+        last = self.entries.totals().sequence if after is None else after
+        with self._listening(hold):
+            yield []
+            while True:
+                newest = self.entries.totals().sequence
+                found = self.entries.briefs(dataclasses.replace(filters, after=last), most) if newest > last else []
+                last = newest
+                if found:
+                    yield [one for one in found if one.id <= newest]
+                    if hold.sleep(pace) is not Ended.TIME:
+                        return
+                ended = self._pause(hold, time.monotonic() + _HEARTBEAT)
+                if ended is Ended.TIME:
+                    yield []
+                elif ended:
+                    return
 
     def _followed(self, filters: Filters, hold: Hold, last: int) -> Generator[Entry | None]:
         with self._listening(hold):

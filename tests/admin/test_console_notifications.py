@@ -17,7 +17,8 @@ from mock_editor.notifications.outbox import State
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
 from tests.admin.conftest import Played
-from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key, text
+from tests.admin.console_browser import Console, text
+from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import NOW, PUBLIC_URL, application
 from tests.wire.conftest import eventually
@@ -35,8 +36,8 @@ REFUSAL = {
 
 
 @pytest.fixture
-def console(app: Flask) -> Browser:
-    return Browser(app)
+def console(app: Flask) -> Console:
+    return Console(app)
 
 
 @pytest.fixture
@@ -56,31 +57,31 @@ def book(app: Flask) -> Book:
     return one
 
 
-def filters(console: Browser) -> list[str]:
+def filters(console: Console) -> list[str]:
     """The states with their counts, as the list offers them."""
     return re.findall(r">([^<]*) : (\d+)</a>", console.page.text.partition('aria-label="États"')[2])
 
 
-def shown(console: Browser) -> str:
+def shown(console: Console) -> str:
     return text(console.page).partition("Notifications au SAS")[2]
 
 
-def buttons(console: Browser) -> list[str]:
+def buttons(console: Console) -> list[str]:
     found = re.findall(r"<button[^>]*>(.*?)</button>", console.page.text, re.DOTALL)
     return [one for one in (re.sub("<.*?>", "", one) for one in found) if one.startswith("Renvoyer")]
 
 
-def shown_of(console: Browser, appointment: str) -> str:
+def shown_of(console: Console, appointment: str) -> str:
     console.open(appointment)
     return shown(console)
 
 
-def buttons_of(console: Browser, page: str) -> list[str]:
+def buttons_of(console: Console, page: str) -> list[str]:
     console.open(page)
     return buttons(console)
 
 
-def key_of(console: Browser, page: str) -> str:
+def key_of(console: Console, page: str) -> str:
     console.open(page)
     return key(console)
 
@@ -88,7 +89,7 @@ def key_of(console: Browser, page: str) -> str:
 # --- the list
 
 
-def test_nothing_yet(console: Browser) -> None:
+def test_nothing_yet(console: Console) -> None:
     assert console.open(LIST).status_code == 200
     assert console.title == "Notifications"
     assert text(console.page).endswith("Aucune notification.")
@@ -96,7 +97,7 @@ def test_nothing_yet(console: Browser) -> None:
     assert buttons(console) == []
 
 
-def test_every_state_is_counted_and_shown(console: Browser, book: Book, sender: Played) -> None:
+def test_every_state_is_counted_and_shown(console: Console, book: Book, sender: Played) -> None:
     accepted, refused, given_up, waits, sending, new = (book() for _ in range(6))
     sender.attempt(State.ACCEPTED, 201)
     sender.attempt(State.REFUSED, 422, answer=REFUSAL)
@@ -108,6 +109,7 @@ def test_every_state_is_counted_and_shown(console: Browser, book: Book, sender: 
         ("Tous les états", "6"),
         ("En attente", "2"),
         ("En cours", "1"),
+        ("Échec TLS", "0"),
         ("Acceptée", "1"),
         ("Refusée", "1"),
         ("Abandonnée", "1"),
@@ -119,8 +121,8 @@ def test_every_state_is_counted_and_shown(console: Browser, book: Book, sender: 
         created.format("En attente", "dès que possible 0 –"),
         created.format("En cours", "– 0 –"),
         created.format("En attente", "20/11/2026 à 08:05:00 1 HTTP 503, erreur du SAS"),
-        created.format("Abandonnée", "– 1 connexion impossible ou coupée"),
-        created.format("Refusée", "– 1 HTTP 422, refusée par le SAS"),
+        created.format("Abandonnée", "– 1 connexion impossible ou coupée Renvoyer la notification 3"),
+        created.format("Refusée", "– 1 HTTP 422, refusée par le SAS Renvoyer la notification 2"),
         created.format("Acceptée", "– 1 HTTP 201, acceptée"),
     ]
     pages = (new, sending, waits, given_up, refused, accepted)
@@ -135,18 +137,18 @@ def test_every_state_is_counted_and_shown(console: Browser, book: Book, sender: 
         assert f'id="{anchor}"' in console.open(page).text
 
 
-def test_one_behind_another_waits_for_it(console: Browser, book: Book, sender: Played) -> None:
+def test_one_behind_another_waits_for_it(console: Console, book: Book, sender: Played) -> None:
     appointment = book()
     sender.attempt(State.WAITING, 429, wait=timedelta(minutes=5))
     console.open(appointment)
-    console.send("/annuler")
+    console.act("cancelAppointment")
     assert "Annulé État En attente Créée 20/11/2026 à 08:00:00 Prochain essai après la précédente" in shown(console)
     told = text(console.open(LIST))
     assert "Annulé Agenda Ville En attente 20/11/2026 à 08:00:00 après la précédente 0 –" in told
     assert "20/11/2026 à 08:05:00 1 HTTP 429, trop de demandes" in told
 
 
-def test_filters_by_editor_and_state(console: Browser, book: Book, sender: Played) -> None:
+def test_filters_by_editor_and_state(console: Console, book: Book, sender: Played) -> None:
     ville = book()
     sender.attempt(State.REFUSED, 422)
     other, sos = book(), book(SOS_AGENDA)
@@ -168,11 +170,11 @@ def test_filters_by_editor_and_state(console: Browser, book: Book, sender: Playe
     assert "Aucune notification." in text(console.page)
     [state] = (link for link in console.links("etat=refused") if "editeur" not in link)
     assert found(state) == [ville]
-    current = re.findall(r'aria-current="page" href="[^"]*">([^<]*)<', console.page.text.partition("<main>")[2])
+    current = re.findall(r'aria-current="page" href="[^"]*">([^<]*)<', console.page.text.partition("<main")[2])
     assert current == ["Tous", "Refusée : 1"]
 
 
-def test_only_the_last_of_many_are_listed(console: Browser, book: Book, sender: Played) -> None:
+def test_only_the_last_of_many_are_listed(console: Console, book: Book, sender: Played) -> None:
     book()
     columns = "editor, appointment, creates, body, state, created, due, attempts, unsure"
     with sender.store.writing() as db:
@@ -181,9 +183,9 @@ def test_only_the_last_of_many_are_listed(console: Browser, book: Book, sender: 
             db.execute(copy)
     sender.attempt(State.REFUSED, 422)
     told = text(console.open(LIST))
-    assert "Les 200 dernières, sur 205." in told
-    assert len(console.links(f"{DIARY}/")) == 200
-    assert "Les 200 dernières, sur 204." in text(console.open(f"{LIST}?etat=waiting"))
+    assert "Les 100 dernières, sur 205." in told
+    assert len(console.links(f"{DIARY}/")) == 100
+    assert "Les 100 dernières, sur 204." in text(console.open(f"{LIST}?etat=waiting"))
     assert "La dernière en premier." in text(console.open(f"{LIST}?etat=refused"))
 
 
@@ -191,7 +193,7 @@ def test_an_editor_that_the_scenario_has_lost(played: LoadedScenario, tmp_path: 
     made = Browser(application(played, Clock(NOW), tmp_path))
     made.arrive()
     made.book()
-    console = Browser(application(replace(played, editors=played.editors[1:]), Clock(NOW), tmp_path))
+    console = Console(application(replace(played, editors=played.editors[1:]), Clock(NOW), tmp_path))
     assert "agenda-ville que le scénario n’a plus En attente" in text(console.open(LIST))
     assert console.links(f"{DIARY}/") == []
 
@@ -199,7 +201,7 @@ def test_an_editor_that_the_scenario_has_lost(played: LoadedScenario, tmp_path: 
 @pytest.mark.parametrize(
     "url", [f"{LIST}?editeur=nulle-part", f"{LIST}?etat=x", f"{LIST}?etat=%ff", f"{LIST}/renvoyer"]
 )
-def test_lists_that_are_not_there(console: Browser, url: str) -> None:
+def test_lists_that_are_not_there(console: Console, url: str) -> None:
     assert console.open(url).status_code == 404
     assert console.title == "Page introuvable"
 
@@ -207,14 +209,14 @@ def test_lists_that_are_not_there(console: Browser, url: str) -> None:
 # --- an appointment
 
 
-def test_an_appointment_that_the_sas_does_not_know(console: Browser, app: Flask) -> None:
+def test_an_appointment_that_the_sas_does_not_know(console: Console, app: Flask) -> None:
     visitor = Browser(app)
     visitor.visit()
     console.open(f"{DIARY}/agenda-ville/{visitor.book().rpartition('/')[2]}")
     assert shown(console).startswith(" Ce rendez-vous n’a pas été pris depuis le SAS, qui n’en sait rien.")
 
 
-def test_attempts_in_order(console: Browser, book: Book, sender: Played) -> None:
+def test_attempts_in_order(console: Console, book: Book, sender: Played) -> None:
     appointment = book()
     assert "Pas encore d’essai." in shown_of(console, appointment)
     timeout = "ReadTimeout: Read timed out. (read timeout=10.0)"
@@ -222,27 +224,29 @@ def test_attempts_in_order(console: Browser, book: Book, sender: Played) -> None
     sender.attempt(State.WAITING, 503, answer="<html>Panne</html>")
     sender.attempt(State.REFUSED, 422, answer=REFUSAL)
     console.open(appointment)
-    console.send("/annuler")
+    console.act("cancelAppointment")
     told = shown(console)
     at = "20/11/2026 à 08:00:00"
     expected = [
-        f"Notification 1 : Confirmé État Refusée Créée {at}",
+        "1. Pris, vendredi 20 novembre 2026 à",
+        f"Annonce Confirmé État Refusée Créée {at}",
         f"{at} POST aucun 0,012 s pas de réponse à temps Détail {timeout}",
         f"{at} PUT 503 0,012 s HTTP 503, erreur du SAS Réponse <html>Panne</html>",
         f"{at} PUT 422 0,012 s HTTP 422, refusée par le SAS "
         f"Le RPPS <b>n'est pas</b> connu Sans diagnostics Réponse {json.dumps(REFUSAL)}",
         "Contenu transmis {",
         "Renvoyer la notification 1",
-        f"Notification 2 : Annulé État En attente Créée {at} Prochain essai dès que possible",
+        "2. Annulé, vendredi 20 novembre 2026 à",
+        f"Annonce Annulé État En attente Créée {at} Prochain essai dès que possible",
         "Pas encore d’essai.",
     ]
     places = [told.index(part) for part in expected]
     assert places == sorted(places)
-    for tag in ("<b>", "<html>Panne", "<script"):
+    for tag in ("<b>", "<html>Panne", "<script>"):
         assert tag not in console.page.text
 
 
-def test_the_body_is_shown_as_it_was_sent(console: Browser, book: Book, sender: Played) -> None:
+def test_the_body_is_shown_as_it_was_sent(console: Console, book: Book, sender: Played) -> None:
     console.open(book())
     [block] = re.findall(r"<pre[^>]*>\n(.*?)</pre>", console.page.text, re.DOTALL)
     [claimed] = sender.outbox.claim(1, 60)
@@ -264,12 +268,12 @@ def test_the_body_is_shown_as_it_was_sent(console: Browser, book: Book, sender: 
         "\x00\ufffd</pre><script>alert(1)</script>",
     ],
 )
-def test_any_answer_is_shown(console: Browser, book: Book, sender: Played, answer: str) -> None:
+def test_any_answer_is_shown(console: Console, book: Book, sender: Played, answer: str) -> None:
     appointment = book()
     sender.attempt(State.REFUSED, 400, answer=answer)
     assert console.open(appointment).status_code == 200
     assert "HTTP 400, refusée par le SAS Réponse" in shown(console)
-    assert "<script" not in console.page.text
+    assert "<script>" not in console.page.text
 
 
 @pytest.mark.parametrize(
@@ -282,11 +286,12 @@ def test_any_answer_is_shown(console: Browser, book: Book, sender: Played, answe
         (101, None, "HTTP 101"),
         (None, "ConnectTimeout: x", "connexion trop lente"),
         (None, "SSLError: x", "connexion TLS refusée"),
+        (None, "TLS: certificat du SAS refusé : il a expiré (expired)", "certificat du SAS refusé : il a expiré"),
         (None, "InvalidURL: x", "échec technique"),
     ],
 )
 def test_results_in_french(
-    console: Browser, book: Book, sender: Played, status: int | None, result: str | None, told: str
+    console: Console, book: Book, sender: Played, status: int | None, result: str | None, told: str
 ) -> None:
     appointment = book()
     sender.attempt(State.WAITING, status, result)
@@ -297,11 +302,12 @@ def test_results_in_french(
 # --- sending again
 
 
-def test_one_is_sent_again(console: Browser, book: Book, sender: Played) -> None:
+def test_one_is_sent_again(console: Console, book: Book, sender: Played) -> None:
     appointment = book()
     number = sender.attempt(State.REFUSED, 422)
     console.open(appointment)
-    sent = console.client.post(f"{appointment}/renvoyer", data={"jeton": key(console), "notification": str(number)})
+    target, _, data = console.form("replayNotification")
+    sent = console.client.post(target, data=data)
     assert (sent.status_code, sent.headers["Location"]) == (303, f"{appointment}#notification-{number}")
     console.open(appointment)
     assert "État En attente" in shown(console)
@@ -310,12 +316,12 @@ def test_one_is_sent_again(console: Browser, book: Book, sender: Played) -> None
     assert shown_of(console, appointment).count("0,012 s") == 2
 
 
-def test_what_is_offered_follows_the_state(console: Browser, book: Book, sender: Played) -> None:
+def test_what_is_offered_follows_the_state(console: Console, book: Book, sender: Played) -> None:
     appointment = book()
     assert buttons_of(console, appointment) == []
     sender.attempt(State.GIVEN_UP, 503)
     assert buttons_of(console, appointment) == ["Renvoyer la notification 1"]
-    console.send("/annuler")
+    console.act("cancelAppointment")
     assert buttons(console) == ["Renvoyer la notification 1"]
     sender.attempt(State.ACCEPTED, 200)
     # The SAS would fall back to the older state.
@@ -323,55 +329,54 @@ def test_what_is_offered_follows_the_state(console: Browser, book: Book, sender:
     assert shown(console).count("Inutile : le SAS a accepté une notification plus récente.") == 1
 
 
-def test_one_that_cannot_be_sent_again(console: Browser, book: Book, sender: Played) -> None:
-    first, second = book(), book()
+def test_one_that_cannot_be_sent_again(console: Console, book: Book, sender: Played) -> None:
+    first = book()
+    book()
     refused = sender.attempt(State.REFUSED, 422)
     other = sender.attempt(State.ACCEPTED, 201)
     console.open(first)
     token = key(console)
-    console.send("/annuler")
+    console.act("cancelAppointment")
     sender.attempt(State.ACCEPTED, 200)
     cases = [
-        (first, str(refused), 409, "Renvoi impossible"),
-        (second, str(other), 409, "Renvoi impossible"),
-        (first, str(other), 404, "Notification introuvable"),
-        (first, "", 404, "Notification introuvable"),
-        (first, f"0{refused}", 404, "Notification introuvable"),
-        (first, "9" * 400, 404, "Notification introuvable"),
-        (f"{DIARY}/agenda-ville/x", str(refused), 404, "Page introuvable"),
-        (f"{DIARY}/nulle-part/x", str(refused), 404, "Page introuvable"),
+        (str(refused), 409, "Action impossible"),
+        (str(other), 409, "Action impossible"),
+        ("99", 404, "Page introuvable"),
+        ("", 422, "numéro : un nombre entier est attendu"),
+        (f"0{refused}", 422, "numéro"),
+        ("9" * 400, 422, "numéro"),
     ]
-    for appointment, number, status, title in cases:
-        answer = console.client.post(f"{appointment}/renvoyer", data={"jeton": token, "notification": number})
-        assert answer.status_code == status, (appointment, number)
-        assert f"<h1>{title}</h1>" in answer.text
-        if title != "Page introuvable":
-            assert f'href="{appointment}"' in answer.text
+    for number, status, told in cases:
+        fields = {"jeton": token, "vers": first, "path.number": number}
+        console.post("/_console/faire/replayNotification", **fields)
+        assert (console.page.status_code, console.title) == (status, "Rendez-vous de Zoé Fictif"), number
+        assert told in console.told, number
 
 
-def test_what_is_sent_again_arrives(console: Browser, book: Book, sender: Played, world: Stage) -> None:
+def test_what_is_sent_again_arrives(console: Console, book: Book, sender: Played, world: Stage) -> None:
     appointment = book()
     sender.attempt(State.REFUSED, 422)
     world.simulator.start()
     console.open(appointment)
-    console.send("/renvoyer", notification="1")
+    console.act("replayNotification")
     assert eventually(lambda: "acceptée" in shown_of(console, appointment))
     world.simulator.stop(wait=True)
 
 
 def test_a_store_that_cannot_be_written_is_no_conflict(
-    console: Browser, book: Book, sender: Played, world: Stage
+    console: Console, book: Book, sender: Played, world: Stage
 ) -> None:
     appointment = book()
-    number = sender.attempt(State.REFUSED, 422)
+    sender.attempt(State.REFUSED, 422)
     console.open(appointment)
     with world.store.writing() as db:
         db.execute("pragma query_only = on")
-    console.send("/renvoyer", notification=str(number))
-    assert (console.page.status_code, console.title) == (503, "Service indisponible")
+    console.act("replayNotification")
+    assert console.page.status_code == 503
+    assert console.told.startswith("Service indisponible")
 
 
-def test_all_are_sent_again(console: Browser, book: Book, sender: Played) -> None:
+def test_all_are_sent_again(console: Console, book: Book, sender: Played) -> None:
     replaced = book()
     for _ in range(3):
         book()
@@ -380,33 +385,28 @@ def test_all_are_sent_again(console: Browser, book: Book, sender: Played) -> Non
     sender.attempt(State.REFUSED, 404)
     sender.attempt(State.ACCEPTED, 201)
     console.open(replaced)
-    console.send("/annuler")
+    console.act("cancelAppointment")
     sender.attempt(State.ACCEPTED, 201)
     # Whatever the list shows.
     console.open(f"{LIST}?editeur=agenda-sos&etat=accepted")
     assert buttons(console) == ["Renvoyer tout ce qui a été refusé ou abandonné"]
-    console.send("/renvoyer")
+    console.act("replayNotifications")
     assert "2 notifications repartent vers le SAS." in text(console.page)
     assert sender.outbox.counts() == {State.WAITING: 2, State.ACCEPTED: 2, State.REFUSED: 1}
-    console.send("/renvoyer")
+    console.act("replayNotifications")
     assert "Aucune notification à renvoyer." in text(console.page)
     sender.attempt(State.REFUSED, 422)
     console.open(LIST)
-    console.send("/renvoyer")
+    console.act("replayNotifications")
     assert "1 notification repart vers le SAS." in text(console.page)
 
 
-@pytest.mark.parametrize("count", ["x", "-1", "1.5", "9" * 50, "<b>"])
-def test_a_count_that_is_none(console: Browser, count: str) -> None:
-    assert console.open(f"{LIST}?renvoyees={count}").status_code == 200
-    assert 'role="status"' not in console.page.text
-
-
-def test_forms_of_other_sites_are_refused(console: Browser, app: Flask, book: Book, sender: Played) -> None:
-    appointment = book()
+def test_forms_of_other_sites_are_refused(console: Console, app: Flask, book: Book, sender: Played) -> None:
+    book()
     number = sender.attempt(State.REFUSED, 422)
-    for url in (f"{LIST}/renvoyer", f"{appointment}/renvoyer"):
-        answer = app.test_client().post(url, data={"jeton": key_of(console, HOME), "notification": str(number)})
+    for operation in ("replayNotification", "replayNotifications"):
+        url, fields = f"/_console/faire/{operation}", {"path.number": str(number)}
+        answer = app.test_client().post(url, data={"jeton": key_of(console, HOME)} | fields)
         assert answer.status_code == 400
         assert "Formulaire expiré" in answer.text
         far = console.client.post(url, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
@@ -418,26 +418,88 @@ def test_forms_of_other_sites_are_refused(console: Browser, app: Flask, book: Bo
 # --- home
 
 
-def test_home_tells_how_many_are_not_accepted(console: Browser, book: Book, sender: Played) -> None:
-    console.open(HOME)
-    assert "0 notification pas encore acceptée" in text(console.page)
+def test_home_tells_what_waits_and_what_failed(console: Console, book: Book, sender: Played) -> None:
+    assert "Notifications au SAS 0 en attente, 0 en échec" in text(console.open(HOME))
     assert LIST in console.links(LIST)
     for _ in range(3):
         book()
     sender.attempt(State.ACCEPTED, 201)
     sender.attempt(State.REFUSED, 422)
-    assert "2 notifications pas encore acceptées" in text(console.open(HOME))
-    console.send("/remise-a-zero", confirmer="1")
-    assert "0 notification pas encore acceptée" in text(console.page)
+    assert "Notifications au SAS 1 en attente, 1 en échec" in text(console.open(HOME))
+    console.act("reset")
+    assert "Notifications au SAS 0 en attente, 0 en échec" in text(console.page)
     assert "Aucune notification." in text(console.open(LIST))
 
 
-def test_home_leads_to_what_the_embedded_sas_received(console: Browser, played: LoadedScenario, tmp_path: Path) -> None:
+def test_every_page_leads_to_the_bench_if_it_is_on(console: Console, played: LoadedScenario, tmp_path: Path) -> None:
     console.open(HOME)
-    assert console.links("/_sas/") == [f"{PUBLIC_URL}/_sas/rendez-vous"]
+    assert console.links("/_sas/") == [f"{PUBLIC_URL}/_sas/"]
     assert console.open(console.links("/_sas/")[0]).status_code == 200
     folder = tmp_path / "other"
     folder.mkdir()
-    real = Browser(application(played, Clock(NOW), folder, sas_url="https://sas.example/fhir"))
-    real.open(HOME)
-    assert real.links("/_sas/") == []
+    without = Console(application(played, Clock(NOW), folder, with_bench="off"))
+    without.open(HOME)
+    assert without.links("/_sas/") == []
+
+
+# --- the list as it changes
+
+
+def test_one_is_sent_again_from_the_list(console: Console, book: Book, sender: Played) -> None:
+    first, _ = book(), book()
+    sender.attempt(State.REFUSED, 422)
+    sender.attempt(State.GIVEN_UP, 503)
+    console.open(f"{LIST}?etat=refused")
+    assert buttons(console) == ["Renvoyer tout ce qui a été refusé ou abandonné", "Renvoyer la notification 1"]
+    console.act("replayNotification")
+    assert console.told == "La notification repart vers le SAS."
+    assert console.visited[-1] == f"{LIST}?etat=refused"
+    assert filters(console)[1] == ("En attente", "1")
+    sender.attempt(State.REFUSED, 422)
+    console.open(first)
+    console.act("cancelAppointment")
+    sender.attempt(State.ACCEPTED, 200)
+    # The SAS would fall back to the older state.
+    console.open(LIST)
+    assert buttons(console) == ["Renvoyer tout ce qui a été refusé ou abandonné", "Renvoyer la notification 2"]
+
+
+def test_one_that_tls_has_stopped_is_shown_and_sent_again(console: Console, book: Book, sender: Played) -> None:
+    appointment = book()
+    sender.attempt(State.TLS_FAILED, None, "SSLError: bad certificate", wait=timedelta(minutes=1))
+    console.open(f"{LIST}?etat=tls failed")
+    assert ("Échec TLS", "1") in filters(console)
+    assert "Échec TLS 20/11/2026 à 08:00:00 20/11/2026 à 08:01:00 1 connexion TLS refusée" in text(console.page)
+    assert "État Échec TLS" in shown_of(console, appointment)
+    console.act("replayNotification")
+    assert "État En attente" in shown(console)
+
+
+def test_sending_is_suspended_and_goes_on(console: Console, book: Book, sender: Played) -> None:
+    book()
+    console.open(f"{LIST}?editeur=agenda-ville")
+    console.act("pauseNotifications")
+    assert console.told == "L’envoi des notifications est suspendu."
+    assert console.visited[-1] == f"{LIST}?editeur=agenda-ville"
+    assert "L’envoi est suspendu, pour tous les logiciels" in text(console.page)
+    assert sender.outbox.claim(1, 60) == []
+    console.act("resumeNotifications")
+    assert console.told == "L’envoi des notifications reprend."
+    assert len(sender.outbox.claim(1, 60)) == 1
+
+
+def test_the_list_is_a_stream_too(console: Console, book: Book, sender: Played) -> None:
+    console.open(f"{LIST}?editeur=agenda-ville")
+    [live] = re.findall('data-live="([^"]*)"', console.page.text)
+    assert live == f"{LIST}/direct?editeur=agenda-ville"
+    with console.client.get(live) as answer:
+        assert answer.mimetype == "text/event-stream"
+        pieces = iter(answer.response)
+        assert "Aucune notification." in next(pieces).decode()
+        book()
+        piece = next(one for one in pieces if one.startswith(b"data:")).decode()
+        assert "En attente : 1" in piece
+        # A form leads to the page, and not to the stream.
+        assert f'name="vers" value="{LIST}?editeur=agenda-ville"' in piece
+    assert sender
+    assert console.open(f"{LIST}/direct?editeur=x").status_code == 404

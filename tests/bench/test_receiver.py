@@ -20,8 +20,8 @@ from werkzeug.test import TestResponse
 
 from mock_editor.base import codes
 from mock_editor.base.store import Store
-from mock_editor.bench.receiver.received import SCHEMA, Inbox
-from mock_editor.bench.receiver.routes import blueprint
+from mock_editor.bench.receiver.received import Inbox
+from tests.bench.conftest import BRIAND, RENEE, platform_app, text
 from tests.validation.guide import SHARED, VERSIONS, errors_of, needs_validator
 
 PUBLIC_URL = "https://sas.example"
@@ -93,19 +93,8 @@ def sos(**changes: Any) -> Resource:
     return appointment(**{"meta": {"profile": [codes.SOS_APPOINTMENT_PROFILE]}} | PENDING | changes)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db", [SCHEMA])
-    yield opened
-    opened.close()
-
-
 def application(store: Store, public_url: str = PUBLIC_URL) -> Flask:
-    app = Flask(__name__)
-    app.url_map.strict_slashes = False
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.register_blueprint(blueprint(store, public_url, 5, Time()))
-    return app
+    return platform_app(store, public_url, Time())
 
 
 @pytest.fixture
@@ -511,6 +500,7 @@ UNSOUND: dict[str, tuple[Resource, int, list[str]]] = {
     ),
     # identifier
     "no identifier": (appointment(identifier=[]), 422, ["identifier"]),
+    "an identifier as JSON in a text": (appointment(identifier=['{"value": "1"}']), 400, ["identifier[0]"]),
     "two identifiers": (
         appointment(identifier=[EDITOR_IDENTIFIER, EDITOR_IDENTIFIER | {"value": "2"}]),
         422,
@@ -1051,7 +1041,7 @@ def test_the_page_without_appointments_says_so(client: FlaskClient) -> None:
     assert "Toutes les personnes et données sont fictives" in page.text
     assert "Aucun rendez-vous reçu." in page.text
     assert f"{PUBLIC_URL}{BASE}" in page.text
-    assert "<script" not in page.text
+    assert re.findall(r"<script[^>]*", page.text) == ['<script src="/_static/live.js" defer']
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     sheet = client.get("/_sas/static/sas.css")
     assert sheet.content_type.startswith("text/css")
@@ -1080,7 +1070,11 @@ def test_the_page_of_an_appointment_has_every_version(client: FlaskClient, post:
     listed = client.get("/_sas/rendez-vous").text
     assert f'href="/_sas/rendez-vous/{identifier}"' in listed
     page = client.get(f"/_sas/rendez-vous/{identifier}").text
-    assert re.findall(r"<h2>(.+)</h2>", page) == ["Version 2 (actuelle)", "Version 1"]
+    assert [text(one) for one in re.findall(r"<h2>.+</h2>", page)] == [
+        "Version 2 (actuelle) : Non honoré",
+        "Version 1 : Confirmé",
+    ]
+    assert page.count("Du 20/11/2026 à 14:00 (UTC+01:00) au 20/11/2026 à 14:15 (UTC+01:00).") == 2
     assert "Reçue le 20/11/2026 à 08:00:01 par POST." in page
     assert "Reçue le 20/11/2026 à 08:00:02 par PUT." in page
     again = " ".join(re.sub(r"<[^>]+>", " ", page).split())
@@ -1090,6 +1084,105 @@ def test_the_page_of_an_appointment_has_every_version(client: FlaskClient, post:
     assert "&#34;noshow&#34;" in page
     assert "Non honoré" in page
     assert f'href="/_sas/fhir/Appointment/{identifier}"' in page
+
+
+def for_lrm(client: FlaskClient, identifier: str, version: int) -> Any:
+    answer = client.get(f"/_sas/rendez-vous/{identifier}/versions/{version}/lrm.json")
+    assert answer.status_code == 200, answer.text
+    name = f"INT_L02-{identifier}-{version}.json"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert answer.content_type == "application/json"
+    return answer.json
+
+
+def test_the_lrm_is_told_of_each_version(client: FlaskClient, post: Send, put: Send) -> None:
+    identifier = post(appointment()).json["id"]
+    put(appointment(status="cancelled"))
+    told = for_lrm(client, identifier, 1)
+    name = told["distributionID"]
+    assert name.startswith("fr.health.test.ptfsas_")
+    message = told.pop("content")[0]["jsonContent"]["embeddedJsonContent"]["message"]
+    assert told == {
+        "distributionID": name,
+        "senderID": "fr.health.test.ptfsas",
+        "dateTimeSent": "2026-11-20T08:00:01.000+01:00",
+        "dateTimeExpires": "2026-11-21T08:00:01.000+01:00",
+        "distributionStatus": "Actual",
+        "distributionKind": "Report",
+        "descriptor": {
+            "language": "fr-FR",
+            "explicitAddress": {"explicitAddressScheme": "hubex", "explicitAddressValue": "fr.health.samu350"},
+        },
+    }
+    assert message == {
+        "messageId": name,
+        "sender": {"name": "Plateforme numérique SAS", "URI": "hubex:fr.health.test.ptfsas"},
+        "sentAt": told["dateTimeSent"],
+        "kind": "Report",
+        "status": "Actual",
+        "recipient": [{"name": "samu350", "URI": "hubex:fr.health.samu350"}],
+        "appointment": {
+            "appointmentId": identifier,
+            "method": "CreateAppointment",
+            "created": "2026-11-20T08:00:00.000+01:00",
+            "start": "2026-11-20T14:00:00.000+01:00",
+            "end": "2026-11-20T14:15:00.000+01:00",
+            "status": "booked",
+            "orientationCategory": "PS",
+            "practitioner": {
+                "rppsId": "10100050075",
+                "lastName": BRIAND.family,
+                "firstName": BRIAND.given,
+                "specialityCode": "SM54",
+                "specialityUrl": codes.SPECIALTY,
+                "professionCode": "10",
+                "professionUrl": "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-G15-ProfessionSante",
+            },
+            "organization": {"organizationId": "1810004421"},
+            "regulator": {
+                "regulatorId": "3456780581/11242343",
+                "regulatorName": RENEE.family,
+                "regulatorFirstname": RENEE.given,
+                "regulatorEmail": RENEE.email,
+            },
+        },
+    }
+    later = for_lrm(client, identifier, 2)
+    assert later["distributionID"] != name
+    changed = later["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["appointment"]
+    assert changed == message["appointment"] | {"method": "UpdateAppointment", "status": "cancelled"}
+    page = client.get(f"/_sas/rendez-vous/{identifier}").text
+    assert page.count("Message au LRM (INT_L02)") == 2
+    assert f'href="/_sas/rendez-vous/{identifier}/versions/2/lrm.json"' in page
+
+
+def test_the_lrm_is_not_told_what_nobody_knows(client: FlaskClient, post: Send) -> None:
+    technical = operator(**TECHNICAL, value="unknown")
+    unknown = [practitioner(value="0750123456")]
+    for body, category in ((sos(extension=[technical]), "SOS"), (appointment("2", participant=unknown), "PS")):
+        told = for_lrm(client, post(body).json["id"], 1)
+        assert told["descriptor"]["explicitAddress"]["explicitAddressValue"] == "fr.health.samu000"
+        told = told["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["appointment"]
+        assert told["orientationCategory"] == category
+        # An ADELI is no RPPS, a technical identifier no national one.
+        assert not {"practitioner", "organization"} & told.keys()
+        assert ("regulator" in told) == (category == "PS")
+
+
+def test_a_version_that_there_is_not_has_no_message(client: FlaskClient, post: Send) -> None:
+    identifier = post(appointment()).json["id"]
+    for path in (f"{identifier}/versions/2", f"{identifier}/versions/0", "unknown/versions/1"):
+        assert client.get(f"/_sas/rendez-vous/{path}/lrm.json").status_code == 404
+
+
+def test_the_list_shows_what_comes_while_it_is_looked_at(client: FlaskClient, post: Send, put: Send) -> None:
+    pieces = iter(client.get("/_sas/rendez-vous/flux", buffered=False).response)
+    assert "Aucun rendez-vous reçu." in next(pieces).decode()
+    post(appointment())
+    assert "Confirmé" in next(pieces).decode()
+    put(appointment(status="cancelled"))
+    assert "Annulé" in next(pieces).decode()
+    pieces.close()
 
 
 def test_an_unknown_page(client: FlaskClient) -> None:

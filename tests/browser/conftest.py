@@ -86,9 +86,9 @@ def types(slot: dict[str, Any]) -> set[str]:
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[Site]:
+def running(folder: Path, *options: str, **environment: str) -> Iterator[Site]:
     """A server of the default scenario, at a fixed time."""
-    simulator = Simulator(folder, "--now", NOW, *options)
+    simulator = Simulator(folder, "--now", NOW, *options, **environment)
     try:
         yield Site(simulator)
     finally:
@@ -117,7 +117,7 @@ def site(shared_site: Site) -> Site:
 def serve(tmp_path: Path) -> Iterator[Served]:
     """Starts servers of the test's own."""
     with ExitStack() as stack:
-        yield lambda *options: stack.enter_context(running(tmp_path, *options))
+        yield lambda *options, **environment: stack.enter_context(running(tmp_path, *options, **environment))
 
 
 @pytest.fixture(scope="package")

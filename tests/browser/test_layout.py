@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -35,18 +36,35 @@ WIDTHS = (360, 1280)
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessenschafewarenwohl"
 
 
+# The accessibility checker, which `make test` gets from npm.
+AXE = Path(__file__).parents[2] / "var" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+FAULTS = """
+async () => (await axe.run()).violations
+  .filter(one => ["serious", "critical"].includes(one.impact))
+  .map(one => `${one.id}: ${one.help}: ${one.nodes.map(node => node.target.join(" ")).slice(0, 5).join(", ")}`)
+"""
+
+
 class Album:
     """Looks at pages and remembers what is wrong with them; keeps pictures in the folder SCREENSHOTS, if it is set."""
 
     def __init__(self) -> None:
         self.status = 0
         self.wrong: list[str] = []
+        self.hosts: set[str] = set()
 
     def follow(self, page: "Page") -> "Page":
         """Lists what the browser complains of, such as a style that the page's own policy forbids."""
         page.on("console", lambda told: self.complain(page.url, told.type, told.text))
+        page.on("pageerror", lambda error: self.wrong.append(f"{page.url}: {error}"))
+        page.on("request", lambda request: self.ask(request.url))
         page.on("response", self.arrived)
         return page
+
+    def ask(self, url: str) -> None:
+        self.hosts.add(urlsplit(url).netloc)
+        if len(self.hosts) > 1:
+            self.wrong.append(f"another host: {url}")
 
     def arrived(self, response: "Response") -> None:
         if response.request.is_navigation_request():
@@ -74,6 +92,10 @@ class Album:
             if folder := os.environ.get("SCREENSHOTS"):
                 page.screenshot(path=Path(folder) / f"{width}-{name}.png", full_page=True)
         self.wrong += [f"{name}: {wrong}" for wrong, fine in checks.items() if not fine]
+        if AXE.exists():
+            # Not by a script element, which the pages' own policy forbids.
+            page.evaluate(AXE.read_text(encoding="utf-8"))
+            self.wrong += [f"{name}: {fault}" for fault in page.evaluate(FAULTS)]
 
 
 @pytest.fixture
@@ -191,3 +213,13 @@ def test_the_page_of_an_editor_that_does_not_exist_fits_the_screen(site: Site, a
     assert go(page, f"{site.url}/nowhere/connexion").status == 404
     album.look(page, "404-editor")
     assert album.wrong == []
+
+
+def test_the_accessibility_checker_sees_what_is_wrong(album: Album, page: "Page", site: Site) -> None:
+    """So that nobody takes an album without complaints for more than it is."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not in var/axe: `make axe` gets it with npm")
+    go(page, f"{site.url}/_console/visite")
+    page.evaluate("document.querySelector('main').innerHTML += '<img src=\"data:,\"><input>'")
+    album.look(page, "visite")
+    assert [one.split(":")[1].strip() for one in album.wrong] == ["image-alt", "label"]

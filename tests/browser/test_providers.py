@@ -88,17 +88,20 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
     stranger.stop()
 
 
+SECRET = {"MOCK_EDITOR_OIDC_CLIENT_SECRET": "anything"}
+
+
 def options(issuer: str) -> list[str]:
     """How a server is told of a provider."""
     return [
-        *("--oidc-issuer", issuer, "--oidc-client-secret", "anything"),
+        *("--oidc-issuer", issuer),
         *("--oidc-national-id-claims", "rpps", "--oidc-email-claims", "mail"),
     ]
 
 
 @pytest.fixture(scope="module")
 def with_stranger(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running(tmp_path_factory.mktemp("with-stranger"), *options(stranger.url)) as site:
+    with running(tmp_path_factory.mktemp("with-stranger"), *options(stranger.url), **SECRET) as site:
         yield site
 
 
@@ -147,7 +150,7 @@ def test_a_provider_that_is_down_gets_a_page(serve: Served, tmp_path: Path, open
     pytest.importorskip("oidc_provider_mock")
     stranger = Stranger(tmp_path / "log")
     try:
-        site = serve(*options(stranger.url))
+        site = serve(*options(stranger.url), **SECRET)
         page = open_page()
         go(page, site.link() + "&origin=sas")
         # It dies between the two halves of the sign-in.
@@ -157,7 +160,7 @@ def test_a_provider_that_is_down_gets_a_page(serve: Served, tmp_path: Path, open
     assert go(page, answer.headers["Location"]).status == 502
     refused(page, site)
     # And to a server that had never asked it for anything, it was never there.
-    other = serve(*options(stranger.url))
+    other = serve(*options(stranger.url), **SECRET)
     assert go(page, other.link() + "&origin=sas").status == 502
     refused(page, other)
 
@@ -306,14 +309,14 @@ Imposed = tuple[Impostor, Site]
 @pytest.fixture(scope="module")
 def unknown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
     """A provider, and a server that never gets to know how it is configured."""
-    with impostor() as played, running(tmp_path_factory.mktemp("unknown"), *options(played.url)) as site:
+    with impostor() as played, running(tmp_path_factory.mktemp("unknown"), *options(played.url), **SECRET) as site:
         yield played, site
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
     """A provider, and a server that can go as far as asking it for tokens."""
-    with impostor() as played, running(tmp_path_factory.mktemp("known"), *options(played.url)) as site:
+    with impostor() as played, running(tmp_path_factory.mktemp("known"), *options(played.url), **SECRET) as site:
         yield played, site
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from flask import Blueprint, Response, jsonify, render_template, request
+from werkzeug.datastructures import Authorization
 
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import expect_media_type, read_body
@@ -172,7 +173,7 @@ def blueprint(
 
     @bp.route("/userinfo", methods=["GET", "POST"])
     def userinfo() -> Response:
-        bearer = request.authorization
+        bearer = _authorization()
         if not bearer or bearer.type != "bearer" or not bearer.token:
             # RFC 6750, 3.1: no error code in the header for a client that may not know that it needs a token.
             response = jsonify(error="invalid_token", error_description="An access token is required")
@@ -225,10 +226,18 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
     return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
 
 
+def _authorization() -> Authorization | None:
+    """What the client presents, if that can be read."""
+    try:
+        return request.authorization
+    except ValueError:  # Basic with anything but ASCII
+        return None
+
+
 def _client_ids(parameters: Parameters) -> set[str]:
     """The ids that a client may mean at the token endpoint; any secret will do. Raises ProtocolError."""
     given, header = parameters.one("client_id"), "Authorization" in request.headers
-    basic = request.authorization
+    basic = _authorization()
     if header and basic and basic.type == "basic" and basic.username:
         # RFC 6749, 2.3.1 wants the id encoded, and not every client does it.
         ids = {basic.username, unquote_plus(basic.username)}

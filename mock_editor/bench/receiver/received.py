@@ -101,6 +101,11 @@ class Inbox:
             rows = db.execute(f"{_SELECT} order by a.latest desc limit ?", [most])
             return [_from_row(row) for row in rows], total
 
+    def newest(self) -> int:
+        """The number of the last delivery; it is another one when there is something new, or nothing any more."""
+        with self._store.reading() as db:
+            return _next_number(db)
+
     def versions(self, identifier: str) -> list[Version]:
         """Every version of an appointment, the newest first; none for an unknown one."""
         query = (

@@ -1,30 +1,48 @@
 """The endpoints of INT_R03 on the side of the SAS, ``/_sas/fhir/…``, and the pages that show what came."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 from werkzeug.http import http_date
 
 from mock_editor.base import fhir, forms
 from mock_editor.base.codes import JSON_BODIES
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.fhir_bodies import asked_identifier
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.base.store import Store
-from mock_editor.bench.receiver import payload, view
+from mock_editor.base.waits import Ended, Hold, Waits
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.live import HEARTBEAT, stream
+from mock_editor.bench.platform.directory import Directory
+from mock_editor.bench.receiver import lrm, payload, view
 from mock_editor.bench.receiver.capabilities import capability_statement
 from mock_editor.bench.receiver.payload import KIND, Notification
-from mock_editor.bench.receiver.received import Inbox, Received, Saved
+from mock_editor.bench.receiver.received import Inbox, Received, Saved, Version
 
 _IDENTIFIER = "identifier"
 # A load test leaves more behind than a client, or a browser, wants at once.
 _MOST = 200
+# Seconds between two looks for what is new; a look takes some microseconds.
+_LOOK = 0.5
 
 
-def blueprint(store: Store, public_url: str, body_timeout: float, now: Callable[[], datetime]) -> Blueprint:
-    """The endpoints and pages. A client has ``body_timeout`` seconds to send a body; ``now`` tells when it came."""
+def blueprint(
+    store: Store,
+    public_url: str,
+    body_timeout: float,
+    now: Callable[[], datetime],
+    waits: Waits,
+    directory: Directory,
+    people: Callable[[], Sequence[Person]],
+) -> Blueprint:
+    """The endpoints and pages. A client has ``body_timeout`` seconds to send a body; ``now`` tells when it came.
+
+    What an LRM would be told of an appointment comes from ``directory`` and ``people``, the regulators.
+    """
     bp = Blueprint("receiver", __name__, url_prefix="/_sas", template_folder="templates", static_folder="static")
     inbox = Inbox(store, now)
     base = f"{public_url}/_sas/fhir"
@@ -53,7 +71,7 @@ def blueprint(store: Store, public_url: str, body_timeout: float, now: Callable[
         resource = saved.appointment.resource if wanted == "representation" else _outcome(saved, told)
         return fhir.response(fhir.dumps(resource), status, pretty=wants_pretty(parameters), headers=headers)
 
-    def page(template: str, status: int = 200, **content: object) -> Response:
+    def page(template: str, status: int = 200, **content: Any) -> Response:
         return Response(render_template(f"receiver/{template}", **content), status)
 
     @bp.errorhandler(EditorError)
@@ -62,11 +80,11 @@ def blueprint(store: Store, public_url: str, body_timeout: float, now: Callable[
         if request.path.startswith("/_sas/fhir/"):
             return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
         title, text = forms.in_french(error)
-        return page("message.html", error.status, title=title, text=text)
+        return Response(render_template("platform/message.html", title=title, text=text), error.status)
 
     @bp.after_request
     def protect(response: Response) -> Response:
-        response.headers.update(forms.HEADERS)
+        response.headers.update(forms.HEADERS_WITH_SCRIPTS)
         return response
 
     # --- for editors
@@ -115,14 +133,50 @@ def blueprint(store: Store, public_url: str, body_timeout: float, now: Callable[
 
     @bp.get("/rendez-vous")
     def appointments() -> Response:
+        return page("liste.html", live=url_for("receiver.news"), **listed())
+
+    @bp.get("/rendez-vous/flux")
+    def news() -> Response:
+        if request.method == "HEAD":
+            return Response(mimetype="text/event-stream")
+        hold = waits.hold(request.environ)
+        return stream(hold, changes(hold))
+
+    def changes(hold: Hold) -> Generator[str | None]:
+        seen = None
+        while True:
+            newest = inbox.newest()
+            yield render_template("receiver/rendez_vous_recus.html", **listed()) if newest != seen else None
+            seen = newest
+            silent = 0.0
+            while inbox.newest() == newest and silent < HEARTBEAT:
+                if hold.sleep(_LOOK) is not Ended.TIME:
+                    return
+                silent += _LOOK
+
+    def listed() -> dict[str, Any]:
         found, total = inbox.latest(_MOST)
-        return page("liste.html", rows=[view.row(one) for one in found], total=total, url=f"{base}/{KIND}")
+        return {"rows": [view.row(one) for one in found], "total": total, "url": f"{base}/{KIND}"}
 
     @bp.get("/rendez-vous/<identifier>")
     def appointment(identifier: str) -> Response:
         one = inbox.read(identifier)
         raw = url_for("receiver.read", identifier=one.id)
-        return page("rendez_vous.html", row=view.row(one), versions=inbox.versions(one.id), view=view, raw=raw)
+        versions = [(version, passed_on(one, version)) for version in inbox.versions(one.id)]
+        return page("rendez_vous.html", row=view.row(one), versions=versions, view=view, raw=raw)
+
+    @bp.get("/rendez-vous/<identifier>/versions/<int:number>/lrm.json")
+    def for_lrm(identifier: str, number: int) -> Response:
+        one = inbox.read(identifier)
+        version = next((each for each in inbox.versions(one.id) if each.number == number), None)
+        if version is None:
+            raise NotFoundError(f"{KIND}/{one.id} has no version {number}")
+        name = f"INT_L02-{one.id}-{number}.json"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(view.text(passed_on(one, version)), headers=headers, mimetype="application/json")
+
+    def passed_on(one: Received, version: Version) -> dict[str, Any]:
+        return lrm.message(one, version, directory.practitioners, people())
 
     return bp
 

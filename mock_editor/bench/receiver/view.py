@@ -64,6 +64,16 @@ def row(one: Received) -> Row:
     )
 
 
+def status(content: Resource) -> str:
+    """The state that a version says."""
+    return _STATUSES[content["status"]]
+
+
+def interval(content: Resource) -> str:
+    """When a version says that the appointment is."""
+    return f"Du {_as_sent(content['start'])} au {_as_sent(content['end'])}"
+
+
 def here(received: datetime) -> str:
     """When something came, in French time."""
     return f"{received.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"

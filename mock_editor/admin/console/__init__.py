@@ -1,0 +1,88 @@
+"""The console, ``/_console/…``: pages in French for those who run the simulator, on its own machine or with its token.
+
+Here they stand in for the practitioners too: what happens to an appointment on their side is done on its page.
+A page is a function of the module of its subject (``pages.py`` has what it needs) with a template; what people do on it
+is an operation of the admin API (``actions.py``); what changes by itself is a stream (``live.py``).
+"""
+
+from flask import Blueprint, Response, request
+
+from mock_editor.admin.console import (
+    access,
+    accounts,
+    actions,
+    agendas,
+    appointments,
+    clock,
+    dashboard,
+    faults,
+    journal,
+    notifications,
+    scenarios,
+    tour,
+)
+from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.guard import Guard
+from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.forms import HEADERS_WITH_SCRIPTS, in_french
+from mock_editor.booking.access import PageError
+from mock_editor.simulator import Simulator
+from mock_editor.stage import Stage
+
+_SUBJECTS = (
+    access,
+    actions,
+    dashboard,
+    agendas,
+    accounts,
+    appointments,
+    notifications,
+    journal,
+    faults,
+    scenarios,
+    clock,
+    tour,
+)
+_REFUSALS = {
+    403: (
+        "Accès refusé",
+        "La console ne s’ouvre que dans un navigateur de la machine du simulateur, et pas depuis un autre site.",
+    ),
+    429: ("Trop d’essais", "Trop de jetons incorrects ont été essayés d’ici. Réessayez dans une minute."),
+}
+
+
+def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
+    """The pages, for those whom ``guard`` lets in."""
+    bp = Blueprint(
+        "console", __name__, url_prefix="/_console", template_folder="../templates", static_folder="../static"
+    )
+    pages = Pages(bp, simulator, stage, guard)
+    for subject in _SUBJECTS:
+        subject.add(pages)
+
+    @bp.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(HEADERS_WITH_SCRIPTS)
+        pages.forms.remember(response, path=pages.path, secure=pages.secure)
+        return response
+
+    @bp.errorhandler(PageError)
+    def refuse(error: PageError) -> Response:
+        # Back to the appointment, where it is about one.
+        about = request.view_args or {}
+        back = "console.appointment" if "identifier" in about else None
+        return pages.show("message.html", error.status, title=error.title, text=error.text, back=back, about=about)
+
+    @bp.errorhandler(EditorError)
+    def refuse_plainly(error: EditorError) -> Response:
+        title, text = _REFUSALS.get(error.status) or in_french(error)
+        response = pages.show("message.html", error.status, title=title, text=text, back=None)
+        response.headers.extend(error.headers)
+        return response
+
+    @bp.get("/<path:_>")
+    def nothing(_: str) -> Response:
+        raise NotFoundError("No such page")
+
+    return bp

@@ -1,0 +1,158 @@
+"""Regulators: their accounts at every editor, and what the SAS did to each (INT_R02)."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from flask import Response
+
+from mock_editor.accounts.payload import token_of
+from mock_editor.accounts.regulators import Account
+from mock_editor.admin.console.pages import Pages, number
+from mock_editor.base import codes
+from mock_editor.base.errors import NotFoundError
+from mock_editor.base.flows import Flow
+from mock_editor.journal.entries import Entry, Filters
+
+_SYSTEMS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
+_ACTIVE = {"actif": ("Actifs", True), "retire": ("Retirés", False)}
+# Rows of a page; of each editor, where all are shown.
+_ROWS, _EACH = 50, 20
+_MOST_PAGES, _CALLS = 10_000, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of INT_R02 about an account, and what it did to it."""
+
+    entry: Entry
+    what: str
+    refused: bool
+
+
+def add(pages: Pages) -> None:
+    """The list of accounts, and the page of each."""
+    bp, simulator, journal = pages.blueprint, pages.simulator, pages.stage.journal
+
+    @bp.get("/comptes")
+    def accounts() -> Response:
+        slug, editors = pages.asked_editors()
+        asked = pages.asked()
+        state, text = asked.one("habilitation"), (asked.one("q") or "").strip()
+        if state and state not in _ACTIVE:
+            raise NotFoundError("No such state")
+        active = _ACTIVE[state][1] if state else None
+        rows, page = (_ROWS, number(asked.one("page"), _MOST_PAGES) or 1) if slug else (_EACH, 1)
+        found = []
+        for editor in editors:
+            some, total = simulator.accounts.page(editor.slug, rows, (page - 1) * rows, active=active, text=text)
+            found.append((editor, [(one, _identifiers(one)) for one in some], total))
+        return pages.show(
+            "comptes.html",
+            editors=simulator.catalogue.editors.values(),
+            chosen=slug,
+            states={name: words for name, (words, _) in _ACTIVE.items()},
+            state=state,
+            text=text,
+            page=page,
+            rows=rows,
+            found=found,
+            locked=_locked(pages),
+        )
+
+    @bp.get("/comptes/<editor>/<identifier>")
+    def account(editor: str, identifier: str) -> Response:
+        known = simulator.catalogue.editor(editor)
+        one = simulator.accounts.read(editor, identifier)
+        journal.fresh()
+        _, taken = simulator.appointments.page([editor], 1, text=one.id)
+        return pages.show(
+            "compte.html",
+            editor=known,
+            one=one,
+            identifiers=_identifiers(one),
+            national=_identifier(one, codes.PRACTITIONER_OID),
+            technical=_identifier(one, codes.SAS_OID),
+            resource=orjson.dumps(one.resource, option=orjson.OPT_INDENT_2).decode(),
+            locked=_locked(pages),
+            calls=_calls(pages, editor, one),
+            taken=taken,
+            instant=_instant,
+            path={"editor": editor, "account": one.id},
+        )
+
+
+def _identifiers(account: Account) -> list[tuple[str, str]]:
+    """An account's identifiers, each after the name of its system."""
+    tokens = map(token_of, account.content.get("identifier", ()))
+    return [(_SYSTEMS.get(token.system, token.system), token.value) for token in tokens]
+
+
+def _identifier(account: Account, system: str) -> str:
+    tokens = map(token_of, account.content.get("identifier", ()))
+    return next((token.value for token in tokens if token.system == system), "")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _locked(pages: Pages) -> Callable[[Account], bool]:
+    """Tells whether an account takes no password now."""
+    now = pages.simulator.clock.now()
+    return lambda one: one.locked_until is not None and datetime.fromisoformat(one.locked_until) > now
+
+
+# --- what the SAS did
+
+
+def _calls(pages: Pages, editor: str, account: Account) -> list[Call]:
+    """The requests about an account that the journal still has, the last first."""
+    keys = {account.id, account.email, *(value for _, value in _identifiers(account))}
+    found: dict[int, Entry] = {}
+    for key in keys:
+        asked = Filters(editor=editor, flow=Flow.INT_R02, contains=key)
+        found |= {one.id: one for one in pages.stage.journal.entries.find(asked, _CALLS, newest_first=True)}
+    calls: list[Call] = []
+    before: tuple[str, bool | None] | None = None
+    for _, entry in sorted(found.items()):
+        if entry.status is None or entry.status >= 300:
+            calls.append(Call(entry, "Refusé" if entry.status else "Sans réponse", refused=True))
+            continue
+        identifier, version, active = _saved(entry)
+        if identifier == account.id:
+            calls.append(Call(entry, _what(entry, before, (version, active)), refused=False))
+            before = version, active
+    return calls[-_CALLS:][::-1]
+
+
+def _saved(entry: Entry) -> tuple[str, str, bool | None]:
+    """What a request that was accepted has left behind: id, version, and whether the account is active."""
+    heads = {name.lower(): value for name, value in entry.answer_headers}
+    answer, sent = _object(entry.answer_body), _object(entry.request_body)
+    place = re.search("/Practitioner/([^/]+)", heads.get("location", "") or heads.get("content-location", ""))
+    identifier = str(answer.get("id") or (place[1] if place else ""))
+    active = answer.get("active", sent.get("active"))
+    return identifier, heads.get("etag", ""), active if isinstance(active, bool) else None
+
+
+def _what(entry: Entry, before: tuple[str, bool | None] | None, now: tuple[str, bool | None]) -> str:
+    if entry.status == 201:
+        return "Créé"
+    if now[1] is False and (before is None or before[1]):
+        return "Retiré"
+    if now[1] and before is not None and before[1] is False:
+        return "Rétabli"
+    return "Sans changement" if before is not None and before[0] == now[0] else "Modifié"
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object that a body is; an empty one for any other."""
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

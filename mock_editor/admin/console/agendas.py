@@ -1,0 +1,253 @@
+"""Agendas of practitioners and associations, week by week: what is free, what is not and why, and changing it."""
+
+import contextlib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain, islice
+from typing import Any
+
+from flask import Response, url_for
+
+from mock_editor.admin.cases import Case, Cases, read_practitioner_id, read_slot
+from mock_editor.admin.console.appointments import Bookers
+from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
+from mock_editor.admin.console.pages import Pages, number
+from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
+from mock_editor.base.errors import NotFoundError
+from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
+from mock_editor.calendars.catalogue import Agenda, agenda, agendas
+from mock_editor.calendars.identifiers import StructureIdKind, structure_id
+from mock_editor.calendars.model import (
+    AppointmentType,
+    Association,
+    Editor,
+    Practitioner,
+    SlotType,
+)
+
+_PEOPLE = 20
+# A name is looked for among so many people: each of those made in bulk costs some 100 µs.
+_SEARCHED = 2000
+_TOUCHED, _CHANGES = 12, 100
+TYPES = {
+    SlotType.PUBLIC: "Grand public",
+    SlotType.PRO: "Professionnels",
+    SlotType.SNP: "Soins non programmés (SAS)",
+    SlotType.CPTS: "Membres de CPTS",
+    SlotType.OWN_PATIENTS: "Patients du praticien, jamais exposé",
+    SlotType.PRIVATE: "Privé, jamais exposé",
+    SlotType.STRUCTURE: "Structure, jamais exposé",
+}
+# What stands in a slot of the grid.
+_BADGES = {SlotType.OWN_PATIENTS: "Patients", SlotType.PRIVATE: "Privé", SlotType.STRUCTURE: "Structure"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was clicked on in a grid: an appointment, a slot or a day; ``gone`` when it is not there (any more)."""
+
+    case: Case | None = None
+    cell: Cell | None = None
+    day: Day | None = None
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was opened or closed by hand, and the operation that takes it back, with its path and its fields."""
+
+    what: str
+    where: str
+    url: str
+    operation: str
+    path: Mapping[str, str]
+    hidden: Mapping[str, str]
+
+
+def add(pages: Pages) -> None:
+    """The choice of an agenda, and the week of one."""
+    bp, simulator = pages.blueprint, pages.simulator
+    catalogue = simulator.catalogue
+    cases = Cases(simulator)
+
+    @bp.get("/agendas", endpoint="agendas")
+    def directory() -> Response:
+        asked = pages.asked()
+        editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
+        text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _SEARCHED // _PEOPLE) or 1
+        found = list(islice(_owners(editor, text), (page - 1) * _PEOPLE, page * _PEOPLE + 1))
+        touched = [] if text or page > 1 else _touched(pages, editor)
+        return pages.show(
+            "agendas.html",
+            editors=catalogue.editors.values(),
+            editor=editor,
+            text=text,
+            page=page,
+            found=[(owner, agendas(editor, owner.id)) for owner in found[:_PEOPLE]],
+            more=len(found) > _PEOPLE and page < _SEARCHED // _PEOPLE,
+            total=len(editor.directory) + len(editor.associations),
+            searched=_SEARCHED,
+            touched=touched,
+            held=lambda at: len(catalogue.taken.standing(at.calendar.seed, at.calendar.key).held),
+        )
+
+    @bp.get("/agendas/<editor>/<calendar>", endpoint="agenda")
+    def week(editor: str, calendar: str) -> Response:
+        at = agenda(catalogue.editor(editor), calendar)
+        if at is None:
+            raise NotFoundError("No such calendar")
+        asked, now = pages.asked(), catalogue.clock.now()
+        case, start = _case(asked.one("rdv"), at), _start(asked.one("creneau"), at)
+        instant = case.appointment.start if case else start
+        day = read_day(asked.one("jour"))
+        first = instant.astimezone(at.calendar.zone).date() if instant else day or read_day(asked.one("semaine"))
+        today = now.astimezone(at.calendar.zone).date()
+        shown_week = week_of(first or today, at)
+        standing = catalogue.taken.standing(at.calendar.seed, calendar)
+        found = grid(at, shown_week, standing, simulator.appointments.during(editor, calendar, shown_week.window), now)
+        return pages.show(
+            "agenda.html",
+            at=at,
+            grid=found,
+            today=today,
+            chosen=_chosen(found, case, start, day),
+            # On a narrow screen there is room for one day.
+            shown=found.day(first) or found.day(today) or found.days[0],
+            asked=any(asked.one(name) for name in ("rdv", "creneau", "jour")),
+            others=agendas(at.editor, at.owner.id),
+            changes=_changes(pages, at),
+            most=_CHANGES,
+            overlay=standing.overlay,
+            bookers=Bookers(simulator),
+            states=STATES,
+            types=TYPES,
+            badge=lambda one: _BADGES.get(one, one.value),
+            kinds=CONSULTATION_TYPES,
+            walk_in=AppointmentType.WALKIN,
+            short=_short,
+            site=f"{simulator.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
+            free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
+        )
+
+    def _case(identifier: str | None, at: Agenda) -> Case | None:
+        """The appointment that was chosen, if it is in this agenda."""
+        if not identifier or simulator.appointments.find(at.editor.slug, identifier) is None:
+            return None
+        case = cases.find(at.editor.slug, identifier)
+        return case if case.appointment.calendar == at.calendar.key else None
+
+
+def _option(cell: Cell, at: Agenda) -> str:
+    """« vendredi 20, 08:15 – 08:30, PUBLIC PRO »."""
+    name, date = _short(cell.start.astimezone(at.calendar.zone).date())
+    types = " ".join(cell.shape.types) if cell.shape else ""
+    return f"{name} {date.partition(' ')[0]}, {cell.times}, {types}"
+
+
+def _start(slot: str | None, at: Agenda) -> datetime | None:
+    """When the slot starts that was chosen, if it is one of this agenda."""
+    try:
+        key, start = read_slot(slot or "")
+    except ValueError:
+        return None
+    return start if key == at.calendar.key else None
+
+
+def _chosen(found: Grid, case: Case | None, start: datetime | None, day: date | None) -> Chosen:
+    if case:
+        return Chosen(case=case, cell=found.at(case.appointment.start))
+    if start:
+        cell = found.at(start)
+        return Chosen(cell=cell, gone=cell is None)
+    return Chosen(day=found.day(day))
+
+
+# --- finding an agenda
+
+
+def _owners(editor: Editor, text: str) -> Iterator[Practitioner | Association]:
+    """Whose agendas are meant by a text: by identifier, anybody; by name, those among the first."""
+    owners: Iterator[Practitioner | Association] = chain(
+        editor.associations.values(), islice(editor.directory, _SEARCHED)
+    )
+    if not text:
+        yield from owners
+        return
+    if known := _by_identifier(editor, text):
+        yield known
+        return
+    words = _plain(text).split()
+    for one in owners:
+        name = one.name if isinstance(one, Association) else f"{one.given or ''} {one.family}"
+        places = " ".join(place.city for place in one.places)
+        if all(word in _plain(f"{name} {places}") for word in words):
+            yield one
+
+
+def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | None:
+    """Somebody by RPPS, ADELI or SIRET, with or without its prefix, or by the key of one of their calendars."""
+    bare = text.replace(" ", "")
+    structures = [bare]
+    with contextlib.suppress(ValueError):
+        structures.append(structure_id(StructureIdKind.SIRET, bare))
+    for one in structures:
+        if one in editor.associations:
+            return editor.associations[one]
+    for identifier in filter(None, (bare.rpartition("-")[0], read_practitioner_id(bare))):
+        if found := editor.directory.find(identifier) or editor.associations.get(identifier):
+            return found
+    return None
+
+
+def _plain(text: str) -> str:
+    """Without accents and case."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
+
+
+def _touched(pages: Pages, editor: Editor) -> Sequence[Agenda]:
+    """Some agendas in which something has happened: appointments, or changes by hand."""
+    keys = list(islice(list(pages.simulator.catalogue.taken.of(editor.seed)), _TOUCHED))
+    return [found for key in keys if (found := agenda(editor, key))]
+
+
+# --- what was done by hand
+
+
+def _changes(pages: Pages, at: Agenda) -> list[Change]:
+    """What was opened and closed by hand in an agenda, or for its owner."""
+    found = list_changes.run(pages.control, at.editor.slug, ChangeFilter(calendar=at.calendar.key)).changes
+    return [_change(one, at) for one in found]
+
+
+def _change(one: Any, at: Agenda) -> Change:
+    here: dict[str, Any] = {"editor": at.editor.slug, "calendar": at.calendar.key}
+    link: dict[str, Any] = {"jour": one.first.isoformat()}
+    days = _days(one.first, one.last)
+    if one.kind == "slot":
+        _, start = read_slot(one.slot)
+        place, hidden = {"editor": at.editor.slug, "slot": one.slot}, {"body.state": "scenario"}
+        operation, link = "setSlot", {"creneau": one.slot}
+        what, days = f"Créneau {'ouvert' if one.open else 'fermé'}", moment(start, at.calendar.zone)
+    elif one.kind == "day":
+        place, hidden = here | {"day": one.first.isoformat()}, {"body.state": "scenario"}
+        operation, what = "setDay", f"Journée {'ouverte' if one.open else 'fermée'}"
+    else:
+        place, hidden = {"editor": at.editor.slug, "identifier": one.id}, {}
+        extra = one.kind == "extra"
+        operation, what = ("removeOpening", "Créneaux ajoutés") if extra else ("endAbsence", "Absence")
+        if extra:
+            days += f", {', '.join(one.opening['hours'])}"
+    return Change(what, days, url_for("console.agenda", **here, **link, _anchor="choix"), operation, place, hidden)
+
+
+def _days(first: date, last: date) -> str:
+    return day_name(first) if first == last else f"du {day_name(first)} au {day_name(last)}"
+
+
+def _short(day: date) -> tuple[str, str]:
+    """« vendredi », « 20 novembre »."""
+    name, *rest = day_name(day).split()
+    return name, " ".join(rest[:2])

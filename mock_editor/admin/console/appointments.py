@@ -1,0 +1,205 @@
+"""Appointments: what became of each, what the SAS was told of it, and what practitioners do to it."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from flask import Response, url_for
+
+from mock_editor.accounts.regulators import Account
+from mock_editor.admin.cases import PRACTICE, WRONG_ID, Case, Cases, read_practitioner_id
+from mock_editor.admin.console.pages import Pages, chosen, number, redirect
+from mock_editor.admin.notifications import STATES, Notifications, Sheet
+from mock_editor.base.errors import NotFoundError
+from mock_editor.base.flows import Flow
+from mock_editor.booking import week as view
+from mock_editor.booking.access import PageError
+from mock_editor.calendars.appointments import AppointmentFilters
+from mock_editor.calendars.catalogue import agendas, stamp
+from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
+from mock_editor.journal.entries import Filters
+from mock_editor.simulator import Simulator
+
+# A practice is offered whatever is shown to anybody.
+_OFFERED = frozenset(SlotType) - NEVER_EXPOSED
+_PEOPLE, _ROWS, _EXCHANGES = 40, 50, 30
+_MOST_PAGES = 10_000
+KINDS: Mapping[str, tuple[str, AppointmentFilters]] = {
+    "sas": ("Pris depuis le SAS", {"sas": True}),
+    "hors-sas": ("Pris hors SAS", {"sas": False}),
+    "sos": ("SOS Médecins", {"sos": True}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an appointment that the SAS is told of, in a few words, and when the appointment is since then."""
+
+    what: str
+    when: str
+    sheet: Sheet
+
+
+class Bookers:
+    """Who has taken appointments, in words."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._accounts = simulator.accounts
+        self._known: dict[tuple[str, str], Account | None] = {}
+
+    def account(self, one: Appointment) -> Account | None:
+        """The account that took it, if one did and is there."""
+        key = (one.editor, one.booker)
+        if key not in self._known:
+            self._known[key] = self._accounts.find(*key)
+        return self._known[key]
+
+    def name(self, one: Appointment) -> str:
+        """« Solène MERCIER », « le cabinet »."""
+        if account := self.account(one):
+            return account.name
+        if one.booker == PRACTICE:
+            return "la permanence" if one.sos else "le cabinet"
+        return "un visiteur du site" if one.booker.startswith("visit-") else "un compte disparu"
+
+    def short(self, one: Appointment) -> str:
+        """The same where there is little room: « MERCIER », « cabinet »."""
+        if account := self.account(one):
+            return str(account.content["name"][0]["family"])
+        return self.name(one).split(maxsplit=1)[1]
+
+
+def add(pages: Pages) -> None:
+    """The list of appointments, the page of each, and the choice of another slot or practitioner."""
+    bp, simulator = pages.blueprint, pages.simulator
+    catalogue, bookings, journal = simulator.catalogue, simulator.bookings, pages.stage.journal
+    cases, notifications = Cases(simulator), Notifications(simulator)
+
+    def show(template: str, status: int = 200, **content: Any) -> Response:
+        return pages.show(template, status, url=_url, **content)
+
+    @bp.get("/rendez-vous")
+    def diary() -> Response:
+        slug, editors = pages.asked_editors()
+        asked = pages.asked()
+        state: AppointmentStatus | None = chosen(asked.one("etat"), AppointmentStatus)
+        kind, text = asked.one("genre"), (asked.one("q") or "").strip()
+        if kind and kind not in KINDS:
+            raise NotFoundError("No such kind")
+        filters = AppointmentFilters(**KINDS[kind][1]) if kind else AppointmentFilters()
+        if state:
+            filters["status"] = state
+        if text:
+            filters["text"] = text
+        page = number(asked.one("page"), _MOST_PAGES) or 1
+        found, total = cases.page(editors, _ROWS, (page - 1) * _ROWS, **filters)
+        return show(
+            "rendez_vous.html",
+            editors=catalogue.editors.values(),
+            chosen=slug,
+            states=view.STATUSES,
+            state=state,
+            kinds={name: words for name, (words, _) in KINDS.items()},
+            kind=kind,
+            text=text,
+            page=page,
+            found=found,
+            total=total,
+            rows=_ROWS,
+            bookers=Bookers(simulator),
+        )
+
+    @bp.get("/rendez-vous/<editor>/<identifier>")
+    def appointment(editor: str, identifier: str) -> Response:
+        case = cases.find(editor, identifier)
+        one = case.appointment
+        told = notifications.of(case.editor.slug, one.id)
+        journal.fresh()
+        exchanges = journal.entries.briefs(
+            Filters(editor=case.editor.slug, flow=Flow.INT_R03, contains=one.id), _EXCHANGES
+        )
+        return show(
+            "fiche.html",
+            case=case,
+            bookers=Bookers(simulator),
+            changes=_changes(told, case.agenda.calendar.zone if case.agenda else case.editor.zone),
+            states=STATES,
+            exchanges=exchanges,
+            slot=f"{one.calendar}-{stamp(one.start)}",
+            statuses=AppointmentStatus,
+        )
+
+    @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
+    def choose_slot(editor: str, identifier: str) -> Response:
+        case = cases.find(editor, identifier)
+        asked = pages.asked()
+        agenda = case.agenda_for(asked.one("agenda"))
+        zone = agenda.calendar.zone
+        week = view.week(agenda, view.read_day(asked.one("semaine")), catalogue.clock.now())
+        slots = bookings.free_slots(agenda, week.window, _OFFERED)
+        days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
+        others = agendas(agenda.editor, agenda.owner.id)
+        return show("deplacer.html", case=case, agenda=agenda, agendas=others, week=week, days=days)
+
+    @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
+    def choose_practitioner(editor: str, identifier: str) -> Response:
+        return people(with_practitioner(editor, identifier))
+
+    @bp.post("/rendez-vous/<editor>/<identifier>/praticien")
+    def find_practitioner(editor: str, identifier: str) -> Response:
+        """Opens the agenda of the practitioner with this identifier; nothing is changed."""
+        typed = pages.forms.read()("identifiant")
+        case = with_practitioner(editor, identifier)
+        national_id = read_practitioner_id(typed)
+        if national_id is None:
+            return people(case, 422, problem=WRONG_ID, typed=typed)
+        found = case.editor.directory.find(national_id)
+        if found is None:
+            return people(case, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
+        return redirect(_url(case, "choose_slot", agenda=found.places[0].calendar.key))
+
+    def people(case: Case, status: int = 200, **content: Any) -> Response:
+        others = (one for one in case.editor.directory if one.id != case.appointment.practitioner)
+        return show("praticien.html", status, case=case, people=list(itertools.islice(others, _PEOPLE)), **content)
+
+    def with_practitioner(editor: str, identifier: str) -> Case:
+        """An appointment that another practitioner may take over. Raises NotFoundError, PageError."""
+        case = cases.find(editor, identifier)
+        case.agenda_for(None)
+        if case.appointment.sos:
+            text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
+            raise PageError(409, "Changement impossible", text)
+        return case
+
+
+def _changes(told: Sequence[Sheet], zone: ZoneInfo) -> list[Change]:
+    bodies = [orjson.loads(one.body) for one in told]
+    before = [None, *bodies]
+    return [
+        Change(_change(old, new), view.moment(datetime.fromisoformat(new["start"]), zone), sheet)
+        for old, new, sheet in zip(before, bodies, told, strict=False)
+    ]
+
+
+def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str:
+    """What has happened, from what the SAS was told before to what it is told."""
+    if old is None:
+        return "Pris"
+    if new["status"] == AppointmentStatus.CANCELLED:
+        return "Annulé"
+    if new["status"] in (AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW):
+        return view.STATUSES[AppointmentStatus(new["status"])]
+    if new["start"] != old["start"]:
+        return "Déplacé"
+    if new.get("participant") != old.get("participant"):
+        return "Médecin affecté" if old["status"] == AppointmentStatus.PENDING else "Changé de praticien ou de lieu"
+    return "Modifié"
+
+
+def _url(case: Case, endpoint: str = "appointment", **more: Any) -> str:
+    """Of a page about an appointment."""
+    return url_for(f"console.{endpoint}", editor=case.editor.slug, identifier=case.appointment.id, **more)

@@ -1,0 +1,52 @@
+"""The simulator's clock: where it is, live, and all that sets it."""
+
+from flask import Response
+
+from mock_editor.admin.console import live
+from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.operations.clock import Time, show_clock
+from mock_editor.base.clock import FASTEST, Mode
+
+MODES = {
+    Mode.REAL: ("réelle", "Elle donne l’heure réelle."),
+    Mode.SHIFTED: ("décalée", "Elle avance à la vitesse réelle, depuis une autre date."),
+    Mode.FROZEN: ("figée", "Elle est arrêtée : rien n’échoit tant qu’elle n’avance pas."),
+    Mode.SCALED: ("accélérée", "Elle avance plus vite ou plus lentement que l’heure réelle."),
+}
+# What the clock is moved by at one touch: the field of the operation, its value, its words.
+STEPS = (
+    ("minutes", 15, "15 min"),
+    ("hours", 1, "1 h"),
+    ("days", 1, "1 jour"),
+    ("days", 7, "1 semaine"),
+    ("hours", -1, "− 1 h"),
+)
+RATES = ((10, "10 ×"), (60, "60 × : une heure par minute"), (3600, "3 600 × : un jour en 24 secondes"))
+
+
+def add(pages: Pages) -> None:
+    """The page, and its live part."""
+    bp = pages.blueprint
+
+    @bp.get("/horloge")
+    def clock() -> Response:
+        now = show_clock.run(pages.control).now.astimezone(pages.zone)
+        return pages.show(
+            "horloge.html", face=drawn(), at=f"{now:%Y-%m-%dT%H:%M}", steps=STEPS, rates=RATES, fastest=FASTEST
+        )
+
+    @bp.get("/horloge/direct")
+    def clock_live() -> Response:
+        return live.stream(pages, drawn)
+
+    def drawn() -> str:
+        time: Time = show_clock.run(pages.control)
+        name, text = MODES[time.mode]
+        if time.mode is Mode.SCALED:
+            name = f"{'accélérée' if time.rate > 1 else 'ralentie'}, {_rate(time.rate)} ×"
+        return pages.drawn("horloge_part.html", now=time.now.astimezone(pages.zone), time=time, mode=name, text=text)
+
+
+def _rate(rate: float) -> str:
+    """« 3 600 », « 0,5 »."""
+    return f"{rate:,.10g}".replace(",", "\u202f").replace(".", ",")

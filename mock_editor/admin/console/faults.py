@@ -1,0 +1,366 @@
+"""Faults: the rules in force, those that are ready, a form for each kind, and the timelines."""
+
+import itertools
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, url_for
+
+from mock_editor.admin.console import live
+from mock_editor.admin.console.kinds import DESCRIBED, FAMILIES, KINDS, Parameter, parameters, said
+from mock_editor.admin.console.pages import Pages, redirect
+from mock_editor.admin.console.presets import PRESETS
+from mock_editor.admin.operations.clock import show_clock
+from mock_editor.admin.operations.faults import Fault, Running, list_faults, list_timelines, show_fault
+from mock_editor.base.clock import Mode
+from mock_editor.base.errors import NotFoundError
+from mock_editor.base.flows import Flow
+from mock_editor.booking import week
+from mock_editor.faults.rules import TARGETS, Rule, Step, Timeline
+
+FLOWS = {
+    Flow.INT_R01: "INT_R01 : recherche de créneaux",
+    Flow.INT_R04: "INT_R04 : recherche de créneaux CPTS",
+    Flow.SOS: "SOS : recherche SOS Médecins",
+    Flow.INT_R02: "INT_R02 : comptes des régulateurs",
+    Flow.INT_R03: "INT_R03 : notifications au SAS",
+    Flow.SSO: "SSO : connexion des régulateurs",
+    Flow.WEB: "web : autres pages du site",
+    Flow.METADATA: "metadata : capacités",
+    Flow.READ: "read : autres lectures FHIR",
+    Flow.SAS: "sas : réception simulée du SAS",
+    Flow.IDP: "idp : fournisseur d’identité simulé",
+}
+# As many as a rule can have.
+_MOST_KINDS = 10
+_STEPS = """[
+  {"at": 0, "add": [{"name": "essai-lent", "flows": ["INT_R01"], "do": [{"kind": "latency", "seconds": 3}]}]},
+  {"at": 60, "remove": ["essai-lent"], "add": [{"name": "essai-mort", "do": [{"kind": "connection-closed"}]}]},
+  {"at": 90, "remove": ["essai-mort"]}
+]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A rule as the list shows it: what it does, for whom, when, whether it acts now, and where it comes from."""
+
+    fault: Fault
+    effects: Sequence[str]
+    target: str
+    limits: str
+    state: str
+    acts: bool
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A kind in a form: where its fields are, and which it has."""
+
+    kind: str
+    prefix: str
+    title: str
+    text: str
+    parameters: Sequence[Parameter]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A step of a timeline: when it comes, what it does, and whether that is done already, or is what is in force."""
+
+    at: str
+    changes: Sequence[str]
+    done: bool
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a timeline is that runs, in seconds of the simulator's clock; ``number`` steps have come.
+
+    ``next_in`` and ``left`` say how long it is to the next step and to the last; None after the last.
+    """
+
+    passed: float
+    total: float
+    number: int
+    next_in: str | None
+    left: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A timeline with its steps, and how far it is if it runs."""
+
+    timeline: Timeline
+    steps: Sequence[Moment]
+    progress: Progress | None
+
+
+def add(pages: Pages) -> None:
+    """The list, the choice of a kind, the form of a new rule, a rule."""
+    bp = pages.blueprint
+
+    @bp.get("/pannes")
+    def faults() -> Response:
+        slug, _ = pages.asked_editors()
+        there = {one.name for one in pages.stage.faults.rules()}
+        ready = [(one, one.name_for(slug), one.fields_for(slug), one.name_for(slug) in there) for one in PRESETS]
+        return pages.show("pannes.html", now=drawn(), chosen=slug, editors=_editors(pages), ready=ready, example=_STEPS)
+
+    @bp.get("/pannes/direct")
+    def faults_live() -> Response:
+        return live.stream(pages, drawn)
+
+    def drawn() -> str:
+        frozen = show_clock.run(pages.control).mode is Mode.FROZEN
+        return pages.drawn("pannes_part.html", found=_listed(pages), timelines=_timelines(pages), frozen=frozen)
+
+    @bp.get("/pannes/genres")
+    def fault_kinds() -> Response:
+        asked, family = pages.asked().one("cherche") or "", pages.asked().one("famille")
+        if family is not None and family not in FAMILIES:
+            raise NotFoundError("No such family")
+        found = [(name, _kinds_of(name, asked)) for name in FAMILIES if family in (None, name)]
+        return pages.show(
+            "pannes_genres.html",
+            families=FAMILIES,
+            words=KINDS,
+            asked=asked,
+            family=family,
+            found=[(name, some) for name, some in found if some],
+            before=_kinds_asked(pages),
+            rule=pages.asked().one("regle"),
+        )
+
+    @bp.get("/pannes/nouvelle")
+    def new_fault() -> Response:
+        if pages.told and pages.told.well:
+            # The rule has just been added; the list says so.
+            return redirect(url_for("console.faults"))
+        kinds = _kinds_asked(pages)
+        if not kinds:
+            return redirect(url_for("console.fault_kinds"))
+        there = {one.rule.name for one in list_faults.run(pages.control).faults}
+        name = next(one for one in _names(kinds[0]) if one not in there)
+        return pages.show("pannes_nouvelle.html", effects=_effects(kinds), name=name, **_for_form(pages, kinds))
+
+    @bp.get("/pannes/regle/<name>")
+    def fault(name: str) -> Response:
+        found: Fault = show_fault.run(pages.control, name)
+        kinds = [one.name for one in found.rule.do]
+        values = [one.model_dump(mode="json") for one in found.rule.do]
+        added = _kinds_asked(pages)
+        if added and pages.told and pages.told.well:
+            # They are part of the rule now.
+            return redirect(url_for("console.fault", name=name))
+        kinds = [*kinds, *added][:_MOST_KINDS]
+        return pages.show(
+            "pannes_regle.html",
+            fault=_shown(pages, found),
+            rule=found.rule,
+            effects=_effects(kinds, values),
+            added=added,
+            json=_json(found.rule),
+            headers=json.dumps(found.rule.headers, ensure_ascii=False) if found.rule.headers else "",
+            **_for_form(pages, kinds),
+        )
+
+
+# --- rules
+
+
+def _listed(pages: Pages) -> list[Shown]:
+    """In the order in which they are asked whether they act."""
+    found: list[Fault] = list_faults.run(pages.control).faults
+    return [_shown(pages, one) for one in sorted(found, key=lambda one: -one.rule.priority)]
+
+
+def _shown(pages: Pages, fault: Fault) -> Shown:
+    state, acts = _state(pages, fault)
+    rule = fault.rule
+    return Shown(
+        fault=fault,
+        effects=[said(one) for one in rule.do],
+        target=_target(pages, rule),
+        limits=", ".join(_limits(pages, rule)),
+        state=state,
+        acts=acts,
+        origin=_origin(pages, fault),
+    )
+
+
+def _json(rule: Rule) -> str:
+    """A rule as one writes it for the API, without what is usual."""
+    effects = [{"kind": one.name, **one.model_dump(mode="json", exclude_defaults=True)} for one in rule.do]
+    said = {**rule.model_dump(mode="json", exclude_defaults=True), "do": effects}
+    return json.dumps(said, ensure_ascii=False, indent=2)
+
+
+def _state(pages: Pages, fault: Fault) -> tuple[str, bool]:
+    """In a word, and whether the rule can act now."""
+    rule, now = fault.rule, pages.stage.clock.now()
+    if not rule.on:
+        return "désactivée", False
+    if not fault.in_force:
+        return "écartée par le déroulé", False
+    if rule.since and now < rule.since:
+        return "à venir", False
+    if rule.until and now >= rule.until:
+        return "terminée", False
+    if (rule.uses and fault.acted >= rule.uses) or (rule.first and fault.matched >= rule.first):
+        return "épuisée", False
+    return "active", True
+
+
+def _origin(pages: Pages, fault: Fault) -> str:
+    if fault.timeline:
+        return f"déroulé {fault.timeline}"
+    of_scenario = {one.name: one for one in pages.simulator.played.faults}.get(fault.rule.name)
+    if of_scenario is None:
+        return "ajoutée"
+    same = of_scenario == fault.rule.model_copy(update={"on": of_scenario.on})
+    return "scénario" if same else "scénario, modifiée"
+
+
+def _target(pages: Pages, rule: Rule) -> str:
+    names = {one.slug: one.name for one in _editors(pages)}
+    parts = [
+        ", ".join(names.get(one, one) for one in rule.editors) or "tous les logiciels",
+        ", ".join(rule.flows) or "tous les flux",
+        *([f"seulement {', '.join(rule.identifiers)}"] if rule.identifiers else []),
+        *([", ".join(rule.methods)] if rule.methods else []),
+        *(f"{name} : {value}" for name, value in rule.headers.items()),
+    ]
+    return " ; ".join(parts)
+
+
+def _limits(pages: Pages, rule: Rule) -> Iterator[str]:
+    """When a rule acts, and how often."""
+    if rule.share < 1:
+        yield f"{100 * rule.share:.3g} % des échanges".replace(".", ",")
+    if rule.every:
+        yield f"un échange sur {rule.every}"
+    if rule.first:
+        yield f"{rule.first} premier{'s' if rule.first > 1 else ''} échange{'s' if rule.first > 1 else ''}"
+    if rule.uses:
+        yield f"{rule.uses} fois au plus"
+    if rule.hours:
+        yield f"chaque jour {rule.hours.replace('-', ' – ')}"
+    if rule.since:
+        yield f"depuis le {week.moment(rule.since, pages.zone)}"
+    if rule.until:
+        yield f"jusqu’au {week.moment(rule.until, pages.zone)}"
+
+
+# --- forms
+
+
+def _editors(pages: Pages) -> list[Any]:
+    return list(pages.simulator.catalogue.editors.values())
+
+
+def _kinds_asked(pages: Pages) -> list[str]:
+    """The kinds that a new rule is to have (``?genre=``), in their order. Raises 404."""
+    kinds = list(pages.asked().all("genre"))
+    if any(one not in KINDS for one in kinds) or len(kinds) > _MOST_KINDS:
+        raise NotFoundError("No such kind")
+    return kinds
+
+
+def _kinds_of(family: str, asked: str) -> list[str]:
+    words = _plain(asked).split()
+    texts = {kind: _plain(f"{kind} {' '.join(KINDS[kind])} {' '.join(one.flows)}") for kind, one in DESCRIBED.items()}
+    return [
+        kind for kind, one in DESCRIBED.items() if one.family == family and all(word in texts[kind] for word in words)
+    ]
+
+
+def _plain(text: str) -> str:
+    """Without accents and capitals."""
+    return "".join(one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one))
+
+
+def _names(kind: str) -> Iterator[str]:
+    yield kind
+    yield from (f"{kind}-{number}" for number in itertools.count(2))
+
+
+def _effects(kinds: Sequence[str], values: Sequence[Mapping[str, Any]] = ()) -> list[Effect]:
+    known = itertools.chain(values, itertools.repeat(None))
+    return [
+        Effect(kind, f"body.do.{number}", *KINDS[kind], parameters(kind, own))
+        for number, (kind, own) in enumerate(zip(kinds, known, strict=False))
+    ]
+
+
+def _for_form(pages: Pages, kinds: Sequence[str]) -> dict[str, Any]:
+    """What a form of a rule asks from."""
+    some = [DESCRIBED[kind].flows for kind in kinds]
+    allowed = TARGETS if not all(some) else set().union(*some)
+    return {
+        "editors": [(one.slug, one.name) for one in _editors(pages)],
+        "flows": [(flow.value, words) for flow, words in FLOWS.items() if flow in allowed],
+        "more": len(kinds) < _MOST_KINDS,
+        "local": lambda instant: _local(pages, instant),
+    }
+
+
+def _local(pages: Pages, instant: datetime | None) -> str:
+    """As a field takes it."""
+    return f"{instant.astimezone(pages.zone):%Y-%m-%dT%H:%M:%S}" if instant else ""
+
+
+# --- timelines
+
+
+def _timelines(pages: Pages) -> list[Played]:
+    found = list_timelines.run(pages.control)
+    running: Running | None = found.running
+    lines = list(found.timelines)
+    if running and running.timeline not in lines:
+        lines.insert(0, running.timeline)
+    return [_played(one, running.seconds if running and one == running.timeline else None) for one in lines]
+
+
+def _played(timeline: Timeline, passed: float | None) -> Played:
+    steps, here = timeline.steps, -1
+    if passed is not None:
+        here = sum(step.at <= passed for step in steps) - 1
+    moments = [
+        Moment(_lasting(step.at), list(_changes(step)), number < here, number == here)
+        for number, step in enumerate(steps)
+    ]
+    if passed is None:
+        return Played(timeline, moments, None)
+    total = steps[-1].at
+    following = steps[here + 1].at - passed if here + 1 < len(steps) else None
+    progress = Progress(
+        passed=min(passed, total),
+        total=total,
+        number=here + 1,
+        next_in=None if following is None else _lasting(following),
+        left=None if following is None else _lasting(total - passed),
+    )
+    return Played(timeline, moments, progress)
+
+
+def _changes(step: Step) -> Iterator[str]:
+    if step.clear:
+        yield "toutes les pannes s’en vont"
+    if step.remove:
+        yield f"{', '.join(step.remove)} : fin"
+    for rule in step.add:
+        whom = f" ({', '.join(rule.editors)})" if rule.editors else ""
+        yield f"{rule.name}{whom} : {', '.join(said(one) for one in rule.do)}"
+
+
+def _lasting(seconds: float) -> str:
+    """« 5 min 30 s »."""
+    whole = round(seconds)
+    parts = [(whole // 86400, "j"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"

@@ -1,0 +1,203 @@
+"""The journal: every exchange with an editor, in a list that can be filtered and followed, and one by one."""
+
+import re
+import shlex
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from flask import Response
+
+from mock_editor.admin.console import live, words
+from mock_editor.admin.console.fields import flat
+from mock_editor.admin.console.kinds import KINDS, said
+from mock_editor.admin.console.pages import Form, Pages, Refused, number
+from mock_editor.admin.operation import check, read_texts
+from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
+from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.flows import Flow
+from mock_editor.base.waits import Hold
+from mock_editor.faults.faults import UnknownRuleError
+from mock_editor.journal.entries import Brief, Filters
+
+_ROWS = 50
+FLOWS = {
+    Flow.INT_R01: "INT_R01, créneaux",
+    Flow.INT_R02: "INT_R02, comptes",
+    Flow.INT_R03: "INT_R03, notifications",
+    Flow.INT_R04: "INT_R04, créneaux CPTS",
+    Flow.SOS: "SOS Médecins, créneaux",
+    Flow.SSO: "connexion unique",
+    Flow.WEB: "site web",
+    Flow.METADATA: "capacités FHIR",
+    Flow.READ: "lecture FHIR",
+    Flow.SAS: "plateforme SAS",
+    Flow.IDP: "fournisseur d’identité",
+    Flow.OTHER: "autre",
+}
+_DIRECTIONS = {"in": "reçu", "out": "envoyé"}
+_STATUSES = {
+    "2xx": "2xx, succès",
+    "3xx": "3xx, redirection",
+    "4xx": "4xx, refus",
+    "5xx": "5xx, erreur",
+    "none": "sans réponse",
+}
+# A text, even one that does not end; a sign between values; any other value.
+_PART = re.compile(r'"(?:\\.|[^"\\])*"?|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
+_DEEPEST = 100
+# What curl says by itself.
+_OWN_HEADERS = frozenset({"host", "content-length", "connection", "transfer-encoding", "accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the list is filtered by: as typed, as the journal takes it, and as the query of a link says it."""
+
+    form: Form
+    filters: Filters
+    texts: dict[str, str]
+    issues: Sequence[Issue]
+
+
+def add(pages: Pages) -> None:
+    """The list, what is added to it, and the page of an exchange."""
+    bp, simulator, journal = pages.blueprint, pages.simulator, pages.stage.journal
+
+    @bp.get("/journal", endpoint="journal")
+    def listed() -> Response:
+        asked, parameters = _asked(pages), pages.asked()
+        before, after = number(parameters.one("avant")), number(parameters.one("apres"))
+        journal.fresh()
+        # Looked at first: what comes after that is told by the stream.
+        totals = journal.entries.totals()
+        found: list[Brief] = []
+        if not asked.issues:
+            found = _page(pages, asked.filters, before, after)
+        return pages.show(
+            "journal.html",
+            422 if asked.issues else 200,
+            asked=asked,
+            wrong=[(words.where(one), words.reason(one)) for one in asked.issues],
+            found=found,
+            totals=totals,
+            first=before is None and after is None,
+            more=len(found) == _ROWS or after is not None,
+            most=_ROWS,
+            shown=_shown,
+            flows=[("", "tous"), *FLOWS.items()],
+            directions=[("", "les deux"), *_DIRECTIONS.items()],
+            statuses=[("", "tous"), *_STATUSES.items()],
+            editors=[("", "tous"), *((one.slug, one.name) for one in simulator.catalogue.editors.values())],
+        )
+
+    @bp.get("/journal/direct")
+    def journal_live() -> Response:
+        asked = _asked(pages)
+        if asked.issues:
+            raise EditorError(422, asked.issues)
+
+        after = number(live.seen(pages))
+
+        def source(hold: Hold) -> Generator[list[Brief]]:
+            return journal.follow_briefly(asked.filters, hold, _ROWS, live.PACE, after)
+
+        def draw(some: list[Brief]) -> str:
+            return pages.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
+
+        return live.follow(pages, source, draw, lambda some: some[0].id if some else "")
+
+    @bp.get("/journal/<identifier>")
+    def exchange(identifier: str) -> Response:
+        one: Exchange = show_exchange.run(pages.control, number(identifier) or 0)
+        return pages.show(
+            "echange.html",
+            one=one,
+            flows=FLOWS,
+            directions=_DIRECTIONS,
+            rule=_rule(pages, one.rule) if one.rule else None,
+            indented=indented,
+            curl=_curl(pages, one),
+        )
+
+
+def _asked(pages: Pages) -> Asked:
+    """The filters of the query, by the names that the admin API has for them."""
+    parameters = pages.asked()
+    typed = {name: parameters.all(name)[-1:] for name in parameters.names() if name in Filter.model_fields}
+    texts = flat(Filter, typed, pages.zone)
+    issues: list[Issue] = []
+    found: Filter | None = check(Filter, orjson.dumps(read_texts(Filter, texts)), "query", issues)
+    wrong = {one.expression or "": words.reason(one) for one in issues}
+    form = Form("filtre", Refused("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
+    return Asked(form, found.asked() if found else Filters(), texts, issues)
+
+
+def _page(pages: Pages, filters: Filters, before: int | None, after: int | None) -> list[Brief]:
+    """The entries of a page of the list, the newest first: those before an id, after one, or the last."""
+    entries = pages.stage.journal.entries
+    if after is None:
+        return entries.briefs(filters, _ROWS, before=before)
+    own = Filters(**{name: getattr(filters, name) for name in Filter.model_fields} | {"after": after})
+    return entries.briefs(own, _ROWS, newest_first=False)[::-1]
+
+
+def _shown(one: Brief) -> dict[str, Any]:
+    """What the list says of an entry."""
+    return {
+        "flow": FLOWS[one.flow].partition(",")[0],
+        "direction": _DIRECTIONS[one.direction],
+        "path": one.url.partition("?")[0],
+        "rule": one.rule.partition(":")[0] if one.rule else "",
+    }
+
+
+def indented(text: str) -> str:
+    """JSON in lines, whole or cut off anywhere; any other text, and JSON that is far too deep, as it is."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    pieces: list[str] = []
+    depth = 0
+    for found in _PART.finditer(text):
+        part = found[0]
+        closes = part in ("}", "]")
+        depth += (part in ("{", "[")) - closes
+        if not 0 <= depth <= _DEEPEST:
+            return text
+        line = f"\n{'  ' * depth}"
+        if closes and pieces[-1].isspace() and pieces[-2] in ("{", "["):
+            pieces.pop()  # nothing is in it
+        elif closes:
+            pieces.append(line)
+        pieces.append(": " if part == ":" else part)
+        if part in ("{", "[", ","):
+            pieces.append(line)
+    return "".join(pieces)
+
+
+def _rule(pages: Pages, told: str) -> dict[str, Any]:
+    """The rule that acted, as the journal has it (« name: kind, kind »), with what its kinds do as it is set now."""
+    name, _, kinds = told.partition(": ")
+    try:
+        now = {kind.name: said(kind) for kind in pages.stage.faults.get(name).do}
+        known = True
+    except UnknownRuleError:
+        now, known = {}, False
+    words_of = {kind: KINDS.get(kind, (kind, "")) for kind in kinds.split(", ")}
+    effects = [(now.get(kind, title), what) for kind, (title, what) in words_of.items()]
+    return {"name": name, "known": known, "effects": effects}
+
+
+def _curl(pages: Pages, one: Exchange) -> str:
+    """The request as a command, as far as the journal holds it."""
+    base = pages.simulator.fhir_url if "/fhir" in one.url else pages.simulator.public_url
+    parts = [f"curl -X {shlex.quote(one.method)} {shlex.quote(one.url if '://' in one.url else base + one.url)}"]
+    parts += [
+        f"-H {shlex.quote(f'{head.name}: {head.value}')}"
+        for head in one.request.headers
+        if head.name.lower() not in _OWN_HEADERS
+    ]
+    if one.request.body and one.request.encoding is None:
+        parts.append(f"--data-raw {shlex.quote(one.request.body)}")
+    return " \\\n  ".join(parts)

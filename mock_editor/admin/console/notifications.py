@@ -1,0 +1,55 @@
+"""What the SAS is told of appointments (INT_R03): how far each notification got, and having it sent again."""
+
+from flask import Response, url_for
+
+from mock_editor.admin.console import live
+from mock_editor.admin.console.pages import Pages, chosen
+from mock_editor.admin.notifications import FAILED, STATES, Notifications
+from mock_editor.notifications.outbox import State
+
+_ROWS = 100
+
+
+def add(pages: Pages) -> None:
+    """The list of notifications, and what changes of it."""
+    bp, simulator = pages.blueprint, pages.simulator
+    notifications = Notifications(simulator)
+
+    @bp.get("/notifications")
+    def outbox() -> Response:
+        slug, state = asked()
+        stream = url_for("console.outbox_live", editeur=slug, etat=state and state.value)
+        return pages.show(
+            "notifications.html",
+            editors=simulator.catalogue.editors.values(),
+            chosen=slug,
+            state=state,
+            stream=stream,
+            now=drawn(slug, state),
+        )
+
+    @bp.get("/notifications/direct")
+    def outbox_live() -> Response:
+        slug, state = asked()
+        return live.stream(pages, lambda: drawn(slug, state))
+
+    def asked() -> tuple[str | None, State | None]:
+        slug, _ = pages.asked_editors()
+        return slug, chosen(pages.asked().one("etat"), State)
+
+    def drawn(slug: str | None, state: State | None) -> str:
+        every, counts = notifications.counts(), notifications.counts(slug)
+        # The page itself, whose form would else lead to the stream.
+        here = pages.to("outbox", editeur=slug, etat=state and state.value)
+        return pages.drawn(
+            "notifications_direct.html",
+            chosen=slug,
+            states=STATES,
+            state=state,
+            counts=counts,
+            found=notifications.latest(_ROWS, slug, state),
+            total=counts[state] if state else sum(counts.values()),
+            failed=sum(every[one] for one in FAILED),
+            paused=simulator.outbox.paused(),
+            here=here,
+        )

@@ -1,0 +1,110 @@
+"""The scenario in play, those that can be loaded, its text, one's own, and the state as a whole."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Response, g
+
+from mock_editor.admin.console.pages import Pages, Refused
+from mock_editor.admin.operations.scenarios import list_scenarios
+from mock_editor.base.errors import NotFoundError
+from mock_editor.scenario import ScenarioError, Script
+from mock_editor.scenario.reader import Document
+from mock_editor.simulator import Part
+from mock_editor.stage import Extra
+
+# What can be put back, in French.
+PARTS = (
+    (Part.ACCOUNTS, "Comptes, et sessions sur les sites"),
+    (Part.APPOINTMENTS, "Rendez-vous, et leurs notifications"),
+    (Part.CALENDARS, "Agendas : ce qui a été ouvert et fermé à la main"),
+    (Extra.CLOCK, "Horloge"),
+    (Extra.FAULTS, "Pannes"),
+    (Extra.JOURNAL, "Journal"),
+)
+_OWN = "essai.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A scenario of the list; ``problem`` is why its file cannot be read."""
+
+    name: str
+    source: str
+    in_play: bool
+    title: str = ""
+    text: str = ""
+    problem: str = ""
+
+
+def add(pages: Pages) -> None:
+    """The scenario, its text, and the page on which one writes one's own."""
+    bp = pages.blueprint
+
+    @bp.get("/scenario")
+    def scenario() -> Response:
+        played = pages.simulator.played
+        return pages.show(
+            "scenario.html",
+            played=played,
+            text=_described(played.script).get("description", ""),
+            known=[_known(one.name, one.source, one.in_play) for one in list_scenarios.run(pages.control).scenarios],
+            parts=[(one.value, words) for one, words in PARTS],
+        )
+
+    @bp.get("/scenario/texte")
+    def scenario_text() -> Response:
+        name, script = _asked(pages)
+        return pages.show("scenario_texte.html", name=name, script=script, lines=script.text.splitlines())
+
+    @bp.get("/scenario/essai")
+    def scenario_own() -> Response:
+        _, script = _asked(pages)
+        refused: Refused | None = g.get("console_refused")
+        typed = refused.typed.get("body", [""])[-1] if refused else ""
+        well = bool(typed and pages.told and pages.told.well)
+        return pages.show(
+            "scenario_essai.html",
+            text=script.text,
+            name=_OWN,
+            checked=typed if well else "",
+            excerpts=_excerpts(pages, typed),
+        )
+
+
+def _asked(pages: Pages) -> tuple[str, Script]:
+    """The scenario of ``?nom=``, else the one in play. Raises 404."""
+    name = pages.asked().one("nom")
+    if name is None:
+        return pages.simulator.played.name, pages.simulator.played.script
+    sources = {one.name: one.source for one in list_scenarios.run(pages.control).scenarios}
+    try:
+        return name, Script.read(Path(sources[name]))
+    except (KeyError, ScenarioError):
+        raise NotFoundError("No such scenario") from None
+
+
+def _known(name: str, source: str, in_play: bool) -> Known:
+    try:
+        found = _described(Script.read(Path(source)))
+    except ScenarioError as error:
+        return Known(name, source, in_play, problem=str(error))
+    return Known(name, source, in_play, found.get("title", ""), found.get("description", ""))
+
+
+def _described(script: Script) -> dict[str, str]:
+    """What a scenario says of itself; it is checked when it is loaded. Raises ScenarioError."""
+    data = Document(script).data
+    return {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
+
+
+def _excerpts(pages: Pages, typed: str) -> Sequence[tuple[int, str]]:
+    """The lines of a text that was refused on which something is wrong, with their numbers."""
+    if not pages.told or pages.told.well:
+        return ()
+    lines = typed.splitlines()
+    found = (re.search(r":(\d+)$", where) for where, _ in pages.told.details)
+    numbers = sorted({int(at[1]) for at in found if at})
+    return [(number, lines[number - 1]) for number in numbers if 0 < number <= len(lines)]

@@ -1,0 +1,76 @@
+"""Telling the editors of a regulator: INT_R02, the conditional update, which creates the account where there is none.
+
+Source: the guide on regulator accounts. The platform tells when somebody signs in, and at once of a withdrawal.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from mock_editor.base import codes
+from mock_editor.base.fhir import Resource
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.platform.answers import outcome_text
+from mock_editor.bench.platform.calls import Caller, begin
+from mock_editor.bench.platform.state import Standing, State
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """An editor as the platform knows it: a name, and the URL of its FHIR base."""
+
+    slug: str
+    name: str
+    base: str
+
+
+def regulator(person: Person, *, active: bool) -> Resource:
+    """The regulator on the wire (FrPractitionerRegul), with every identifier that the platform has."""
+    identifiers = [
+        _identifier(*one)
+        for one in (
+            (codes.PRACTITIONER_OID, "IDNPS", person.national_id),
+            (codes.SAS_OID, "INTRN", person.technical_id),
+        )
+        if one[2]
+    ]
+    return {
+        "resourceType": "Practitioner",
+        "meta": {"source": codes.SAS_OID, "profile": [codes.REGULATOR_PROFILE]},
+        "identifier": identifiers,
+        "active": active,
+        "name": [{"family": person.family, "given": [person.given]}],
+        "telecom": [{"system": "email", "value": person.email}],
+    }
+
+
+def _identifier(system: str, kind: str, value: str | None) -> Resource:
+    return {"type": {"coding": [{"system": codes.FR_V2_0203, "code": kind}]}, "system": system, "value": value}
+
+
+class Accounts:
+    """The accounts of regulators at the editors ``peers``."""
+
+    def __init__(self, peers: Sequence[Peer], caller: Caller, state: State, now: Callable[[], datetime]) -> None:
+        self._peers = peers
+        self._caller = caller
+        self._state = state
+        self._now = now
+
+    def tell(self, person: Person, *, active: bool) -> Mapping[str, Standing]:
+        """Tells every editor at once, and what each of them answered, by slug."""
+        body = regulator(person, active=active)
+        [first, *_] = body["identifier"]
+        token = quote(f"{first['system']}|{first['value']}", safe=":")
+        begun = {
+            peer.slug: begin(self._caller.call, "PUT", f"{peer.base}/Practitioner?identifier={token}", body)
+            for peer in self._peers
+        }
+        standings = {}
+        for slug, call in begun.items():
+            outcome = call.result()
+            text = outcome.trouble or ("" if outcome.status in (200, 201) else outcome_text(outcome.body))
+            standings[slug] = Standing(active, outcome.status, text, self._now(), round(outcome.seconds, 3))
+        self._state.note(person.key, standings)
+        return standings

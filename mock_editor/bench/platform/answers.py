@@ -1,0 +1,51 @@
+"""Reading what editors answer, whatever that is: nothing in it may be relied on."""
+
+from typing import Any
+
+import orjson
+
+_LONGEST = 600
+
+
+def json_of(body: bytes) -> Any:
+    """The JSON of an answer; None for anything else."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return None
+
+
+def outcome_text(body: bytes) -> str:
+    """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
+    told = mapping(json_of(body))
+    lines = []
+    for issue in mappings(told.get("issue")):
+        where = [one for one in sequence(issue.get("expression")) if isinstance(one, str)]
+        said = text(issue.get("diagnostics")) or text(mapping(issue.get("details")).get("text"))
+        line = said or text(issue.get("code"))
+        # Most editors have the place in the text already.
+        lines.append(f"{where[0]} : {line}" if where and where[0] not in line else line)
+    if told.get("resourceType") == "OperationOutcome" and lines:
+        return " ; ".join(lines)[:_LONGEST]
+    begin = body[:_LONGEST].decode("utf-8", "replace").strip()
+    return f"réponse sans OperationOutcome : {begin}" if begin else "réponse sans OperationOutcome, vide"
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """``value`` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """``value`` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list."""
+    return [one for one in sequence(value) if isinstance(one, dict)]
+
+
+def text(value: Any) -> str:
+    """``value`` if it is a text, else an empty one."""
+    return value.strip() if isinstance(value, str) else ""

@@ -1,0 +1,268 @@
+"""What is shown of the answers: cards of places, with slots of today, tomorrow and the day after.
+
+It is what the platform's own front end makes of them, its simplicities included, for it is to be seen what wrong data
+do: days are told by their number in the month, a missing time is now, an end before the start is on the next day.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from mock_editor.base import codes
+from mock_editor.bench.platform.accounts import Peer
+from mock_editor.bench.platform.answers import mapping, mappings, sequence, text
+from mock_editor.bench.platform.directory import Listed, Site, plain
+
+ZONE = ZoneInfo("Europe/Paris")
+_DAYS = ("Aujourd’hui", "Demain", "Après-demain")
+_WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_CONSULTATIONS = {"AMB": "au cabinet", "HH": "à domicile", "VR": "téléconsultation"}
+_TYPES = ("PUBLIC", "PRO", "SNP", "CPTS")
+_PHONE = re.compile(r"\+(33|262|590|594|596)[0-9]{9}")
+_ORIGIN = "origin=sas"
+
+
+@dataclass(slots=True)
+class Offered:
+    """The slots of one agenda as an editor tells of them; ``owner`` and ``structure`` are its identifiers."""
+
+    owner: str
+    owner_name: str
+    structure: str
+    site: Site
+    slots: list[dict[str, Any]] = field(default_factory=list)
+    communities: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A slot on the screen. Without ``link`` there is nothing to follow; ``day`` is 0, 1 or 2."""
+
+    begin: datetime
+    start: str
+    end: str
+    day: int
+    link: str
+    types: Sequence[str]
+    consultations: str
+    reasons: str
+    walk_in: bool
+    communities: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A place with its slots, by day. ``matched`` says how it was found in the directory; empty if it was not."""
+
+    name: str
+    site: Site
+    phone: str
+    specialties: str
+    peer: Peer
+    matched: str
+    days: Sequence[Sequence[Shown]]
+    unseen: int
+
+    @property
+    def first(self) -> datetime:
+        """When its first slot begins."""
+        return min(slot.begin for day in self.days for slot in day)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The heading of a column."""
+
+    name: str
+    date: str
+
+
+# --- reading an answer
+
+
+def offered_by(bundle: Any) -> list[Offered]:
+    """The agendas of an answer that have slots, whatever else may be wrong with it."""
+    resources = [mapping(entry.get("resource")) for entry in mappings(mapping(bundle).get("entry"))]
+    by_reference = {f"{one.get('resourceType')}/{one.get('id')}": one for one in resources}
+    found: dict[str, Offered] = {}
+    for slot in resources:
+        if slot.get("resourceType") != "Slot":
+            continue
+        reference = text(mapping(slot.get("schedule")).get("reference"))
+        if reference not in found:
+            found[reference] = _agenda(mapping(by_reference.get(reference)), by_reference)
+        found[reference].slots.append(slot)
+        found[reference].communities |= _communities(slot, by_reference)
+    return list(found.values())
+
+
+def _agenda(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> Offered:
+    actors = [by_reference.get(text(one.get("reference")), {}) for one in mappings(schedule.get("actor"))]
+    kinds = {text(one.get("resourceType")): one for one in actors}
+    role = kinds.get("PractitionerRole", {})
+    if "Location" in kinds:
+        place = kinds["Location"]
+        organization = by_reference.get(text(mapping(place.get("managingOrganization")).get("reference")), {})
+        owner, structure = organization, _identifier(organization)
+        name, telecom = text(organization.get("name")), place.get("telecom")
+    else:
+        reference = text(mapping(role.get("practitioner")).get("reference"))
+        owner = kinds.get("Practitioner") or by_reference.get(reference, {})
+        contained = [one for one in mappings(role.get("contained")) if one.get("resourceType") == "Location"]
+        elsewhere = [text(one.get("reference")) for one in mappings(role.get("location"))]
+        place = next(iter(contained + [by_reference[one] for one in elsewhere if one in by_reference]), {})
+        structure = text(mapping(mapping(role.get("organization")).get("identifier")).get("value"))
+        name, telecom = _name(owner), role.get("telecom")
+    address = mapping(place.get("address"))
+    lines = [text(one) for one in sequence(address.get("line"))]
+    phone = next((text(one.get("value")) for one in mappings(telecom) if one.get("system") == "phone"), "")
+    site = Site(
+        text(place.get("name")),
+        structure,
+        ", ".join(filter(None, lines)),
+        text(address.get("postalCode")),
+        text(address.get("city")),
+        phone or None,
+    )
+    return Offered(_identifier(owner), name, structure, site)
+
+
+def _identifier(resource: dict[str, Any]) -> str:
+    return next((text(one.get("value")) for one in mappings(resource.get("identifier"))), "")
+
+
+def _name(practitioner: dict[str, Any]) -> str:
+    for name in mappings(practitioner.get("name")):
+        given = [text(one) for one in sequence(name.get("given"))]
+        return " ".join(filter(None, [*given, text(name.get("family"))]))
+    return ""
+
+
+def _communities(slot: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The names of the CPTS that a slot leads to, by the reference that it has."""
+    found = {}
+    for concept in mappings(slot.get("serviceType")):
+        for extension in mappings(concept.get("extension")):
+            reference = text(mapping(extension.get("valueReference")).get("reference"))
+            provider = text(mapping(by_reference.get(reference, {}).get("providedBy")).get("reference"))
+            organization = by_reference.get(provider, {})
+            if reference:
+                found[reference] = text(organization.get("name")) or _identifier(organization) or "CPTS sans nom"
+    return found
+
+
+# --- finding it in the directory
+
+
+def matched(offered: Offered, listed: Iterable[Listed]) -> tuple[Listed | None, Site | None, str]:
+    """Whose place it is, which of theirs, and by what it was found: structure, then address, then phone."""
+    owner = next((one for one in listed if offered.owner and offered.owner in (one.id, one.id[1:])), None)
+    if owner is None:
+        return None, None, ""
+    told = offered.site
+    by_structure = [
+        one for one in owner.sites if told.structure and told.structure in (one.structure, one.structure[1:])
+    ]
+    if len(by_structure) == 1:
+        return owner, by_structure[0], "identifiant de structure"
+    address = plain(f"{told.postal_code} {told.line}")
+    for site in by_structure or owner.sites:
+        if told.line and plain(f"{site.postal_code} {site.line}") == address:
+            return owner, site, "identifiant de structure et adresse" if by_structure else "adresse"
+    for site in by_structure or owner.sites:
+        if told.phone and told.phone == site.phone:
+            return owner, site, "téléphone"
+    return owner, None, ""
+
+
+def cards(peer: Peer, offers: Iterable[Offered], listed: Sequence[Listed], now: datetime) -> list[Card]:
+    """The cards of what an editor has answered; places without a slot on the three days have none."""
+    found = []
+    for offered in offers:
+        owner, site, how = matched(offered, listed)
+        shown = [one for one in (_shown(slot, offered, now) for slot in offered.slots) if one]
+        days = [
+            sorted((one for one in shown if one.day == day), key=lambda one: one.begin) for day in range(len(_DAYS))
+        ]
+        if not shown:
+            continue
+        site = site or offered.site
+        # Of a phone that is no number, the front end shows nothing.
+        phone = offered.site.phone or site.phone or ""
+        found.append(
+            Card(
+                owner.name if owner else offered.owner_name or "Nom absent de la réponse",
+                site,
+                phone if _PHONE.fullmatch(phone) else "",
+                ", ".join(owner.specialties.values()) if owner else "",
+                peer,
+                how,
+                days,
+                len(offered.slots) - len(shown),
+            )
+        )
+    return found
+
+
+def columns(now: datetime) -> list[Day]:
+    """The headings of the three columns."""
+    days = [now.astimezone(ZONE) + timedelta(days=more) for more in range(len(_DAYS))]
+    return [Day(name, f"{_WEEKDAYS[day.weekday()]} {day:%d/%m}") for name, day in zip(_DAYS, days, strict=True)]
+
+
+def _shown(slot: dict[str, Any], offered: Offered, now: datetime) -> Shown | None:
+    start = _moment(slot.get("start")) or now.astimezone(ZONE)
+    end = _moment(slot.get("end")) or now.astimezone(start.tzinfo)
+    today = now.astimezone(start.tzinfo)
+    numbers = [(today + timedelta(days=more)).day for more in range(len(_DAYS))]
+    if start.day not in numbers:
+        return None
+    coded = [
+        text(coding.get("code"))
+        for concept in mappings(slot.get("serviceType"))
+        for coding in mappings(concept.get("coding"))
+        if coding.get("system") == codes.ACT_CODE
+    ]
+    walk_in = "WALKIN" in [
+        coding.get("code") for coding in mappings(mapping(slot.get("appointmentType")).get("coding"))
+    ]
+    security = [text(one.get("code")) for one in mappings(mapping(slot.get("meta")).get("security"))]
+    comment = text(slot.get("comment"))
+    references = [
+        text(mapping(extension.get("valueReference")).get("reference"))
+        for concept in mappings(slot.get("serviceType"))
+        for extension in mappings(concept.get("extension"))
+    ]
+    return Shown(
+        begin=start,
+        start=f"{start:%H:%M}",
+        end=f"{end:%H:%M}{' (lendemain)' if end < start else ''}",
+        day=numbers.index(start.day),
+        link=link(comment) if not walk_in else "",
+        types=[one for one in _TYPES if one in security],
+        consultations=", ".join(_CONSULTATIONS[one] for one in coded if one in _CONSULTATIONS),
+        reasons=", ".join(filter(None, (text(one.get("text")) for one in mappings(slot.get("serviceType"))))),
+        walk_in=walk_in,
+        communities=", ".join(offered.communities[one] for one in references if one in offered.communities),
+    )
+
+
+def link(comment: str) -> str:
+    """Where the browser goes for a slot, with what says that it comes from the SAS; empty where there is no address."""
+    if not comment.startswith(("http://", "https://")):
+        return ""
+    return f"{comment}{'&' if '?' in comment else '?'}{_ORIGIN}"
+
+
+def _moment(told: Any) -> datetime | None:
+    """A time as a browser of the place shows it: one that is naive or in UTC, in that of Paris."""
+    try:
+        found = datetime.fromisoformat(text(told))
+    except ValueError:
+        return None
+    if found.tzinfo is None:
+        return found.replace(tzinfo=ZONE)
+    return found if found.utcoffset() else found.astimezone(ZONE)

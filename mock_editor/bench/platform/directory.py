@@ -1,0 +1,139 @@
+"""The directory of the platform: whom there is to consult, and where, as the national registers have it.
+
+It says nothing of editors: who keeps whose agenda is for the platform to find out.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from mock_editor.base.flows import Flow
+
+
+class Offer(StrEnum):
+    """What is looked for."""
+
+    INDIVIDUAL = "ps"
+    CPTS = "cpts"
+    SOS = "sos"
+
+    @property
+    def label(self) -> str:
+        """On the screen."""
+        return {"ps": "PS à titre individuel", "cpts": "PS en CPTS", "sos": "SOS Médecins"}[self]
+
+    @property
+    def flow(self) -> Flow:
+        """The flow in which editors are asked."""
+        return {"ps": Flow.INT_R01, "cpts": Flow.INT_R04, "sos": Flow.SOS}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place to consult. ``structure`` is the identifier of its structure, with prefix; ``phone`` begins with +."""
+
+    name: str
+    structure: str
+    line: str
+    postal_code: str
+    city: str
+    phone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A practitioner by national identifier, or a SOS Médecins association by SIRET, both with prefix.
+
+    An association has its whole name in ``family``, and no specialities; these are labels by code.
+    """
+
+    id: str
+    family: str
+    given: str
+    specialties: Mapping[str, str]
+    sites: Sequence[Site]
+
+    @property
+    def name(self) -> str:
+        """As on the screen."""
+        return " ".join(filter(None, [self.given, self.family]))
+
+
+class Directory:
+    """All that the registers list; ``read`` tells them when they are asked for first, for it may take a while."""
+
+    def __init__(self, read: Callable[[], tuple[Iterable[Listed], Iterable[Listed]]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _lists(self) -> tuple[Mapping[str, Listed], Mapping[str, Listed]]:
+        practitioners, associations = self._read()
+        return _by_id(practitioners), _by_id(associations)
+
+    @property
+    def practitioners(self) -> Mapping[str, Listed]:
+        """By identifier."""
+        return self._lists[0]
+
+    @property
+    def associations(self) -> Mapping[str, Listed]:
+        """By identifier."""
+        return self._lists[1]
+
+    @cached_property
+    def specialties(self) -> dict[str, str]:
+        """The labels of the specialities that somebody has, by code, in the order of the alphabet."""
+        found = {code: label for one in self.practitioners.values() for code, label in one.specialties.items()}
+        return dict(sorted(found.items(), key=lambda item: plain(item[1])))
+
+    @cached_property
+    def territories(self) -> list[str]:
+        """What one may look for: departments, communes, postal codes."""
+        sites = [site for listed in self._lists for one in listed.values() for site in one.sites]
+        departments = {department(site.postal_code) for site in sites}
+        communes = {site.city for site in sites}
+        return [*sorted(departments), *sorted(communes), *sorted({site.postal_code for site in sites})]
+
+    def find(self, offer: Offer, territory: str, specialty: str) -> list[Listed]:
+        """Those who consult in a territory: a department, a commune or a postal code; anywhere if empty.
+
+        ``specialty`` is a code, or empty for any; associations have none.
+        """
+        listed = self.associations if offer is Offer.SOS else self.practitioners
+        found = [
+            one
+            for one in listed.values()
+            if any(_lies_in(site, territory) for site in one.sites)
+            and (offer is Offer.SOS or not specialty or specialty in one.specialties)
+        ]
+        return sorted(found, key=lambda one: plain(one.name))
+
+
+def _by_id(listed: Iterable[Listed]) -> dict[str, Listed]:
+    """By identifier; who is listed twice has the sites of both."""
+    found: dict[str, Listed] = {}
+    for one in listed:
+        if known := found.get(one.id):
+            sites = [*known.sites, *(site for site in one.sites if site not in known.sites)]
+            one = Listed(one.id, one.family, one.given, {**known.specialties, **one.specialties}, sites)
+        found[one.id] = one
+    return found
+
+
+def department(postal_code: str) -> str:
+    """The department of a postal code."""
+    return postal_code[:3] if postal_code.startswith("97") else postal_code[:2]
+
+
+def _lies_in(site: Site, territory: str) -> bool:
+    wanted = plain(territory)
+    return not wanted or wanted in (site.postal_code, department(site.postal_code), plain(site.city))
+
+
+def plain(text: str) -> str:
+    """A text as texts are compared: without accents, case and signs."""
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^0-9a-z]+", " ", bare.casefold()).strip()

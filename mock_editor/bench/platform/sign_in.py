@@ -1,0 +1,98 @@
+"""Signing regulators in at the identity provider of the bench: authorization code with state and PKCE.
+
+The session that the provider then has lets them in at the editors without being asked again. Who somebody is comes from
+its userinfo endpoint, straight from there. Protocol times are real ones: the provider's clock is not the simulator's.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from authlib.common.errors import AuthlibBaseError
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+from itsdangerous import BadData, URLSafeTimedSerializer
+from requests import RequestException
+from requests.adapters import BaseAdapter
+
+from mock_editor.bench.idp.people import Person
+
+CLIENT_ID = "sas"
+FLOW_SECONDS = 15 * 60
+_TIMEOUT = (3, 10)
+_log = logging.getLogger(__name__)
+
+
+class Flow(NamedTuple):
+    """One way to the provider and back; ``target`` is the page that was asked for."""
+
+    state: str
+    verifier: str
+    target: str
+
+
+class SignIn:
+    """Sends browsers to the provider ``issuer``, reached through ``embedded``, and back to ``redirect_uri``."""
+
+    def __init__(
+        self,
+        people: Callable[[], Sequence[Person]],
+        issuer: str,
+        redirect_uri: str,
+        embedded: BaseAdapter,
+        secret: Callable[[], str],
+    ) -> None:
+        self._people = people
+        self._issuer = issuer
+        self._redirect_uri = redirect_uri
+        self._embedded = embedded
+        self._secret = secret
+
+    def begin(self, target: str) -> tuple[str, str]:
+        """Where to send a browser that asked for ``target``, and the cookie that it needs to come back."""
+        flow = Flow(generate_token(32), generate_token(64), target)
+        with self._client() as client:
+            url, _ = client.create_authorization_url(
+                f"{self._issuer}/authorize", state=flow.state, code_verifier=flow.verifier
+            )
+        return url, self._serializer().dumps(list(flow))
+
+    def flow(self, cookie: str | None, state: str | None) -> Flow | None:
+        """What a browser that comes back began itself, and not too long ago; else None."""
+        try:
+            found = Flow(*self._serializer().loads(cookie or "", max_age=FLOW_SECONDS))
+        except (BadData, TypeError):
+            return None
+        return found if secrets.compare_digest(found.state.encode(), (state or "").encode()) else None
+
+    def finish(self, flow: Flow, code: str) -> Person | None:
+        """Who came back with ``code``; None when the provider does not tell."""
+        try:
+            with self._client() as client:
+                client.fetch_token(
+                    f"{self._issuer}/token", code=code, code_verifier=flow.verifier, grant_type="authorization_code"
+                )
+                answer = client.get(f"{self._issuer}/userinfo")
+                answer.raise_for_status()
+                subject = answer.json()["sub"]
+        except (RequestException, AuthlibBaseError, ValueError, LookupError, TypeError) as error:
+            _log.warning("The identity provider fails: %s: %s", type(error).__name__, error)
+            return None
+        return next((one for one in self._people() if one.claims()["sub"] == subject), None)
+
+    def _client(self) -> OAuth2Session:
+        client = OAuth2Session(
+            CLIENT_ID,
+            scope="openid profile email",
+            redirect_uri=self._redirect_uri,
+            code_challenge_method="S256",
+            default_timeout=_TIMEOUT,
+            leeway=0,
+            token_endpoint_auth_method="none",  # noqa: S106 - that there is no secret
+        )
+        client.mount(self._issuer, self._embedded)
+        return client
+
+    def _serializer(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self._secret(), "sas")

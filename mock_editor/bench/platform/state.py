@@ -1,0 +1,152 @@
+"""What the platform remembers: sessions, who is withdrawn, what editors said of accounts, who is known where.
+
+All SQL of the platform stands here.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from sqlite_utils import Database
+
+from mock_editor.base.store import Store
+from mock_editor.bench.idp.people import Person
+
+SCHEMA = """
+create table if not exists platform_sessions (
+    key text primary key, person text not null, content text not null, expires text not null) strict;
+create table if not exists platform_withdrawn (person text primary key) strict;
+create table if not exists platform_accounts (
+    person text not null, editor text not null, active integer not null, status integer, text text not null,
+    at text not null, seconds real not null, primary key (person, editor)) strict;
+create table if not exists platform_known (
+    practitioner text not null, editor text not null, primary key (practitioner, editor)) strict
+"""
+LIFETIME = timedelta(hours=12)  # a duty
+# SQLite takes so many parameters in any build.
+_MOST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an editor answered when it was last told of a regulator (INT_R02).
+
+    ``status`` is that of HTTP, None when there was no answer; ``text`` is what it said, or why it said nothing, in
+    French. ``seconds`` is how long it took.
+    """
+
+    active: bool
+    status: int | None
+    text: str
+    at: datetime
+    seconds: float
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the editor has done as told."""
+        return self.status in (200, 201)
+
+
+class State:
+    """The tables; sessions follow the simulator's clock, which ``now`` tells."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    # --- sessions
+
+    def open(self, person: Person) -> str:
+        """Opens a session and returns what its cookie holds. Forgets those that are over."""
+        cookie = secrets.token_urlsafe(32)
+        row = {"key": _hashed(cookie), "person": person.key, "content": orjson.dumps(asdict(person)).decode()}
+        with self._store.writing() as db:
+            db.execute("delete from platform_sessions where expires <= ?", [self._now().isoformat()])
+            db.table("platform_sessions").insert(row | {"expires": (self._now() + LIFETIME).isoformat()})
+        return cookie
+
+    def session(self, cookie: str | None) -> Person | None:
+        """Whose session a cookie is of, if it is not over."""
+        if not cookie:
+            return None
+        with self._store.reading() as db:
+            query = "select content, expires from platform_sessions where key = ?"
+            row = db.execute(query, [_hashed(cookie)]).fetchone()
+        if row is None or datetime.fromisoformat(row[1]) <= self._now():
+            return None
+        return Person(**orjson.loads(row[0]))
+
+    def close(self, cookie: str | None) -> None:
+        """Ends the session of a cookie."""
+        with self._store.writing() as db:
+            db.execute("delete from platform_sessions where key = ?", [_hashed(cookie or "")])
+
+    # --- regulators
+
+    def withdraw(self, key: str) -> None:
+        """Ends the sessions of a regulator, who may not sign in any more."""
+        with self._store.writing() as db:
+            db.execute("insert or ignore into platform_withdrawn values (?)", [key])
+            db.execute("delete from platform_sessions where person = ?", [key])
+
+    def bring_back(self, key: str) -> None:
+        """Lets a regulator sign in again."""
+        with self._store.writing() as db:
+            db.execute("delete from platform_withdrawn where person = ?", [key])
+
+    def withdrawn(self) -> set[str]:
+        """Who may not sign in."""
+        with self._store.reading() as db:
+            return {key for (key,) in db.execute("select person from platform_withdrawn").fetchall()}
+
+    def note(self, key: str, standings: Mapping[str, Standing]) -> None:
+        """Keeps what editors, by slug, have answered about a regulator."""
+        rows = [
+            {"person": key, "editor": editor, **asdict(one), "at": one.at.isoformat()}
+            for editor, one in standings.items()
+        ]
+        with self._store.writing() as db:
+            db.table("platform_accounts").upsert_all(rows, pk=("person", "editor"))
+
+    def standings(self) -> dict[tuple[str, str], Standing]:
+        """What editors answered last, by regulator and editor."""
+        query = "select person, editor, active, status, text, at, seconds from platform_accounts"
+        with self._store.reading() as db:
+            rows = db.execute(query).fetchall()
+        return {
+            (person, editor): Standing(bool(active), status, text, datetime.fromisoformat(at), seconds)
+            for person, editor, active, status, text, at, seconds in rows
+        }
+
+    # --- who is known where
+
+    def known(self, practitioners: Collection[str]) -> dict[str, set[str]]:
+        """The editors that have answered with slots of each of these."""
+        found: dict[str, set[str]] = {one: set() for one in practitioners}
+        asked = list(practitioners)
+        with self._store.reading() as db:
+            for start in range(0, len(asked), _MOST):
+                some = asked[start : start + _MOST]
+                query = f"select * from platform_known where practitioner in ({', '.join('?' * len(some))})"  # noqa: S608
+                for practitioner, editor in db.execute(query, some).fetchall():
+                    found[practitioner].add(editor)
+        return found
+
+    def learn(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Remembers practitioners with an editor that has answered with slots of each."""
+        rows = [{"practitioner": practitioner, "editor": editor} for practitioner, editor in pairs]
+        if rows:
+            with self._store.writing() as db:
+                db.table("platform_known").insert_all(rows, pk=("practitioner", "editor"), ignore=True)
+
+    def reset(self, db: Database) -> None:
+        """Forgets everything."""
+        for table in ("platform_sessions", "platform_withdrawn", "platform_accounts", "platform_known"):
+            db.execute(f"delete from {table}")  # noqa: S608 - names of ours
+
+
+def _hashed(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()

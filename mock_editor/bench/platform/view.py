@@ -1,0 +1,135 @@
+"""What the pages of the platform show, and the words for it, in French."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mock_editor.base import fhir
+from mock_editor.base.errors import BadRequestError, Issue
+from mock_editor.base.parameters import Parameters
+from mock_editor.bench.platform.accounts import Peer
+from mock_editor.bench.platform.cards import ZONE, Card, Day, cards, columns
+from mock_editor.bench.platform.directory import Listed, Offer
+from mock_editor.bench.platform.search import Call, Search
+from mock_editor.bench.platform.state import Standing
+
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for: an empty territory is anywhere, an empty speciality any.
+
+    ``complete``: the page is to be shown when all have answered, as a browser without scripts needs it.
+    """
+
+    offer: Offer = Offer.INDIVIDUAL
+    territory: str = ""
+    specialty: str = ""
+    complete: bool = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The same as parameters of a URL."""
+        return {"territoire": self.territory, "specialite": self.specialty, "offre": self.offer.value}
+
+
+def read_wanted(parameters: Parameters) -> Wanted:
+    """What the parameters of a URL ask for. Raises 400."""
+    offer, territory, specialty, complete = (
+        (parameters.one(name) or "").strip()[:_LONGEST] for name in ("offre", "territoire", "specialite", "complet")
+    )
+    offer = offer or Offer.INDIVIDUAL.value
+    fhir.refuse(parameters.issues)
+    if offer not in list(Offer):
+        raise BadRequestError(Issue("value", f"offre: expected one of {', '.join(Offer)}, not {offer[:60]!r}"))
+    return Wanted(Offer(offer), territory, specialty, complete == "oui")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How an account of a regulator stands at an editor: ``sort`` is a Bootstrap colour."""
+
+    peer: Peer
+    sort: str
+    words: str
+    text: str
+    when: str
+
+
+def standings(peers: Sequence[Peer], found: Mapping[tuple[str, str], Standing], person: str) -> list[State]:
+    """How the accounts of a regulator stand, editor by editor."""
+    return [_state(peer, found.get((person, peer.slug))) for peer in peers]
+
+
+def _state(peer: Peer, one: Standing | None) -> State:
+    if one is None:
+        return State(peer, "secondary", "jamais transmis", "", "")
+    when = f"{here(one.at)}, en {duration(one.seconds)}"
+    if not one.accepted:
+        words = f"refusé (HTTP {one.status})" if one.status else "pas de réponse"
+        return State(peer, "danger", words, one.text, when)
+    if not one.active:
+        return State(peer, "warning", "retiré", "", when)
+    return State(peer, "success", "créé" if one.status == 201 else "mis à jour", "", when)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search has brought so far. ``total`` is of those who were found, of whom the first were asked for."""
+
+    total: int
+    asked: int
+    calls: Sequence[Call]
+    answered: int
+    over: bool
+    slots: int
+    days: Sequence[Day]
+    cards: Sequence[Card]
+    without: Sequence[Listed]
+    editors: int
+
+
+def results(search: Search, total: int) -> Results:
+    """The same for the page: cards in the order of their first slot."""
+    found: list[Card] = []
+    answered = [call for call in search.calls if call.answer]
+    served: set[str] = set()
+    for call in answered:
+        if call.answer:
+            found += cards(call.peer, call.answer.offered, search.listed, search.now)
+            served |= {one.owner for one in call.answer.offered}
+    return Results(
+        total,
+        len(search.listed),
+        search.calls,
+        len(answered),
+        search.over,
+        sum(len(day) for card in found for day in card.days),
+        columns(search.now),
+        sorted(found, key=lambda card: (card.first, card.name)),
+        [one for one in search.listed if one.id not in served and one.id[1:] not in served],
+        len({call.peer.slug for call in search.calls}),
+    )
+
+
+def here(moment: datetime) -> str:
+    """A moment in French time."""
+    return f"{moment.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"
+
+
+def duration(seconds: float) -> str:
+    """So many seconds."""
+    return f"{seconds:.2f} s".replace(".", ",")
+
+
+def count(number: int, word: str, plural: str = "") -> str:
+    """A number and what it counts."""
+    return f"{number} {(plural or f'{word}s') if number > 1 else word}"
+
+
+def new_secret() -> str:
+    """What cookies are signed with."""
+    return secrets.token_hex(32)
