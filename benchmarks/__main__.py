@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import accounts, faults, journal, notifications, report, rounds, search, servers, tls
+from benchmarks import accounts, faults, journal, notifications, pages, report, rounds, search, servers, tls
 
 _BENCHMARKS = {
     "search": (search.over_http, search.by_directory_size, search.memory, search.in_process),
@@ -14,6 +14,7 @@ _BENCHMARKS = {
     "journal": (journal.beside_searches, journal.growth),
     "faults": (faults.beside_rules, faults.beside_waits),
     "notifications": (notifications.sent, notifications.delay, notifications.beside_searches),
+    "pages": (pages.with_much,),
     "tls": (tls.new_connections, tls.kept_connections),
 }
 
@@ -21,7 +22,8 @@ _BENCHMARKS = {
 def main() -> None:
     """Exits with 0 when everything was measured, whatever the figures."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measures searches, accounts, journal, faults, notifications and TLS."
+        prog="python -m benchmarks",
+        description="Measures searches, accounts, journal, faults, notifications, pages and TLS.",
     )
     parser.add_argument("--quick", action="store_true", help="under two minutes, rougher figures")
     parser.add_argument("--no-pin", action="store_true", help="let the system place server and client on the CPUs")

@@ -32,8 +32,10 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PRACTITIONER_OID
 from mock_editor.base.fhir import instant
 from mock_editor.base.store import Store
+from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, agendas, stamp
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
+from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import payload
 from mock_editor.notifications.outbox import Attempt, State
 from mock_editor.settings import Settings
@@ -47,7 +49,7 @@ _BOOKINGS = 30  # in a round
 _PUBLIC_URL = "http://127.0.0.1:40000"
 
 
-class _Scenario(Workload):
+class RunningScenario(Workload):
     """The workload under a clock that runs: under a frozen one nothing is tried again."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,13 +85,15 @@ class _Scenario(Workload):
             Settings(), self.played, public_url=_PUBLIC_URL, fhir_url=_PUBLIC_URL, clock=clock, store=store
         )
         now = clock.now()
+        # More of them than there are slots: nothing is asked of a slot here.
+        appointments = Appointments(store, simulator.catalogue.editors, Taken(), simulator.outbox.add, lambda *_: None)
         people = [self.identifier(number) for number in range(LISTED)]
         bodies = []
         for number in range(count):
             rank, person = divmod(number, len(people))
             [agenda, *_] = agendas(self.editor, people[person])
             start = now + timedelta(days=1, minutes=15 * rank)
-            made = simulator.appointments.add(
+            made = appointments.add(
                 Appointment(
                     id="",
                     editor=self.editor.slug,
@@ -173,7 +177,7 @@ def sent(folder: Path, effort: Effort) -> None:
         f"arrival to that numbered {count}. The reference posts {count} with requests, with as many threads",
         f"({threads}), and keeps nothing. {effort.rounds} rounds.",
     )
-    workload = _Scenario(folder)
+    workload = RunningScenario(folder)
     few = workload.filled(folder / "few.db", count)
     kinds = {f"ours, of {count:,}": few, f"ours, of {_MANY:,}": workload.filled(folder / "many.db", _MANY, tried=True)}
     rates: dict[str, list[float]] = {name: [] for name in (*kinds, "reference")}
@@ -230,7 +234,7 @@ def delay(folder: Path, effort: Effort) -> None:
         "Milliseconds from the web site's answer to the form that books until the notification is at a receiver that",
         f"answers at once; {count} bookings, one at a time.",
     )
-    workload = _Scenario(folder)
+    workload = RunningScenario(folder)
     delays: list[float] = []
     think = random.Random(1)
     with _receiver(201) as sas, workload.serving(sas) as server, requests.Session() as session:
@@ -249,7 +253,7 @@ def delay(folder: Path, effort: Effort) -> None:
     report.target("booking to SAS, p99, ms", cuts[98], at_most=250)
 
 
-def _regulator(session: requests.Session, server: Server, workload: _Scenario) -> Callable[[], float]:
+def _regulator(session: requests.Session, server: Server, workload: RunningScenario) -> Callable[[], float]:
     """Signs a regulator in; what it returns books the next free slot and tells when that was answered."""
     slug, url = workload.editor.slug, f"http://127.0.0.1:{server.port}"
     session.trust_env = False
@@ -294,7 +298,7 @@ def beside_searches(folder: Path, effort: Effort) -> None:
         f"INT_R01 at one connection, latencies in ms, while {_MANY:,} notifications wait for a SAS that answers 503 to",
         "all. Alone: the same server while the SAS is silent, so that nothing moves. Tried: attempts per second.",
     )
-    workload = _Scenario(folder)
+    workload = RunningScenario(folder)
     database = workload.filled(folder / "many.db", _MANY, tried=True)
     search = workload.search()
     runs: dict[bool, list[Load]] = {False: [], True: []}

@@ -114,8 +114,8 @@ def test_every_operation_is_a_command(operation: Operation) -> None:
     models = [model for model in (operation.place, operation.query, operation.json_body) if model]
     fields = [field.name for model in models for field in parameters(model)]
     assert len(set(fields)) == len(fields), "two of one name"
-    assert not {"url", "token", "output", "file"} & set(fields), "an option that every command has"
-    assert given >= {*fields, "url", "token"}
+    assert not {"url", "output", "file"} & set(fields), "an option that every command has"
+    assert given >= {*fields, "url"}
 
 
 def test_the_document_is_sound_and_has_every_operation(client: FlaskClient) -> None:

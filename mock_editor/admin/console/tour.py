@@ -75,7 +75,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "La plateforme interroge tous les éditeurs en même temps (INT_R01, INT_R04, SOS Médecins) et affiche les "
             "réponses à mesure qu’elles arrivent : aujourd’hui, demain, après-demain.",
             "Ouvrir la recherche",
-            f"{bench}/recherche",
+            f"{bench}/",
             bool(searches),
         ),
         Step(
@@ -91,7 +91,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "Choisissez un créneau : le navigateur passe sur le site de l’éditeur, qui vous reconnaît (SSO, "
             "« origin=sas »). Confirmez le rendez-vous.",
             "Revenir à la recherche",
-            f"{bench}/recherche",
+            f"{bench}/",
             sum(told.values()) > 0,
         ),
         Step(

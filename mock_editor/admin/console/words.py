@@ -50,6 +50,10 @@ DONE: Mapping[str, str | Callable[[Any], str]] = {
 }
 # Fields of operations, by the last part of their names.
 FIELDS = {
+    "last": "dernier jour",
+    "slot_minutes": "durée d’un créneau",
+    "slot_types": "types de créneau",
+    "taken": "part occupée",
     "account": "compte",
     "active": "compte actif",
     "at": "date et heure",
@@ -100,6 +104,11 @@ _REASONS = [
     (re.compile(pattern), french)
     for pattern, french in (
         (r"Field required|required.*", "à remplir"),
+        (
+            r"An absence is of 1 to (\d+) days, not from (\S+) to (\S+)",
+            r"une absence est de 1 à \1 jours, et non du \2 au \3",
+        ),
+        (r"It overlaps with another opening of \S+ on (\S+), .*", r"elle chevauche une autre ouverture, le \1"),
         (r"Input should be a valid integer.*", "un nombre entier est attendu"),
         (r"Input should be a valid number.*", "un nombre est attendu"),
         (r"Input should be a valid boolean.*", "oui ou non est attendu"),
