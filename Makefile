@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## Start the demonstration: console, bench and a guided
 	@exec $(BIN)/mock-editor serve --scenario demonstration --with-bench --browse $(RUN_ARGS)
 
 test: $(VENV)/.installed-dev validator axe ## Set up what the tests need and run them all
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Style checks
 	$(BIN)/ruff check .

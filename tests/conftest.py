@@ -19,6 +19,15 @@ from mock_editor.journal.entries import JournalFile
 from mock_editor.settings import Settings
 from mock_editor.stage import Stage
 
+_SLOW = ("wire", "browser", "shared")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first, so that at the end no process is left alone with one of them."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in _SLOW))
+
+
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # a Friday, 08:00 in Paris
 PUBLIC_URL = "https://lga.example"
 SYSTEM = "urn:oid:1.2.250.1.71.4.2.1"
@@ -89,6 +98,12 @@ def stage(
 def played() -> scenario.LoadedScenario:
     """The default scenario."""
     return scenario.load(scenario.find("decouverte"))
+
+
+@pytest.fixture
+def world(played: scenario.LoadedScenario, clock: Clock, tmp_path: Path) -> Stage:
+    """The default scenario on its stage."""
+    return stage(played, clock, tmp_path)
 
 
 @pytest.fixture

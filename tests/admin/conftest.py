@@ -16,7 +16,7 @@ from mock_editor.base.store import Store
 from mock_editor.notifications.outbox import Attempt, Outbox, State
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
-from tests.conftest import NOW, stage
+from tests.conftest import NOW
 
 # What the examples begin with: two appointments, one through the SAS, which has refused to hear of it.
 TAKEN = {
@@ -50,12 +50,6 @@ class Played:
         attempt = Attempt(claimed.method, status, 0.012, result or f"HTTP {status}", text)
         self.outbox.finish(claimed, attempt, state, wait=wait, unsure=status is None or status >= 500)
         return claimed.id
-
-
-@pytest.fixture
-def world(played: LoadedScenario, clock: Clock, tmp_path: Path) -> Stage:
-    """What plays the default scenario, and another one if asked to."""
-    return stage(played, clock, tmp_path)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Every Bundle of the shipped scenarios, and of 200 random searches of each kind, is FHIR and follows the guide."""
 
+import functools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -15,16 +16,16 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
-from mock_editor.base.clock import Clock
+from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.codes import BUNDLE_PROFILE
 from mock_editor.search.query import MOST_IDENTIFIERS
-from tests.conftest import NOW, WITH_CPTS, application, slot_search, sos_search
+from tests.conftest import NOW, WITH_CPTS, application, slot_search, sos_search, stage
 from tests.validation.guide import errors_of, needs_validator
 
 RANDOM_SEARCHES = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of search: how it is asked for, and whom one may ask an editor of the default scenario about."""
 
@@ -40,6 +41,7 @@ class Kind:
         return [person.id for person in played.directory] if played.cpts or not self.options else []
 
 
+BundlesOf = Callable[[Kind], list[Path]]
 KINDS = [
     Kind("r01", 0, slot_search, {}),
     Kind("r04", 1, slot_search, {"extra": WITH_CPTS}),
@@ -53,7 +55,7 @@ def every_search(kind: Kind, folder: Path) -> Iterator[tuple[str, bytes]]:
         loaded = scenario.load(path)
         now = loaded.frozen_at or NOW
         client = application(loaded, Clock(now), folder).test_client()
-        window = {"start": now.isoformat(), "end": (now + timedelta(days=3)).isoformat()}
+        window = {"start": now.isoformat(), "end": (now + timedelta(days=1)).isoformat()}
         for at, editor in enumerate(loaded.editors):
             identifiers = kind.identifiers(loaded, at)
             for first in range(0, len(identifiers), MOST_IDENTIFIERS):
@@ -67,25 +69,36 @@ def random_searches(kind: Kind, loaded: scenario.LoadedScenario, folder: Path) -
     draw = random.Random(f"random searches {kind.name}")
     identifiers = kind.identifiers(loaded, kind.editor)
     slug = loaded.editors[kind.editor].slug
+    world = stage(loaded, Clock(NOW), folder)
     for number in range(RANDOM_SEARCHES):
         now = NOW + timedelta(minutes=draw.randrange(366 * 24 * 60))
         start = now + timedelta(minutes=draw.randrange(-600, 5000))
         end = start + timedelta(minutes=draw.randrange(10, 800))
         asked = draw.sample(identifiers, draw.randint(1, 3))
         query = kind.query(asked, editor=slug, start=start.isoformat(), end=end.isoformat(), **kind.options)
-        yield f"random-{number}", application(loaded, Clock(now), folder).test_client().get(query).data
+        world.clock.follow(frozen(now))
+        yield f"random-{number}", world.app.test_client().get(query).data
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
-def bundles(
-    request: pytest.FixtureRequest, played: scenario.LoadedScenario, tmp_path_factory: pytest.TempPathFactory
-) -> list[Path]:
-    folder = tmp_path_factory.mktemp("bundles")
-    files = []
-    for name, data in (*every_search(request.param, folder), *random_searches(request.param, played, folder)):
-        files.append(folder / f"{name}.json")
-        files[-1].write_bytes(data)
-    return files
+@pytest.fixture(scope="module")
+def bundles_of(played: scenario.LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> BundlesOf:
+    """The files of a kind, made once; a parametrised fixture would be made anew for each test, in random order."""
+
+    @functools.cache
+    def made(kind: Kind) -> list[Path]:
+        folder = tmp_path_factory.mktemp("bundles")
+        files = []
+        for name, data in (*every_search(kind, folder), *random_searches(kind, played, folder)):
+            files.append(folder / f"{name}.json")
+            files[-1].write_bytes(data)
+        return files
+
+    return made
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+def bundles(request: pytest.FixtureRequest, bundles_of: BundlesOf) -> list[Path]:
+    return bundles_of(request.param)
 
 
 def with_entries(files: Sequence[Path]) -> list[Path]:

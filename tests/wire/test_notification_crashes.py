@@ -10,7 +10,7 @@ pytestmark = pytest.mark.wire
 
 
 def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
-    counts = Run(tmp_path, kills=8, appointments=80).run()
+    counts = Run(tmp_path, kills=5, appointments=60).run()
     print(counts)
     assert counts.faults == []
     assert counts.killed + counts.killed_while_starting == 8
