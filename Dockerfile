@@ -23,7 +23,8 @@ VOLUME /data
 ENV MOCK_EDITOR_HOST=0.0.0.0 MOCK_EDITOR_PUBLIC_URL=http://localhost:8000 MOCK_EDITOR_DATABASE=/data/state.db \
     TMPDIR=/data PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8000 8443
+# Not urllib.request: Docker may hand its user's proxy on to the container, and 127.0.0.1 is not for a proxy.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/opt/mock_editor/bin/python", "-c", \
-    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/_health', timeout=2)"]
+    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, 2); c.request('GET', '/_health'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["/opt/mock_editor/bin/mock-editor"]
 CMD ["serve"]

@@ -224,6 +224,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.register_blueprint(pages)
     people = partial(_people, simulator)
     app.register_blueprint(idp_routes.blueprint(people, public_url, simulator.store, settings.body_timeout))
+    simulator.on_reset(Part.ACCOUNTS, idp_state.State(simulator.store).reset)
     directory = Directory(partial(_registers, simulator))
     inbox = receiver_routes.blueprint(
         simulator.store, public_url, settings.body_timeout, simulator.clock.now, stage.waits, directory, people

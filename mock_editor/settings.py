@@ -324,9 +324,11 @@ class Settings:
             if text is not None:
                 try:
                     values[name] = setting.metadata["parse"](text)
-                except ValueError as error:
+                except (OSError, ValueError) as error:
+                    # A file cannot even be looked at: its name is too long, or a folder is closed to us.
+                    wrong = error.strerror if isinstance(error, OSError) else error
                     got = "" if setting.metadata["secret"] else f" (got {text!r})"
-                    raise SettingsError(f"{origin}: {error}{got}") from None
+                    raise SettingsError(f"{origin}: {wrong}{got}") from None
         settings = cls(**values)
         if settings.connections <= settings.threads:
             raise SettingsError(
@@ -340,12 +342,13 @@ class Settings:
         if (self.certificate_header is None) != (self.certificate_proxies is None):
             raise SettingsError("--certificate-header and --certificate-proxies: neither counts without the other")
         if self.tls_port is None:
-            alone = ["tls_cert", "tls_key", "tls_strict"]
+            alone = dict.fromkeys(["tls_cert", "tls_key", "tls_strict"], "--tls-port")
             if self.certificate_header is None:
-                alone += ["tls_client_ca", "tls_crl", "tls_client_cn", "tls_client_ou", "tls_public_url", "plain_fhir"]
-            for name in alone:
+                both = ["tls_client_ca", "tls_crl", "tls_client_cn", "tls_client_ou", "tls_public_url", "plain_fhir"]
+                alone |= dict.fromkeys(both, "--tls-port or --certificate-header")
+            for name, other in alone.items():
                 if getattr(self, name):
-                    raise SettingsError(f"--{name.replace('_', '-')}: counts only with --tls-port")
+                    raise SettingsError(f"--{name.replace('_', '-')}: counts only with {other}")
 
     @property
     def shows_bench(self) -> bool:

@@ -57,13 +57,21 @@ class Part(StrEnum):
 
 
 def check_files(settings: Settings) -> None:
-    """Raises SettingsError for files that TLS with the SAS cannot be made of. A scenario's are checked with it."""
-    try:
-        Identity(settings.sas_certificate, settings.sas_key, settings.sas_authority).context()
-    except TlsFileError as error:
-        raise SettingsError(f"--sas-{error.name}: {error}") from None
-    if settings.sas_key and not settings.sas_certificate:
-        raise SettingsError("--sas-key: expected --sas-certificate too")
+    """Raises SettingsError for files that TLS with the SAS, or the bench's with editors, cannot be made of.
+
+    A scenario's are checked with it.
+    """
+    identities = {
+        "sas": Identity(settings.sas_certificate, settings.sas_key, settings.sas_authority),
+        "bench": Identity(settings.bench_certificate, settings.bench_key, settings.bench_authority),
+    }
+    for whose, identity in identities.items():
+        try:
+            identity.context()
+        except TlsFileError as error:
+            raise SettingsError(f"--{whose}-{error.name}: {error}") from None
+        if identity.key and not identity.certificate:
+            raise SettingsError(f"--{whose}-key: expected --{whose}-certificate too")
 
 
 class Simulator:

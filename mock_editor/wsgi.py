@@ -424,15 +424,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return False
 
     def _shake_hands(self, conn: _Connection) -> None:
-        """Begins to speak TLS. Raises OSError."""
+        """Begins to speak TLS. Raises OSError, and StopIteration for a client that has left without a word."""
+        # Whoever only looks if somebody listens, as load balancers do, fails at nothing.
+        if not socket.socket.recv(conn.sock, 1, socket.MSG_PEEK):
+            raise StopIteration
         conn.sock.setblocking(True)
         seconds = self.settings.header_timeout
         try:
             with self.deadlines.watch(conn.sock, seconds) as watch:
                 conn.certificate = self.app.tls.server.shake_hands(conn.sock) or b""
         except OSError as error:
-            text = f"within {seconds:g} s" if watch.expired else reason(error)
-            told = f"The TLS handshake failed: {'it did not end ' if watch.expired else ''}{text}"
+            text = f"it did not end within {seconds:g} s" if watch.expired else reason(error)
+            told = f"The TLS handshake failed: {text}"
             self.log.warning("%s: %s", conn.client[0], told)
             if self.app.hooks.on_refusal:
                 self.app.hooks.on_refusal(f"{conn.client[0]}:{conn.client[1]}", "", "", None, b"", told)
@@ -466,6 +469,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 req, conn.sock, conn.client, conn.server, self.cfg, response_class=_Response, response_args=(seconds,)
             )
         environ["wsgi.multithread"] = True
+        # Flask finds its way so: whoever stands before it, and lets in by the path, has to see the same one.
+        environ["PATH_INFO"] = f"/{environ['PATH_INFO'].lstrip('/')}"
         if conn.certificate is not None:
             environ["wsgi.url_scheme"], environ[TLS] = "https", conn.certificate
         environ["mock_editor.deadlines"] = self.deadlines

@@ -104,6 +104,12 @@ class Sheet:
         """Whether it can be sent again."""
         return self.failed and not self.replaced
 
+    @property
+    def received(self) -> str:
+        """The id that the SAS has given the appointment, if an answer tells it; else nothing."""
+        found = (_resource(one.answer, "Appointment").get("id") for one in reversed(self.attempts))
+        return next((one for one in found if isinstance(one, str)), "")
+
 
 class Notifications:
     """The notifications of every editor."""
@@ -229,16 +235,19 @@ def _try(attempt: Attempt, at: str) -> Try:
 
 
 def _issues(answer: str) -> list[str]:
-    """What an OperationOutcome says; nothing for any other answer, which may be anything."""
-    try:
-        outcome = orjson.loads(answer)
-    except ValueError:
-        return []
-    if not isinstance(outcome, dict) or outcome.get("resourceType") != "OperationOutcome":
-        return []
-    issues = outcome.get("issue")
+    """What an OperationOutcome says; nothing for any other answer."""
+    issues = _resource(answer, "OperationOutcome").get("issue")
     found = (_text(one) for one in (issues if isinstance(issues, list) else []))
     return [text for text in found if text]
+
+
+def _resource(answer: str, kind: str) -> dict[str, Any]:
+    """An answer that is a FHIR resource of a kind; an empty one for any other, which may be anything."""
+    try:
+        found = orjson.loads(answer)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and found.get("resourceType") == kind else {}
 
 
 def _text(issue: Any) -> str:

@@ -88,7 +88,7 @@ class Catalogue:
 
     def free_slot(self, calendar: Calendar, start: datetime, exposed: Set[SlotType]) -> Slot | None:
         """The slot of a calendar that starts then, if it is free and of an exposed type, bookable now or not."""
-        slot = self.taken.standing(calendar.seed, calendar.key).slot(calendar, start)
+        slot = self.taken.standing(calendar).slot(calendar, start)
         return slot if slot and _visible(slot, exposed) else None
 
 

@@ -134,7 +134,7 @@ class Group:
 
     def __init__(self, description: GroupDescription, seed: str, numbers: NumberSpace) -> None:
         self.description = description
-        self._seed = f"{seed}:{description.name}"
+        self._editor, self._seed = seed, f"{seed}:{description.name}"
         self._numbers = numbers
         self.block = numbers.block(self._seed)
 
@@ -158,7 +158,8 @@ class Group:
             commune = home if rank == 0 else draw.choice(communes()[home.department])
             phone = f"{commune.phone_start}{draw.randrange(10**4):04}"
             key = str(rank + 1)
-            calendar = Calendar(f"{national_id}-{key}", commune.zone, draw.choice(about.plans), self._seed)
+            plan = draw.choice(about.plans)
+            calendar = Calendar(f"{national_id}-{key}", commune.zone, plan, self._seed, self._editor)
             places.append(
                 Place(
                     key=key,

@@ -94,15 +94,15 @@ class Taken:
     def hold(self, seed: str, calendar: str, starts: frozenset[datetime]) -> None:
         """From now on, exactly these slots of a calendar are held."""
         with self._changing:
-            self._put(seed, calendar, starts, self.standing(seed, calendar).overlay)
+            self._put(seed, calendar, starts, self._standing(seed, calendar).overlay)
 
     def lay(self, seed: str, calendar: str, overlay: Overlay) -> None:
         """From now on, exactly this lies over a calendar."""
         with self._changing:
-            self._put(seed, calendar, self.standing(seed, calendar).held, overlay)
+            self._put(seed, calendar, self._standing(seed, calendar).held, overlay)
 
     def _put(self, seed: str, calendar: str, starts: frozenset[datetime], overlay: Overlay) -> None:
-        old = self.standing(seed, calendar)
+        old = self._standing(seed, calendar)
         if (starts, overlay) == (old.held, old.overlay):
             return  # what is kept of it stays good
         if overlay == UNTOUCHED:
@@ -112,10 +112,13 @@ class Taken:
         else:
             self._editors[seed].pop(calendar, None)
 
-    def standing(self, seed: str, calendar: str) -> Standing:
-        """How a calendar stands."""
+    def _standing(self, seed: str, calendar: str) -> Standing:
         return self._editors[seed].get(calendar, AS_MADE)
+
+    def standing(self, calendar: Calendar) -> Standing:
+        """How a calendar stands."""
+        return self._standing(calendar.editor, calendar.key)
 
     def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
         """The slots of a day as they are now: those that nobody can have are taken."""
-        return self.standing(calendar.seed, calendar.key).slots_of_day(calendar, day)
+        return self.standing(calendar).slots_of_day(calendar, day)

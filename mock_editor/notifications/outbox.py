@@ -280,11 +280,13 @@ class Outbox:
         now = self._clock.now()
         with self._store.writing() as db:
             db.execute(
-                "update notifications set state = 'waiting', due = ?, lease = ?, attempts = attempts - 1, rule = ?, "
+                "update notifications set state = 'waiting', due = ?, lease = ?, attempts = ?, rule = ?, "
                 "held = ?, passed = ? where id = ? and state = 'sending' and attempts = ?",
                 [
                     (now + wait).isoformat(),
                     time.time() + real if real else None,
+                    # Those that failed on TLS count for nothing, which the state does not tell any more.
+                    0 if claimed.tls_failed else claimed.attempts,
                     rule,
                     orjson.dumps([*held]).decode(),
                     passed,

@@ -353,10 +353,14 @@ class _Builder:
             if value := getattr(section, name):
                 try:
                     path = self._document.beside(value)
+                    there = path.is_file()
                 except ValueError as error:
                     self._problem((*location, name), str(error))
                     return section
-                if not path.is_file():
+                except OSError as error:
+                    self._problem((*location, name), f"{path} cannot be read: {error.strerror}")
+                    return section
+                if not there:
                     self._problem((*location, name), f"there is no file {path}")
                     return section
                 found[name] = path
@@ -439,7 +443,7 @@ class _Builder:
         self, place: PlaceSection | SosPlaceSection, key: str, seed: str, editor: EditorSection, location: Location
     ) -> Calendar:
         zone = place.timezone or zone_of(place.address.postal_code) or editor.timezone or self._scenario.timezone
-        return Calendar(key, zone, self._plan_named(place.calendar, (*location, "calendar")), seed)
+        return Calendar(key, zone, self._plan_named(place.calendar, (*location, "calendar")), seed, seed)
 
 
 def _specialties(coded: Iterable[str], texts: Iterable[str]) -> tuple[Specialty, ...]:

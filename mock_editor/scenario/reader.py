@@ -63,13 +63,13 @@ def shipped() -> list[Path]:
 
 def find(name: str) -> Path:
     """The file of a shipped scenario's name, or of a path. Raises ScenarioError when there is none."""
-    if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        path = folder("scenarios") / f"{name}.yaml"
-        if path.is_file():
-            return path
-    path = Path(name)
-    if path.is_file():
-        return path
+    paths = [folder("scenarios") / f"{name}.yaml"] if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) else []
+    try:
+        for path in (*paths, Path(name)):
+            if path.is_file():
+                return path
+    except OSError as error:
+        raise ScenarioError(name, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
     names = ", ".join(file.stem for file in shipped())
     raise ScenarioError(name, [Problem(0, (), f"no such file, nor a shipped scenario ({names})")])
 

@@ -40,6 +40,9 @@ class TlsServer:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_OPTIONAL if refusal is None else ssl.CERT_REQUIRED
         context.set_alpn_protocols(_PROTOCOLS)
+        # A client that ends without a word, or whom a deadline cuts off, still gets an answer: that a request is not
+        # whole, HTTP knows itself.
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
         try:
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:

@@ -166,6 +166,31 @@ def test_agendas_in_which_something_happened_are_at_hand(console: Console, clien
     assert "Dr Maëlys KERVELLA , 4 rue de la Parcheminerie fictive ouvert ou fermé à la main" in shown
 
 
+def test_what_happens_with_somebody_made_in_bulk_shows(console: Console, client: FlaskClient, editor: Editor) -> None:
+    computed = next(one for one in editor.directory if one.places[0].calendar.seed != editor.seed)
+    key = computed.places[0].calendar.key
+    days = [FRIDAY + timedelta(shift) for shift in range(3, 10)]
+
+    def states() -> dict[str, str]:
+        return {one["slot"]: one["state"] for day in days for one in told(client, key, day)}
+
+    taken = next(slot for slot, state in states().items() if state == "free")
+    made = client.post("/_admin/appointments", json={"editor": editor.slug, "slot": taken, "patient": "Fictif"})
+
+    def offered() -> list[str]:
+        console.open(f"/_console/rendez-vous/{editor.slug}/{made.json['id']}/deplacer?semaine={days[0]}")
+        return re.findall(rf'"({key}-\d{{12}})"', console.page.text)
+
+    closed, *others = offered()
+    assert taken not in (closed, *others)
+    client.put(f"/_admin/calendars/{editor.slug}/slots/{closed}", json={"state": "closed"})
+    assert offered() == others
+    assert (states()[taken], states()[closed]) == ("appointment", "closed")
+    assert f"{computed.places[0].line} 1 rendez-vous" in text(console.open(AGENDAS))
+    console.open(f"{AGENDAS}/{editor.slug}/{key}?creneau={closed}")
+    assert of(console, closed)[0].split()[0] == "closed"
+
+
 # --- the week
 
 
@@ -490,6 +515,8 @@ def test_an_absence_that_ends_before_it_begins_is_refused(console: Console, clie
     console.act("addAbsence", first="2026-11-20", last="2026-11-19")
     assert console.page.status_code == 422
     assert 'value="2026-11-19"' in console.page.text
+    # Only the part of the page that was refused is open.
+    assert re.findall(r'<details class="choice-more"( open)?>', console.page.text) == ["", " open"]
     assert client.get("/_admin/calendars/agenda-ville/changes").json["changes"] == []
 
 

@@ -120,7 +120,9 @@ def test_faults_in_force_are_shown_and_can_be_switched_off(console: Console, cli
     assert "Pannes en cours 1" in told
     assert "en panne : coupe" in row(console, "Agenda Ville")
     assert "normal" in row(console, "Agenda SOS")
-    assert "coupe : Réponse tronquée (agenda-ville), 0 fois" in told
+    assert "coupe : Réponse tronquée, chez Agenda Ville, 0 fois" in told
+    # From the editor, and from the list.
+    assert console.links("/pannes/regle/") == ["/_console/pannes/regle/coupe"] * 2
     console.act("switchFaultOff", "coupe")
     assert (console.visited[-1], console.told) == (HOME, "La panne « coupe » est désactivée.")
     assert "Pannes en cours 0" in text(console.page)
@@ -129,7 +131,7 @@ def test_faults_in_force_are_shown_and_can_be_switched_off(console: Console, cli
 
 def test_a_timeline_is_stopped_as_a_whole(console: Console, client: FlaskClient) -> None:
     client.post("/_admin/timelines", json={"name": "panne", "steps": [{"at": 0, "add": [SLOW]}]})
-    assert "coupe : Réponse tronquée (agenda-ville), 0 fois, du déroulé panne" in text(console.open(HOME))
+    assert "coupe : Réponse tronquée, chez Agenda Ville, 0 fois, du déroulé panne" in text(console.open(HOME))
     console.act("stopTimeline", "panne")
     assert console.told == "Le déroulé est arrêté."
     assert "Pannes en cours 0" in text(console.page)
@@ -161,6 +163,6 @@ def test_what_changes_is_told_as_a_part_of_the_page(client: FlaskClient) -> None
     assert ("Logiciels" in first, "<html" in first, "en panne" in first) == (True, False, False)
     client.post("/_admin/faults", json=SLOW)
     second = next(pieces).decode()
-    assert "en panne : coupe" in second
+    assert "en panne : coupe" in words(second)
     # Its form leads to the page, not to the stream.
     assert 'name="vers" value="/_console/"' in second

@@ -442,6 +442,7 @@ def test_a_wrong_timeline_comes_back(console: Console, client: FlaskClient) -> N
     console.act("playTimeline", steps='[{"at": 60}, {"at": 0}]')
     assert (console.page.status_code, console.title) == (422, "Pannes")
     assert console.form("playTimeline")[2]["body.steps"] == '[{"at": 60}, {"at": 0}]'
+    assert re.search(r"<details[^>]* open>\s*<summary>Écrire les étapes", console.page.text)
     console.act("playTimeline", steps="[")
     assert console.page.status_code == 422
     assert client.get("/_admin/timelines").json["running"] is None

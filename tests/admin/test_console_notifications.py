@@ -171,7 +171,7 @@ def test_filters_by_editor_and_state(console: Console, book: Book, sender: Playe
     [state] = (link for link in console.links("etat=refused") if "editeur" not in link)
     assert found(state) == [ville]
     current = re.findall(r'aria-current="page" href="[^"]*">([^<]*)<', console.page.text.partition("<main")[2])
-    assert current == ["Tous", "Refusée : 1"]
+    assert current == ["Tous les logiciels", "Refusée : 1"]
 
 
 def test_only_the_last_of_many_are_listed(console: Console, book: Book, sender: Played) -> None:

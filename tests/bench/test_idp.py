@@ -440,6 +440,24 @@ def test_somebody_who_is_no_more_is_not_signed_in(worker: Callable[..., FlaskCli
     assert userinfo(after, token).status_code == 401
 
 
+def test_a_reset_ends_every_session_and_code(worker: Callable[..., FlaskClient], tmp_path: Path) -> None:
+    browser = worker()
+    code = code_of(browser)
+    cookie = browser.get_cookie("mock_idp", "lga.example", "/_idp")
+    assert cookie
+    store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
+    for _ in range(2):
+        with store.writing() as db:
+            State(store).reset(db)
+        for other in (browser, worker()):
+            other.set_cookie("mock_idp", cookie.value, domain="lga.example", path="/_idp")
+            assert ask(other).status_code == 200
+    store.close()
+    assert redeem(browser, code).get_json()["error"] == "invalid_grant"
+    choose(browser, ask(browser))
+    assert answered(ask(browser))["code"]
+
+
 def test_signing_out_ends_the_session(browser: FlaskClient) -> None:
     choose(browser, ask(browser))
     page = browser.get("/_idp/deconnexion", base_url=PUBLIC_URL)

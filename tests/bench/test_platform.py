@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -19,7 +20,7 @@ from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform.accounts import Peer, regulator
 from mock_editor.bench.platform.cards import link
-from mock_editor.bench.platform.checks import CHECKS, Asked, violations
+from mock_editor.bench.platform.checks import CHECKS, Asked, Told, violations
 from mock_editor.bench.platform.directory import Directory, Listed, Offer, Site
 from mock_editor.bench.platform.search import request
 from mock_editor.bench.platform.state import LIFETIME, State
@@ -248,6 +249,7 @@ def test_a_wrong_answer_is_shown_with_the_rules_that_it_breaks(searched: Callabl
         ({"start": "2026-11-20T09:30:00", "end": "2026-11-20T09:45:00"}, "Réserver à 09:30 jusqu’à – 09:45"),
         ({"start": "2026-11-20T08:30:00Z", "end": "2026-11-20T08:45:00Z"}, "Réserver à 09:30 jusqu’à – 09:45"),
         ({"start": "2026-11-20T12:30:00.000+04:00", "end": "2026-11-20T12:45:00.000+04:00"}, "Réserver à 12:30"),
+        ({"end": "9999-12-31T23:59:59.000Z"}, "vendredi 20/11 Réserver à 09:30"),
         ({"comment": " "}, "vendredi 20/11 09:30 jusqu’à"),
         ({"comment": None}, "vendredi 20/11 09:30 jusqu’à"),
         ({"comment": "javascript:alert(1)"}, "vendredi 20/11 09:30 jusqu’à"),
@@ -335,6 +337,23 @@ ASKED = Asked("INT_R01", request(Offer.INDIVIDUAL, "https://agenda.example/fhir"
 def test_a_right_answer_breaks_no_rule() -> None:
     assert violations(bundle(ASKED.url, slot(1), slot(2)), ASKED) == []
     assert violations(bundle(ASKED.url), ASKED) == []
+
+
+def test_the_actors_of_an_agenda_have_no_order() -> None:
+    told = bundle(ASKED.url, slot(1))
+    [schedule] = [one["resource"] for one in told["entry"] if one["resource"]["resourceType"] == "Schedule"]
+    schedule["actor"].reverse()
+    assert violations(told, ASKED) == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "kind", "broken"),
+    [("SOS", "WALKIN", False), ("SOS", "ROUTINE", True), ("INT_R01", "WALKIN", True)],
+)
+def test_only_places_of_sos_medecins_may_have_walk_ins_without_an_address(flow: str, kind: str, broken: bool) -> None:
+    free = slot(1, comment=None, appointmentType={"coding": [{"code": kind}]})
+    told = Told({"resourceType": "Bundle", "entry": [{"resource": free}]})
+    assert bool(list(CHECKS["links"](told, replace(ASKED, flow=flow)))) is broken
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -505,6 +524,20 @@ def test_a_browser_that_leaves_has_nobody_else_asked(editors: Peers, platform_of
     assert len(editors.requests) < 40
 
 
+def test_a_regulator_signs_in_while_searches_wait_for_a_silent_editor(editors: Peers, platform_of: Make) -> None:
+    over = threading.Event()
+    ended: list[bool] = []
+    editors.answers["muet"] = lambda _: ended.append(over.wait(5))
+    editors.answers["ville"] = answering(200, b"{}")
+    platform = platform_of(*[editors.peer("muet")] * 10, listed=people(100), seconds=20)
+    pieces = iter(platform.client.get("/_sas/recherche/flux", buffered=False).response)
+    next(pieces)
+    assert platform_of(editors.peer("ville")).send("/_sas/regulateurs/renee/retablissement").status_code == 303
+    assert (ended, [path for method, path, _ in editors.requests if method == "PUT"] != []) == ([], True)
+    pieces.close()
+    over.set()
+
+
 def test_without_scripts_the_page_leads_to_the_whole_one(platform_of: Make) -> None:
     page = platform_of().client.get("/_sas/recherche?territoire=Rennes&specialite=SM54").text
     [address] = re.findall(r'<noscript><meta http-equiv="refresh" content="0; url=([^"]*)"></noscript>', page)
@@ -609,6 +642,8 @@ def test_sessions_follow_the_clock_and_end_with_a_reset(store: Store) -> None:
     assert state.session(cookie) is None
     cookie = state.open(RENEE)
     state.withdraw(MARC.key)
+    late = state.open(MARC)
+    assert state.session(late) is None
     state.learn([("1", "ville")])
     with store.writing() as db:
         state.reset(db)
@@ -621,7 +656,17 @@ def test_sessions_follow_the_clock_and_end_with_a_reset(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    ["https://evil.example/", "//evil.example/", "/_console/", "/_sas/\\evil", "/_sas/\nx", "/_sas/é", "", "x"],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/_console/",
+        "/_sas/\\evil",
+        "/_sas/\nx",
+        "/_sas/é",
+        "",
+        "x",
+        f"/_sas/{'x' * 3000}",
+    ],
 )
 def test_signing_in_leads_to_our_own_pages_only(platform_of: Make, target: str) -> None:
     answer = platform_of().client.get("/_sas/connexion", query_string={"suite": target})

@@ -149,7 +149,10 @@ def test_a_reset_signs_everybody_out_and_forgets_who_is_known(visitor: Visitor) 
     requests.post(f"{visitor.url}/_admin/reset", timeout=20).raise_for_status()
     assert "Se connecter" in visitor.go("/_sas/")
     assert "mis à jour" not in visitor.go("/_sas/regulateurs")
+    # Nor is anybody signed in at the identity provider any more.
     visitor.go("/_sas/connexion")
+    assert "/_idp/authorize?" in visitor.at
+    visitor.sign_in()
     visitor.go("/_sas/recherche?territoire=35&complet=oui")
     assert {one["editor"] for one in visitor.journal(flow="INT_R01")} == set(EDITORS)
 
@@ -184,12 +187,14 @@ def test_without_a_certificate_the_page_says_why_editors_refuse(serve: Serve, tm
     folder = tmp_path / "tls"
     authority = ("--bench-authority", str(folder / "authority.pem"))
     visitor = Visitor(serve("--now", NOW.isoformat(), *listening(folder), *authority))
-    assert visitor.sign_in().count("refusé (HTTP 403)") == len(EDITORS)
+    page = visitor.sign_in()
+    assert page.count("refusé (HTTP 403)") == page.count("(--bench-certificate)") == len(EDITORS)
     page = visitor.go("/_sas/recherche?territoire=Rennes&complet=oui")
-    assert page.count("HTTP 403") == len(EDITORS)
+    assert page.count("HTTP 403") == page.count("(--bench-certificate)") == len(EDITORS)
 
 
 def test_an_editor_whose_certificate_is_of_nobody_known_is_not_told_anything(serve: Serve, tmp_path: Path) -> None:
     init(tmp_path / "tls")
     visitor = Visitor(serve("--now", NOW.isoformat(), *listening(tmp_path / "tls")))
-    assert visitor.sign_in().count("échec de TLS") == len(EDITORS)
+    page = visitor.sign_in()
+    assert page.count("échec de TLS") == page.count("(--bench-authority)") == len(EDITORS)

@@ -93,7 +93,7 @@ def test_the_tour_ends_with_an_appointment_at_the_sas(demonstration: Site, open_
 
     assert done(page, site) == [2, 4]
     press(page, "Ouvrir les pannes", "link")
-    press(page, re.compile("^(Mettre en service|Activer) doc-ocean-lent"))
+    press(page, "Activer doc-ocean-lent")
     picture(page, "5")
     go(page, f"{site.url}/_sas/")
     search(page)
@@ -119,11 +119,14 @@ def test_the_tour_ends_with_an_appointment_at_the_sas(demonstration: Site, open_
     led(page, page.get_by_role("row").get_by_role("link").first.click)
     picture(page, "7")
     album.look(page, "visite-fiche")
+    press(page, "ce que le banc SAS a reçu", "link")
+    received = page.url
 
     done(page, site)
     press(page, "Ouvrir les rendez-vous reçus", "link")
     led(page, page.get_by_role("row").get_by_role("link").first.click)
     assert page.get_by_text("Confirmé").first.is_visible()
+    assert page.url == received
     picture(page, "8")
 
     done(page, site)

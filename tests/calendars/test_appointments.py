@@ -13,7 +13,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
-from mock_editor.calendars.taken import Taken
+from mock_editor.calendars.taken import AS_MADE, Taken
 from mock_editor.scenario import LoadedScenario
 from tests.conftest import NOW
 
@@ -36,7 +36,7 @@ class Process:
         self.appointments.follow()
 
     def held(self, calendar: str = KEY) -> frozenset[object]:
-        return self.taken.standing(self.editor.seed, calendar).held
+        return self.taken.of(self.editor.seed).get(calendar, AS_MADE).held
 
 
 @pytest.fixture

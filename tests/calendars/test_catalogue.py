@@ -18,7 +18,7 @@ def starts(lead: timedelta, horizon: timedelta, window: Window = EVER, shape: Sl
     """When the free slots of a calendar start that is open round the clock, an hour each."""
     opening = Opening(0, 24 * 60, 60, 0.0, SlotMix([(1, shape)]))
     plan = Plan(((opening,),) * 7, {}, (), Booking(lead, horizon, overnight=False))
-    calendar = Calendar("c-1", ZoneInfo("Europe/Paris"), plan, "seed")
+    calendar = Calendar("c-1", ZoneInfo("Europe/Paris"), plan, "seed", "seed")
     found = Catalogue([], Clock(NOW)).free_slots(calendar, window, frozenset({SlotType.PUBLIC}))
     return [slot.start for slot in found]
 

@@ -42,7 +42,7 @@ def calendar(
     exceptional: dict[date, tuple[Opening, ...]] | None = None,
 ) -> Calendar:
     plan = Plan((openings,) * 7, exceptional or {}, tuple(absences), BOOKING)
-    return Calendar(key, ZoneInfo(zone), plan, "seed")
+    return Calendar(key, ZoneInfo(zone), plan, "seed", "seed")
 
 
 def starts(calendar: Calendar, day: date) -> list[str]:

@@ -93,7 +93,7 @@ def test_a_wrong_check_digit_is_a_stranger() -> None:
 
 def test_one_written_out_stands_before_a_computed_one() -> None:
     computed = next(iter(directory(("b", 5))))
-    calendar = Calendar(f"{computed.id}-1", communes()["33"][0].zone, EMPTY, "s")
+    calendar = Calendar(f"{computed.id}-1", communes()["33"][0].zone, EMPTY, "s", "s")
     place = Place("1", "1810004421", "1", "1 rue", "33000", "BORDEAUX", None, calendar)
     written = Practitioner(computed.id, "ÉCRIT", None, (), (place,))
     people = directory(("b", 5), listed=[written])

@@ -13,7 +13,7 @@ from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.notifications.outbox import Attempt, Held, Outbox, State
 from mock_editor.scenario import LoadedScenario
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
@@ -85,6 +85,21 @@ def test_the_last_of_several_attempts_is_told(side: Side) -> None:
     side.try_next(State.ACCEPTED, 201, "HTTP 201")
     [one] = side.outbox.briefly(10)
     assert (one.state, one.attempts, one.status) == (State.ACCEPTED, 4, 201)
+
+
+def test_what_failed_on_tls_counts_for_nothing_once_a_rule_has_held_it_back(side: Side) -> None:
+    side.book()
+    for _ in range(3):
+        side.try_next(State.TLS_FAILED, None, "TLS")
+    [claimed] = side.outbox.claim(1, 60)
+    assert (claimed.tls_failed, claimed.attempts) == (True, 3)
+    side.outbox.hold(claimed, "{}", Held(1), wait=timedelta())
+    [claimed] = side.outbox.claim(1, 60)
+    assert (claimed.tls_failed, claimed.attempts) == (False, 0)
+    side.outbox.hold(claimed, "{}", Held(1), wait=timedelta())
+    side.try_next(State.WAITING, 503, "HTTP 503")
+    [claimed] = side.outbox.claim(1, 60)
+    assert claimed.attempts == 1
 
 
 @pytest.mark.parametrize("end", [State.ACCEPTED, State.REFUSED, State.GIVEN_UP])

@@ -419,10 +419,11 @@ def test_files_that_cannot_be_used_are_told(folder: Path, authority: trustme.CA)
         assert (refused.value.name, str(refused.value)[: len(text)]) == (name, text)
 
 
-def test_settings_with_such_files_are_refused(folder: Path) -> None:
-    empty = written(folder, "empty.pem", b"")
-    with pytest.raises(SettingsError, match=f"--sas-authority: {empty}: holds no certificate in PEM"):
-        check_files(Settings.from_env({"MOCK_EDITOR_SAS_AUTHORITY": str(empty)}))
-    with pytest.raises(SettingsError, match="--sas-key: expected --sas-certificate too"):
-        check_files(Settings.from_env({"MOCK_EDITOR_SAS_KEY": str(folder / "editor.pem")}))
-    check_files(Settings.from_env({"MOCK_EDITOR_SAS_CERTIFICATE": str(folder / "editor.pem")}))
+@pytest.mark.parametrize("whose", ["sas", "bench"])
+def test_settings_with_such_files_are_refused(folder: Path, whose: str) -> None:
+    empty, variable = written(folder, "empty.pem", b""), f"MOCK_EDITOR_{whose.upper()}"
+    with pytest.raises(SettingsError, match=f"--{whose}-authority: {empty}: holds no certificate in PEM"):
+        check_files(Settings.from_env({f"{variable}_AUTHORITY": str(empty)}))
+    with pytest.raises(SettingsError, match=f"--{whose}-key: expected --{whose}-certificate too"):
+        check_files(Settings.from_env({f"{variable}_KEY": str(folder / "editor.pem")}))
+    check_files(Settings.from_env({f"{variable}_CERTIFICATE": str(folder / "editor.pem")}))

@@ -360,13 +360,17 @@ def test_without_authorities_whoever_signed_a_list_is_believed(tmp_path: Path) -
             "--tls-cert: expected a file that exists (got '/nowhere/x.pem')",
         ),
         ({"tls_port": "0", "tls_crl": "/nowhere/x.pem"}, "--tls-crl: expected a file that exists"),
+        ({"tls_port": "0", "tls_key": "x" * 300}, "--tls-key: File name too long (got 'xxx"),
         ({"tls_strict": "on"}, "--tls-strict: counts only with --tls-port"),
-        ({"plain_fhir": "on"}, "--plain-fhir: counts only with --tls-port"),
+        ({"plain_fhir": "on"}, "--plain-fhir: counts only with --tls-port or --certificate-header"),
         ({"certificate_header": "X"}, "neither counts without the other"),
         ({"certificate_proxies": "::1"}, "neither counts without the other"),
         ({"certificate_header": "X:", "certificate_proxies": "::1"}, "expected the name of a header"),
         ({"certificate_header": "X", "certificate_proxies": "10.0.0.1/8"}, "--certificate-proxies: "),
-        ({"certificate_header": "X", "certificate_proxies": "::1", "tls_strict": "on"}, "--tls-strict: counts only"),
+        (
+            {"certificate_header": "X", "certificate_proxies": "::1", "tls_strict": "on"},
+            "--tls-strict: counts only with --tls-port",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_told(options: dict[str, str], expected: str) -> None:

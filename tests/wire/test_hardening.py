@@ -197,6 +197,25 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     ended(made)
 
 
+def test_a_file_with_too_long_a_name_is_told_in_a_line(shared: Simulator) -> None:
+    # In bytes: of characters there are not too many.
+    name = "é" * 200
+    text = scenario.find("decouverte").read_text(encoding="utf-8")
+    text = text.replace("    name: Agenda SOS\n", f"    name: Agenda SOS\n    notifications: {{authority: {name}}}\n")
+    answer = requests.post(
+        f"{shared.url}/_admin/scenario/check",
+        data=text.encode(),
+        headers={"Content-Type": "application/yaml"},
+        timeout=WAIT,
+    )
+    assert answer.status_code == 422, answer.text
+    [error] = answer.json()["errors"]
+    assert "File name too long" in error["what"]
+    with pytest.raises(scenario.ScenarioError, match="File name too long"):
+        scenario.find(name)
+    assert requests.put(f"{shared.url}/_admin/scenario", json={"name": name}, timeout=WAIT).status_code in (404, 422)
+
+
 def test_the_folder_of_the_scenario_is_known_but_for_links_out_of_it(shared: Simulator) -> None:
     listed = requests.get(f"{shared.url}/_admin/scenarios", timeout=WAIT).json()["scenarios"]
     names = {one["name"] for one in listed}

@@ -214,10 +214,38 @@ def test_plain_fhir_lets_them_in(serve: Serve, made: Path) -> None:
     assert ask(simulator.fhir_url, METADATA, showing(made, None)).status == 403
 
 
+# The web framework takes each of them for the same path.
+SPELLINGS = ("//{}", "///{}", "/%2F{}", "%2F{}?://", "{}?://", "http://x//{}", "http://x/{}")
+
+
+def told(url: str, target: str, context: ssl.SSLContext | None = None) -> bytes:
+    """What a request for a target gets, as it is: clients put paths in order."""
+    with secured(url, context) if context else connected(url) as sock:
+        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: sock.recv(4096), b""))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_spelling_of_a_path_gets_past_the_certificate(simulator: Simulator, pki: Path, spelling: str) -> None:
+    target = spelling.format(METADATA[1:])
+    clear_journal(simulator)
+    assert told(simulator.url, target).startswith(b"HTTP/1.1 403 ")
+    assert told(simulator.fhir_url, target, showing(pki, "sas-wrong-ou")).startswith(b"HTTP/1.1 403 ")
+    assert told(simulator.fhir_url, target, showing(pki)).startswith(b"HTTP/1.1 200 ")
+    assert [one["editor"] for one in journal(simulator)] == ["agenda-ville"] * 3
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_looking_is_not_taken_down_however_its_path_is_spelt(simulator: Simulator, spelling: str) -> None:
+    clear_journal(simulator)
+    told(simulator.url, spelling.format("_admin/journal"))
+    assert journal(simulator) == []
+
+
 OTHER_SURFACES = (
     "/", "/_console/", "/_admin", "/_admin/journal", "/_sas/fhir/metadata", "/_idp/.well-known/openid-configuration",
     "/_health", "/_metrics", "/_static/x.css", "/agenda-ville/", "/agenda-ville/agenda/x", "/agenda-ville/fhirx",
-    "//agenda-ville/fhir/metadata", "/agenda-ville//fhir/metadata", "/x/../_health", "/agenda-ville/fhir%2Fmetadatax",
+    "/agenda-ville//fhir/metadata", "/x/../_health", "/agenda-ville/fhir%2Fmetadatax",
 )  # fmt: skip
 
 
@@ -706,4 +734,6 @@ def test_other_machines_see_the_bench_when_told(serve: Serve) -> None:
 
 def test_this_machine_sees_the_bench_unless_told_otherwise(serve: Serve) -> None:
     assert ask(serve().url, "/_sas/fhir/metadata").status == 200
-    assert ask(serve("--with-bench", "off").url, "/_sas/fhir/metadata").status == 404
+    closed = serve("--with-bench", "off").url
+    for target in ("/%5Fsas/fhir/metadata", *(spelling.format("_sas/fhir/metadata") for spelling in SPELLINGS)):
+        assert told(closed, target).startswith(b"HTTP/1.1 404 "), target

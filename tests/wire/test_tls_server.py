@@ -162,6 +162,20 @@ def test_a_client_that_is_silent_after_the_handshake_holds_no_thread(simulator: 
         assert {sock.recv(1) for sock in socks} == {b""}
 
 
+@pytest.mark.parametrize("reset", [False, True])
+def test_who_only_looks_if_somebody_listens_is_not_taken_down(simulator: Simulator, made: Path, reset: bool) -> None:
+    with nothing_is_lost(simulator):
+        for _ in range(3):
+            with connected(simulator.fhir_url) as sock:
+                if reset:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                else:
+                    sock.shutdown(socket.SHUT_WR)
+                    assert sock.recv(1) == b""
+        assert ask(simulator.fhir_url, METADATA, showing(made)).status == 200
+    assert [entry["status"] for entry in journal(simulator)] == [200]
+
+
 @VERSIONS
 def test_a_client_that_leaves_without_a_word_does_no_harm(
     simulator: Simulator, made: Path, version: ssl.TLSVersion
@@ -177,6 +191,35 @@ def test_a_client_that_leaves_without_a_word_does_no_harm(
                 # Not a TLS alert: Python's own close sends none.
                 sock.close()
     assert ask(simulator.fhir_url, METADATA, context).status == 200
+
+
+POST = (
+    b"POST /agenda-ville/fhir/Practitioner HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\n"
+    b"Content-Length: 100\r\n\r\n{"
+)
+
+
+@VERSIONS
+@pytest.mark.parametrize("said", [POST[:30], POST], ids=["in the head", "in the body"])
+def test_a_client_that_stops_halfway_is_told_so(
+    simulator: Simulator, made: Path, version: ssl.TLSVersion, said: bytes
+) -> None:
+    with secured(simulator.fhir_url, showing(made, version=version)) as sock:
+        sock.sendall(said)
+        received = b"".join(iter(lambda: sock.recv(4096), b""))
+    assert received.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive within" in received
+
+
+@VERSIONS
+def test_a_client_that_ends_its_side_in_a_body_is_told_so(
+    simulator: Simulator, made: Path, version: ssl.TLSVersion
+) -> None:
+    with secured(simulator.fhir_url, showing(made, version=version)) as sock:
+        sock.sendall(POST)
+        socket.socket.shutdown(sock, socket.SHUT_WR)
+        received = b"".join(iter(lambda: sock.recv(4096), b""))
+    assert received.startswith(b"HTTP/1.1 400 ")
 
 
 @VERSIONS

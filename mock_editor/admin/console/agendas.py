@@ -1,7 +1,6 @@
 """Agendas of practitioners and associations, week by week: what is free, what is not and why, and changing it."""
 
 import contextlib
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +13,7 @@ from mock_editor.admin.cases import Case, Cases, read_practitioner_id, read_slot
 from mock_editor.admin.console.appointments import Bookers
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
 from mock_editor.admin.console.pages import Pages, number
+from mock_editor.admin.console.words import plain
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
@@ -90,7 +90,7 @@ def add(pages: Pages) -> None:
             total=len(editor.directory) + len(editor.associations),
             searched=_SEARCHED,
             touched=touched,
-            held=lambda at: len(catalogue.taken.standing(at.calendar.seed, at.calendar.key).held),
+            held=lambda at: len(catalogue.taken.standing(at.calendar).held),
         )
 
     @bp.get("/agendas/<editor>/<calendar>", endpoint="agenda")
@@ -105,7 +105,7 @@ def add(pages: Pages) -> None:
         first = instant.astimezone(at.calendar.zone).date() if instant else day or read_day(asked.one("semaine"))
         today = now.astimezone(at.calendar.zone).date()
         shown_week = week_of(first or today, at)
-        standing = catalogue.taken.standing(at.calendar.seed, calendar)
+        standing = catalogue.taken.standing(at.calendar)
         found = grid(at, shown_week, standing, simulator.appointments.during(editor, calendar, shown_week.window), now)
         return pages.show(
             "agenda.html",
@@ -178,11 +178,11 @@ def _owners(editor: Editor, text: str) -> Iterator[Practitioner | Association]:
     if known := _by_identifier(editor, text):
         yield known
         return
-    words = _plain(text).split()
+    words = plain(text).split()
     for one in owners:
         name = one.name if isinstance(one, Association) else f"{one.given or ''} {one.family}"
         places = " ".join(place.city for place in one.places)
-        if all(word in _plain(f"{name} {places}") for word in words):
+        if all(word in plain(f"{name} {places}") for word in words):
             yield one
 
 
@@ -199,12 +199,6 @@ def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | No
         if found := editor.directory.find(identifier) or editor.associations.get(identifier):
             return found
     return None
-
-
-def _plain(text: str) -> str:
-    """Without accents and case."""
-    parts = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
 
 
 def _touched(pages: Pages, editor: Editor) -> Sequence[Agenda]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -130,7 +131,7 @@ def add(pages: Pages) -> None:
             states=STATES,
             exchanges=exchanges,
             slot=f"{one.calendar}-{stamp(one.start)}",
-            statuses=AppointmentStatus,
+            received=_received(pages, told),
         )
 
     @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
@@ -174,6 +175,14 @@ def add(pages: Pages) -> None:
             text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
             raise PageError(409, "Changement impossible", text)
         return case
+
+
+def _received(pages: Pages, told: Sequence[Sheet]) -> str:
+    """Where the bench shows what it has received of an appointment; empty where it has not, or another SAS has."""
+    if not pages.elsewhere or pages.simulator.settings.sas_url != "embedded":
+        return ""
+    identifier = next((one.received for one in reversed(told) if one.received), "")
+    return f"{pages.simulator.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
 
 
 def _changes(told: Sequence[Sheet], zone: ZoneInfo) -> list[Change]:

@@ -78,6 +78,7 @@ def add(pages: Pages) -> None:
             lately=_LATELY,
             faults=faults,
             said=said,
+            names={one.slug: one.name for one in simulator.catalogue.editors.values()},
             clock=clock,
             mode=MODES[clock.mode][0],
             open=sum(count for state, count in counts.items() if state in OPEN_STATES),

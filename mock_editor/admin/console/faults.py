@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,27 +13,14 @@ from mock_editor.admin.console import live
 from mock_editor.admin.console.kinds import DESCRIBED, FAMILIES, KINDS, Parameter, parameters, said
 from mock_editor.admin.console.pages import Pages, redirect
 from mock_editor.admin.console.presets import PRESETS
+from mock_editor.admin.console.words import FLOWS, plain
 from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, Running, list_faults, list_timelines, show_fault
 from mock_editor.base.clock import Mode
 from mock_editor.base.errors import NotFoundError
-from mock_editor.base.flows import Flow
 from mock_editor.booking import week
 from mock_editor.faults.rules import TARGETS, Rule, Step, Timeline
 
-FLOWS = {
-    Flow.INT_R01: "INT_R01 : recherche de créneaux",
-    Flow.INT_R04: "INT_R04 : recherche de créneaux CPTS",
-    Flow.SOS: "SOS : recherche SOS Médecins",
-    Flow.INT_R02: "INT_R02 : comptes des régulateurs",
-    Flow.INT_R03: "INT_R03 : notifications au SAS",
-    Flow.SSO: "SSO : connexion des régulateurs",
-    Flow.WEB: "web : autres pages du site",
-    Flow.METADATA: "metadata : capacités",
-    Flow.READ: "read : autres lectures FHIR",
-    Flow.SAS: "sas : réception simulée du SAS",
-    Flow.IDP: "idp : fournisseur d’identité simulé",
-}
 # As many as a rule can have.
 _MOST_KINDS = 10
 _STEPS = """[
@@ -273,16 +259,11 @@ def _kinds_asked(pages: Pages) -> list[str]:
 
 
 def _kinds_of(family: str, asked: str) -> list[str]:
-    words = _plain(asked).split()
-    texts = {kind: _plain(f"{kind} {' '.join(KINDS[kind])} {' '.join(one.flows)}") for kind, one in DESCRIBED.items()}
+    words = plain(asked).split()
+    texts = {kind: plain(f"{kind} {' '.join(KINDS[kind])} {' '.join(one.flows)}") for kind, one in DESCRIBED.items()}
     return [
         kind for kind, one in DESCRIBED.items() if one.family == family and all(word in texts[kind] for word in words)
     ]
-
-
-def _plain(text: str) -> str:
-    """Without accents and capitals."""
-    return "".join(one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one))
 
 
 def _names(kind: str) -> Iterator[str]:

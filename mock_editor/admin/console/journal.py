@@ -13,29 +13,15 @@ from mock_editor.admin.console import live, words
 from mock_editor.admin.console.fields import flat
 from mock_editor.admin.console.kinds import KINDS, said
 from mock_editor.admin.console.pages import Form, Pages, Refused, number
+from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.flows import Flow
 from mock_editor.base.waits import Hold
 from mock_editor.faults.faults import UnknownRuleError
 from mock_editor.journal.entries import Brief, Filters
 
 _ROWS = 50
-FLOWS = {
-    Flow.INT_R01: "INT_R01, créneaux",
-    Flow.INT_R02: "INT_R02, comptes",
-    Flow.INT_R03: "INT_R03, notifications",
-    Flow.INT_R04: "INT_R04, créneaux CPTS",
-    Flow.SOS: "SOS Médecins, créneaux",
-    Flow.SSO: "connexion unique",
-    Flow.WEB: "site web",
-    Flow.METADATA: "capacités FHIR",
-    Flow.READ: "lecture FHIR",
-    Flow.SAS: "plateforme SAS",
-    Flow.IDP: "fournisseur d’identité",
-    Flow.OTHER: "autre",
-}
 _DIRECTIONS = {"in": "reçu", "out": "envoyé"}
 _STATUSES = {
     "2xx": "2xx, succès",

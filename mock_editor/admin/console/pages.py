@@ -40,8 +40,6 @@ NAVIGATION: Sequence[tuple[str, str, Sequence[str]]] = (
 )
 _TOLD = "message"
 _LONGEST_MESSAGE = 400
-# A load test leaves more behind than a page can show.
-MOST_ROWS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +109,16 @@ class Pages:
         found: Told | None = g.get("console_told") or _read_told(request.cookies.get(_TOLD))
         return found
 
+    @property
+    def refused(self) -> Refused | None:
+        """The form that comes back with what was typed."""
+        found: Refused | None = g.get("console_refused")
+        return found
+
     def form(self, operation: str, path: Mapping[str, str]) -> "Form":
         """A form for an operation, on the page in the making. ``path`` says upon what."""
         g.console_forms = number = g.get("console_forms", 0) + 1
-        refused: Refused | None = g.get("console_refused")
+        refused = self.refused
         mine = refused is not None and refused.operation == operation
         if refused and mine:
             mine = all(refused.typed.get(f"path.{name}", [str(one)])[-1] == str(one) for name, one in path.items())

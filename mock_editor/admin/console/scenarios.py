@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flask import Response, g
+from flask import Response
 
-from mock_editor.admin.console.pages import Pages, Refused
+from mock_editor.admin.console.pages import Pages
 from mock_editor.admin.operations.scenarios import list_scenarios
 from mock_editor.base.errors import NotFoundError
 from mock_editor.scenario import ScenarioError, Script
@@ -62,8 +62,7 @@ def add(pages: Pages) -> None:
     @bp.get("/scenario/essai")
     def scenario_own() -> Response:
         _, script = _asked(pages)
-        refused: Refused | None = g.get("console_refused")
-        typed = refused.typed.get("body", [""])[-1] if refused else ""
+        typed = pages.refused.typed.get("body", [""])[-1] if pages.refused else ""
         well = bool(typed and pages.told and pages.told.well)
         return pages.show(
             "scenario_essai.html",

@@ -80,7 +80,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
         ),
         Step(
             "Rendre un éditeur lent, et chercher encore",
-            "Mettez en service la panne « doc-ocean-lent », puis relancez la recherche : la plateforme n’attend pas "
+            "Activez la panne « doc-ocean-lent », puis relancez la recherche : la plateforme n’attend pas "
             "plus de sept secondes, et dit pourquoi cet éditeur manque.",
             "Ouvrir les pannes",
             pages.base + pages.to("faults"),

@@ -1,10 +1,12 @@
 """What the console says of operations, in French: that one is done, and why one was refused."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.flows import Flow
 from mock_editor.base.forms import in_french
 
 # By operation; a function tells it of the result.
@@ -47,6 +49,21 @@ DONE: Mapping[str, str | Callable[[Any], str]] = {
     "reloadScenario": lambda one: f"Le scénario « {one.name} » est relu.",
     "reset": "Le simulateur est remis à zéro.",
     "restoreSnapshot": "L’état enregistré est rétabli.",
+}
+# What a list or a form says of a flow; its name alone stands before the comma.
+FLOWS = {
+    Flow.INT_R01: "INT_R01, créneaux",
+    Flow.INT_R02: "INT_R02, comptes",
+    Flow.INT_R03: "INT_R03, notifications",
+    Flow.INT_R04: "INT_R04, créneaux CPTS",
+    Flow.SOS: "SOS Médecins, créneaux",
+    Flow.SSO: "connexion unique",
+    Flow.WEB: "site web",
+    Flow.METADATA: "capacités FHIR",
+    Flow.READ: "lecture FHIR",
+    Flow.SAS: "plateforme SAS",
+    Flow.IDP: "fournisseur d’identité",
+    Flow.OTHER: "autre",
 }
 # Fields of operations, by the last part of their names.
 FIELDS = {
@@ -176,6 +193,12 @@ def where(issue: Issue) -> str:
     place = issue.expression or ""
     last = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
     return FIELDS.get(last, place)
+
+
+def plain(text: str) -> str:
+    """A text without accents and case, as one looks for it."""
+    parts = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
 
 
 def _replayed(count: int) -> str:

@@ -204,7 +204,7 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
 def show_slots(control: Control, editor: EditorSlug, calendar: CalendarKey, query: WhichDay) -> CalendarSlots:
     """The slots of the openings that begin on a day: free or not, and those that the SAS never sees too."""
     at = _agenda(control, editor, calendar)
-    standing = control.simulator.catalogue.taken.standing(at.calendar.seed, calendar)
+    standing = control.simulator.catalogue.taken.standing(at.calendar)
     made = Standing(overlay=Overlay(extra=standing.overlay.extra)).slots_of_day(at.calendar, query.day)
     before = {slot.start for slot in made if slot.taken}
     slots = standing.slots_of_day(at.calendar, query.day)

@@ -1,7 +1,8 @@
 """The rules of the provider, without a framework: what may be asked, who is signed in, codes and tokens.
 
 Rules: OpenID Connect Core 1.0 with the code flow only, OAuth 2.0 (RFC 6749, 6750), PKCE (RFC 7636) and the best current
-practice (RFC 9700). Only codes are kept; sessions, access tokens and what a page brings back are signed values.
+practice (RFC 9700). Only codes are kept, and how often there was a reset; sessions, access tokens and what a page
+brings back are signed values.
 """
 
 import base64
@@ -188,11 +189,13 @@ class Provider:
         if not person:
             raise PageError("Aucune identité n’a été choisie, ou elle n’existe plus.")
         session = Session(person, int(self._now()))
-        return session, self._sign("session", {"person": person.key, "since": session.since}, SESSION_LIFETIME)
+        content = {"person": person.key, "since": session.since, "resets": self._state.resets()}
+        return session, self._sign("session", content, SESSION_LIFETIME)
 
     def _session(self, cookie: str | None) -> Session | None:
         content = self._signed("session", cookie)
-        person = self._person(content["person"]) if content else None
+        sound = content and content.get("resets") == self._state.resets()
+        person = self._person(content["person"]) if content and sound else None
         return Session(person, content["since"]) if content and person else None
 
     def _person(self, key: str | None) -> Person | None:

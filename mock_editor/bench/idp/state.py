@@ -1,4 +1,4 @@
-"""What all workers share: the keys, and the codes that wait for their client. All its SQL."""
+"""What all workers share: the keys, the codes that wait for their client, the resets. All its SQL."""
 
 import secrets
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from mock_editor.base.store import Store
 SCHEMA = """
 create table if not exists idp_codes (
     code text primary key, expires integer not null, content text not null) strict;
-create index if not exists idp_codes_expires on idp_codes (expires)
+create index if not exists idp_codes_expires on idp_codes (expires);
+create table if not exists idp_resets (number integer primary key) strict
 """
 
 
@@ -55,6 +56,17 @@ class State:
             _forget(db, now)
             rows = db.execute("delete from idp_codes where code = ? returning content", [code]).fetchall()
         return orjson.loads(rows[0][0]) if rows else None
+
+    def resets(self) -> int:
+        """How often everything was forgotten: a session from before the last time is over. Raises 503."""
+        with self._store.reading() as db:
+            [(number,)] = db.execute("select coalesce(max(number), 0) from idp_resets")
+        return int(number)
+
+    def reset(self, db: Database) -> None:
+        """Forgets the codes, and ends every session."""
+        db.execute("delete from idp_codes")
+        db.execute("insert into idp_resets select coalesce(max(number), 0) + 1 from idp_resets")
 
 
 def _signing_key() -> str:

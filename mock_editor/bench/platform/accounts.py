@@ -4,6 +4,7 @@ Source: the guide on regulator accounts. The platform tells when somebody signs 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -11,8 +12,8 @@ from urllib.parse import quote
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.platform.answers import outcome_text
-from mock_editor.bench.platform.calls import Caller, begin
+from mock_editor.bench.platform.answers import refusal
+from mock_editor.bench.platform.calls import Caller
 from mock_editor.bench.platform.state import Standing, State
 
 
@@ -63,14 +64,13 @@ class Accounts:
         body = regulator(person, active=active)
         [first, *_] = body["identifier"]
         token = quote(f"{first['system']}|{first['value']}", safe=":")
-        begun = {
-            peer.slug: begin(self._caller.call, "PUT", f"{peer.base}/Practitioner?identifier={token}", body)
-            for peer in self._peers
-        }
+        urls = [f"{peer.base}/Practitioner?identifier={token}" for peer in self._peers]
+        # Threads of its own: whoever signs in does not wait for the searches of others.
+        with ThreadPoolExecutor(len(urls) or 1) as pool:
+            outcomes = list(pool.map(lambda url: self._caller.call("PUT", url, body), urls))
         standings = {}
-        for slug, call in begun.items():
-            outcome = call.result()
-            text = outcome.trouble or ("" if outcome.status in (200, 201) else outcome_text(outcome.body))
-            standings[slug] = Standing(active, outcome.status, text, self._now(), round(outcome.seconds, 3))
+        for peer, outcome in zip(self._peers, outcomes, strict=True):
+            text = outcome.trouble or ("" if outcome.status in (200, 201) else refusal(outcome))
+            standings[peer.slug] = Standing(active, outcome.status, text, self._now(), round(outcome.seconds, 3))
         self._state.note(person.key, standings)
         return standings

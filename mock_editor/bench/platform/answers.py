@@ -4,6 +4,8 @@ from typing import Any
 
 import orjson
 
+from mock_editor.bench.platform.calls import Outcome
+
 _LONGEST = 600
 
 
@@ -15,7 +17,12 @@ def json_of(body: bytes) -> Any:
         return None
 
 
-def outcome_text(body: bytes) -> str:
+def refusal(outcome: Outcome) -> str:
+    """What is said by an answer that is no success, with what may have led to it."""
+    return " ; ".join(filter(None, [_outcome_text(outcome.body), outcome.hint]))
+
+
+def _outcome_text(body: bytes) -> str:
     """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
     told = mapping(json_of(body))
     lines = []

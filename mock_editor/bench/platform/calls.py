@@ -19,7 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from mock_editor.base.deadlines import Deadlines, Watch
 from mock_editor.base.fhir import Resource, dumps
 
-# Calls under way at once, in one process.
+# Searches under way at once, in one process.
 _PARALLEL = 32
 _LARGEST = 32 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -28,12 +28,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call. Without an answer ``status`` is None, and ``trouble`` tells why in French."""
+    """What became of a call. Without an answer ``status`` is None, and ``trouble`` tells why in French.
+
+    ``hint`` is what may have led to a refusal on our side, in French too.
+    """
 
     status: int | None
     body: bytes
     seconds: float
     trouble: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Caller:
         self._identity = identity
 
     def call(self, method: str, url: str, body: Resource | None = None) -> Outcome:
-        """Makes a call, within ``begin``. It never raises what is the editor's fault, or the network's."""
+        """Makes a call. It never raises what is the editor's fault, or the network's."""
         begin = time.monotonic()
         status, trouble, received = None, "", b""
         with _limited(self.seconds) as limit, self._session() as session:
@@ -76,7 +80,9 @@ class Caller:
             # What the deadline has cut short may look like a whole answer, or like any failure.
             if limit.over:
                 status, received, trouble = None, b"", _late(self.seconds)
-        return Outcome(status, received, time.monotonic() - begin, trouble)
+        anonymous = status == 403 and url.startswith("https:") and not self._identity.certificate
+        hint = "le banc n’a pas de certificat à présenter (--bench-certificate)" if anonymous else ""
+        return Outcome(status, received, time.monotonic() - begin, trouble, hint)
 
     def _session(self) -> requests.Session:
         session = requests.Session()
@@ -94,7 +100,7 @@ class Caller:
 
 
 def begin(work: Callable[..., T], *arguments: Any) -> "Future[T]":
-    """Has something that calls done as soon as there is room."""
+    """Has a search done as soon as there is room."""
     return _machinery().pool.submit(work, *arguments)
 
 
@@ -121,6 +127,8 @@ def _in_french(error: Exception, seconds: float) -> str:
     match error:
         case ConnectTimeout() | ReadTimeout():
             return _late(seconds)
+        case SSLError() if "CERTIFICATE_VERIFY_FAILED" in detail:
+            return f"échec de TLS : le banc n’accepte pas le certificat de l’éditeur (--bench-authority) : {detail}"
         case SSLError():
             return f"échec de TLS : {detail}"
         case ChunkedEncodingError():

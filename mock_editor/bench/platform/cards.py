@@ -261,8 +261,9 @@ def _moment(told: Any) -> datetime | None:
     """A time as a browser of the place shows it: one that is naive or in UTC, in that of Paris."""
     try:
         found = datetime.fromisoformat(text(told))
-    except ValueError:
+        if found.tzinfo is None:
+            return found.replace(tzinfo=ZONE)
+        return found if found.utcoffset() else found.astimezone(ZONE)
+    # The last hour of all is none in Paris.
+    except (OverflowError, ValueError):
         return None
-    if found.tzinfo is None:
-        return found.replace(tzinfo=ZONE)
-    return found if found.utcoffset() else found.astimezone(ZONE)

@@ -375,7 +375,7 @@ def places(told: Told, asked: Asked) -> Iterator[Finding]:
     expected = _SOS_ACTORS if asked.flow == Flow.SOS else _INDIVIDUAL_ACTORS
     for schedule in told.of("Schedule"):
         actors = [actor.get("reference", "").partition("/")[0] for actor in schedule.get("actor", [])]
-        if actors != expected:
+        if sorted(actors) != expected:
             text = f"{', '.join(actors) or 'personne'}, au lieu de {', '.join(expected)}"
             yield Finding(told.at(schedule, "actor"), text)
     for role in told.of("PractitionerRole"):
@@ -485,22 +485,31 @@ def consultation_types(told: Told, _: Asked) -> Iterator[Finding]:
             yield Finding(told.at(slot, "serviceType"), ", ".join(found) or "aucun type de consultation codé")
 
 
+def _appointments(slot: Resource) -> list[str]:
+    return [coding.get("code", "") for coding in slot.get("appointmentType", {}).get("coding", [])]
+
+
 @_rule("Un créneau est avec rendez-vous (ROUTINE) ou sans (WALKIN).")
 def appointment_types(told: Told, _: Asked) -> Iterator[Finding]:
     """Slots are booked, or walked into."""
     for slot in told.slots:
-        found = [coding.get("code", "") for coding in slot.get("appointmentType", {}).get("coding", [])]
+        found = _appointments(slot)
         if found not in (["ROUTINE"], ["WALKIN"]):
             yield Finding(told.at(slot, "appointmentType"), ", ".join(found) or "absent")
 
 
 @_rule("« comment » est l’adresse d’un agenda, la même pour tous les créneaux d’un lieu d’un PS.")
 def links(told: Told, asked: Asked) -> Iterator[Finding]:
-    """Slots have that of their agenda; those of a practitioner's place all have the same."""
+    """Slots have that of their agenda; those of a practitioner's place all have the same.
+
+    Where nothing is booked, a place of SOS Médecins need not have any.
+    """
     agendas: dict[str, str] = {}
     for slot in told.slots:
         comment = slot.get("comment", "")
         agenda = slot.get("schedule", {}).get("reference", "")
+        if asked.flow == Flow.SOS and "comment" not in slot and _appointments(slot) == ["WALKIN"]:
+            continue
         if not comment.startswith(("http://", "https://")):
             yield Finding(told.at(slot, "comment"), f"« {comment[:200]} » n’est pas une adresse")
         elif asked.flow != Flow.SOS and agendas.setdefault(agenda, comment) != comment:

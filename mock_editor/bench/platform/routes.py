@@ -34,6 +34,8 @@ MOST = 100
 # Answers that come together are shown together.
 _TOGETHER = 0.1
 _FRAMED = ("platform", "receiver")
+# It travels in a cookie, which browsers drop beyond 4096 characters.
+_LONGEST_TARGET = 2000
 _SESSION, _FLOW = "sas_session", "sas_flow"
 
 
@@ -90,8 +92,9 @@ def blueprint(
     def safe_target(text: str | None) -> str:
         """A page of ours to go to; anything else would let others send people wherever they like."""
         home = url_for("platform.home")
-        sound = text and text.startswith(f"{base}/") and text.isprintable() and text.isascii() and "\\" not in text
-        return text if text and sound else home
+        if not text or len(text) > _LONGEST_TARGET or "\\" in text:
+            return home
+        return text if text.startswith(f"{base}/") and text.isprintable() and text.isascii() else home
 
     def wanted() -> Wanted:
         """Raises 400 for a kind of offer that there is not."""
@@ -176,7 +179,7 @@ def blueprint(
             return page("recherche.html", **content, live=url_for("platform.results", **asked.parameters))
         begun, total = start(asked)
         wait([call.future for call in begun.calls])
-        return page("recherche.html", **content, found=view.results(begun, total), seconds=seconds)
+        return page("recherche.html", **content, found=view.results(begun, total))
 
     @bp.get("/recherche/flux")
     def results() -> Response:
@@ -197,7 +200,7 @@ def blueprint(
                 # Before it is rendered: what comes meanwhile is for the next time.
                 over = begun.over
                 found = view.results(begun, total)
-                yield render_template("platform/resultats.html", found=found, view=view, seconds=seconds)
+                yield render_template("platform/resultats.html", found=found, view=view)
                 if over or _ends(hold.wait(HEARTBEAT)) or _ends(hold.sleep(_TOGETHER)):
                     return
         finally:

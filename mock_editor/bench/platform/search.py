@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from mock_editor.base import codes
 from mock_editor.base.fhir import instant
 from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.answers import json_of, outcome_text
+from mock_editor.bench.platform.answers import json_of, refusal
 from mock_editor.bench.platform.calls import Caller, Outcome, begin
 from mock_editor.bench.platform.cards import Offered, offered_by
 from mock_editor.bench.platform.checks import Asked, Finding, Violation, violations
@@ -132,7 +132,7 @@ class Searcher:
         if outcome.status is None:
             return Answer(outcome, outcome.trouble, (), ())
         if outcome.status != 200:
-            return Answer(outcome, outcome_text(outcome.body), (), ())
+            return Answer(outcome, refusal(outcome), (), ())
         with _looking:
             return self._looked_at(peer, asked, identifiers, outcome)
 

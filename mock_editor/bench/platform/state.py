@@ -69,11 +69,15 @@ class State:
         return cookie
 
     def session(self, cookie: str | None) -> Person | None:
-        """Whose session a cookie is of, if it is not over."""
+        """Whose session a cookie is of, if it is not over, and they have not been withdrawn."""
         if not cookie:
             return None
         with self._store.reading() as db:
-            query = "select content, expires from platform_sessions where key = ?"
+            # Somebody may be withdrawn while they sign in.
+            query = (
+                "select content, expires from platform_sessions "
+                "where key = ? and person not in (select person from platform_withdrawn)"
+            )
             row = db.execute(query, [_hashed(cookie)]).fetchone()
         if row is None or datetime.fromisoformat(row[1]) <= self._now():
             return None

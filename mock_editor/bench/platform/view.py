@@ -89,7 +89,6 @@ class Results:
     days: Sequence[Day]
     cards: Sequence[Card]
     without: Sequence[Listed]
-    editors: int
 
 
 def results(search: Search, total: int) -> Results:
@@ -111,7 +110,6 @@ def results(search: Search, total: int) -> Results:
         columns(search.now),
         sorted(found, key=lambda card: (card.first, card.name)),
         [one for one in search.listed if one.id not in served and one.id[1:] not in served],
-        len({call.peer.slug for call in search.calls}),
     )
 
 
