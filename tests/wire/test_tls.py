@@ -1,5 +1,6 @@
 """Who gets what on the two listeners, with certificates of ``mock-editor certs`` and of the ``openssl`` command."""
 
+import functools
 import re
 import socket
 import ssl
@@ -62,10 +63,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["init", pytest.param("openssl", marks=needs_openssl)])
-def pki(request: pytest.FixtureRequest, made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module")
+def openssl_made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """The same of OpenSSL, made once."""
+    return functools.cache(lambda: made_by_openssl(tmp_path_factory.mktemp("openssl") / "certs"))
+
+
+# Not for the module: tests come in any order, and each change of the parameter would start the servers anew.
+@pytest.fixture(params=["init", pytest.param("openssl", marks=needs_openssl)])
+def pki(request: pytest.FixtureRequest, made: Path, openssl_made: Callable[[], Path]) -> Path:
     """Certificates of both makings."""
-    return made if request.param == "init" else made_by_openssl(tmp_path_factory.mktemp("openssl") / "certs")
+    return made if request.param == "init" else openssl_made()
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +104,19 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Si
 
 
 @pytest.fixture(scope="module")
-def simulator(start: Callable[..., Simulator], pki: Path, scenario: Path) -> Simulator:
-    return start("--scenario", str(scenario), "--header-timeout", "2", *listening(pki, *ACCEPTED))
+def shared(start: Callable[..., Simulator]) -> Callable[..., Simulator]:
+    """One for each set of options."""
+    return functools.cache(start)
 
 
-@pytest.fixture(scope="module")
-def strict(start: Callable[..., Simulator], pki: Path) -> Simulator:
-    return start("--tls-strict", *listening(pki, *ACCEPTED))
+@pytest.fixture
+def simulator(shared: Callable[..., Simulator], pki: Path, scenario: Path) -> Simulator:
+    return shared("--scenario", str(scenario), "--header-timeout", "2", *listening(pki, *ACCEPTED))
+
+
+@pytest.fixture
+def strict(shared: Callable[..., Simulator], pki: Path) -> Simulator:
+    return shared("--tls-strict", *listening(pki, *ACCEPTED))
 
 
 @pytest.fixture
@@ -569,10 +583,10 @@ HEADERS: dict[str, Callable[[Path], str]] = {
 BEHIND = ("--certificate-header", "X-Client-Cert", "--certificate-proxies", "127.0.0.1, 10.0.0.0/8")
 
 
-@pytest.fixture(scope="module")
-def behind(start: Callable[..., Simulator], pki: Path) -> Simulator:
+@pytest.fixture
+def behind(shared: Callable[..., Simulator], pki: Path) -> Simulator:
     crl, authorities = str(pki / "authority.crl.pem"), str(pki / "authority.pem")
-    return start(*BEHIND, *ACCEPTED, "--tls-client-ca", authorities, "--tls-crl", crl)
+    return shared(*BEHIND, *ACCEPTED, "--tls-client-ca", authorities, "--tls-crl", crl)
 
 
 def passed(simulator: Simulator, text: str, *, source: str = "127.0.0.1") -> Answer:
