@@ -51,6 +51,8 @@ def _once(port: int, context: ssl.SSLContext | None, session: ssl.SSLSession | N
     """A request on a connection of its own; with TLS, the session that came with it."""
     with contextlib.ExitStack() as stack:
         sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
+        # As every HTTP client: else the request waits until the end of the handshake is confirmed.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context:
             sock = stack.enter_context(context.wrap_socket(sock, server_hostname="127.0.0.1", session=session))
             if sock.session_reused != (session is not None):
