@@ -250,7 +250,8 @@ def _json(surface: str, method: str, url: str, content: Any, media_type: str = "
 
 
 def _page(url: str, cookie: str = "formulaire=fuzz") -> Request:
-    return Request.of("page", "GET", url, headers=[("Accept", "text/html,*/*;q=0.8"), ("Cookie", cookie)])
+    surface = "file" if "/static/" in url or url.startswith("/_static/") else "page"
+    return Request.of(surface, "GET", url, headers=[("Accept", "text/html,*/*;q=0.8"), ("Cookie", cookie)])
 
 
 def _form(path: str, cookie: str = "formulaire=fuzz", surface: str = "page", **fields: str) -> Request:
