@@ -1,7 +1,8 @@
-"""A world of its own for each test, a sender that does as it is told, and the state that examples begin with."""
+"""A world of its own for each test, its console, a sender that does as told, and the state that examples begin with."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mock_editor.base.store import Store
 from mock_editor.notifications.outbox import Attempt, Outbox, State
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
+from tests.admin.console_browser import Console
+from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import NOW
 
 # What the examples begin with: two appointments, one through the SAS, which has refused to hear of it.
@@ -74,3 +77,21 @@ def prepared(client: FlaskClient, sender: Played) -> FlaskClient:
         assert made.status_code == 201, made.text
     assert sender.attempt(State.REFUSED, 422) == 1
     return client
+
+
+@pytest.fixture
+def console(app: Flask) -> Console:
+    return Console(app)
+
+
+@pytest.fixture
+def book(app: Flask) -> Callable[..., str]:
+    """Somebody books, without an account; returns the appointment's page in the console."""
+
+    def one(agenda: str = AGENDA, *, patient: str = "Fictif", rank: int = 0) -> str:
+        browser = Browser(app)
+        browser.visit(agenda)
+        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank, patient)).groups()
+        return f"/_console/rendez-vous/{editor}/{identifier}"
+
+    return one

@@ -17,31 +17,13 @@ from mock_editor.base.clock import Clock
 from mock_editor.scenario import LoadedScenario
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text
-from tests.booking.conftest import AGENDA, MERCIER, Browser
+from tests.booking.conftest import MERCIER, Browser
 from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application
 
 HOME, ACCOUNTS, DIARY = "/_console/", "/_console/comptes", "/_console/rendez-vous"
 SOS_AGENDA = "/agenda-sos/agenda/334173748400020?lieu=1"
 UNKNOWN = f"{DIARY}/agenda-ville/00000000-0000-0000-0000-000000000000"
 Book = Callable[..., str]
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
-
-
-@pytest.fixture
-def book(app: Flask) -> Book:
-    """Somebody books, without an account; returns the appointment's page in the console."""
-
-    def one(agenda: str = AGENDA, *, patient: str = "Fictif", rank: int = 0) -> str:
-        browser = Browser(app)
-        browser.visit(agenda)
-        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank, patient)).groups()
-        return f"{DIARY}/{editor}/{identifier}"
-
-    return one
 
 
 def state(console: Console) -> str:

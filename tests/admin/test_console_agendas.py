@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from mock_editor import scenario
@@ -28,11 +27,6 @@ SOS_WEEK = f"{AGENDAS}/agenda-sos/{RENNES}-1"
 FRIDAY = date(2026, 11, 20)
 Cell = tuple[str, str, str]
 UNDO = ("setSlot", "setDay", "endAbsence", "removeOpening")
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
 
 
 def cells(console: Console) -> list[Cell]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from mock_editor.admin.console.charts import Chart
@@ -19,11 +18,6 @@ from tests.admin.console_browser import Console, text, words
 HOME, LIVE = "/_console/", "/_console/direct"
 SLOW = {"name": "coupe", "editors": ["agenda-ville"], "do": [{"kind": "cut-body", "share": 0.5}]}
 Answer = Callable[..., None]
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
 
 
 @pytest.fixture

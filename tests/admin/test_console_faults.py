@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import Client
 
@@ -25,11 +24,6 @@ from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
 FAULTS, NEW = "/_console/pannes", "/_console/pannes/nouvelle?genre="
 ALL_KINDS = [name_of(kind) for kind in KINDS]
 SLOW = {"flows": ["INT_R01"], "do": [{"kind": "latency", "seconds": 0}]}
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import Client
 
@@ -23,11 +22,6 @@ from tests.conftest import GUIDE_THOMAS, slot_search, sos_search
 
 LIST, LIVE = "/_console/journal", "/_console/journal/direct"
 HOSTILE = '"><script>alert(1)</script>'
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
 
 
 @pytest.fixture

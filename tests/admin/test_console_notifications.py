@@ -36,11 +36,6 @@ REFUSAL = {
 
 
 @pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
-
-
-@pytest.fixture
 def book(app: Flask) -> Book:
     """A regulator books through the SAS; returns the appointment's page in the console."""
     browser = Browser(app)

@@ -16,7 +16,6 @@ from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.admin.console_browser import Console, text, words
 from tests.booking import conftest as site
-from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import GUIDE_MARCEL
 
 ACCOUNTS, DIARY = "/_console/comptes", "/_console/rendez-vous"
@@ -25,24 +24,6 @@ SOS_AGENDA = "/agenda-sos/agenda/334173748400020?lieu=1"
 UNKNOWN = f"{DIARY}/agenda-ville/00000000-0000-0000-0000-000000000000"
 MINE = "urn:oid:1.2.250.1.71.4.2.1|x/1"
 Book = Callable[..., str]
-
-
-@pytest.fixture
-def console(app: Flask) -> Console:
-    return Console(app)
-
-
-@pytest.fixture
-def book(app: Flask) -> Book:
-    """Somebody books, without an account; returns the appointment's page in the console."""
-
-    def one(agenda: str = AGENDA, *, patient: str = "Fictif", rank: int = 0) -> str:
-        browser = Browser(app)
-        browser.visit(agenda)
-        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank, patient)).groups()
-        return f"{DIARY}/{editor}/{identifier}"
-
-    return one
 
 
 def make(client: FlaskClient, sas: Client | None = None, **changes: Any) -> dict[str, Any]:
