@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -161,13 +162,22 @@ def led(page: "Page", action: Callable[[], object]) -> "Response":
     with page.expect_navigation() as navigation:
         action()
     assert navigation.value
+    settle(page)
     return navigation.value
 
 
 def go(page: "Page", url: str) -> "Response":
     answer = page.goto(url)
     assert answer
+    settle(page)
     return answer
+
+
+def settle(page: "Page") -> None:
+    """Waits for the focus to be where the URL's fragment leads: a browser takes it there after the page has loaded."""
+    fragment = urlsplit(page.url).fragment
+    if fragment:
+        page.locator(f"[id='{fragment}'][tabindex]:not(:focus)").wait_for(state="detached")
 
 
 def title(page: "Page") -> str:

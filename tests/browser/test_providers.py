@@ -291,7 +291,7 @@ AFTER = {
     "token without ID token": {"token": b'{"access_token": "a", "token_type": "Bearer"}'},
     "ID token is a number": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": 1}'},
     "ID token is no token": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": "a.b.c"}'},
-    "ID token with another key": {"key": "another"},
+    "ID token with another key": {"key": "nobody's"},
     "ID token unsigned": {"unsigned": True},
     "ID token for another client": {"claims": {"aud": "agenda-cpts"}},
     "ID token of another issuer": {"claims": {"iss": "http://elsewhere.example"}},
