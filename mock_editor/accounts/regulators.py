@@ -242,8 +242,20 @@ class Regulators:
         if self._follow_email:
             yield _ownings(db, editor, regulator.emails)
 
-    def edit(self, editor: str, identifier: str, changes: Changes, *, password: str | None, unlock: bool) -> Account:
-        """Corrects an account at the editor, by the same rules as INT_R02. Raises NotFoundError, 400, 422."""
+    def edit(
+        self,
+        editor: str,
+        identifier: str,
+        changes: Changes,
+        *,
+        password: str | None = None,
+        unlock: bool = False,
+        terms: bool | None = None,
+    ) -> Account:
+        """Corrects an account at the editor, by the same rules as INT_R02; ``terms`` is whether they are accepted.
+
+        Raises NotFoundError, 400, 422.
+        """
         with self._store.writing() as db:
             account = _account(db, editor, identifier)
             if account is None:
@@ -257,6 +269,10 @@ class Regulators:
             if unlock:
                 statement = "update accounts set failures = 0, locked_until = null where editor = :editor and id = :id"
                 db.execute(statement, key)
+            if terms is not None:
+                accepted = "coalesce(terms_accepted, :now)" if terms else "null"
+                statement = f"update accounts set terms_accepted = {accepted} where editor = :editor and id = :id"  # noqa: S608
+                db.execute(statement, key | {"now": instant(self._clock.now(), self._editors[editor].zone)})
             [edited_account] = _accounts(db, "where editor = ? and id = ?", [editor, identifier])
             return edited_account
 

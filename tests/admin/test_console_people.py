@@ -152,6 +152,20 @@ def test_terms_and_locks_show(console: Console, app: Flask) -> None:
     assert "Verrou aucun" in text(console.page)
 
 
+def test_terms_are_asked_for_again_and_accepted_by_the_staff(console: Console, app: Flask) -> None:
+    browser = site.Browser(app)
+    browser.arrive(site.MERCIER)
+    console.open(ACCOUNT)
+    console.act("editAccount", "Redemander les conditions")
+    assert "Conditions pas encore acceptées" in text(console.page)
+    browser.open(site.AGENDA)
+    assert browser.title == "Conditions générales d’utilisation"
+    console.act("editAccount", "Accepter les conditions")
+    assert "Conditions acceptées vendredi 20 novembre 2026 à 08:00" in text(console.page)
+    browser.open(site.AGENDA)
+    assert browser.title == "Agenda : Dr Sébastien THOMAS"
+
+
 def test_the_history_tells_what_the_sas_did(console: Console, client: FlaskClient, world: Stage) -> None:
     sas = Client(surrounded(world, world.app))
     made = make(client, sas)

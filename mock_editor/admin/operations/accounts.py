@@ -127,6 +127,7 @@ class Edit(Model):
         str | None, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$", description="Of the editor's own login")
     ] = None
     unlock: Annotated[bool, Field(description="Whether a locked account takes passwords again")] = False
+    terms: Annotated[bool | None, Field(description="Whether the editor's terms are accepted; if not, it asks")] = None
 
 
 # Of these, null says something.
@@ -142,15 +143,18 @@ _IDENTIFIERS = frozenset({"national_id", "technical_id"})
     examples=[
         Example("Withdrawn", path=_PLACE, body={"active": False}, answer=_WITHDRAWN),
         Example("With a known password", path=_PLACE, body={"password": "secret-a-retenir"}),
+        Example("Who is asked again to accept the terms", path=_PLACE, body={"terms": False}),
         Example("Without any identifier", path=_PLACE, body={"national_id": None, "technical_id": None}, status=422),
     ],
 )
 def edit_account(control: Control, editor: EditorSlug, account: AccountId, body: Edit) -> Account:
     """Corrects an account as the editor's staff would, by the rules of INT_R02: the SAS is not told."""
     slug = control.simulator.catalogue.editor(editor).slug
-    given = body.model_dump(exclude_unset=True, exclude={"password", "unlock"})
+    given = body.model_dump(exclude_unset=True, exclude={"password", "unlock", "terms"})
     changes = cast(Changes, {name: one for name, one in given.items() if one is not None or name in _IDENTIFIERS})
-    edited = control.simulator.accounts.edit(slug, account, changes, password=body.password, unlock=body.unlock)
+    edited = control.simulator.accounts.edit(
+        slug, account, changes, password=body.password, unlock=body.unlock, terms=body.terms
+    )
     return shown(slug, edited)
 
 
