@@ -5,6 +5,7 @@ committed survives ``kill -9``; only a power cut may take the last moments (WAL 
 """
 
 import contextlib
+import hashlib
 import logging
 import queue
 import sqlite3
@@ -42,7 +43,9 @@ _UNAVAILABLE = frozenset(
 )
 _log = logging.getLogger(__name__)
 
-_TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+_TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name"
+# The table of a saved file that tells what it was saved with.
+_SEAL = "seal"
 
 
 class StoreError(ValueError):
@@ -144,16 +147,19 @@ class Store:
             for table in without:
                 copy.execute(f"delete from {table}")  # noqa: S608 - names of ours
             copy.execute("vacuum")
+            seal = digest_of(copy)
+            copy.execute(f"create table {_SEAL} (digest text not null) strict")
+            copy.execute(f"insert into {_SEAL} values (?)", [seal])  # noqa: S608 - likewise
 
     def restore(self, path: Path, *, without: Sequence[str], then: Callable[[Database], None]) -> None:
         """Puts what ``save`` has written in the place of all that there is, but the rows of some tables.
 
         ``then`` may go on in the same transaction. Raises StoreError for a file that ``save`` of this version has not
-        written, 503.
+        written, or that was changed since; 503.
         """
         with _available(), self._write_lock:
             db = self._writer = self._writer or self._open()
-            self._expect_same_version(db, path)
+            self._expect_saved(db, path)
             db.execute("attach ? as saved", [str(path)])
             # Tables come one after the other, those that refer to each other too.
             db.execute("pragma foreign_keys = off")
@@ -170,7 +176,7 @@ class Store:
                 db.execute("pragma foreign_keys = on")
                 db.execute("detach saved")
 
-    def _expect_same_version(self, db: Database, path: Path) -> None:
+    def _expect_saved(self, db: Database, path: Path) -> None:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as saved:
                 for pragma in ("application_id", "user_version"):
@@ -180,10 +186,11 @@ class Store:
                 [(sound,)] = saved.execute("pragma quick_check(1)")
                 if sound != "ok":
                     raise StoreError(f"is damaged: {sound}")
-                # It looks at the structure only: whether texts are any shows when they are read.
-                for (table,) in saved.execute(_TABLES).fetchall():
-                    for _ in saved.execute(f'select * from "{table}"'):  # noqa: S608 - quoted, and read only
-                        pass
+                if (_SEAL,) not in saved.execute("select name from sqlite_master"):
+                    raise StoreError("is a database of the simulator, but was not saved as a snapshot")
+                # The check above looks at the structure only. What rows say is believed later, without another look.
+                if saved.execute(f"select digest from {_SEAL}").fetchall() != [(digest_of(saved),)]:  # noqa: S608
+                    raise StoreError("is damaged: its rows are not those that were saved")
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"is damaged: {error}") from None
 
@@ -213,6 +220,18 @@ class Store:
             db = self._writer = self._writer or self._open()
             with _transaction(db):
                 yield db
+
+
+def digest_of(connection: sqlite3.Connection) -> str:
+    """A checksum of all rows that are to be restored."""
+    digest = hashlib.sha256()
+    for (table,) in connection.execute(_TABLES).fetchall():
+        if table != _SEAL:
+            digest.update(table.encode())
+            # In the order of the table, whatever an index would offer.
+            for row in connection.execute(f'select * from "{table}" not indexed'):  # noqa: S608 - quoted, and read only
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

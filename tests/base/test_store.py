@@ -1,5 +1,6 @@
 """The store: what is written together, what an error undoes, and a file that goes bad."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -111,8 +112,20 @@ def test_a_restore_that_fails_at_the_end_changes_nothing(store: Store, tmp_path:
     assert names(store) == []
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "foreign", "other version", "damaged", "no text"])
-def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("text", "is damaged"),
+        ("empty", "was not saved by this version"),
+        ("foreign", "was not saved by this version"),
+        ("other version", "was not saved by this version"),
+        ("damaged", "is damaged"),
+        ("no text", "is damaged"),
+        ("other text", "are not those that were saved"),
+        ("live", "was not saved as a snapshot"),
+    ],
+)
+def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path: Path, kind: str, said: str) -> None:
     with store.writing() as db:
         db.table("things").insert_all({"name": f"{number:04}" * 50} for number in range(500))
     path = tmp_path / "saved"
@@ -128,8 +141,14 @@ def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path:
     elif kind == "no text":
         store.save(path, without=[])
         path.write_bytes(path.read_bytes().replace(b"0100" * 50, b"0100" * 49 + b"\xff\xff\xff\xff"))
+    elif kind == "other text":
+        store.save(path, without=[])
+        path.write_bytes(path.read_bytes().replace(b"0100" * 50, b"0100" * 49 + b"0101"))
+    elif kind == "live":
+        store.close()
+        shutil.copy(tmp_path / "state.db", path)
     else:
         path.write_bytes(b"Ceci n'est pas une base. " * 300 if kind == "text" else b"")
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=said):
         store.restore(path, without=[], then=lambda _: None)
     assert len(names(store)) == 500

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mock_editor import scenario
 from mock_editor.base.logs import CONFIG, Formatter, visible
+from mock_editor.base.store import digest_of
 from mock_editor.settings import Settings
 from tests.wire.conftest import Simulator, run
 
@@ -253,6 +254,7 @@ def test_a_snapshot_names_no_file_to_read(serve: Started, tmp_path: Path) -> Non
         [(name, text)] = db.execute("select * from controls where name = 'script'").fetchall()
         script = json.loads(text) | {"source": "/etc/passwd", "file": True}
         db.execute("update controls set value = ? where name = ?", [json.dumps(script), name])
+        db.execute("update seal set digest = ?", [digest_of(db)])
     db.close()
     content = {"data": saved.read_bytes(), "headers": {"Content-Type": "application/octet-stream"}}
     requests.put(f"{one.url}/_admin/snapshot", **content, timeout=WAIT).raise_for_status()
