@@ -187,19 +187,41 @@ def test_a_name_that_is_taken_is_refused(console: Console, client: FlaskClient) 
     assert console.told.startswith("Action impossible")
 
 
-def test_a_rule_may_have_several_effects(console: Console, client: FlaskClient, served: Client) -> None:
+def test_a_rule_may_have_several_effects_and_what_was_typed_before_stays(
+    console: Console, client: FlaskClient, served: Client
+) -> None:
     console.open(f"{NEW}latency")
-    console.open(console.links("/pannes/genres?genre=latency")[0])
-    console.open(console.links("genre=latency&genre=status")[0])
-    send(console, "addFault", "Ajouter", {"body.do.0.seconds": "0", "body.do.1.code": "503"})
-    assert [one["kind"] for one in rules(client)["latency"]["rule"]["do"]] == ["latency", "status"]
+    typed = {
+        "body.name": "deux",
+        "body.do.0.seconds": "-1",
+        "body.editors": "agenda-ville",
+        "body.identifiers": "8x\n8y",
+    }
+    send(console, "addFault", "Ajouter", typed | {"refaire": "1", "encore": "genre=status"})
+    assert (console.page.status_code, console.title) == (200, "Nouvelle panne")
+    assert "rien n’est encore enregistré" in console.told
+    assert rules(client) == {}
+    fields = console.form("addFault")[2]
+    assert {name: fields[name] for name in typed} == typed
+    send(console, "addFault", "Ajouter", {"body.do.0.seconds": "0", "body.do.1.code": "503", "body.identifiers": ""})
+    rule = rules(client)["deux"]["rule"]
+    assert ([one["kind"] for one in rule["do"]], rule["editors"]) == (["latency", "status"], ["agenda-ville"])
     assert served.get(slot_search([GUIDE_THOMAS])).status_code == 503
-    console.open(f"{FAULTS}/regle/latency")
-    console.open(console.links("regle=latency")[0])
-    console.open(console.links("/regle/latency?genre=quota")[0])
+    console.open(f"{FAULTS}/regle/deux")
+    send(console, "setFault", "Enregistrer", {"body.do.1.code": "500", "refaire": "1", "encore": "genre=quota"})
+    assert rules(client)["deux"]["rule"] == rule
     send(console, "setFault", "Enregistrer", {"body.do.2.per_minute": "0"})
-    assert [one["kind"] for one in rules(client)["latency"]["rule"]["do"]] == ["latency", "status", "quota"]
-    assert console.visited[-1].endswith("/regle/latency")
+    done = rules(client)["deux"]["rule"]["do"]
+    assert ([one["kind"] for one in done], done[1]["code"]) == (["latency", "status", "quota"], 500)
+    assert console.visited[-1].endswith("/regle/deux")
+
+
+def test_fields_are_only_added_to_pages_of_the_console(console: Console) -> None:
+    console.open(f"{NEW}latency")
+    for encore in ("genre=lenteur", "genre=latency#x", "x\r\nX: y", "&" * 3000, "é"):
+        send(console, "addFault", "Ajouter", {"refaire": "1", "encore": encore})
+        assert console.page.status_code == 200
+        console.open(f"{NEW}latency")
 
 
 @pytest.mark.parametrize(

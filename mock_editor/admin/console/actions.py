@@ -3,7 +3,8 @@
 A form is posted to ``/_console/faire/<operation id>``. Its fields are those of the operation (``fields.py``); besides,
 ``jeton`` is the key of our forms and ``vers`` the page that is shown afterwards, in which ``{name}`` stands for a field
 of the result. A refusal shows that page again, with what was typed and what is wrong with it; with ``rester``, success
-does so too. Files that operations answer with are at ``/_console/fichier/<operation id>``.
+does so too. With ``refaire`` nothing is done: the form comes back with what was typed, on the page with ``encore`` in
+its query too, which has more fields. Files that operations answer with are at ``/_console/fichier/<operation id>``.
 """
 
 import io
@@ -46,6 +47,10 @@ def add(pages: Pages) -> None:
         operation = _known(_ACTIONS, name)
         typed, file = _read(pages, operation)
         target = inside(next(iter(typed.get("vers", ())), None))
+        if "refaire" in typed:
+            mark, more = "&" if "?" in target else "?", typed.get("encore", [""])[-1]
+            told = Told("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
+            return _again(pages, inside(f"{target}{mark}{more}"), told, Refused(operation.id, typed))
         try:
             result = _run(pages, operation, typed, file)
         except (EditorError, PageError) as error:

@@ -119,13 +119,11 @@ def add(pages: Pages) -> None:
             asked=asked,
             family=family,
             found=[(name, some) for name, some in found if some],
-            before=_kinds_asked(pages),
-            rule=pages.asked().one("regle"),
         )
 
     @bp.get("/pannes/nouvelle")
     def new_fault() -> Response:
-        if pages.told and pages.told.well:
+        if _done(pages):
             # The rule has just been added; the list says so.
             return redirect(url_for("console.faults"))
         kinds = _kinds_asked(pages)
@@ -141,7 +139,7 @@ def add(pages: Pages) -> None:
         kinds = [one.name for one in found.rule.do]
         values = [one.model_dump(mode="json") for one in found.rule.do]
         added = _kinds_asked(pages)
-        if added and pages.told and pages.told.well:
+        if added and _done(pages):
             # They are part of the rule now.
             return redirect(url_for("console.fault", name=name))
         kinds = [*kinds, *added][:_MOST_KINDS]
@@ -150,7 +148,6 @@ def add(pages: Pages) -> None:
             fault=_shown(pages, found),
             rule=found.rule,
             effects=_effects(kinds, values),
-            added=added,
             json=_json(found.rule),
             headers=json.dumps(found.rule.headers, ensure_ascii=False) if found.rule.headers else "",
             **_for_form(pages, kinds),
@@ -250,6 +247,11 @@ def _editors(pages: Pages) -> list[Any]:
     return list(pages.simulator.catalogue.editors.values())
 
 
+def _done(pages: Pages) -> bool:
+    """Whether the page is shown after its form has done what it is for."""
+    return bool(pages.told and pages.told.well and not pages.refused)
+
+
 def _kinds_asked(pages: Pages) -> list[str]:
     """The kinds that a new rule is to have (``?genre=``), in their order. Raises 404."""
     kinds = list(pages.asked().all("genre"))
@@ -286,7 +288,10 @@ def _for_form(pages: Pages, kinds: Sequence[str]) -> dict[str, Any]:
     return {
         "editors": [(one.slug, one.name) for one in _editors(pages)],
         "flows": [(flow.value, words) for flow, words in FLOWS.items() if flow in allowed],
-        "more": len(kinds) < _MOST_KINDS,
+        "more": len(kinds) < _MOST_KINDS
+        and [
+            (words[0], [(kind, KINDS[kind][0]) for kind in _kinds_of(family, "")]) for family, words in FAMILIES.items()
+        ],
         "local": lambda instant: _local(pages, instant),
     }
 
