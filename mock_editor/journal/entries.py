@@ -4,7 +4,6 @@ Ids are given in the transaction that writes, so they follow the order of the co
 seen the entry 7 will never have to look for a 6 that comes later.
 """
 
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import orjson
 from sqlite_utils import Database
@@ -20,6 +19,7 @@ from sqlite_utils import Database
 from mock_editor.base.flows import SEARCHES, Flow
 from mock_editor.base.store import Store
 from mock_editor.journal import redaction
+from mock_editor.journal.filters import Filters, milliseconds, prepare
 
 # `weight` stands before the bodies: to read it, SQLite need not read them. Totals: see Totals.
 SCHEMA = """
@@ -56,6 +56,7 @@ _SELECT = f"select {', '.join(_COLUMNS)} from entries"  # noqa: S608 - names of 
 _OVERHEAD = 200
 # An entry is larger than SQLite's usual page of 4 kB: with these, and without waiting for the disk, writing it takes
 # half as long. The write-ahead log is copied into the file at 4 MB, and then shortened to 8 MB if it has grown beyond.
+# Without such a log, writing costs a third less, but who reads for long holds up the writer until exchanges are lost.
 # Debian's SQLite writes zeros over whatever is deleted, unless told not to; no secret ever gets here.
 _SETTINGS = (
     "secure_delete = off",
@@ -180,68 +181,6 @@ class Limits:
     body: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """Which entries are meant: those that fulfil all that is given. Raises ValueError for what cannot be.
-
-    ``status`` is exact ("201"), a class ("4xx") or "none"; ``path`` the beginning of the path; ``contains`` stands
-    in the decoded URL or in a body; ``since`` (included) and ``until`` (excluded) are real times; ``after`` is an id.
-    """
-
-    editor: str | None = None
-    flow: Flow | None = None
-    direction: str | None = None
-    method: str | None = None
-    status: str | None = None
-    path: str | None = None
-    contains: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    after: int | None = None
-    min_ms: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.status is not None and not re.fullmatch(r"[1-9][0-9]{2}|[1-9]xx|none", self.status):
-            raise ValueError("expected a status (201), a class of statuses (4xx) or none")
-        if self.direction not in (None, "in", "out"):
-            raise ValueError("expected the direction in or out")
-        if any(at is not None and at.tzinfo is None for at in (self.since, self.until)):
-            raise ValueError("expected a time with an offset")
-
-    def where(self, *, after: int | None = None) -> tuple[str, dict[str, Any]]:
-        """The condition in SQL, and its parameters; ``after`` in place of the own one."""
-        values: dict[str, Any] = {
-            "editor": self.editor, "flow": self.flow, "direction": self.direction, "method": self.method,
-            "path": self.path, "min_ms": self.min_ms, "since": self.since and _milliseconds(self.since),
-            "until": self.until and _milliseconds(self.until), "after": self.after if after is None else after,
-            "contains": self.contains or None, "status": None,
-        }  # fmt: skip
-        if values["contains"]:
-            values["contains"] = values["contains"].encode("utf-8", "replace")
-        parts = [_CONDITIONS[name] for name, value in values.items() if value is not None]
-        if self.status == "none":
-            parts.append("status is null")
-        elif self.status:
-            low = int(self.status.replace("x", "0"))
-            values |= {"low": low, "high": low + (99 if "x" in self.status else 0)}
-            parts.append("status between :low and :high")
-        return " and ".join(parts) or "true", values
-
-
-_CONDITIONS = {
-    "editor": "editor = :editor",
-    "flow": "flow = :flow",
-    "direction": "direction = :direction",
-    "method": "method = :method",
-    "path": "substr(path, 1, length(:path)) = :path",
-    "min_ms": "duration >= :min_ms",
-    "since": "time >= :since",
-    "until": "time < :until",
-    "after": "id > :after",
-    "contains": "(instr(request_body, :contains) or instr(answer_body, :contains) or instr(decoded(url), :contains))",
-}
-
-
 class JournalFile(Store):
     """The file of a journal, which is made if need be. Raises StoreError.
 
@@ -319,7 +258,7 @@ def _row(one: Exchange, limit: int) -> list[Any]:
     answer_headers = orjson.dumps(redaction.headers(one.answer_headers)).decode()
     weight = _OVERHEAD + len(url) + len(request_headers) + len(answer_headers) + len(request_body) + len(answer_body)
     return [
-        0, weight, int(one.began * 1000), _milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
+        0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
         one.editor, one.flow.value, one.method, one.status, redaction.text(one.error) if one.error else None, one.rule,
         one.peer, one.certificate, one.request_size, one.answer_size, _path(url), url, request_headers, answer_headers,
         request_body, answer_body,
@@ -335,10 +274,6 @@ def _redacted(body: bytes, size: int, headers: Iterable[tuple[str, str]], fhir: 
 def _path(url: str) -> str:
     path = url.partition("?")[0] if url.startswith("/") else urlsplit(url).path
     return unquote(path) if "%" in path else path
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 def _instant(milliseconds: int) -> datetime:
@@ -357,10 +292,6 @@ def _entry(row: Sequence[Any]) -> Entry:
 def _brief(row: Sequence[Any]) -> Brief:
     found = Brief._make(row)
     return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow))
-
-
-def _decoded(url: str) -> bytes:
-    return unquote_plus(url, errors="replace").encode("utf-8", "replace")
 
 
 def _portions(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
@@ -487,7 +418,7 @@ class Entries:
             "(select editor, time, duration, status, direction from entries order by id desc limit :most) "
             "where time >= :since and direction = 'in' and editor is not null"
         )
-        return list(map(Answered._make, self._rows(query, {"most": most, "since": _milliseconds(since)})))
+        return list(map(Answered._make, self._rows(query, {"most": most, "since": milliseconds(since)})))
 
     def tallies(self, most: int) -> list[Tally]:
         """What came in by flow, of the last ``most`` entries."""
@@ -544,5 +475,5 @@ class Entries:
     def _rows(self, query: str, values: Mapping[str, Any]) -> list[Any]:
         with self.store.reading() as db:
             if "decoded(" in query:
-                db.conn.create_function("decoded", 1, _decoded, deterministic=True)
+                prepare(db.conn)
             return db.conn.execute(query, values).fetchall()  # whole: an open one would keep the log from shrinking

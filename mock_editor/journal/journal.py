@@ -18,7 +18,8 @@ from datetime import datetime
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
-from mock_editor.journal.entries import Batch, Brief, Entries, Entry, Exchange, Filters, Limits
+from mock_editor.journal.entries import Batch, Brief, Entries, Entry, Exchange, Limits
+from mock_editor.journal.filters import Filters
 
 _log = logging.getLogger(__name__)
 

@@ -243,11 +243,7 @@ class _Taken:
             exchange.url = received_url(environ, query)
             exchange.peer = _peer(environ)
             exchange.certificate = environ.get(CERTIFICATE)
-            exchange.request_headers = [
-                (_NAMES.get(key) or _name(key), value)
-                for key, value in environ.items()
-                if key[:5] == "HTTP_" or key[:8] == "CONTENT_"
-            ]
+            exchange.request_headers = [(name, value) for key, value in environ.items() if (name := _NAMES[key])]
             exchange.answer_headers = self._headers
             exchange.answer_body = self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
             if body:
@@ -260,12 +256,16 @@ def _peer(environ: WSGIEnvironment) -> str | None:
     return f"{address}:{environ.get('REMOTE_PORT', '?')}" if address else None
 
 
-_NAMES: dict[str, str] = {}
+class _Names(dict[str, str]):
+    """The names of headers by those that WSGI gives them; empty for what is no header."""
+
+    def __missing__(self, key: str) -> str:
+        header = key.startswith(("HTTP_", "CONTENT_"))
+        name = key.removeprefix("HTTP_").replace("_", "-").title() if header else ""
+        # They come from outside, so what is remembered is bounded.
+        if len(self) < 500:
+            self[key] = name
+        return name
 
 
-def _name(key: str) -> str:
-    """The name of a header, which WSGI writes in its own way."""
-    name = key.removeprefix("HTTP_").replace("_", "-").title()
-    if len(_NAMES) < 500:
-        _NAMES[key] = name
-    return name
+_NAMES = _Names()

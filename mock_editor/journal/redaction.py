@@ -96,7 +96,15 @@ def url(text: str, *, fhir: bool) -> str:
     """A URL, or the path and query of one. One without secrets is returned as the same object."""
     rules = _FHIR if fhir else _OTHER
     _, mark, query = text.partition("?")
-    suspicious = "eyJ" in text or "@" in text or "#" in text or "3D" in query or "3d" in query or "?" in query
+    # One rare sign is found ten times faster than two of which the first is frequent.
+    suspicious = (
+        ("J" in text and "eyJ" in text)
+        or ("D" in query and "3D" in query)
+        or "3d" in query
+        or "@" in text
+        or "#" in text
+        or "?" in query
+    )
     if mark and not suspicious:
         # The usual case is a search with a list of identifiers: neither patterns nor decoding.
         for part in query.split("&"):

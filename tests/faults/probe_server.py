@@ -21,7 +21,8 @@ from mock_editor.faults import faults
 from mock_editor.faults.faults import Faults
 from mock_editor.faults.middleware import FaultFront
 from mock_editor.faults.rules import Rule
-from mock_editor.journal.entries import Filters, JournalFile
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import Recorder

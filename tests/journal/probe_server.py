@@ -11,7 +11,8 @@ from mock_editor import wsgi
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import read_body
 from mock_editor.base.waits import Waits
-from mock_editor.journal.entries import Filters, JournalFile
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import Recorder

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Filters
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.har import as_har, as_json, as_lines
 from mock_editor.journal.journal import Journal
 from tests.journal.conftest import exchange

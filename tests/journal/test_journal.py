@@ -17,7 +17,8 @@ import pytest
 
 from mock_editor.base.flows import Flow
 from mock_editor.base.waits import Ended, Hold, Waits
-from mock_editor.journal.entries import Filters, JournalFile
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.journal import Journal
 from tests.journal.conftest import BEGAN, CLOCK, MakeJournal, exchange, limits
 from tests.wire.conftest import eventually

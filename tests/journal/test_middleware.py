@@ -11,7 +11,8 @@ from werkzeug.test import run_wsgi_app as run_lazily
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
-from mock_editor.journal.entries import Entry, Filters
+from mock_editor.journal.entries import Entry
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import RULE, Recorder
 from tests.journal.conftest import CLOCK, MakeJournal

@@ -14,7 +14,8 @@ from flask import Flask, request
 
 from mock_editor.base.flows import Flow
 from mock_editor.base.in_process import InProcessAdapter
-from mock_editor.journal.entries import Entry, Filters
+from mock_editor.journal.entries import Entry
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with, sent_by
 from tests.journal.conftest import MakeJournal

@@ -13,7 +13,7 @@ from mock_editor import scenario
 from mock_editor.base.clock import Clock
 from mock_editor.base.flows import Flow
 from mock_editor.journal import redaction
-from mock_editor.journal.entries import Filters
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.middleware import Recorder
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import PUBLIC_URL, WITH_CPTS, application, slot_search

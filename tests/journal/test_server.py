@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mock_editor.journal.entries import Filters, JournalFile
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.filters import Filters
 from mock_editor.journal.journal import Journal
 from tests.journal.conftest import CLOCK, limits
 from tests.wire.conftest import SHORT, Server, end, eventually, read_all, read_head

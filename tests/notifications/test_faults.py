@@ -18,7 +18,8 @@ from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
 from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.rules import Rule
-from mock_editor.journal.entries import Entry, Filters
+from mock_editor.journal.entries import Entry
+from mock_editor.journal.filters import Filters
 from mock_editor.notifications.faulted import Deed, Request, way
 from mock_editor.notifications.outbox import Held
 from mock_editor.notifications.sender import Sender, Target

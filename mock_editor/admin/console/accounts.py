@@ -15,7 +15,8 @@ from mock_editor.admin.console.pages import Pages, number
 from mock_editor.base import codes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Entry, Filters
+from mock_editor.journal.entries import Entry
+from mock_editor.journal.filters import Filters
 
 _SYSTEMS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
 _ACTIVE = {"actif": ("Actifs", True), "retire": ("Retirés", False)}

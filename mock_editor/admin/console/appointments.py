@@ -22,7 +22,7 @@ from mock_editor.booking.access import PageError
 from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import agendas, stamp
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
-from mock_editor.journal.entries import Filters
+from mock_editor.journal.filters import Filters
 from mock_editor.simulator import Simulator
 
 # A practice is offered whatever is shown to anybody.

@@ -19,7 +19,8 @@ from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.waits import Hold
 from mock_editor.faults.faults import UnknownRuleError
-from mock_editor.journal.entries import Brief, Filters
+from mock_editor.journal.entries import Brief
+from mock_editor.journal.filters import Filters
 
 _ROWS = 50
 _DIRECTIONS = {"in": "reçu", "out": "envoyé"}

@@ -11,7 +11,8 @@ from mock_editor.admin.operation import JSON, Control, Download, Example, Instan
 from mock_editor.base.flows import Flow
 from mock_editor.base.waits import Hold
 from mock_editor.journal import har
-from mock_editor.journal.entries import Entry, Filters
+from mock_editor.journal.entries import Entry
+from mock_editor.journal.filters import Filters
 
 _LONGEST_WAIT = 600.0
 Number = Annotated[int, Field(ge=1, le=2**53, description="Number of the exchange")]
