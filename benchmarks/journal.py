@@ -13,8 +13,9 @@ from benchmarks.workload import ASKED, INT_R01, LISTED, Workload, answer, drawn_
 
 _CONNECTIONS = 8
 _WARM_UP = 300
-# Rounds are short and many: what one worker's writer happens to do then evens out.
-_MORE_ROUNDS = 2
+# Rounds are short and many: what one worker's writer happens to do then evens out. Servers are started anew:
+# two processes of one program differ by some percent for as long as they live.
+_SHORTER, _STARTS = 2, 4
 _FULL = 12_000  # searches after which it is, by default: from then on, nothing may grow
 _SAMPLES = 10
 
@@ -28,28 +29,31 @@ def _server(workload: Workload, database: Path, *, journal: str) -> AbstractCont
 
 def beside_searches(folder: Path, effort: Effort) -> None:
     """A search with the journal, beside one without."""
-    rounds, seconds = effort.rounds * _MORE_ROUNDS, effort.seconds / _MORE_ROUNDS
+    rounds, seconds = effort.rounds, effort.seconds / _SHORTER
     report.section(
         "Searches with the journal",
         f"{INT_R01.title}; {_CONNECTIONS} connections; latencies in ms; CPU: microseconds of the server per answer.",
-        f"Medians of {rounds} rounds of {seconds:g} s on each side, once the journal is full. Off, it only counts.",
+        f"Medians of {rounds} rounds of {seconds:g} s on each side, of {_STARTS} servers each.",
+        "Once the journal is full. Off, it only counts.",
     )
     workload = Workload(folder, LISTED)
     runs: dict[str, list[tuple[Load, float]]] = {"off": [], "on": []}
-    with ExitStack() as stack:
-        servers = {
-            side: stack.enter_context(_server(workload, folder / f"journal-{side}.db", journal=side)) for side in runs
-        }
-        target = workload.first_target(INT_R01)
-        requests, size = itertools.repeat(request(target)), len(answer(servers["on"].port, target))
-        for side, server in servers.items():
-            many = _FULL if side == "on" else _WARM_UP
-            measured_load(server, itertools.islice(requests, many), connections=_CONNECTIONS)
-        for side in in_turns(runs, rounds):
-            server = servers[side]
-            before = server.computed()
-            measured = measured_load(server, requests, connections=_CONNECTIONS, seconds=seconds, size=size)
-            runs[side].append((measured, (server.computed() - before) / measured.answers * 1e6))
+    for start in range(_STARTS):
+        with ExitStack() as stack:
+            servers = {
+                side: stack.enter_context(_server(workload, folder / f"journal-{side}-{start}.db", journal=side))
+                for side in runs
+            }
+            target = workload.first_target(INT_R01)
+            requests, size = itertools.repeat(request(target)), len(answer(servers["on"].port, target))
+            for side, server in servers.items():
+                many = _FULL if side == "on" else _WARM_UP
+                measured_load(server, itertools.islice(requests, many), connections=_CONNECTIONS)
+            for side in in_turns(runs, rounds):
+                server = servers[side]
+                before = server.computed()
+                measured = measured_load(server, requests, connections=_CONNECTIONS, seconds=seconds, size=size)
+                runs[side].append((measured, (server.computed() - before) / measured.answers * 1e6))
     rows = []
     for side, loads in runs.items():
         figures = [median(getattr(load, name) for load, _ in loads) for name in ("per_second", "p50", "p99")]

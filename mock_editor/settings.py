@@ -286,7 +286,9 @@ class Settings:
         "67108864", _whole(1_000_000, 999_999_999), "Bytes that the journal keeps at most, of all together.", "BYTES"
     )
     journal_hours: int = _setting("24", _whole(1, 100_000), "Hours that the journal keeps an exchange.", "H")
-    journal_body: int = _setting("4096", _whole(0, 1_000_000), "Bytes that the journal keeps of a body.", "BYTES")
+    journal_body: int = _setting(
+        "8192", _whole(0, 1_000_000), "Bytes of a body that the journal keeps whole; of a longer one, 2048.", "BYTES"
+    )
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     # A twentieth of them is kept from requests that wait: a thousand of these may.
     threads: int = _setting(

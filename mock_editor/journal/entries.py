@@ -52,6 +52,9 @@ _AT_ONCE = (16, 4, 1)
 _INSERT = f"insert into entries ({', '.join(_COLUMNS)}) values "  # noqa: S608
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
 _SELECT = f"select {', '.join(_COLUMNS)} from entries"  # noqa: S608 - names of ours
+# Of a search's answer, this is the Bundle with its links, and some of the first entry. Each byte has its cost, and
+# nobody can make much of a body that is cut.
+_BEGINNING = 2048
 # What an entry takes besides its texts and bodies, about.
 _OVERHEAD = 200
 # An entry is larger than SQLite's usual page of 4 kB: with these, and without waiting for the disk, writing it takes
@@ -173,12 +176,16 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the journal keeps at most; ``body`` is for each body."""
+    """What the journal keeps at most. A body that is longer than ``body`` is not kept whole, but its beginning is."""
 
     entries: int
     bytes: int
     age: timedelta
     body: int
+
+    def kept(self, size: int) -> int:
+        """How many bytes are kept of a body with so many."""
+        return size if size <= self.body else min(self.body, _BEGINNING)
 
 
 class JournalFile(Store):
@@ -239,16 +246,17 @@ class Batch:
         key = (one.direction, one.editor or "", one.flow, bisect_left(BUCKETS, one.seconds))
         self.latencies[key] = self.latencies.get(key, 0) + 1
 
-    def keep(self, one: Exchange, limit: int) -> None:
-        """Makes the row of an exchange, without secrets, its bodies no longer than ``limit``."""
-        self.rows.append(_row(one, limit))
+    def keep(self, one: Exchange, limits: Limits) -> None:
+        """Makes the row of an exchange, without secrets, with as much of its bodies as the limits allow."""
+        self.rows.append(_row(one, limits))
         self.exchanges.append(one)
 
 
-def _row(one: Exchange, limit: int) -> list[Any]:
+def _row(one: Exchange, limits: Limits) -> list[Any]:
     fhir = "/fhir/" in one.url or one.flow is Flow.INT_R03
     url = redaction.url(one.url, fhir=fhir)
-    request_body, answer_body = one.request_body[:limit], one.answer_body[:limit]
+    request_body = one.request_body[: limits.kept(one.request_size)]
+    answer_body = one.answer_body[: limits.kept(one.answer_size)]
     if request_body:
         request_body = _redacted(request_body, one.request_size, one.request_headers, fhir)
     # What a search answers is made of the scenario and of the URL, and no other body is as large or as frequent.

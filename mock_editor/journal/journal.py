@@ -254,7 +254,7 @@ class Journal:
         try:
             batch.count(one)
             if self.keep:
-                batch.keep(one, self.limits.body)
+                batch.keep(one, self.limits)
         except Exception:
             _log.exception("An exchange cannot be written down: %s %s", one.method, one.flow)
             self._give_up()

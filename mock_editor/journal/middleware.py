@@ -157,6 +157,7 @@ class _Taken:
         for name, value in headers:
             if name == "Content-Length" and value.isdecimal():
                 self._expected = int(value)
+                self._room = min(self._room, self._journal.limits.kept(self._expected))
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
     def passing(self, pieces: Iterable[bytes]) -> Iterable[bytes]:

@@ -86,6 +86,14 @@ def test_an_exchange_comes_out_as_it_went_in(journal: Journal) -> None:
     assert (entry.answer_body, entry.answer_size) == (b"\xff\x00", 70)
 
 
+def test_a_body_is_kept_whole_or_only_its_beginning_is(make_journal: MakeJournal) -> None:
+    journal = make_journal(body=3000)
+    journal.record(exchange(request_body=b"x" * 3000, answer_body=b"y" * 3001))
+    [entry] = journal.find(ALL, 1)
+    assert (len(entry.request_body), entry.request_size) == (3000, 3000)
+    assert (len(entry.answer_body), entry.answer_size) == (2048, 3001)
+
+
 def test_bodies_are_bounded_and_their_sizes_are_not(make_journal: MakeJournal) -> None:
     journal = make_journal(body=4)
     journal.record(exchange(request_body=b"0123456", answer_body=b"abcdefgh"))

@@ -1,6 +1,6 @@
 """What the recorder sees of an exchange, whatever the application and the client do, and that it changes nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -139,6 +139,14 @@ def test_long_bodies_are_kept_to_the_bound(make_journal: MakeJournal) -> None:
     entry = only(journal)
     assert (entry.answer_body, entry.answer_size) == (b"0123456789", 16)
     assert (entry.request_body, entry.request_size) == (b"x" * 10, 50)
+
+
+@pytest.mark.parametrize("told", [(), (("Content-Length", "3001"),)])
+def test_of_a_long_answer_the_beginning_is_kept(make_journal: MakeJournal, told: Sequence[tuple[str, str]]) -> None:
+    journal = make_journal(body=3000)
+    run_wsgi_app(recorded(journal, answering(lambda: [b"0" * 2000, b"1" * 1001], *told)), environ())
+    entry = only(journal)
+    assert (entry.answer_body, entry.answer_size) == (b"0" * 2000 + b"1" * 48, 3001)
 
 
 # --- requests
