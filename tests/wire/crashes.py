@@ -175,9 +175,9 @@ class Counts:
 class Process:
     """A ``mock-editor serve`` that leads a process group of its own."""
 
-    def __init__(self, folder: Path, name: str, **options: str) -> None:
+    def __init__(self, folder: Path, name: str, *more: str, **options: str) -> None:
         self.log = folder / f"{name}.log"
-        arguments = [text for key, value in options.items() for text in (f"--{key.replace('_', '-')}", value)]
+        arguments = [*more, *(text for key, one in options.items() for text in (f"--{key.replace('_', '-')}", one))]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mock_editor", "serve", "--port", "0", "--oidc-issuer", "none", *arguments],

@@ -1,8 +1,9 @@
 """Sends a simulator requests that are more or less wrong, and looks whether each is answered as it should be.
 
 ``python -m tests.wire.fuzz --requests 20000 --connections 5000`` by hand; the tests run a short one. Requests are made
-of sound ones; connections carry bytes that are hardly HTTP. Each is drawn from its number and the seed alone, so
-``--first`` sends it again; only what the server draws itself (sessions, ports) differs.
+of sound ones; connections carry bytes that are hardly HTTP, some of them to the port for TLS, after a handshake or in
+its place. Each is drawn from its number and the seed alone, so ``--first`` sends it again; only what the server draws
+itself (sessions, ports) differs.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import random
 import re
 import socket
+import ssl
 import sys
 import tempfile
 import time
@@ -27,6 +29,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
 
+from mock_editor import certs
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
@@ -36,6 +39,7 @@ from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, SYSTEM, WITH_CPTS, slot_s
 from tests.wire.conftest import Server, eventually
 from tests.wire.crashes import Process
 from tests.wire.mutations import CPTS, SMUGGLING, SOS, STRANGE, STRUCTURE, VILLE, WORDS, Request, changed, garbled
+from tests.wire.tls import listening, showing
 
 NOW = "2026-11-20T08:00:00+01:00"
 CLIENT = {"client_id": "fuzz", "redirect_uri": "http://client.example/retour"}  # of the identity provider
@@ -75,6 +79,7 @@ class Known:
     links: Sequence[str]  # of the pages for those who run the simulator
     forms: Mapping[str, dict[str, str]]  # there: their fields, by where they are sent
     snapshot: bytes
+    tls_port: int
 
 
 class Journalled(NamedTuple):
@@ -126,7 +131,8 @@ class Scene:
         sessions = {}
         for slug, owner in ((VILLE, GUIDE_THOMAS), (SOS, STRUCTURE)):
             sessions[slug], provider, demand = self._sign_in(slug, owner)
-        entries = [entry for content in self._found.values() for entry in json.loads(content)["entry"]]
+        bundles = [json.loads(content) for content in self._found.values()]
+        entries = [entry for bundle in bundles for entry in bundle["entry"]]
         # One of each type.
         resources = {one["resource"]["resourceType"]: urlsplit(one["fullUrl"]).path for one in entries}
         links, forms = self._crawl("/_console/", "/_sas/rendez-vous")
@@ -143,6 +149,7 @@ class Scene:
             links=links,
             forms=forms,
             snapshot=self._get("/_admin/snapshot").content,
+            tls_port=urlsplit(bundles[0]["link"][0]["url"]).port,
         )
 
     def _sign_in(self, slug: str, owner: str) -> tuple[str, str, str]:
@@ -460,26 +467,35 @@ def ask(port: int, raw: bytes, method: str, patience: float) -> Answer:
             return Answer(response.status, headers, response.read())
 
 
-def converse(port: int, raw: bytes, draw: random.Random) -> bytes:
+def converse(port: int, raw: bytes, draw: random.Random, context: ssl.SSLContext | None = None) -> bytes:
     """Sends bytes in one or two pieces; returns all that comes back. Raises TimeoutError for a hang."""
     end, received = time.monotonic() + PATIENCE, b""
     cut = draw.randrange(len(raw) + 1) if draw.random() < 0.3 else 0
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock,
-        contextlib.suppress(ConnectionError),  # to reset is an answer, too
-    ):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.suppress(ConnectionError, ssl.SSLError))  # to reset is an answer, too
+        sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+        if context:
+            sock = stack.enter_context(context.wrap_socket(sock, server_hostname="127.0.0.1"))
         for piece in filter(None, (raw[:cut], raw[cut:])):
             sock.sendall(piece)
         ending = draw.random()
         if ending < 0.1:
             return b""  # gone before there is an answer
-        if ending < 0.7:
+        if ending < 0.7 and not context:
             sock.shutdown(socket.SHUT_WR)
         while piece := sock.recv(65536):
             received += piece
             if time.monotonic() > end:
                 raise TimeoutError(f"still answering after {PATIENCE:g} s")
     return received
+
+
+def client_hello(context: ssl.SSLContext) -> bytes:
+    """What a client of TLS says first."""
+    said = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost").do_handshake()
+    return said.read()
 
 
 def wrong(one: Request, answer: Answer, act: str) -> str | None:
@@ -542,6 +558,8 @@ def _is_problem(fields: Mapping[str, Any], status: int) -> bool:
 
 # --- a run
 
+# An alert, and the answer to a hello.
+_TLS_RECORDS = (0x15, 0x16)
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) [A-Za-z' -]+\r\n")
 
 
@@ -584,11 +602,20 @@ class Run:
 
     def run(self) -> Counts:
         begin = time.monotonic()
-        process = Process(self._folder, "simulator", database=str(self._folder / "state.db"), **OPTIONS)
+        pki = self._folder / "pki"
+        certs.init(pki)
+        self._tls = {
+            "secure": showing(pki),
+            "unknown": showing(pki, "sas-other-authority"),
+            "nobody": showing(pki, None),
+        }
+        options = (*listening(pki), "--plain-fhir", "on")
+        process = Process(self._folder, "simulator", *options, database=str(self._folder / "state.db"), **OPTIONS)
         try:
             url = process.url()
             self._server = Server(process.process, urlsplit(url).port, process.log)
             self._scene = Scene(url)
+            self._tls_port = self._scene.known.tls_port
             workers = self._server.workers()
             self._sound = sound(self._scene.known)
             with ThreadPoolExecutor(CLIENTS) as clients:
@@ -623,8 +650,13 @@ class Run:
         return act, one
 
     def connection(self, number: int) -> tuple[str, bytes, random.Random]:
-        """Of what kind the bytes are that a connection carries, what they are, and what draws how they are sent."""
+        """Of what kind the bytes are that a connection carries, what they are, and what draws how they are sent.
+
+        Those of the kind ``hello`` are in place of a handshake.
+        """
         draw = random.Random(f"{self._seed}-connection-{number}")
+        if number % 10 == 0:
+            return "hello", garbled(client_hello(self._tls["secure"]), draw), draw
         kind = draw.choice(("random", "smuggling", "smuggling", "strange", "strange", *["garbled"] * 5))
         if kind == "random":
             return kind, draw.randbytes(draw.choice((1, 20, 500, 20_000))), draw
@@ -657,11 +689,17 @@ class Run:
         """Sends bytes; returns what kind they were of, and the statuses that came back."""
         kind, raw, draw = self.connection(number)
         again = f"--first {number} --requests 0 --connections 1"
+        who = {1: "secure", 2: "secure", 3: "unknown", 4: "nobody"}.get(number % 10)
+        port = self._tls_port if who or kind == "hello" else self._server.port
         try:
-            received = converse(self._server.port, raw, draw)
+            received = converse(port, raw, draw, self._tls[who] if who else None)
         except TimeoutError as error:
             self._fail(f"neither answered nor closed: {error!r}", again, raw, "")
             return kind, ["none"]
+        if kind == "hello":
+            if received and received[0] not in _TLS_RECORDS:
+                self._fail("no answer that should be", again, raw, repr(received[:3000]))
+            return kind, ["answered" if received else "closed"]
         statuses = [one.decode() for one in _STATUS_LINE.findall(received)]
         if "500" in statuses or b"\nX-Injected" in received or not (received + b"HTTP/1.").startswith(b"HTTP/1."):
             self._fail("no answer that should be", again, raw, repr(received[:3000]))
