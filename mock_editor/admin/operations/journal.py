@@ -30,7 +30,9 @@ class Filter(Model):
         Field(pattern=r"^([1-5][0-9]{2}|[1-5]xx|none)$", description="Like `201`, `4xx`; `none`: without an answer"),
     ] = None
     path: Annotated[Line | None, Field(description="Only those whose path begins so")] = None
-    contains: Annotated[Line | None, Field(description="Only those with this text in the URL, or in what is kept of a body")] = None
+    contains: Annotated[
+        Line | None, Field(description="Only those with this text in the URL, or in what is kept of a body")
+    ] = None
     since: Annotated[Instant | None, Field(description="Only those that began then or later, in real time")] = None
     until: Annotated[Instant | None, Field(description="Only those that began before, in real time")] = None
     after: Annotated[int | None, Field(ge=0, le=2**53, description="Only those with a higher number")] = None
