@@ -120,16 +120,18 @@ def test_searches_go_on_while_scenarios_change(simulator: Simulator) -> None:
 def test_a_worker_that_was_killed_comes_back_to_where_the_others_are(simulator: Simulator) -> None:
     change(simulator, "PUT", "/_admin/scenario", {"name": "exemples-guide"})
     change(simulator, "POST", "/_admin/clock/freeze", {"at": LATER})
-    master = simulator.process.pid
-    children = Path(f"/proc/{master}/task/{master}/children")
-    before = children.read_text().split()
-    os.kill(int(before[0]), signal.SIGKILL)
+    arguments = list(simulator.process.args)
+    count = int(arguments[arguments.index("--workers") + 1])
+    # The first one serves before the others are there.
+    assert eventually(lambda: len(simulator.workers()) == count, 20)
+    [gone, *_] = simulator.workers()
+    os.kill(gone, signal.SIGKILL)
 
     def replaced() -> bool:
-        now = children.read_text().split()
-        return len(now) == len(before) and before[0] not in now
+        now = simulator.workers()
+        return len(now) == count and gone not in now
 
-    assert eventually(replaced, 20)
+    assert eventually(replaced, 20), simulator.workers()
     assert eventually(lambda: get(simulator, "/_health").ok, 20)
     for _ in range(MANY):
         assert told(simulator, "/_health")["scenario"] == "exemples-guide"
