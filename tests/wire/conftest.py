@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from mock_editor import certs
+
 # Deadlines short enough for tests to wait for them.
 SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
 
@@ -231,6 +233,14 @@ class Simulator:
 
 def children(pid: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificates of ``mock-editor certs init``."""
+    folder = tmp_path_factory.mktemp("made") / "certs"
+    certs.init(folder)
+    return folder
 
 
 def clean_environment() -> dict[str, str]:

@@ -3,7 +3,7 @@
 ``python -m tests.wire.fuzz --requests 20000 --connections 5000`` by hand; the tests run a short one. Requests are made
 of sound ones; connections carry bytes that are hardly HTTP, some of them to the port for TLS, after a handshake or in
 its place. Each is drawn from its number and the seed alone, so ``--first`` sends it again; only what the server draws
-itself (sessions, ports) differs.
+itself (sessions, ports) and what TLS does (keys, random numbers) differ.
 """
 
 import argparse
@@ -472,10 +472,11 @@ def converse(port: int, raw: bytes, draw: random.Random, context: ssl.SSLContext
     end, received = time.monotonic() + PATIENCE, b""
     cut = draw.randrange(len(raw) + 1) if draw.random() < 0.3 else 0
     with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.suppress(ConnectionError, ssl.SSLError))  # to reset is an answer, too
         sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
         if context:
+            # With TLS 1.3, who is refused learns it afterwards.
             sock = stack.enter_context(context.wrap_socket(sock, server_hostname="127.0.0.1"))
+        stack.enter_context(contextlib.suppress(ConnectionError, ssl.SSLError))  # to reset is an answer, too
         for piece in filter(None, (raw[:cut], raw[cut:])):
             sock.sendall(piece)
         ending = draw.random()
@@ -693,8 +694,8 @@ class Run:
         port = self._tls_port if who or kind == "hello" else self._server.port
         try:
             received = converse(port, raw, draw, self._tls[who] if who else None)
-        except TimeoutError as error:
-            self._fail(f"neither answered nor closed: {error!r}", again, raw, "")
+        except OSError as error:
+            self._fail(f"neither answered nor closed, or not even reached: {error!r}", again, raw, "")
             return kind, ["none"]
         if kind == "hello":
             if received and received[0] not in _TLS_RECORDS:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor import certs
 from tests.wire.conftest import Simulator, eventually, read_all
 from tests.wire.tls import METADATA, showing
 
@@ -55,7 +54,7 @@ def documented(language: str, **places: str) -> str:
 
 def nginx(folder: Path, pki: Path, address: str) -> list[str]:
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    # `ssl_…` stands at the server, which a location's block cannot have: there it is before it.
+    # What is about TLS stands before the location, whose block cannot have it.
     lines = documented("nginx", **{"/etc/nginx/authority.pem": f"{pki}/authority.pem", "127.0.0.1:8000": address})
     of_server, of_location = lines.partition("proxy_set_header")[::2]
     text = NGINX.format(
@@ -84,16 +83,9 @@ PROXIES: dict[str, Callable[[Path, Path, str], list[str]]] = {"nginx": nginx, "h
 
 
 @pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "certs"
-    certs.init(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory, pki: Path) -> Iterator[Simulator]:
+def simulator(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Iterator[Simulator]:
     folder = tmp_path_factory.mktemp("simulator")
-    files = ("--tls-client-ca", str(pki / "authority.pem"), "--tls-crl", str(pki / "authority.crl.pem"))
+    files = ("--tls-client-ca", str(made / "authority.pem"), "--tls-crl", str(made / "authority.crl.pem"))
     one = Simulator(folder, *OPTIONS, *ACCEPTED, *files, log=folder / "log")
     yield one
     code, said = one.stop()
@@ -126,25 +118,25 @@ def answer(place: Path, context: ssl.SSLContext, head: str = "") -> str:
 
 
 @pytest.mark.parametrize("name", PROXIES)
-def test_the_simulator_checks_what_a_proxy_passes(name: str, pki: Path, simulator: Simulator, tmp_path: Path) -> None:
-    with running(name, pki, simulator, tmp_path) as place:
-        assert "200" in answer(place, showing(pki)).split("\r\n")[0]
+def test_the_simulator_checks_what_a_proxy_passes(name: str, made: Path, simulator: Simulator, tmp_path: Path) -> None:
+    with running(name, made, simulator, tmp_path) as place:
+        assert "200" in answer(place, showing(made)).split("\r\n")[0]
         for client, reason in {
             "sas-wrong-cn": "its CN is none of those accepted (sas.example); presented: CN=",
             "sas-wrong-ou": "none of its OU is accepted (SAS)",
             "sas-revoked": "it is revoked",
             None: "No client certificate was presented",
         }.items():
-            refused = answer(place, showing(pki, client))
+            refused = answer(place, showing(made, client))
             assert " 403 " in refused.split("\r\n")[0]
             assert reason in refused
         # Nobody comes in with a header of one's own.
-        forged = "X-Client-Cert: " + "".join((pki / "sas.pem").read_text().splitlines()[1:-1]) + "\r\n"
-        assert "No client certificate was presented" in answer(place, showing(pki, None), forged)
+        forged = "X-Client-Cert: " + "".join((made / "sas.pem").read_text().splitlines()[1:-1]) + "\r\n"
+        assert "No client certificate was presented" in answer(place, showing(made, None), forged)
         # Authorities and dates are the proxy's matter, each in its way.
         for client in ("sas-expired", "sas-not-yet-valid", "sas-other-authority"):
             try:
-                said = answer(place, showing(pki, client))
+                said = answer(place, showing(made, client))
             except (ssl.SSLError, ConnectionError):
                 continue
             assert " 400 " in said.split("\r\n")[0]

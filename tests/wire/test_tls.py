@@ -56,14 +56,6 @@ OWN_NAMES = {"agenda-cpts": "client_cn: [OTHER.example]", "agenda-sos": "client_
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates of ``mock-editor certs init``."""
-    folder = tmp_path_factory.mktemp("made") / "certs"
-    certs.init(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def openssl_made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """The same of OpenSSL, made once."""
     return functools.cache(lambda: made_by_openssl(tmp_path_factory.mktemp("openssl") / "certs"))

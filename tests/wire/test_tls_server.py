@@ -47,13 +47,6 @@ LARGE = 340_000
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "certs"
-    certs.init(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def shared(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     folder = tmp_path_factory.mktemp("simulator")
     one = Simulator(folder, *SHORT, *listening(made), log=folder / "log")
