@@ -1,6 +1,19 @@
-"""``python -m mock_editor``: the same as the command ``mock-editor``."""
+"""The command ``mock-editor``, and ``python -m mock_editor``, which runs in a checkout that is not installed too.
 
-from mock_editor.cli import main
+An older Python has to understand this file, to say what is missing.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - pip checks it, but nobody has to use pip
+    sys.exit("mock-editor: Python 3.11 or newer is needed, this is {}.{}".format(*sys.version_info[:2]))
+
+try:
+    from mock_editor.cli import main
+except ImportError as error:
+    if (error.name or "mock_editor").partition(".")[0] == "mock_editor":
+        raise
+    sys.exit(f"mock-editor: {error}; in its folder, `pip install .` gets what it needs (or `make run`)")
 
 if __name__ == "__main__":
     main()

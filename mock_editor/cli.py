@@ -25,7 +25,7 @@ from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
-from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError
+from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError, unknown
 from mock_editor.simulator import check_files
 from mock_editor.stage import checked
 from mock_editor.tls.certificates import Gate, TlsError, read_certificate
@@ -83,6 +83,8 @@ def _settings_options(command: Command) -> Command:
 @click.version_option(__version__)
 def commands() -> None:
     """Plays the agenda editors (LGA) that the SAS platform talks to."""
+    for line in unknown(os.environ):
+        click.echo(f"mock-editor: {logs.visible(line)}", err=True)
 
 
 # What works with a running one.

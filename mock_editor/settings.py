@@ -5,6 +5,7 @@ are no options, because a list of processes shows them: their variable, or a fil
 """
 
 import dataclasses
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +21,10 @@ SWITCH = "on|off"  # what a setting that is one takes
 URL_VARIABLE = f"{PREFIX}URL"
 # What the variable ends with that names the file of a secret.
 _FILE = "_FILE"
+# What Kubernetes tells every container of a Service named mock-editor (or mock-editor-tls, …).
+_LINK = re.compile(PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+# This one may be named as a setting: its value tells.
+_LINK_URL_NAME, _LINK_URL = re.compile(PREFIX + r"(\w+_)?PORT"), re.compile(r"(tcp|udp|sctp)://\S+")
 
 
 class SettingsError(ValueError):
@@ -158,6 +163,27 @@ def secret(name: str, env: Mapping[str, str]) -> str | None:
         raise SettingsError(f"{variable}{_FILE}: {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise SettingsError(f"{variable}{_FILE}: {file} is not UTF-8") from None
+
+
+def _is_link(variable: str, value: str) -> bool:
+    """Whether it tells where a Service is that happens to be named like us: no setting, though it may have its name."""
+    return bool(_LINK.fullmatch(variable) or (_LINK_URL_NAME.fullmatch(variable) and _LINK_URL.fullmatch(value)))
+
+
+def unknown(env: Mapping[str, str]) -> list[str]:
+    """A line about each variable that begins like ours but is none: somebody else's, or one that was meant."""
+    known = {PREFIX + field.name.upper(): field.metadata["secret"] for field in dataclasses.fields(Settings)}
+    names = [URL_VARIABLE, *known, *(f"{name}{_FILE}" for name, is_secret in known.items() if is_secret)]
+    others = [
+        variable
+        for variable, value in sorted(env.items())
+        if variable.startswith(PREFIX) and variable not in names and not _is_link(variable, value)
+    ]
+    nearest = [difflib.get_close_matches(variable, names, 1, 0.0)[0] for variable in others]
+    return [
+        f"unknown environment variable {variable} counts for nothing; the nearest setting is {setting}"
+        for variable, setting in zip(others, nearest, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,20 +335,18 @@ class Settings:
     def from_env(cls, env: Mapping[str, str], **overrides: str | None) -> "Settings":
         """Settings from ``MOCK_EDITOR_*`` variables, replaced by the given options.
 
-        Raises SettingsError for an unknown variable of ours or a value that cannot be.
+        Raises SettingsError for a value that cannot be. Variables that are none of ours count for nothing, see
+        ``unknown``.
         """
-        fields = {f.name: f for f in dataclasses.fields(cls)}
         values: dict[str, Any] = {}
-        files = {f"{PREFIX}{name.upper()}{_FILE}" for name, setting in fields.items() if setting.metadata["secret"]}
-        for variable in env:
-            known = variable == URL_VARIABLE or variable in files or variable.removeprefix(PREFIX).lower() in fields
-            if variable.startswith(PREFIX) and not known:
-                raise SettingsError(f"unknown environment variable {variable}")
-        for name, setting in fields.items():
+        for setting in dataclasses.fields(cls):
+            name = setting.name
             text, origin = overrides.get(name), "--" + name.replace("_", "-")
             if text is None:
                 origin = PREFIX + name.upper()
                 text = secret(name, env) if setting.metadata["secret"] else env.get(origin) or None
+                if text and _is_link(origin, text):
+                    continue
             if text is not None:
                 try:
                     values[name] = setting.metadata["parse"](text)

@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import pytest
 
-from mock_editor.settings import PREFIX, Settings, SettingsError
+from mock_editor.settings import PREFIX, Settings, SettingsError, unknown
 
 
 def test_defaults_need_nothing() -> None:
@@ -52,3 +52,49 @@ def test_what_cannot_be_is_refused_by_name(name: str, value: str) -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     for field in fields(Settings):
         assert field.metadata["help"].endswith("."), field.name
+
+
+# What a container gets to see of Services named mock-editor and mock-editor-tls, and of a link of Docker's.
+LINKS = {
+    "MOCK_EDITOR_SERVICE_HOST": "10.0.0.1",
+    "MOCK_EDITOR_SERVICE_PORT": "8000",
+    "MOCK_EDITOR_SERVICE_PORT_HTTP": "8000",
+    "MOCK_EDITOR_PORT": "tcp://10.0.0.1:8000",
+    "MOCK_EDITOR_PORT_8000_TCP": "tcp://10.0.0.1:8000",
+    "MOCK_EDITOR_PORT_8000_TCP_PROTO": "tcp",
+    "MOCK_EDITOR_PORT_8000_TCP_PORT": "8000",
+    "MOCK_EDITOR_PORT_8000_TCP_ADDR": "10.0.0.1",
+    "MOCK_EDITOR_TLS_SERVICE_HOST": "fd00::1",
+    "MOCK_EDITOR_TLS_SERVICE_PORT": "8443",
+    "MOCK_EDITOR_TLS_PORT": "tcp://[fd00::1]:8443",
+    "MOCK_EDITOR_TLS_PORT_8443_TCP": "tcp://[fd00::1]:8443",
+    "MOCK_EDITOR_DNS_PORT": "udp://10.0.0.2:53",
+    "MOCK_EDITOR_DNS_PORT_53_UDP": "udp://10.0.0.2:53",
+}
+
+
+def test_links_to_services_are_no_settings() -> None:
+    assert Settings.from_env(LINKS) == Settings.from_env({})
+    assert unknown(LINKS) == []
+    assert Settings.from_env(LINKS, port="9000").port == 9000
+
+
+@pytest.mark.parametrize("value", ["http://10.0.0.1:8000", "tcp:8000", "8000/tcp"])
+def test_a_port_of_no_such_shape_is_still_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="MOCK_EDITOR_PORT: expected a whole number"):
+        Settings.from_env({"MOCK_EDITOR_PORT": value})
+
+
+def test_an_unknown_variable_is_told_with_the_nearest_setting_and_without_its_value() -> None:
+    env = {
+        "MOCK_EDITOR_VERSION": "1.2.3", "MOCK_EDITOR_IMAGE": "registry.example/mock_editor", "MOCK_EDITOR_PROT": "1",
+        "MOCK_EDITOR_ADMIN_TOKEN_FIEL": "/run/secrets/token", "MOCK_EDITOR_HOST": "127.0.0.1", "OTHER": "x",
+        "MOCK_EDITOR_URL": "http://127.0.0.1:8000", "MOCK_EDITOR_ADMIN_TOKEN_FILE": "/run/secrets/token",
+    }  # fmt: skip
+    told = {line.split()[3]: line for line in unknown(env)}
+    assert list(told) == [
+        "MOCK_EDITOR_ADMIN_TOKEN_FIEL", "MOCK_EDITOR_IMAGE", "MOCK_EDITOR_PROT", "MOCK_EDITOR_VERSION",
+    ]  # fmt: skip
+    assert told["MOCK_EDITOR_PROT"].endswith("; the nearest setting is MOCK_EDITOR_PORT")
+    assert told["MOCK_EDITOR_ADMIN_TOKEN_FIEL"].endswith("; the nearest setting is MOCK_EDITOR_ADMIN_TOKEN_FILE")
+    assert not any(value in line for line in told.values() for value in ("1.2.3", "registry", "/run"))

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import GUIDE_THOMAS, slot_search
+from tests.test_settings import LINKS
 from tests.wire.conftest import Serve, eventually, run
 
 pytestmark = pytest.mark.wire
@@ -118,7 +119,20 @@ def test_what_cannot_be_is_said_in_a_line(arguments: tuple[str, ...], expected: 
 
 def test_a_wrong_variable_is_said_in_a_line() -> None:
     assert "MOCK_EDITOR_PORT: expected a whole number" in run("serve", MOCK_EDITOR_PORT="huit").stderr
-    assert "unknown environment variable MOCK_EDITOR_PROT" in run("serve", MOCK_EDITOR_PROT="1").stderr
+
+
+def test_variables_of_others_do_not_stop_it_and_a_wrong_name_is_told(serve: Serve) -> None:
+    simulator = serve(MOCK_EDITOR_PROT="1", MOCK_EDITOR_VERSION="1.2.3", **LINKS)
+    assert requests.get(f"{simulator.url}/_health", timeout=5).ok
+    shown = run("clock", "show", "--url", simulator.url, MOCK_EDITOR_PROT="1", **LINKS)
+    assert (shown.returncode, len(shown.stderr.splitlines())) == (0, 1)
+    told = "mock-editor: unknown environment variable {} counts for nothing; the nearest setting is {}\n"
+    assert shown.stderr == told.format("MOCK_EDITOR_PROT", "MOCK_EDITOR_PORT")
+    nothing = run("deliver", MOCK_EDITOR_SAS_ULR="https://sas.example", **LINKS)
+    assert nothing.stderr.startswith(told.format("MOCK_EDITOR_SAS_ULR", "MOCK_EDITOR_SAS_URL"))
+    said = simulator.stop()[1]
+    assert said.splitlines()[0] + "\n" == told.format("MOCK_EDITOR_PROT", "MOCK_EDITOR_PORT")
+    assert len(said.splitlines()) == 2
 
 
 def test_a_port_in_use_is_said_in_a_line(serve: Serve) -> None:
