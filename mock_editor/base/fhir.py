@@ -6,7 +6,7 @@ Rules: HL7 FHIR R4 "search" and "http", and the common rules of the guide (toler
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MINYEAR, UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -137,42 +137,66 @@ class Period(NamedTuple):
     after: datetime
 
 
+# A FHIR date goes from 0001 to 9999 in any zone; instants here, in UTC, end where Python's do.
+FIRST_INSTANT, LAST_INSTANT = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
 @functools.lru_cache(maxsize=256)  # the batches of one search of the SAS share their bounds
 def parse_date(text: str, zone: ZoneInfo) -> Period:
     """Reads a FHIR ``date`` or ``dateTime`` of any precision; without an offset it is read in ``zone``.
 
-    The `+` of an offset may have arrived as a space. Raises ValueError with a text for the client.
+    The `+` of an offset may have arrived as a space. What lies before the first or after the last instant is that
+    instant, and a leap second is the next one. Raises ValueError with a text for the client.
     """
     found = _DATE.fullmatch(text.strip())
     if not found:
         raise ValueError("expected a date such as 2026-11-20 or 2026-11-20T08:00:00.000+01:00")
     part = found.groupdict()
+    year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
     try:
-        if part["hour"]:
-            fraction = (part["fraction"] or "").ljust(6, "0")[:6]
-            offset = (part["offset"] or "").replace(" ", "+")
-            first = datetime.fromisoformat(
-                f"{part['year']}-{part['month']}-{part['day']}T{part['hour']}:{part['minute']}"
-                f":{part['second'] or '00'}.{fraction}{offset}"
-            )
-            first = first if first.tzinfo else first.replace(tzinfo=zone)
-            if part["fraction"]:
-                length = timedelta(microseconds=10 ** max(0, 6 - len(part["fraction"])))
-            else:
-                length = timedelta(seconds=1) if part["second"] else timedelta(minutes=1)
-            first = first.astimezone(UTC)
-            return Period(first, first + length)
-        year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
-        begin = datetime(year, month, day, tzinfo=zone)
-        if part["day"]:
-            end = begin + timedelta(days=1)
-        elif part["month"]:
-            end = begin.replace(year=year + month // 12, month=month % 12 + 1)
-        else:
-            end = begin.replace(year=year + 1)
-        return Period(begin.astimezone(UTC), end.astimezone(UTC))
-    except (ValueError, OverflowError):
+        if part["hour"] is None:
+            begin = datetime(year, month, day, tzinfo=zone)
+            return Period(_in_utc(begin), _in_utc(_next(begin, part)))
+        fraction, offset = part["fraction"] or "", (part["offset"] or "").replace(" ", "+")
+        leap = part["second"] == "60"
+        second = "59" if leap else part["second"] or "00"
+        written = f"{text.strip()[:10]}T{part['hour']}:{part['minute']}:{second}.{fraction.ljust(6, '0')[:6]}{offset}"
+        begin = datetime.fromisoformat(written)
+    except ValueError:
         raise ValueError("no such date or time") from None
+    if fraction:
+        length = timedelta(microseconds=10 ** max(0, 6 - len(fraction)))
+    else:
+        length = timedelta(seconds=1) if part["second"] else timedelta(minutes=1)
+    first = _after(_in_utc(begin if begin.tzinfo else begin.replace(tzinfo=zone)), timedelta(seconds=leap))
+    return Period(first, _after(first, length))
+
+
+def _next(begin: datetime, part: Mapping[str, str | None]) -> datetime:
+    """The day after, or the first one of the month or year after, as precise as the date was."""
+    year, month = begin.year, begin.month
+    try:
+        if part["day"]:
+            return begin + timedelta(days=1)
+        if part["month"]:
+            return begin.replace(year=year + month // 12, month=month % 12 + 1)
+        return begin.replace(year=year + 1)
+    except (OverflowError, ValueError):  # after 9999
+        return LAST_INSTANT
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return FIRST_INSTANT if moment.year == MINYEAR else LAST_INSTANT
+
+
+def _after(moment: datetime, length: timedelta) -> datetime:
+    try:
+        return moment + length
+    except OverflowError:
+        return LAST_INSTANT
 
 
 # --- tokens

@@ -5,12 +5,11 @@ Source: the guide's pages on INT_R01, INT_R04 and SOS Médecins, and FHIR R4 "se
 
 import re
 from collections.abc import Mapping, Sequence, Set
-from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES, STRUCTURE_OID
-from mock_editor.base.fhir import parse_date, parse_token, refuse, split_list
+from mock_editor.base.fhir import FIRST_INSTANT, LAST_INSTANT, parse_date, parse_token, refuse, split_list
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.model import Window
 
@@ -19,7 +18,7 @@ _INCLUDE = ("_include", "_include:iterate")
 _REVINCLUDE = ("_revinclude", "_revinclude:iterate")
 _SUMMARIES = frozenset({"true", "text", "data", "count", "false"})
 
-_NOTHING = Window(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+_NOTHING = Window(LAST_INSTANT, FIRST_INSTANT)
 
 START = "start"
 STATUS = "status"
@@ -206,7 +205,7 @@ def _window(parameters: Parameters, name: str, zone: ZoneInfo) -> Window:
     if not sound:
         return _NOTHING
     window = Window(periods["ge"].first, periods["le"].after)
-    if window.after <= window.first:
+    if window.after < window.first or window.after == window.first not in (FIRST_INSTANT, LAST_INSTANT):
         parameters.wrong(name, "le is before ge")
     return window
 

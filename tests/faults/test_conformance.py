@@ -598,8 +598,10 @@ def test_the_window_of_a_posted_search_counts(rights: Mapping[str, Right]) -> No
     assert posted == right.spoilt_by(kind)
 
 
-def test_a_search_without_a_window_keeps_its_slots() -> None:
-    assert _times(times.SlotsOutsideWindow(), *MORNING) == MORNING
+@pytest.mark.parametrize("end", ["", "&start=le9999-12-31", "&start=le9999"])
+def test_a_search_whose_window_has_no_end_keeps_its_slots(end: str) -> None:
+    url = f"/e/fhir/Slot?start=ge2026-11-20{end}"
+    assert _times(times.SlotsOutsideWindow(), *MORNING, NOW, url) == MORNING
 
 
 def test_a_practitioner_that_was_asked_for_is_not_told_twice(rights: Mapping[str, Right]) -> None:

@@ -17,7 +17,7 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import INT_R01
 from mock_editor.search.query import IDENTIFIER, MOST_IDENTIFIERS
 from mock_editor.stage import Stage
-from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search
+from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
 
 Search = Callable[..., dict[str, Any]]
 
@@ -302,9 +302,11 @@ def refusal(response: Any, status: int) -> str:
         (SOUND.replace("start=ge2026-11-20", "start=ge2026-02-30"), "ge: no such date or time"),
         (SOUND.replace("start=ge2026-11-20T08", "start=ge2026-11-20T25"), "ge: no such date or time"),
         (SOUND.replace("start=ge2026-11-20", "start=ge2026-11-20,ge2026-11-21"), "ge: expected a date"),
-        (slot_search([GUIDE_THOMAS], end="9999-12-31"), "le: no such date or time"),
-        (slot_search([GUIDE_THOMAS], start="0001-01-01"), "ge: no such date or time"),
+        (slot_search([GUIDE_THOMAS], end="9999-12-32"), "le: no such date or time"),
+        (slot_search([GUIDE_THOMAS], start="0000-01-01"), "ge: no such date or time"),
         (slot_search([GUIDE_THOMAS], end="2026-11-19"), "le is before ge"),
+        (slot_search([GUIDE_THOMAS], start="9999-12-31", end="9999-12-30"), "le is before ge"),
+        (slot_search([GUIDE_THOMAS], end="0001-01-01T00:00:00+14:00"), "le is before ge"),
         (without(SOUND, IDENTIFIER), "identifier': required parameter, missing"),
         (slot_search([""]), "expected urn:oid:1.2.250.1.71.4.2.1|<identifier>"),
         (without(SOUND, IDENTIFIER) + f"&{IDENTIFIER}=", "missing"),
@@ -329,6 +331,37 @@ def refusal(response: Any, status: int) -> str:
 )  # fmt: skip
 def test_wrong_parameters_are_refused_by_name(client: FlaskClient, query: str, expected: str) -> None:
     assert expected in refusal(client.get(query), 400)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (None, "9999-12-31"),
+        (None, "9999"),
+        (None, "9999-12"),
+        (None, "9999-12-31T23:59:59.999-12:00"),
+        ("0001-01-01", None),
+        ("0001", "9999"),
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:60Z"),
+    ],
+)
+def test_a_window_may_be_open(client: FlaskClient, start: str | None, end: str | None) -> None:
+    bounds = {"start": start or "2026-11-20T08:00:00.000+01:00", "end": end or "2027-01-31"}
+    # The horizon of the calendars ends before.
+    whole = client.get(slot_search([GUIDE_THOMAS], end="2027-01-31")).json
+    found = client.get(slot_search([GUIDE_THOMAS], **bounds))
+    assert found.status_code == 200
+    assert found.json["entry"] == whole["entry"]
+    places = client.get(sos_search(["334173748400020"], **bounds))
+    assert places.status_code == 200
+    assert places.json["total"] == client.get(sos_search(["334173748400020"], end="2027-01-31")).json["total"] > 0
+
+
+@pytest.mark.parametrize("edge", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00.0+14:00"])
+def test_a_window_beyond_all_time_is_empty(client: FlaskClient, edge: str) -> None:
+    found = client.get(slot_search([GUIDE_THOMAS], start=edge, end=edge))
+    assert found.status_code == 200
+    assert found.json["total"] == 0
 
 
 def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:

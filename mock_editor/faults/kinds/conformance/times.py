@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from mock_editor.base.clock import LAST_YEAR
 from mock_editor.base.fhir import Resource, parse_date
 from mock_editor.faults.kinds.conformance.searchset import Searchset, SomeMistake
 
@@ -166,7 +167,10 @@ class SlotsInThePast(_Moved):
 
 
 class SlotsOutsideWindow(_Moved):
-    """Slots start after the window that was asked for: some days later, as many as it takes for all of them."""
+    """Slots start after the window that was asked for: some days later, as many as it takes for all of them.
+
+    After a window without an end (``le9999-12-31``) there is nothing: the answer stays right.
+    """
 
     kind: Literal["slots-outside-window"] = "slots-outside-window"
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
@@ -175,7 +179,7 @@ class SlotsOutsideWindow(_Moved):
     def days(self, answer: Searchset) -> Callable[[datetime], int]:
         """On by the same number for all, so that no two of them meet."""
         end = _window_end(answer)
-        if end is None:
+        if end is None or end.year > LAST_YEAR:
             return lambda _: 0
         on = max(0, (end - min(_starts(answer), default=end)) // _DAY) + 1 + self.more
         return lambda _: on
