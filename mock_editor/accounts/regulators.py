@@ -22,6 +22,7 @@ from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, NotFoundError
 from mock_editor.base.fhir import Resource, instant
+from mock_editor.base.preconditions import Current, Preconditions
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Editor, RegulatorId
 
@@ -94,6 +95,11 @@ class Account:
         tokens = {token.system: token for token in map(token_of, self.content.get("identifier", ()))}
         found = tokens.get(codes.PRACTITIONER_OID) or tokens.get(codes.SAS_OID)
         return RegulatorId(*found) if found else None
+
+    @property
+    def current(self) -> Current:
+        """Which version of it this is."""
+        return Current(f"{KIND}/{self.id}", self.version, datetime.fromisoformat(self.updated))
 
     @property
     def resource(self) -> Resource:
@@ -207,11 +213,11 @@ class Regulators:
         with self._store.writing() as db:
             return self._save(db, editor, None, regulator)
 
-    def update(self, editor: str, identifier: str, regulator: Regulator, version: str | None) -> Saved:
+    def update(self, editor: str, identifier: str, regulator: Regulator, conditions: Preconditions) -> Saved:
         """The account with this id, as it is from now on.
 
-        ``version`` is the one that the client means to replace, if it says so (If-Match). Raises 412 for another one,
-        422, and 405 for an unknown id, as FHIR does where the server gives the ids.
+        Raises 412 unless ``conditions`` hold for it, 422, and 405 for an unknown id, as FHIR does where the server
+        gives the ids.
         """
         with self._store.writing() as db:
             account = _account(db, editor, identifier)
@@ -220,19 +226,19 @@ class Regulators:
                     f"{KIND}/{identifier[:100]} is no account, and the server gives the ids: POST, or PUT ?identifier="
                 )
                 raise EditorError(405, [Issue("not-supported", text)], {"Allow": "GET, HEAD"})
-            _check_version(account, version)
+            conditions.check(account.current)
             return self._save(db, editor, account, regulator)
 
-    def put(self, editor: str, asked: Token, regulator: Regulator, version: str | None) -> Saved:
+    def put(self, editor: str, asked: Token, regulator: Regulator, conditions: Preconditions) -> Saved:
         """Creates or updates: the account that has the identifier ``asked``; else one of the body's identifiers; else,
         if that is wanted, the body's e-mail; else a new one.
 
-        Raises 412 for several matches or another ``version``, 422.
+        Raises 412 for several matches, or unless ``conditions`` hold for the one, 422.
         """
         with self._store.writing() as db:
             steps = self._matches(db, editor, asked, regulator)
             account = next((found for step in steps if (found := _only(db, editor, step))), None)
-            _check_version(account, version)
+            conditions.check(account.current if account else None)
             return self._save(db, editor, account, regulator)
 
     def _matches(self, db: Database, editor: str, asked: Token, regulator: Regulator) -> Iterator[list[_Holding]]:
@@ -507,10 +513,3 @@ def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Tok
     _write(db, editor, left)
     for token in _keys(holder)[0] - _keys(left)[0]:
         db.table("account_identifiers").delete((editor, *token))
-
-
-def _check_version(account: Account | None, version: str | None) -> None:
-    """Raises 412 unless the client means the version that there is (If-Match)."""
-    if version is not None and (account is None or version not in ("*", str(account.version))):
-        found = f"version {account.version} of {KIND}/{account.id}" if account else "no such account"
-        raise EditorError(412, [Issue("conflict", f"If-Match: expected version {version[:40]}, there is {found}")])

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import Headers
 
 from mock_editor.base import fhir
 from mock_editor.base.errors import MOST_ISSUES, BadRequestError, EditorError, Issue
@@ -67,15 +68,28 @@ def structure(
     return cleaned, cleaning.ignored[:MOST_ISSUES]
 
 
-def asked_identifier(parameters: Parameters) -> tuple[str, str]:
-    """System and value of ``?identifier=``, which may hold anything, a comma too. Raises 400."""
+def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[str, str]:
+    """System and value of ``?identifier=``, which may hold anything, a comma too. Raises 400.
+
+    ``alone``: no other criterion may stand beside it. A conditional update that left one aside would be about another
+    resource than the client means.
+    """
     text = parameters.one("identifier", required=True)
     system, value = fhir.parse_token(text) if text else ("", "")
     system, value = system.strip(), _ESCAPED.sub(r"\1", value).strip()
     if text and not (system and value):
         parameters.wrong("identifier", f"expected <system>|<value>, not {text[:100]!r}")
+    if alone:
+        parameters.refuse_unknown(("identifier",), "a conditional update is by identifier alone")
     fhir.refuse(parameters.issues)
     return system, value
+
+
+def refuse_conditional_create(headers: Headers) -> None:
+    """Raises 400 for a create that is to be none where something is there: left aside, it would make a second one."""
+    if "If-None-Exist" in headers:
+        text = "If-None-Exist: a conditional create is not supported; PUT ?identifier= creates what is not there"
+        raise BadRequestError(Issue("not-supported", text))
 
 
 # --- telling what is wrong

@@ -60,11 +60,13 @@ class Parameters:
         if len(self.issues) < MOST_ISSUES:
             self.issues.append(Issue(code, f"Parameter '{name[:100]}': {what}"))
 
-    def refuse_unknown(self, known: Collection[str]) -> None:
-        """Under ``Prefer: handling=strict``, a parameter that is not supported is an error."""
+    def refuse_unknown(
+        self, known: Collection[str], because: str = "refused because of Prefer: handling=strict"
+    ) -> None:
+        """Notes each parameter that is not ``known`` as an error: elsewhere they are left aside."""
         for name in self._values:
             if name not in known and name not in _RESULT_PARAMETERS:
-                self.wrong(name, "not supported, refused because of Prefer: handling=strict", "not-supported")
+                self.wrong(name, f"not supported, {because}", "not-supported")
 
 
 def wants_pretty(parameters: Parameters) -> bool:

@@ -125,10 +125,29 @@ def test_a_conditional_update_needs_one_whole_identifier(client: FlaskClient, qu
     assert text in answer.json["issue"][0]["diagnostics"]
 
 
-def test_an_unknown_parameter_is_refused_under_strict_handling_only(client: FlaskClient) -> None:
-    url = f"{BASE}?identifier={'|'.join(N)}&name=x"
-    assert client.put(url, json=regulator(N), headers={"Prefer": "handling=strict"}).status_code == 400
+@pytest.mark.parametrize("more", ["family=DURAND", "name=x", "identifier:of-type=a|b|c", "_id=1", "active=true"])
+def test_a_conditional_update_is_by_identifier_alone(
+    client: FlaskClient, put: Put, accounts: Accounts, more: str
+) -> None:
+    put(N, regulator(N))
+    before = accounts()
+    answer = client.put(f"{BASE}?identifier={'|'.join(N)}&{more}", json=regulator(N, family="Autre"))
+    assert answer.status_code == 400
+    assert [issue["code"] for issue in answer.json["issue"]] == ["not-supported"]
+    assert f"'{more.partition('=')[0]}'" in answer.json["issue"][0]["diagnostics"]
+    assert accounts() == before
+
+
+def test_how_the_answer_is_wanted_is_no_criterion(client: FlaskClient) -> None:
+    url = f"{BASE}?identifier={'|'.join(N)}&_format=json&_pretty=true"
     assert client.put(url, json=regulator(N)).status_code == 201
+
+
+def test_a_conditional_create_is_refused_instead_of_creating(post: Post, accounts: Accounts) -> None:
+    answer = post(regulator(N), **{"If-None-Exist": f"identifier={'|'.join(N)}"})
+    assert answer.status_code == 400
+    assert "If-None-Exist" in answer.json["issue"][0]["diagnostics"]
+    assert accounts() == []
 
 
 @pytest.mark.parametrize(
@@ -264,12 +283,93 @@ def test_an_unknown_id_is_a_405_as_the_server_gives_the_ids(
     assert accounts() == []
 
 
-@pytest.mark.parametrize(("if_match", "status"), [('W/"1"', 200), ('"1"', 200), ("*", 200), ('W/"2"', 412), ("x", 412)])
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [
+        ('W/"1"', 200),
+        ('w/"1"', 200),
+        ('"1"', 200),
+        ("1", 200),
+        ("*", 200),
+        ('W/"2", W/"1"', 200),
+        ('"9","1"', 200),
+        (', W/"1" ,', 200),
+        ('W/"2"', 412),
+        ('W/"2", W/"3"', 412),
+        ('W/"01"', 412),
+        ('"*"', 412),
+        ('"1', 412),
+        ('"1,2"', 412),
+        ("x", 412),
+        (",", 412),
+    ],
+)
 def test_if_match_protects_from_lost_updates(put: Put, client: FlaskClient, if_match: str, status: int) -> None:
     created = put(N, regulator(N))
     answer = client.put(path_of(created), json=regulator(N, family="X"), headers={"If-Match": if_match})
     assert answer.status_code == status
     assert put(OTHER, regulator(OTHER, email="o@test.com"), **{"If-Match": if_match}).status_code == 412
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "known", "unknown"),
+    [("*", 412, 201), ('W/"1"', 412, 201), ('W/"7", "1"', 412, 201), ('W/"9"', 200, 201), ('"*"', 200, 201)],
+)
+def test_if_none_match_refuses_what_is_there(
+    put: Put, client: FlaskClient, accounts: Accounts, if_none_match: str, known: int, unknown: int
+) -> None:
+    headers = {"If-None-Match": if_none_match}
+    created = put(N, regulator(N), **headers)
+    assert created.status_code == unknown
+    for answer in (
+        put(N, regulator(N, family="X"), **headers),
+        client.put(path_of(created), json=regulator(N, family="X"), headers=headers),
+    ):
+        assert answer.status_code == known
+    assert [one["resource"]["name"][0]["family"] for one in accounts()] == ["Loridon" if known == 412 else "X"]
+
+
+def test_if_unmodified_since_counts_where_there_is_no_if_match(put: Put, client: FlaskClient) -> None:
+    created = put(N, regulator(N))
+    changed = created.headers["Last-Modified"]
+    earlier = "Thu, 19 Nov 2026 07:00:00 GMT"
+    path = path_of(created)
+
+    def update(family: str, **headers: str) -> int:
+        return client.put(path, json=regulator(N, family=family), headers=headers).status_code
+
+    assert update("A", **{"If-Unmodified-Since": earlier}) == 412
+    assert update("B", **{"If-Unmodified-Since": changed}) == 200
+    assert update("C", **{"If-Unmodified-Since": "yesterday"}) == 200
+    assert update("D", **{"If-Unmodified-Since": earlier, "If-Match": 'W/"3"'}) == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"If-None-Match": 'W/"1"'}, 304),
+        ({"If-None-Match": '"7", "1"'}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": 'W/"2"'}, 200),
+        ({"If-Modified-Since": "Fri, 20 Nov 2026 07:00:00 GMT"}, 304),
+        ({"If-Modified-Since": "Fri, 20 Nov 2026 06:59:59 GMT"}, 200),
+        ({"If-Modified-Since": "x"}, 200),
+        ({"If-Modified-Since": "Fri, 20 Nov 2026 07:00:00 GMT", "If-None-Match": 'W/"2"'}, 200),
+        ({"If-Match": 'W/"2"'}, 412),
+        ({"If-Match": 'W/"1"'}, 200),
+    ],
+)
+def test_a_reader_who_has_it_is_told_so(
+    put: Put, client: FlaskClient, method: str, headers: dict[str, str], status: int
+) -> None:
+    created = put(N, regulator(N))
+    answer = client.open(path_of(created), method=method, headers=headers)
+    assert answer.status_code == status
+    if status == 304:
+        assert answer.data == b""
+        assert answer.headers["ETag"] == 'W/"1"'
+        assert "Content-Type" not in answer.headers
 
 
 # --- what may not be

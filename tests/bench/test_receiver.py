@@ -338,6 +338,32 @@ def test_an_identifier_that_makes_no_sense(client: FlaskClient, query: str, text
         assert text in answer.json["issue"][0]["diagnostics"]
 
 
+def test_a_conditional_update_is_by_identifier_alone(
+    client: FlaskClient, put: Send, kept: Callable[[], list[Resource]]
+) -> None:
+    put(appointment())
+    answer = client.put(f"{BASE}?identifier={EDITOR}|{UUID}&status=booked", json=appointment(status="cancelled"))
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (400, "not-supported")
+    assert [one["status"] for one in kept()] == ["booked"]
+
+
+def test_a_request_that_is_for_another_version_changes_nothing(
+    client: FlaskClient, post: Send, put: Send, kept: Callable[[], list[Resource]]
+) -> None:
+    assert post(appointment(), **{"If-None-Exist": "identifier=x"}).status_code == 400
+    assert put(appointment(), **{"If-Match": "*"}).status_code == 412
+    created = put(appointment(), **{"If-None-Match": "*"})
+    assert created.status_code == 201
+    path = created.headers["Location"].removeprefix(PUBLIC_URL)
+    cancelled = appointment(status="cancelled")
+    for headers in ({"If-None-Match": "*"}, {"If-Match": 'W/"2", W/"3"'}):
+        assert put(cancelled, **headers).status_code == 412
+        assert client.put(path, json=cancelled, headers=headers).status_code == 412
+    assert [one["status"] for one in kept()] == ["booked"]
+    assert client.get(path, headers={"If-None-Match": 'W/"1"'}).status_code == 304
+    assert client.put(path, json=cancelled, headers={"If-Match": 'W/"3", W/"1"'}).status_code == 200
+
+
 def test_an_unknown_parameter_is_refused_where_that_is_wanted(client: FlaskClient) -> None:
     for path in (f"{BASE}?status=booked", f"{BASE}?identifier=a|b&status=booked"):
         assert client.get(path).status_code == 200

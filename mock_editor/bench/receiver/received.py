@@ -14,6 +14,7 @@ from sqlite_utils import Database
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.fhir import Resource, instant
 from mock_editor.base.fhir_bodies import issue, refuse
+from mock_editor.base.preconditions import Current, Preconditions
 from mock_editor.base.store import Store
 from mock_editor.bench.receiver.payload import KIND, Notification, moment
 
@@ -48,6 +49,11 @@ class Received:
     first: datetime
     changed: datetime
     content: Resource
+
+    @property
+    def current(self) -> Current:
+        """Which version of it this is."""
+        return Current(f"{KIND}/{self.id}", self.version, self.changed)
 
     @property
     def resource(self) -> Resource:
@@ -131,23 +137,27 @@ class Inbox:
                 raise EditorError(422, [issue("duplicate", told.place, text)])
             return self._insert(db, told, "POST")
 
-    def put(self, asked: tuple[str, str], told: Notification) -> Saved:
-        """Updates the appointment with the identifier ``asked``, or creates it. Raises 422."""
+    def put(self, asked: tuple[str, str], told: Notification, conditions: Preconditions) -> Saved:
+        """Updates the appointment with the identifier ``asked``, or creates it. Raises 422, and 412 unless
+        ``conditions`` hold for it."""
         if asked != (told.system, told.value):
             text = f"expected the identifier of the URL, {'|'.join(asked)[:200]}"
             raise EditorError(422, [issue("value", told.place, text)])
         with self._store.writing() as db:
             known = _find(db, *asked)
+            conditions.check(known.current if known else None)
             return self._update(db, known, told) if known else self._insert(db, told, "PUT")
 
-    def update(self, identifier: str, told: Notification) -> Saved:
-        """Updates the appointment with this id. Raises 422, and 405 for an unknown one."""
+    def update(self, identifier: str, told: Notification, conditions: Preconditions) -> Saved:
+        """Updates the appointment with this id. Raises 422, 405 for an unknown one, and 412 unless ``conditions`` hold
+        for it."""
         with self._store.writing() as db:
             try:
                 known = _read(db, identifier)
             except NotFoundError:
                 text = f"{KIND}/{identifier[:100]} is not known, and the server gives the ids: PUT ?identifier= creates"
                 raise EditorError(405, [Issue("not-supported", text)], {"Allow": "GET, HEAD"}) from None
+            conditions.check(known.current)
             return self._update(db, known, told)
 
     def reset(self, db: Database) -> None:

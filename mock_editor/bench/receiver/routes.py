@@ -1,18 +1,18 @@
 """The endpoints of INT_R03 on the side of the SAS, ``/_sas/fhir/…``, and the pages that show what came."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
-from werkzeug.http import http_date
 
 from mock_editor.base import fhir, forms
 from mock_editor.base.codes import JSON_BODIES
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
-from mock_editor.base.fhir_bodies import asked_identifier
+from mock_editor.base.fhir_bodies import asked_identifier, refuse_conditional_create
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.parameters import Parameters, wants_pretty
+from mock_editor.base.preconditions import Preconditions
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
 from mock_editor.bench.idp.people import Person
@@ -64,7 +64,7 @@ def blueprint(
 
     def answer(parameters: Parameters, saved: Saved, told: Notification) -> Response:
         status = 201 if saved.outcome == "created" else 200
-        headers = {"Location": f"{base}/{KIND}/{saved.appointment.id}", **_version(saved.appointment)}
+        headers = {"Location": f"{base}/{KIND}/{saved.appointment.id}", **saved.appointment.current.headers}
         wanted = fhir.preferred_return(request.headers.get("Prefer", ""))
         if wanted == "minimal":
             return Response(status=status, headers=headers)
@@ -91,26 +91,31 @@ def blueprint(
 
     @bp.post(f"/fhir/{KIND}")
     def create() -> Response:
-        parameters, told = asked(), body()
+        parameters = asked()
+        refuse_conditional_create(request.headers)
+        told = body()
         return answer(parameters, inbox.create(told), told)
 
     @bp.put(f"/fhir/{KIND}")
     def put() -> Response:
         parameters = asked()
-        identifier = asked_identifier(parameters)
+        identifier = asked_identifier(parameters, alone=True)
         told = body()
-        return answer(parameters, inbox.put(identifier, told), told)
+        return answer(parameters, inbox.put(identifier, told, Preconditions.of(request.headers)), told)
 
     @bp.put(f"/fhir/{KIND}/<identifier>")
     def update(identifier: str) -> Response:
         parameters, told = asked(), body()
-        return answer(parameters, inbox.update(identifier, told), told)
+        return answer(parameters, inbox.update(identifier, told, Preconditions.of(request.headers)), told)
 
     @bp.get(f"/fhir/{KIND}/<identifier>")
     def read(identifier: str) -> Response:
         parameters = asked()
         found = inbox.read(identifier)
-        return fhir.response(fhir.dumps(found.resource), pretty=wants_pretty(parameters), headers=_version(found))
+        headers = found.current.headers
+        if Preconditions.of(request.headers).has(found.current):
+            return Response(status=304, headers=headers)
+        return fhir.response(fhir.dumps(found.resource), pretty=wants_pretty(parameters), headers=headers)
 
     @bp.get(f"/fhir/{KIND}")
     def search() -> Response:
@@ -179,10 +184,6 @@ def blueprint(
         return lrm.message(one, version, directory.practitioners, people())
 
     return bp
-
-
-def _version(one: Received) -> Mapping[str, str]:
-    return {"ETag": f'W/"{one.version}"', "Last-Modified": http_date(one.changed)}
 
 
 def _searchset(base: str, link: str, found: list[Received], total: int) -> fhir.Resource:

@@ -1,0 +1,83 @@
+"""Whether a request still holds for what there is: ``If-Match`` and its kin.
+
+Source: RFC 9110, 13.1 and 13.2, and FHIR R4 http ("conditional read", "managing resource contention"). FHIR's tags are
+weak (``W/"2"`` is version 2), and a weak one counts in ``If-Match`` too.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from werkzeug.datastructures import Headers
+from werkzeug.http import http_date, parse_date
+
+from mock_editor.base.errors import EditorError, Issue
+
+# Our own tags hold no comma: what is not a whole one between two commas is none of them. A client may leave out quotes.
+_TAG = re.compile(r'(?:[Ww]/)?("?)([^",\s]+)\1')
+
+
+class Current(NamedTuple):
+    """What there is now: its ``name`` as a reference, its version, and since when it is so."""
+
+    name: str
+    version: int
+    changed: datetime
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """How a client gets to know it."""
+        return {"ETag": f'W/"{self.version}"', "Last-Modified": http_date(self.changed)}
+
+    def __str__(self) -> str:
+        return f"{self.name} in version {self.version}, changed on {http_date(self.changed)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """The headers of one request, as they came; None for one that did not."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_unmodified_since: str | None = None
+    if_modified_since: str | None = None
+
+    @classmethod
+    def of(cls, headers: Headers) -> "Preconditions":
+        """Those among ``headers``; a blank one counts as missing."""
+        names = "If-Match", "If-None-Match", "If-Unmodified-Since", "If-Modified-Since"
+        return cls(*(headers.get(name, "").strip() or None for name in names))
+
+    def check(self, current: Current | None) -> None:
+        """Raises 412 unless ``current``, or nothing, is what the client means to replace."""
+        if self.if_match is not None:
+            if not _names(self.if_match, current):
+                raise _refusal("If-Match", self.if_match, current)
+        elif self.if_unmodified_since is not None:
+            since = parse_date(self.if_unmodified_since)
+            # Without a date in it, the header counts for nothing.
+            if since and current and current.changed.replace(microsecond=0) > since:
+                raise _refusal("If-Unmodified-Since", self.if_unmodified_since, current)
+        if self.if_none_match is not None and _names(self.if_none_match, current):
+            raise _refusal("If-None-Match", self.if_none_match, current)
+
+    def has(self, current: Current) -> bool:
+        """Whether a reader has ``current`` already, so that 304 says it all. Raises 412 as ``check`` does."""
+        Preconditions(self.if_match, None, self.if_unmodified_since).check(current)
+        if self.if_none_match is not None:
+            return _names(self.if_none_match, current)
+        since = parse_date(self.if_modified_since)
+        return since is not None and current.changed.replace(microsecond=0) <= since
+
+
+def _names(tags: str, current: Current | None) -> bool:
+    """Whether a list of tags, or ``*`` for any, has that of ``current``."""
+    if current is None:
+        return False
+    found = (_TAG.fullmatch(tag.strip()) for tag in tags.split(","))
+    return tags == "*" or str(current.version) in {tag[2] for tag in found if tag}
+
+
+def _refusal(header: str, text: str, current: Current | None) -> EditorError:
+    return EditorError(412, [Issue("conflict", f"{header}: {text[:100]} does not hold, there is {current or 'none'}")])
