@@ -202,7 +202,11 @@ def _with_token(settings: Settings) -> tuple[Settings, str | None]:
 @contextlib.contextmanager
 def _stores(path: Path | None) -> Iterator[tuple[Store, JournalFile]]:
     """The store in the file ``path`` and that of the journal beside it, or in files that are gone at the end."""
+    # Until the server, or who delivers, has its own idea of them: a start that is broken off clears up too.
+    for sig in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, _break_off)
     with contextlib.ExitStack() as stack:
+        kept = path is not None
         if path is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
@@ -211,7 +215,14 @@ def _stores(path: Path | None) -> Iterator[tuple[Store, JournalFile]]:
             journal = JournalFile(path)
         except StoreError as error:
             raise _Refusal(f"{path}: {error}") from None
+        if kept:
+            stack.callback(journal.settle)
+            stack.callback(state.settle)
         yield state, journal
+
+
+def _break_off(sig: int, _: object) -> None:
+    sys.exit(128 + sig)
 
 
 @commands.command(epilog=_EPILOG)

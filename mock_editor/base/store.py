@@ -10,7 +10,6 @@ import logging
 import queue
 import sqlite3
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +24,8 @@ _READERS = 4
 _LOOK = 0.05
 # Seconds that a transaction waits for one of another process.
 _PATIENCE = 10.0
+# Seconds that the end of a process waits for others who read.
+_LAST_PATIENCE = 2.0
 # Marks a file as ours ("mock" in ASCII).
 _APPLICATION_ID = 0x6D6F636B
 
@@ -64,6 +65,8 @@ class Store:
         self._write_lock = threading.Lock()
         self._writer: Database | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._watcher: threading.Thread | None = None
+        self._ended = threading.Event()
         self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
@@ -102,6 +105,27 @@ class Store:
         for _ in range(_READERS):
             self._readers.put(None)
 
+    def settle(self) -> None:
+        """Ends the watch, closes, and has all that is committed in the file itself: alone, it is the whole state.
+
+        For the end of a process whose threads use the store no more. Says so in the log where that is not possible.
+        """
+        self._ended.set()
+        if self._watcher:
+            self._watcher.join(_LAST_PATIENCE)
+        self.close()
+        try:
+            if self._path.exists():  # else it would be made anew
+                with contextlib.closing(self._open()) as db:
+                    db.execute(f"pragma busy_timeout = {int(_LAST_PATIENCE * 1000)}")
+                    [(busy, _, _)] = db.execute("pragma wal_checkpoint(truncate)")
+                # The last one who closes it clears up.
+                if busy:
+                    _log.warning("%s: another process uses it, and %s-wal belongs to it", self._path, self._path.name)
+        except (sqlite3.DatabaseError, EditorError) as error:
+            text = "%s: cannot be brought to its end, and %s-wal belongs to it: %s"
+            _log.warning(text, self._path, self._path.name, error)
+
     def _open(self) -> Database:
         # Threads take turns on a connection.
         connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -114,11 +138,12 @@ class Store:
         self._listeners.append(listener)
 
     def watch(self) -> None:
-        """Starts the thread that looks for changes, for as long as the process lives."""
-        threading.Thread(target=self._watch, name="store-watch", daemon=True).start()
+        """Starts the thread that looks for changes, for as long as the process lives or until ``settle``."""
+        self._watcher = threading.Thread(target=self._watch, name="store-watch", daemon=True)
+        self._watcher.start()
 
     def _watch(self) -> None:
-        while True:
+        while not self._ended.is_set():
             try:
                 with contextlib.closing(self._open()) as db:
                     self._watch_with(db)
@@ -126,18 +151,17 @@ class Store:
                 # Whatever it was, this thread may not end: nobody else tells this process of changes.
                 expected = isinstance(error, sqlite3.DatabaseError | EditorError)
                 _log.warning("The database cannot be watched: %s", error, exc_info=not expected)
-                time.sleep(1)
+                self._ended.wait(1)
 
     def _watch_with(self, db: Database) -> None:
         seen = None
-        while True:
+        while not self._ended.wait(_LOOK):
             # It differs once another connection has committed.
             [(version,)] = db.execute("pragma data_version")
             if version != seen:
                 for listener in self._listeners:
                     listener()
                 seen = version
-            time.sleep(_LOOK)
 
     def save(self, path: Path, *, without: Sequence[str]) -> None:
         """Writes all that is committed into a new file, but the rows of some tables. Raises 503."""

@@ -1,5 +1,6 @@
 """The store: what is written together, what an error undoes, and a file that goes bad."""
 
+import contextlib
 import shutil
 import sqlite3
 from pathlib import Path
@@ -152,3 +153,27 @@ def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path:
     with pytest.raises(StoreError, match=said):
         store.restore(path, without=[], then=lambda _: None)
     assert len(names(store)) == 500
+
+
+def test_in_the_end_the_file_alone_holds_everything(store: Store, tmp_path: Path) -> None:
+    store.watch()
+    with store.writing() as db:
+        db.table("things").insert({"name": "a"})
+    assert names(store) == ["a"]
+    store.settle()
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
+
+
+def test_who_reads_at_the_end_is_told_of(store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as reader:
+        reader.execute("begin")
+        reader.execute("select * from things").fetchall()
+        with store.writing() as db:
+            db.table("things").insert({"name": "a"})
+        store.settle()
+    assert "another process uses it, and state.db-wal belongs to it" in caplog.text
+    store.settle()
+    assert [path.name for path in tmp_path.iterdir()] == ["state.db"]
+    (tmp_path / "state.db").unlink()
+    store.settle()
+    assert list(tmp_path.iterdir()) == []
