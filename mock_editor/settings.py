@@ -133,7 +133,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _issuer(text: str) -> str:
-    return text if text in ("embedded", "none") else _url(text)
+    if text not in ("embedded", "none"):
+        _url(text)
+    # As its provider writes it: a slash at the end is part of it.
+    return text
 
 
 def _setting(

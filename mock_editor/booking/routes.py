@@ -1,6 +1,7 @@
 """The pages of an editor's web site, ``/<editor>/…``: server-rendered, in French, without JavaScript."""
 
 import itertools
+import logging
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,14 +20,18 @@ from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError, Session, accepted_origin, origins
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.sessions import Sessions
-from mock_editor.booking.sso import FLOW_SECONDS, IdentityProvider, sealed, unsealed
+from mock_editor.booking.sso import FLOW_SECONDS, Flow, IdentityProvider, ProviderError, sealed, unsealed
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
 from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor
 from mock_editor.settings import Settings
 
 _SESSION, _FLOW = "agenda", "sso-"
+# So many names there are for the cookies of sign-ins that are under way, and so many of the latest are kept: two slots
+# may be opened at once, and a browser that restores its tabs opens them all before it has any of these.
+_FLOW_NAMES, _FLOWS_KEPT = 16, 5
 _LISTED = 40
+_log = logging.getLogger(__name__)
 
 
 class _Detour(Exception):  # noqa: N818 - not an error: another page comes first
@@ -102,6 +107,8 @@ def blueprint(
     @bp.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if "flow" in g:
+            cookie(response, g.flow, "", seconds=0)
         if "editor" in g:
             forms.remember(response, path=f"{home.path}/{g.slug}/", secure=home.scheme == "https")
         return response
@@ -113,6 +120,15 @@ def blueprint(
     @bp.errorhandler(PageError)
     def refuse(error: PageError) -> Response:
         return page("message.html", error.status, title=error.title, text=error.text, back=g.get("back"))
+
+    @bp.errorhandler(ProviderError)
+    def refuse_unidentified(error: ProviderError) -> Response:
+        if error.refused:
+            text = "L’authentification a été refusée ou a échoué. Vous pouvez recommencer depuis le SAS."
+            return refuse(PageError(403, "Authentification refusée", text))
+        _log.warning("The identity provider fails: %s", error.reason)
+        text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
+        return refuse(PageError(502, "Authentification impossible", f"{text} Détail : {error.reason}"))
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
@@ -166,10 +182,20 @@ def blueprint(
     def leave_for(to_provider: IdentityProvider, target: str) -> Response:
         url, flow = to_provider.begin(g.slug, redirect_uri(), target)
         response = redirect(url)
-        # One cookie per way: two slots may be opened at once.
-        name = _FLOW + flow.state[:16]
-        cookie(response, name, sealed(flow, secret()), seconds=FLOW_SECONDS)
+        begun = flows()
+        kept = sorted(begun, key=lambda name: begun[name].begun)[-(_FLOWS_KEPT - 1) :]
+        free = [name for name in (f"{_FLOW}{number}" for number in range(_FLOW_NAMES)) if name not in kept]
+        mine = secrets.choice(free)
+        for name in request.cookies:
+            if name.startswith(_FLOW) and name not in (mine, *kept):
+                cookie(response, name, "", seconds=0)
+        cookie(response, mine, sealed(flow, secret()), seconds=FLOW_SECONDS)
         return response
+
+    def flows() -> dict[str, Flow]:
+        """The ways to the provider on which this browser is, by the name of their cookie."""
+        held = ((name, value) for name, value in request.cookies.items() if name.startswith(_FLOW))
+        return {name: flow for name, value in held if (flow := unsealed(value, secret()))}
 
     def redirect_uri() -> str:
         return f"{public_url}/{g.slug}/sso/retour"
@@ -183,20 +209,23 @@ def blueprint(
         if provider is None:
             raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
         parameters = Parameters(request.query_string)
-        state = parameters.one("state")
-        name = _FLOW + (state or "")[:16]
-        flow = unsealed(request.cookies.get(name), state, secret())
-        code = parameters.one("code")
-        if not code:
-            text = "L’authentification a été refusée ou a échoué. Vous pouvez recommencer depuis le SAS."
-            raise PageError(403, "Authentification refusée", text)
-        who = provider.finish(g.slug, redirect_uri(), flow, code)
+        state = (parameters.one("state") or "").encode()
+        held = flows().items()
+        name, flow = next(
+            ((one, flow) for one, flow in held if secrets.compare_digest(flow.state.encode(), state)), (None, None)
+        )
+        if flow is None:
+            text = (
+                "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard. Revenez au SAS."
+            )
+            raise PageError(400, "Connexion interrompue", text)
+        g.flow = name  # it is over, however it ends
+        answer = {one: parameters.one(one) for one in ("code", "error", "error_description", "iss")}
+        who = provider.finish(g.slug, redirect_uri(), flow, answer)
         tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
         tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
         account = admitted(regulators.identify(g.slug, tokens, who.emails))
-        response = signed_in(account, sas=True, target=flow.target)
-        cookie(response, name, "", seconds=0)
-        return response
+        return signed_in(account, sas=True, target=flow.target)
 
     @bp.get("/connexion")
     def log_in() -> Response:

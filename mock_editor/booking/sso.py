@@ -5,25 +5,26 @@ Pro Santé Connect. Protocol times are real ones: the provider's clock is not ou
 """
 
 import contextlib
-import logging
-import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import quote_plus
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.auth import encode_client_secret_basic
 from itsdangerous import BadData, URLSafeTimedSerializer
-from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.flows import Flow as Kind
+from mock_editor.booking import tokens
 from mock_editor.booking.access import PageError
+from mock_editor.booking.tokens import Ended
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with
 from mock_editor.settings import Settings
@@ -32,33 +33,88 @@ from mock_editor.settings import Settings
 FLOW_SECONDS = 15 * 60
 _TIMEOUT = (3, 10)
 _METADATA_SECONDS = 300
-_LEEWAY = 120
-_log = logging.getLogger(__name__)
-_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+# Whoever may send us tokens without having signed in has the keys fetched no more often.
+_KEYS_SECONDS = 10
+# What is said of the person, not of the provider or of how we asked (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
+_REFUSALS = frozenset(
+    {
+        *("access_denied", "login_required", "interaction_required", "consent_required"),
+        *("account_selection_required", "unmet_authentication_requirements"),
+    }
+)
+_LONGEST_REASON = 300
+# Of several there has to be room in a request.
+_LONGEST_COOKIE = 1500
+
+
+@dataclass(eq=False)
+class ProviderError(Exception):
+    """Why nobody is signed in: the provider has ``refused`` the person, or does not do its part."""
+
+    reason: str
+    refused: bool = False
 
 
 class Flow(NamedTuple):
-    """One way to the provider and back; ``target`` is the page that was asked for."""
+    """One way to the provider and back, ``begun`` in seconds since 1970; ``target`` is the page that was asked for."""
 
     state: str
     nonce: str
     verifier: str
     target: str
+    begun: float
 
 
 class Identity(NamedTuple):
-    """Whom the provider says somebody is: values of the claims that may hold each identifier, in order."""
+    """Whom the provider says somebody is: values of the claims that may hold each identifier, in order.
+
+    ``subject`` and ``sid`` are what it calls the person and their session, should it end that.
+    """
 
     national_ids: Sequence[str]
     technical_ids: Sequence[str]
     emails: Sequence[str]
+    subject: str
+    sid: str | None
+
+
+class _Metadata:
+    """What a provider says of itself. Raises ValueError for what has to be there and is not."""
+
+    def __init__(self, issuer: str, told: Mapping[str, Any]) -> None:
+        # One that ends in a slash has its metadata at the same URL.
+        published = told.get("issuer")
+        if not isinstance(published, str) or published.rstrip("/") != issuer.rstrip("/"):
+            raise ValueError(f"the metadata is about the issuer {str(published)[:100]!r}, not {issuer!r}")
+        self.issuer = published
+        self._told = told
+
+    def endpoint(self, name: str) -> str:
+        """A URL. Raises ValueError when there is none."""
+        url = self._told.get(name)
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise ValueError(f"the metadata has no {name}")
+        return url
+
+    def has(self, name: str) -> bool:
+        """Whether the provider says anything of it."""
+        return self._told.get(name) is not None
+
+    def listed(self, name: str, default: Sequence[str] = ()) -> Sequence[str]:
+        """What the provider can do of a kind."""
+        told = self._told.get(name)
+        return told if isinstance(told, list) else default
 
 
 @dataclass(slots=True)
 class _Discovered:
-    metadata: Mapping[str, Any]
-    keys: KeySet
-    until: float
+    metadata: _Metadata
+    keys: list[Key]
+    at: float
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.at
 
 
 class IdentityProvider:
@@ -78,12 +134,12 @@ class IdentityProvider:
         self._discovered: _Discovered | None = None
 
     def begin(self, editor: str, redirect_uri: str, target: str) -> tuple[str, Flow]:
-        """Where to send the browser, and what to remember until it is back. Raises PageError."""
-        flow = Flow(generate_token(32), generate_token(32), generate_token(64), target)
+        """Where to send the browser, and what to remember until it is back. Raises ProviderError."""
+        flow = Flow(generate_token(32), generate_token(32), generate_token(64), target, time.time())
         extra = {"acr_values": self._settings.oidc_acr_values} if self._settings.oidc_acr_values else {}
         with self._client(editor, redirect_uri) as client, _failures():
             url, _ = client.create_authorization_url(
-                self._discover(client).metadata["authorization_endpoint"],
+                self._discover(client).metadata.endpoint("authorization_endpoint"),
                 state=flow.state,
                 nonce=flow.nonce,
                 code_verifier=flow.verifier,
@@ -91,94 +147,159 @@ class IdentityProvider:
             )
         return url, flow
 
-    def finish(self, editor: str, redirect_uri: str, flow: Flow, code: str) -> Identity:
-        """Who came back with ``code``. Raises PageError."""
+    def finish(self, editor: str, redirect_uri: str, flow: Flow, answer: Mapping[str, str | None]) -> Identity:
+        """Who came back with these parameters. Raises ProviderError."""
+        if error := answer.get("error"):
+            raise ProviderError(_told_as(error, answer.get("error_description")), refused=error in _REFUSALS)
         with self._client(editor, redirect_uri) as client, _failures():
             found = self._discover(client)
-            token = client.fetch_token(
-                found.metadata["token_endpoint"],
-                code=code,
-                code_verifier=flow.verifier,
-                grant_type="authorization_code",
-            )
-            claims = self._verified(client, editor, flow, token.get("id_token"))
-            if endpoint := found.metadata.get("userinfo_endpoint"):
-                answer = client.get(endpoint)
-                answer.raise_for_status()
-                told = _json_object(answer)
-                # OpenID Connect Core, 5.3.2: otherwise these are somebody else's.
-                if told.get("sub") != claims["sub"]:
-                    raise ValueError("userinfo is about another subject than the ID token")
-                claims = claims | told
-        return self._identity(claims)
+            # RFC 9207: otherwise it is another one's answer.
+            if answer.get("iss") not in (None, found.metadata.issuer):
+                raise ValueError(f"the answer is of the issuer {str(answer['iss'])[:100]!r}")
+            if not (code := answer.get("code")):
+                raise ValueError("the answer has neither code nor error")
+            token = self._fetch_token(client, found.metadata, flow, code)
+            if not isinstance(id_token := token.get("id_token"), str):
+                raise ValueError("the answer holds no ID token")
+            claims = self._verified(client, id_token)
+            client_id = self._client_id(editor)
+            tokens.check_id_token(claims, issuer=found.metadata.issuer, client_id=client_id, nonce=flow.nonce)
+            subject, sid = claims["sub"], claims.get("sid")
+            if found.metadata.has("userinfo_endpoint"):
+                claims |= self._userinfo(client, found.metadata, editor, token, subject)
+        return self._identity(claims, subject, sid if isinstance(sid, str) else None)
 
-    def _verified(self, client: OAuth2Session, editor: str, flow: Flow, id_token: object) -> dict[str, Any]:
-        """The claims of an ID token. Raises JoseError or ValueError."""
-        if not isinstance(id_token, str):
-            raise ValueError("the answer holds no ID token")
-        try:
-            decoded = jwt.decode(id_token, self._discover(client).keys, algorithms=_ALGORITHMS)
-        except (JoseError, ValueError):
-            # The provider may have changed its keys since we asked for them.
-            self._discovered = None
-            decoded = jwt.decode(id_token, self._discover(client).keys, algorithms=_ALGORITHMS)
-        rules = jwt.JWTClaimsRegistry(
-            leeway=_LEEWAY,
-            iss={"essential": True, "value": self._issuer},
-            aud={"essential": True, "value": self._client_id(editor)},
-            exp={"essential": True},
-            sub={"essential": True},
-            nonce={"essential": True, "value": flow.nonce},
+    def read_logout(self, editor: str, token: str) -> Ended:
+        """Whose sessions the provider ends. Raises ProviderError, ``refused`` for a token that is none for us."""
+        with self._client(editor, "") as client:
+            with _failures():
+                issuer = self._discover(client).metadata.issuer
+            try:
+                claims = self._verified(client, token, anybodys=True)
+                return tokens.check_logout(claims, issuer=issuer, client_id=self._client_id(editor))
+            except (JoseError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+                raise ProviderError(f"not a logout token for us: {error}", refused=True) from error
+
+    def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, flow: Flow, code: str) -> Mapping[str, Any]:
+        client.token_endpoint_auth_method = self._authentication(metadata)
+        told: Mapping[str, Any] = client.fetch_token(
+            metadata.endpoint("token_endpoint"),
+            code=code,
+            code_verifier=flow.verifier,
+            grant_type="authorization_code",
+            allow_redirects=False,
         )
-        rules.validate(decoded.claims)
-        return decoded.claims
+        return told
 
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
-        def values(names: Sequence[str]) -> list[str]:
-            return [value for name in names if isinstance(value := claims.get(name), str) and value.strip()]
+    def _authentication(self, metadata: _Metadata) -> str:
+        """How the client authenticates, as the provider takes it (OpenID Connect Core, 9). Raises ValueError."""
+        if not self._settings.oidc_client_secret:
+            return "none"
+        # What a provider takes that says nothing (OpenID Connect Discovery, 3).
+        taken = metadata.listed("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        for method in ("client_secret_basic", "client_secret_post", "none"):
+            if method in taken:
+                return method
+        raise ValueError(f"the token endpoint takes {', '.join(map(str, taken))[:200]}, of which we can do nothing")
 
+    def _userinfo(
+        self, client: OAuth2Session, metadata: _Metadata, editor: str, token: Mapping[str, Any], subject: str
+    ) -> Mapping[str, Any]:
+        access = token.get("access_token")
+        kind = token.get("token_type", "Bearer")
+        if not isinstance(access, str) or not isinstance(kind, str) or kind.lower() != "bearer":
+            raise ValueError("the answer holds no bearer token")
+        answer = client.request(
+            "GET",
+            metadata.endpoint("userinfo_endpoint"),
+            headers={"Authorization": f"Bearer {access}"},
+            withhold_token=True,
+            allow_redirects=False,
+        )
+        answer.raise_for_status()
+        if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/jwt":
+            told = self._verified(client, answer.text.strip())
+            tokens.check_userinfo(told, issuer=metadata.issuer, client_id=self._client_id(editor))
+        else:
+            told = _json_object(answer)
+        # OpenID Connect Core, 5.3.2: otherwise these are somebody else's.
+        if told.get("sub") != subject:
+            raise ValueError("userinfo is about another subject than the ID token")
+        return told
+
+    def _verified(self, client: OAuth2Session, token: str, *, anybodys: bool = False) -> dict[str, Any]:
+        """What a token says that the provider has signed; ``anybodys`` may have been made by anybody.
+
+        Raises JoseError or ValueError.
+        """
+        found = self._discover(client)
+        try:
+            return tokens.signed_claims(token, found.keys)
+        except (JoseError, ValueError):
+            if anybodys and found.age < _KEYS_SECONDS:
+                raise
+            # The provider may have changed its keys since we asked for them.
+            return tokens.signed_claims(token, self._discover(client, anew=True).keys)
+
+    def _identity(self, claims: Mapping[str, Any], subject: str, sid: str | None) -> Identity:
         settings = self._settings
         # An address that the provider itself does not trust is nobody's.
-        emails = [] if claims.get("email_verified") is False else values(settings.oidc_email_claims)
-        return Identity(values(settings.oidc_national_id_claims), values(settings.oidc_technical_id_claims), emails)
+        emails = tokens.texts(claims, settings.oidc_email_claims) if tokens.trusted_email(claims) else []
+        national, technical = settings.oidc_national_id_claims, settings.oidc_technical_id_claims
+        return Identity(tokens.texts(claims, national), tokens.texts(claims, technical), emails, subject, sid)
 
     def _client_id(self, editor: str) -> str:
         return self._settings.oidc_client_id or editor
 
     def _client(self, editor: str, redirect_uri: str) -> OAuth2Session:
-        secret = self._settings.oidc_client_secret
         client = OAuth2Session(
             self._client_id(editor),
-            secret,
+            self._settings.oidc_client_secret,
             scope=self._settings.oidc_scope,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
             default_timeout=_TIMEOUT,
             # Tokens are used at once: one that lives a minute is no token that is over.
             leeway=0,
-            token_endpoint_auth_method="client_secret_basic" if secret else "none",
         )
+        client.register_client_auth_method(("client_secret_basic", _encoded_basic))
         if self._embedded:
             client.mount(self._issuer, self._embedded)
         if self._journal:
             record_with(client, self._journal, editor, Kind.SSO)
         return client
 
-    def _discover(self, client: OAuth2Session) -> _Discovered:
+    def _discover(self, client: OAuth2Session, *, anew: bool = False) -> _Discovered:
         """What the provider says of itself, kept for a while."""
-        if self._discovered is None or self._discovered.until < time.monotonic():
+        if anew or self._discovered is None or self._discovered.age > _METADATA_SECONDS:
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
-            metadata = self._fetched(client, url)
-            if metadata.get("issuer") != self._issuer:
-                raise ValueError(f"{url} is about the issuer {str(metadata.get('issuer'))[:100]!r}")
-            keys = KeySet.import_key_set(self._fetched(client, metadata["jwks_uri"]))  # type: ignore[arg-type]
-            self._discovered = _Discovered(metadata, keys, time.monotonic() + _METADATA_SECONDS)
+            metadata = _Metadata(self._issuer, self._fetched(client, url))
+            secret = self._settings.oidc_client_secret
+            declared = metadata.listed("id_token_signing_alg_values_supported")
+            by_secret = any(isinstance(one, str) and one.startswith("HS") for one in declared)
+            keys = tokens.verification_keys(
+                self._fetched(client, metadata.endpoint("jwks_uri")), secret if by_secret else None
+            )
+            if not keys:
+                raise ValueError("the key set has no key that can be read")
+            self._discovered = _Discovered(metadata, keys, time.monotonic())
         return self._discovered
 
     def _fetched(self, client: OAuth2Session, url: str) -> dict[str, Any]:
         answer = client.request("GET", url, withhold_token=True)
         answer.raise_for_status()
         return _json_object(answer)
+
+
+def _encoded_basic(auth: Any, method: str, uri: str, headers: Any, body: Any) -> Any:
+    """HTTP Basic with id and secret encoded as RFC 6749, 2.3.1 wants it, which the library does not do."""
+    encoded = _Credentials(quote_plus(auth.client_id), quote_plus(auth.client_secret))
+    return encode_client_secret_basic(encoded, method, uri, headers, body)
+
+
+class _Credentials(NamedTuple):
+    client_id: str
+    client_secret: str
 
 
 def _json_object(answer: Response) -> dict[str, Any]:
@@ -190,28 +311,33 @@ def _json_object(answer: Response) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _failures() -> Iterator[None]:
-    """Turns whatever a provider does wrong into a page; the log says what it was."""
+    """Turns whatever a provider does wrong into a ProviderError."""
     try:
         yield
-    except (RequestException, JoseError, AuthlibBaseError, ValueError, LookupError, TypeError) as error:
-        _log.warning("The identity provider fails: %s: %s", type(error).__name__, error)
-        text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
-        raise PageError(502, "Authentification impossible", text) from error
+    except AuthlibBaseError as error:
+        raise ProviderError(_told_as(error.error, error.description)) from error
+    # A hostile answer may be nested deeper than Python reads.
+    except (RequestException, JoseError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+        raise ProviderError(_told_as(type(error).__name__, str(error))) from error
+
+
+def _told_as(error: object, description: object) -> str:
+    """An error and what is said of it, in a line that may be shown."""
+    text = f"{error} ({description})" if description else str(error)
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:_LONGEST_REASON]
 
 
 def sealed(flow: Flow, secret: str) -> str:
-    """A flow as a cookie holds it: readable by the browser, made by nobody else."""
+    """A flow as a cookie holds it: readable by the browser, made by nobody else. Raises PageError for a long target."""
     text: str = URLSafeTimedSerializer(secret, "sso").dumps(list(flow))
+    if len(text) > _LONGEST_COOKIE:
+        raise PageError(400, "Adresse trop longue", "Cette adresse est trop longue pour y revenir après la connexion.")
     return text
 
 
-def unsealed(cookie: str | None, state: str | None, secret: str) -> Flow:
-    """The flow of a cookie, begun by this very browser. Raises PageError."""
+def unsealed(cookie: str, secret: str) -> Flow | None:
+    """The flow of a cookie, begun by this very browser and not too long ago."""
     try:
-        flow = Flow(*URLSafeTimedSerializer(secret, "sso").loads(cookie or "", max_age=FLOW_SECONDS))
+        return Flow(*URLSafeTimedSerializer(secret, "sso").loads(cookie, max_age=FLOW_SECONDS))
     except (BadData, TypeError):
-        flow = None
-    if flow is None or state is None or not secrets.compare_digest(flow.state.encode(), state.encode()):
-        text = "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard. Revenez au SAS."
-        raise PageError(400, "Connexion interrompue", text)
-    return flow
+        return None

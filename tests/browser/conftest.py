@@ -87,9 +87,9 @@ def types(slot: dict[str, Any]) -> set[str]:
 
 
 @contextmanager
-def running(folder: Path, *options: str, **environment: str) -> Iterator[Site]:
+def running(folder: Path, *options: str, log: Path | None = None, **environment: str) -> Iterator[Site]:
     """A server of the default scenario, at a fixed time."""
-    simulator = Simulator(folder, "--now", NOW, *options, **environment)
+    simulator = Simulator(folder, "--now", NOW, *options, log=log, **environment)
     try:
         yield Site(simulator)
     finally:

@@ -200,7 +200,8 @@ class Impostor:
             return changed
         if page == "authorize":
             self.nonce = query["nonce"]
-            return f"{query['redirect_uri']}?{urlencode({'code': 'c', 'state': query['state']})}"
+            brings = {"code": "c"} | self.changes.get("brings", {})
+            return f"{query['redirect_uri']}?{urlencode(brings | {'state': query['state']})}"
         told: dict[str, dict[str, Any]] = {
             "openid-configuration": {
                 "issuer": self.url,
@@ -209,7 +210,7 @@ class Impostor:
                 "userinfo_endpoint": f"{self.url}/userinfo",
                 "jwks_uri": f"{self.url}/jwks",
             },
-            "jwks": {"keys": [key("its own").as_dict(private=False)]},
+            "jwks": {"keys": [*self.changes.get("other keys", []), key("its own").as_dict(private=False)]},
             "token": {"access_token": "a", "token_type": "Bearer", "id_token": self.id_token()}
             | self.changes.get("lifetime", {}),
             "userinfo": {"sub": "s", "mail": MERCIER} | self.changes.get("about", {}),
@@ -295,9 +296,20 @@ AFTER = {
     "ID token unsigned": {"unsigned": True},
     "ID token for another client": {"claims": {"aud": "agenda-cpts"}},
     "ID token of another issuer": {"claims": {"iss": "http://elsewhere.example"}},
+    "ID token for several, given to nobody": {"claims": {"aud": ["agenda-ville", "agenda-cpts"]}},
+    "ID token given to another client": {"claims": {"azp": "agenda-cpts"}},
+    "ID token for several, given to another": {
+        "claims": {"aud": ["agenda-ville", "agenda-cpts"], "azp": "agenda-cpts"}
+    },
     "ID token for another sign-in": {"claims": {"nonce": "another"}},
     "ID token that is over": {"claims": {"exp": 1_000_000_000}},
     "ID token about nobody": {"claims": {"sub": None}},
+    "answer of another issuer": {"brings": {"iss": "http://elsewhere.example"}},
+    "answer without a code": {"brings": {"code": ""}},
+    "token that expires in no time that can be": {"lifetime": {"expires_in": 1e400}},
+    "token of a type that is none": {"lifetime": {"token_type": 1}},
+    "token is nested without end": {"token": b"[" * 200_000},
+    "ID token with a time that cannot be": {"claims": {"exp": "soon"}},
     "userinfo is a page": {"userinfo": HTML},
     "userinfo is a list": {"userinfo": b"[]"},
     "userinfo about somebody else": {"about": {"sub": "other"}},
@@ -316,7 +328,8 @@ def unknown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Imposed]:
     """A provider, and a server that can go as far as asking it for tokens."""
-    with impostor() as played, running(tmp_path_factory.mktemp("known"), *options(played.url), **SECRET) as site:
+    folder = tmp_path_factory.mktemp("known")
+    with impostor() as played, running(folder, *options(played.url), log=folder / "log", **SECRET) as site:
         yield played, site
 
 
@@ -364,16 +377,103 @@ def test_the_same_provider_lets_people_in_when_nothing_is_wrong(
 
 def test_claims_of_strange_types_are_those_of_nobody(known: Imposed, open_page: OpenPage) -> None:
     (played, site), page = known, open_page()
-    played.changes = {"about": {"mail": [MERCIER], "rpps": {"value": "3339900018/00000001"}}}
+    played.changes = {"about": {"mail": [MERCIER, "other@x.example"], "rpps": {"value": "3339900018/00000001"}}}
     assert go(page, site.link() + "&origin=sas").status == 403
     assert title(page) == "Compte inconnu"
 
 
-def test_an_address_that_the_provider_has_not_verified_is_nobody_s(known: Imposed, open_page: OpenPage) -> None:
-    (played, site), page = known, open_page()
-    played.changes = {"about": {"email_verified": False}}
-    assert go(page, site.link() + "&origin=sas").status == 403
-    assert title(page) == "Compte inconnu"
+@pytest.mark.parametrize("verified", [False, "false", 0, None, "", [], [False], "TRUE?", 2])
+def test_an_address_that_the_provider_has_not_verified_is_nobody_s(known: Imposed, verified: object) -> None:
+    played, site = known
+    played.changes = {"about": {"email_verified": verified}}
+    assert told(arrival(site)) == (403, "Compte inconnu")
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"email_verified": True},
+        {"email_verified": "true"},
+        {"email_verified": [True]},
+        {"mail": [MERCIER], "email_verified": ["true"]},
+        {"mail": None, "rpps": ["3339900018/00000001"]},
+    ],
+    ids=str,
+)
+def test_a_claim_with_one_value_counts_however_it_is_written(known: Imposed, about: dict[str, Any]) -> None:
+    played, site = known
+    site.reset()
+    played.changes = {"about": about}
+    assert told(arrival(site)) == (200, "Conditions générales d’utilisation")
+
+
+def arrival(site: Site) -> requests.Response:
+    """What somebody gets to see who comes from the SAS, in a browser of their own."""
+    with requests.Session() as session:
+        return session.get(site.link() + "&origin=sas", timeout=20)
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["temporarily_unavailable", "server_error", "invalid_scope", "unauthorized_client", "invalid_request", "new_error"],
+)
+def test_an_outage_of_the_provider_or_a_wrong_configuration_is_told_as_such(known: Imposed, error: str) -> None:
+    played, site = known
+    played.changes = {"brings": {"code": "", "error": error, "error_description": "<b>Why</b>"}}
+    answer = attempt(site)
+    assert f"Détail : {error} (&lt;b&gt;Why&lt;/b&gt;)" in answer.text
+    assert f"The identity provider fails: {error} (<b>Why</b>)" in site.simulator.log()
+
+
+def test_so_are_the_errors_of_the_other_endpoints(known: Imposed) -> None:
+    played, site = known
+    refusal = b'{"error": "invalid_client", "error_description": "Unknown client"}'
+    played.changes = {"token": (401, "application/json", refusal)}
+    assert "Détail : invalid_client (Unknown client)" in attempt(site).text
+    played.changes = {"userinfo": (503, "text/html", b"")}
+    assert "503" in attempt(site).text
+
+
+@pytest.mark.parametrize("error", ["access_denied", "login_required", "interaction_required", "consent_required"])
+def test_a_refusal_of_the_provider_is_told_as_such(known: Imposed, error: str) -> None:
+    played, site = known
+    played.changes = {"brings": {"code": "", "error": error}}
+    assert told(arrival(site)) == (403, "Authentification refusée")
+
+
+def test_keys_that_cannot_be_read_are_left_alone(known: Imposed) -> None:
+    played, site = known
+    site.reset()
+    odd: list[Any] = [
+        {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA", "kid": "one"},
+        {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "one"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "one"},
+        {"kty": "RSA", "kid": "one"},
+        {"kty": "RSA", "n": "!!", "e": "AQAB", "kid": "one"},
+        {"kty": "oct", "k": "AAAA", "kid": "one"},
+        key("its own").as_dict(private=False) | {"use": "enc"},
+        key("its own").as_dict(private=False) | {"use": "else"},
+        key("another").as_dict(private=False) | {"kid": 1},
+        key("another").as_dict(private=False),
+        {"kty": ["RSA"]},
+        {},
+        None,
+        1,
+        [],
+    ]
+    played.changes = {"other keys": odd}
+    # So that the set is fetched again, with these in it.
+    played.changes["key"] = "third"
+    assert told(arrival(site)) == (502, "Authentification impossible")
+    del played.changes["key"]
+    assert told(arrival(site)) == (200, "Conditions générales d’utilisation")
+
+
+def test_an_id_token_for_several_that_was_given_to_us_is_good(known: Imposed) -> None:
+    played, site = known
+    site.reset()
+    played.changes = {"claims": {"aud": ["agenda-cpts", "agenda-ville"], "azp": "agenda-ville"}}
+    assert told(arrival(site)) == (200, "Conditions générales d’utilisation")
 
 
 def test_a_provider_that_changes_its_keys_is_still_trusted(known: Imposed, open_page: OpenPage) -> None:

@@ -225,3 +225,57 @@ def test_two_slots_opened_at_once_in_two_tabs_both_arrive(site: Site, open_page:
     for page in (first, second):
         assert "SNP (SAS)" in badges(page)
         book(page)
+
+
+def under_way(session: requests.Session) -> list[str]:
+    """The cookies of sign-ins that are not finished."""
+    return [one.name for one in session.cookies if one.name.startswith("sso-")]
+
+
+def demand(answer: requests.Response) -> str:
+    """What a page of the provider brings back."""
+    found = re.search(r'name="demande" value="([^"]*)"', answer.text)
+    assert found, answer.text
+    return found[1]
+
+
+def test_of_many_sign_ins_that_were_left_unfinished_the_last_few_are_kept(site: Site) -> None:
+    url = f"{site.url}/_idp/connexion"
+    with requests.Session() as session:
+        pages = [session.get(site.link(THOMAS) + "&origin=sas", timeout=20) for _ in range(40)]
+        assert [page.status_code for page in pages] == [200] * 40
+        assert len(under_way(session)) == 5
+        for page in pages[-5:]:
+            answer = session.post(url, data={"demande": demand(page), "personne": "mercier"}, timeout=20)
+            assert told(answer) == (200, "Conditions générales d’utilisation")
+        assert under_way(session) == []
+        forgotten = session.post(url, data={"demande": demand(pages[0]), "personne": "mercier"}, timeout=20)
+        assert told(forgotten) == (400, "Connexion interrompue")
+
+
+def test_tabs_that_are_all_restored_at_once_do_not_fill_a_browser_with_cookies(site: Site) -> None:
+    link = site.link(THOMAS) + "&origin=sas"
+    with requests.Session() as session:
+        # None of these requests has a cookie of the others.
+        for answer in [requests.get(link, allow_redirects=False, timeout=20) for _ in range(60)]:
+            session.cookies.update(answer.cookies)
+        assert len(under_way(session)) <= 16
+        assert told(session.get(site.link(), timeout=20)) == (200, "Connexion")
+        session.get(link, timeout=20)
+        assert len(under_way(session)) == 5
+
+
+@pytest.mark.parametrize(("fields", "status"), [({"refus": "1"}, 403), ({"personne": "vasseur"}, 403)])
+def test_a_sign_in_that_fails_leaves_no_cookie(site: Site, fields: dict[str, str], status: int) -> None:
+    with requests.Session() as session:
+        page = session.get(site.link() + "&origin=sas", timeout=20)
+        assert len(under_way(session)) == 1
+        answer = session.post(f"{site.url}/_idp/connexion", data={"demande": demand(page)} | fields, timeout=20)
+        assert answer.status_code == status
+        assert under_way(session) == []
+
+
+def test_an_address_that_no_cookie_holds_is_refused_with_a_page(site: Site) -> None:
+    more = "".join(f"&a{number}={number * 7919}" for number in range(300))
+    answer = requests.get(f"{site.link()}&origin=sas{more}", timeout=20)
+    assert told(answer) == (400, "Adresse trop longue")

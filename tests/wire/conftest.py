@@ -215,6 +215,10 @@ class Simulator:
         base = re.search(r"^  (http\S+)/agenda-ville/fhir$", self.announced, re.MULTILINE)
         self.fhir_url = base[1] if base else self.url
 
+    def log(self) -> str:
+        """What it has said on standard error so far, where that goes into a file."""
+        return self._log.read_text() if self._log else ""
+
     def workers(self) -> list[int]:
         return children(self.process.pid)
 

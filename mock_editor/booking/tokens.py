@@ -1,0 +1,154 @@
+"""What an identity provider signs: with which of its keys, and what a token has to say to be for us.
+
+Sources: RFC 7515 and 7517 (signatures, key sets), OpenID Connect Core 1.0 (3.1.3.7, 5.3.2), OpenID Connect Back-Channel
+Logout 1.0. Token times are compared with the real clock: the provider's is not the simulator's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key, OctKey
+
+_LEEWAY = 120
+# All that the library can do, by the type of key that each is made with; `none` is not among them.
+_KEY_TYPES = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512", "ES256K"), "EC"),
+    **dict.fromkeys(("EdDSA", "Ed25519", "Ed448"), "OKP"),
+    **dict.fromkeys(("HS256", "HS384", "HS512"), "oct"),
+}
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+# What reading a foreign key may end with; the library's own, and what shines through it.
+_UNREADABLE = (JoseError, UnsupportedAlgorithm, ValueError, TypeError, LookupError, ArithmeticError)
+
+
+class Ended(NamedTuple):
+    """Whose sessions a provider ends: all of a ``subject``, or those of one ``sid``, or both say the same.
+
+    ``token`` and ``until`` name the logout token, and when it is over (seconds since 1970).
+    """
+
+    subject: str | None
+    sid: str | None
+    token: str
+    until: float
+
+
+def verification_keys(key_set: Mapping[str, Any], secret: str | None) -> list[Key]:
+    """The keys of a set that we can read and that verify; with ``secret``, that of the client as well.
+
+    Others are skipped (RFC 7517, 5). Raises ValueError for what is no key set.
+    """
+    published = key_set.get("keys")
+    if not isinstance(published, list):
+        raise ValueError("the key set has no list of keys")
+    found = [OctKey.import_key(secret)] if secret else []
+    return found + [key for one in published if (key := _readable(one)) is not None]
+
+
+def _readable(published: object) -> Key | None:
+    if not isinstance(published, dict) or published.get("use", "sig") != "sig" or published.get("kty") == "oct":
+        return None
+    try:
+        key = JWKRegistry.import_key(published)
+        key.get_op_key("verify")
+    except _UNREADABLE:
+        return None
+    return key
+
+
+def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
+    """What a token says that one of ``keys`` has signed. Raises ValueError or JoseError."""
+    header = jws.extract_compact(token.encode()).headers()
+    algorithm, kid = header.get("alg"), header.get("kid")
+    kind = _KEY_TYPES.get(algorithm) if isinstance(algorithm, str) else None
+    if algorithm is None or kind is None:
+        raise ValueError(f"the token is signed with {str(algorithm)[:40]!r}, which this simulator does not take")
+    # Whoever gives two keys one name has to be believed for both.
+    fitting = [
+        key
+        for key in keys
+        if key.key_type == kind and key.alg in (None, algorithm) and (kid is None or key.kid in (None, kid))
+    ]
+    for key in fitting:
+        try:
+            return jwt.decode(token, key, algorithms=[algorithm]).claims
+        except _UNREADABLE:
+            continue
+    raise ValueError(f"none of the provider's keys has signed the token (alg {algorithm}, kid {str(kid)[:80]!r})")
+
+
+def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str) -> None:
+    """Whether an ID token is of this sign-in. Raises JoseError or ValueError."""
+    jwt.JWTClaimsRegistry(
+        leeway=_LEEWAY,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        exp={"essential": True},
+        sub={"essential": True},
+        nonce={"essential": True, "value": nonce},
+    ).validate(dict(claims))
+    if not isinstance(claims["sub"], str):
+        raise ValueError("sub is no text")
+    audience, party = claims["aud"], claims.get("azp")
+    # Others may read it too, if it says that it was given to us.
+    if party is None and isinstance(audience, list) and len(audience) > 1:
+        raise ValueError("the ID token has several audiences and no azp")
+    if party is not None and party != client_id:
+        raise ValueError(f"the ID token was given to another client (azp {str(party)[:80]!r})")
+
+
+def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> None:
+    """Whether signed userinfo is of this provider and for us, where it says so. Raises JoseError."""
+    rules: dict[str, Any] = {"iss": {"value": issuer}, "aud": {"value": client_id}}
+    jwt.JWTClaimsRegistry(leeway=_LEEWAY, **{name: rule for name, rule in rules.items() if name in claims}).validate(
+        dict(claims)
+    )
+
+
+def check_logout(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> Ended:
+    """Whose sessions a logout token ends (Back-Channel Logout, 2.6). Raises JoseError or ValueError."""
+    jwt.JWTClaimsRegistry(
+        leeway=_LEEWAY,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        iat={"essential": True},
+        exp={"essential": True},
+        jti={"essential": True},
+    ).validate(dict(claims))
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT), dict):
+        raise ValueError(f"events: expected {_LOGOUT}")
+    if "nonce" in claims:
+        raise ValueError("a logout token has no nonce")
+    subject, sid, token = (_text_of(claims, name) for name in ("sub", "sid", "jti"))
+    if token is None or (subject is None and sid is None):
+        raise ValueError("expected jti, and sub or sid")
+    return Ended(subject, sid, token, float(claims["exp"]) + _LEEWAY)
+
+
+def _text_of(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    if value is not None and not (isinstance(value, str) and value):
+        raise ValueError(f"{name} is no text")
+    return value
+
+
+def texts(claims: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The values of these claims that are there, in order. A list of one, as some mappers make, is that one."""
+    found = [_alone(claims.get(name)) for name in names]
+    # A national identifier may come as a number; True is one to Python.
+    written = [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in found]
+    return [one for one in written if isinstance(one, str) and one.strip()]
+
+
+def trusted_email(claims: Mapping[str, Any]) -> bool:
+    """Whether the provider does not call the address unverified: where it says anything, it has to say true."""
+    return "email_verified" not in claims or _alone(claims["email_verified"]) in (True, "true")
+
+
+def _alone(value: object) -> object:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
