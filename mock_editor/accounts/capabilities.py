@@ -11,10 +11,15 @@ SUPPORTED = {
         interactions=("create", "update"),
         more={
             "documentation": "Comptes régulateurs (INT_R02) : créés et mis à jour, jamais trouvés par une recherche. "
-            "L'éditeur attribue les id : seuls POST et PUT ?identifier= créent un compte.",
+            "Le guide annonce updateCreate à true ; ici il est à false, parce que l'éditeur attribue les id : "
+            "PUT Practitioner/<id> ne crée rien (405), POST et PUT ?identifier= (conditionalUpdate) créent. "
+            "Un compte se lit sous condition (If-None-Match, If-Modified-Since), un PS non.",
             "versioning": "versioned",
-            "updateCreate": True,
+            "readHistory": False,
+            "updateCreate": False,
+            "conditionalCreate": False,
             "conditionalUpdate": True,
+            "conditionalDelete": "not-supported",
         },
     )
 }

@@ -10,6 +10,9 @@ from mock_editor.base.fhir import Resource, instant
 from mock_editor.calendars.model import Editor
 from mock_editor.search.query import IDENTIFIER, SOS_IDENTIFIER, SOS_START, SOS_STATUS, START, STATUS
 
+_IDENTIFIERS = "<valeur>, <système>|<valeur> ou <système>|, 25 au plus"
+_REFERENCES = "<id>, <type>/<id>, URL de cet éditeur ou modificateur de type, 25 au plus"
+
 _SUPPORTED = {
     "Slot": Supported(
         (codes.SLOT_PROFILE, codes.CPTS_SLOT_PROFILE, codes.SOS_SLOT_PROFILE),
@@ -23,7 +26,7 @@ _SUPPORTED = {
     "Schedule": Supported(
         (codes.SCHEDULE_PROFILE, codes.SOS_SCHEDULE_PROFILE),
         (
-            ("actor", "reference", "Practitioner/…, PractitionerRole/… ou Location/…"),
+            ("actor", "reference", f"Practitioner, PractitionerRole ou Location : {_REFERENCES}"),
             (SOS_START, "date", "Début du créneau, sans actor : ge et le, tous deux obligatoires"),
             (SOS_STATUS, "token", "Obligatoire sans actor ; seuls des créneaux free existent"),
             (SOS_IDENTIFIER, "token", "Obligatoire sans actor ; 1 à 25 associations SOS Médecins (3 + SIRET)"),
@@ -32,15 +35,15 @@ _SUPPORTED = {
         ("Slot:schedule",),
     ),
     "Practitioner": Supported(
-        (codes.PRACTITIONER_PROFILE,), (("identifier", "token", "1 à 25 identifiants nationaux de PS"),)
+        (codes.PRACTITIONER_PROFILE,), (("identifier", "token", f"Identifiants nationaux de PS : {_IDENTIFIERS}"),)
     ),
     "PractitionerRole": Supported((codes.PRACTITIONER_ROLE_PROFILE,)),
     "Location": Supported(
-        (codes.SOS_LOCATION_PROFILE,), (("organization", "reference", "Organization/… : une association SOS Médecins"),)
+        (codes.SOS_LOCATION_PROFILE,), (("organization", "reference", f"Association SOS Médecins : {_REFERENCES}"),)
     ),
     "Organization": Supported(
         (codes.CPTS_ORGANIZATION_PROFILE, codes.SOS_ORGANIZATION_PROFILE),
-        (("identifier", "token", "Identifiants nationaux de structure"),),
+        (("identifier", "token", f"Identifiants nationaux de structure : {_IDENTIFIERS}"),),
     ),
     "HealthcareService": Supported((codes.CPTS_HEALTHCARE_SERVICE_PROFILE,)),
 }

@@ -27,7 +27,7 @@ IDENTIFIER = "schedule.actor:Practitioner.identifier"
 SOS_START = "_has:Slot:schedule:start"
 SOS_STATUS = "_has:Slot:schedule:status"
 SOS_IDENTIFIER = "actor:Location.organization.identifier"
-_SOS_FILTERS = re.compile("_has:|actor[.:]")
+_SOS_FILTERS = re.compile("_has:|actor(?:[.:]|$)")
 
 
 # What an include asks for, in the spellings that FHIR allows and those that are seen.

@@ -1,30 +1,40 @@
 """Reads by id, and the plain searches that the guide's CapabilityStatements declare."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
 
 from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
-from mock_editor.base.fhir import Resource, refuse, split_list
+from mock_editor.base.fhir import Resource, refuse
 from mock_editor.base.parameters import Parameters
 from mock_editor.calendars.catalogue import Catalogue, agenda, read_stamp
 from mock_editor.calendars.model import Association, Editor, Place, Practitioner, SosPlace
-from mock_editor.search import resources
+from mock_editor.search import plain, resources
 from mock_editor.search.flows import INT_R04, SOS
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.query import national_identifiers
+from mock_editor.search.plain import Reference
 from mock_editor.search.sos import SosWriter
 
-ACTOR = "actor"
-IDENTIFIER = "identifier"
-ORGANIZATION = "organization"
+Asked = TypeVar("Asked", Reference, str | None)
+
+# Searches have no pages.
+_MOST_FOUND = 1000
 
 
 class Reader:
-    """Finds single resources of one editor, and lists of them."""
+    """Finds single resources of one editor, and lists of them. Its FHIR base is known under the URLs ``bases``."""
 
-    def __init__(self, catalogue: Catalogue, editor: Editor, individual: IndividualWriter, sos: SosWriter) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        editor: Editor,
+        bases: Collection[str],
+        individual: IndividualWriter,
+        sos: SosWriter,
+    ) -> None:
         self._catalogue = catalogue
         self._editor = editor
+        self._bases = bases
         self._individual = individual
         self._sos = sos
         self._reads: dict[str, Callable[[str], Resource | None]] = {
@@ -104,54 +114,63 @@ class Reader:
 
     def practitioners(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
         """``Practitioner?identifier=``: practitioners with calendars; a regulator's account never shows here."""
-        if strict:
-            parameters.refuse_unknown((IDENTIFIER,))
-        identifiers = national_identifiers(parameters, IDENTIFIER, PRACTITIONER_OID)
+        plain.check_filters(parameters, "Practitioner", plain.IDENTIFIER, strict=strict)
+        asked = plain.identifiers(parameters, PRACTITIONER_OID)
+        directory = self._editor.directory
+        if len(directory) > _MOST_FOUND and any(None in alternatives for alternatives in asked):
+            text = f"all {len(directory)} practitioners, and an answer has {_MOST_FOUND} at most: name their values"
+            parameters.wrong(plain.IDENTIFIER, text, "too-costly")
         refuse(parameters.issues)
-        return [found for identifier in identifiers if (found := self._practitioner(identifier))]
 
-    def schedules(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
-        """``Schedule?actor=``: the calendars of a practitioner, of one at a place, or of a SOS Médecins place."""
-        if strict:
-            parameters.refuse_unknown((ACTOR,))
-        found: dict[str, Resource] = {}
-        for kind, identifier in _references(parameters, ACTOR, ("Practitioner", "PractitionerRole", "Location")):
-            keys = [identifier]
-            if kind == "Practitioner":
-                person = self._editor.directory.find(identifier)
-                keys = [place.calendar.key for place in person.places] if person else []
-            elif (kind == "Location") != (self._sos_place(identifier) is not None):
-                keys = []
-            found |= {key: schedule for key in keys if (schedule := self._schedule(key))}
-        refuse(parameters.issues)
-        return list(found.values())
+        def found(identifier: str | None) -> Iterator[Resource | None]:
+            return (
+                map(resources.practitioner, directory) if identifier is None else iter([self._practitioner(identifier)])
+            )
 
-    def locations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
-        """``Location?organization=``: the places of SOS Médecins associations."""
-        if strict:
-            parameters.refuse_unknown((ORGANIZATION,))
-        asked = dict.fromkeys(identifier for _, identifier in _references(parameters, ORGANIZATION, ("Organization",)))
-        refuse(parameters.issues)
-        known = filter(None, map(self._editor.associations.get, asked))
-        return [resources.sos_location(self._editor, one, place) for one in known for place in one.places]
+        return _in_all(asked, found)
 
     def organizations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
         """``Organization?identifier=``: SOS Médecins associations and CPTS, by national identifier."""
-        if strict:
-            parameters.refuse_unknown((IDENTIFIER,))
-        identifiers = national_identifiers(parameters, IDENTIFIER, STRUCTURE_OID)
+        plain.check_filters(parameters, "Organization", plain.IDENTIFIER, strict=strict)
+        asked = plain.identifiers(parameters, STRUCTURE_OID)
         refuse(parameters.issues)
-        return [found for identifier in identifiers if (found := self._organization(identifier))]
+
+        def found(identifier: str | None) -> Iterator[Resource | None]:
+            everybody = [*self._editor.associations, *self._editor.cpts] if identifier is None else [identifier]
+            return map(self._organization, everybody)
+
+        return _in_all(asked, found)
+
+    def schedules(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Schedule?actor=``: the calendars of a practitioner, of one at a place, or of a SOS Médecins place."""
+        plain.check_filters(parameters, "Schedule", plain.ACTOR, strict=strict)
+        asked = plain.references(parameters, plain.ACTOR, self._bases)
+        refuse(parameters.issues)
+
+        def found(actor: Reference) -> Iterator[Resource | None]:
+            if "Practitioner" in actor.kinds:
+                person = self._editor.directory.find(actor.id)
+                yield from (resources.schedule(person, place) for place in person.places) if person else ()
+            at_sos = self._sos_place(actor.id) is not None
+            if ("Location" if at_sos else "PractitionerRole") in actor.kinds:
+                yield self._schedule(actor.id)
+
+        return _in_all(asked, found)
+
+    def locations(self, parameters: Parameters, *, strict: bool) -> list[Resource]:
+        """``Location?organization=``: the places of SOS Médecins associations."""
+        plain.check_filters(parameters, "Location", plain.ORGANIZATION, strict=strict)
+        asked = plain.references(parameters, plain.ORGANIZATION, self._bases)
+        refuse(parameters.issues)
+
+        def found(organization: Reference) -> Iterator[Resource | None]:
+            if organization.kinds and (association := self._editor.associations.get(organization.id)):
+                yield from (resources.sos_location(self._editor, association, place) for place in association.places)
+
+        return _in_all(asked, found)
 
 
-def _references(parameters: Parameters, name: str, kinds: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The type and id of each reference of a required list, absolute or relative; notes what is wrong with them."""
-    text = parameters.one(name, required=True)
-    for reference in split_list(text) if text else ():
-        path, _, identifier = reference.rpartition("/")
-        kind = path.rpartition("/")[2]
-        if kind in kinds and identifier:
-            yield kind, identifier
-        else:
-            expected = " or ".join(f"{one}/<id>" for one in kinds)
-            parameters.wrong(name, f"expected {expected}, not {reference[:100]!r}")
+def _in_all(asked: Iterable[Iterable[Asked]], found: Callable[[Asked], Iterable[Resource | None]]) -> list[Resource]:
+    """What is found for one alternative at least of each criterion, once each."""
+    matches = [{one["id"]: one for each in alternatives for one in found(each) if one} for alternatives in asked]
+    return [one for key, one in matches[0].items() if all(key in others for others in matches)]

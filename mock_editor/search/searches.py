@@ -11,11 +11,11 @@ from mock_editor.base.fhir import Resource
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
-from mock_editor.search import query
+from mock_editor.search import plain, query
 from mock_editor.search.bundle import EntryWriter, bundle
 from mock_editor.search.capabilities import capability_statement
 from mock_editor.search.individual import IndividualWriter
-from mock_editor.search.reads import ACTOR, Reader
+from mock_editor.search.reads import Reader
 from mock_editor.search.sos import SosWriter
 
 
@@ -28,7 +28,7 @@ class Played:
         self.entries = EntryWriter(editor, self.base, catalogue.taken)
         self.individual = IndividualWriter(editor, self.entries, web)
         self.sos = SosWriter(editor, self.entries, web)
-        self.reader = Reader(catalogue, editor, self.individual, self.sos)
+        self.reader = Reader(catalogue, editor, {base, f"{web}/fhir"}, self.individual, self.sos)
 
 
 class Asked(NamedTuple):
@@ -93,7 +93,8 @@ class Searches:
 
     def schedules(self, it: Asked) -> Answer:
         """``Schedule``: the places of SOS Médecins, or the calendars of an actor."""
-        if it.parameters.all(ACTOR):
+        # Both kinds of filter together are refused, as one would be left aside.
+        if not it.parameters.all(query.SOS_IDENTIFIER) and plain.asks_for_actor(it.parameters):
             return self._plain(it, it.played.reader.schedules)
         wanted = query.sos_query(it.parameters, it.played.editor.zone, strict=it.strict)
         body = it.played.sos.schedules(wanted, self._catalogue.clock.now(), it.link)

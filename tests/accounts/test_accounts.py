@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -141,6 +142,18 @@ def test_a_conditional_update_is_by_identifier_alone(
 def test_how_the_answer_is_wanted_is_no_criterion(client: FlaskClient) -> None:
     url = f"{BASE}?identifier={'|'.join(N)}&_format=json&_pretty=true"
     assert client.put(url, json=regulator(N)).status_code == 201
+
+
+def test_metadata_says_who_gives_the_ids(client: FlaskClient, put: Put) -> None:
+    statement = client.get("/agenda-ville/fhir/metadata").json
+    CapabilityStatement.model_validate(statement)
+    [told] = [one for one in statement["rest"][0]["resource"] if one["type"] == "Practitioner"]
+    # FHIR R4: whether a PUT to an id that is not there creates it; the guide says true.
+    created = client.put(f"{BASE}/6f2d3c1e-8f0b-4b43-9a51-2d7c0d1c5a10", json=regulator(N)).status_code == 201
+    assert told["updateCreate"] == created
+    assert "updateCreate" in told["documentation"]
+    assert told["conditionalUpdate"] == (put(N, regulator(N)).status_code == 201)
+    assert told["conditionalCreate"] is False
 
 
 def test_a_conditional_create_is_refused_instead_of_creating(post: Post, accounts: Accounts) -> None:

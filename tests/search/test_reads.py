@@ -1,10 +1,18 @@
 """Reads, plain searches and the CapabilityStatement."""
 
+import re
+from pathlib import Path
+
+import orjson
 import pytest
 from flask.testing import FlaskClient
 
+from mock_editor import scenario
 from mock_editor.base import codes
-from mock_editor.scenario import LoadedScenario
+from mock_editor.base.clock import Clock
+from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.scenario import LoadedScenario, Script
+from mock_editor.search.searches import Searches
 from tests.conftest import (
     GUIDE_MARCEL,
     GUIDE_THOMAS,
@@ -12,6 +20,7 @@ from tests.conftest import (
     STRUCTURE_SYSTEM,
     SYSTEM,
     WITH_CPTS,
+    application,
     slot_search,
     sos_search,
 )
@@ -77,6 +86,18 @@ def test_a_practitioner_is_found_by_identifier(client: FlaskClient) -> None:
         (f"{PUBLIC_URL}{BASE}/Practitioner/{GUIDE_THOMAS}", 2),
         (f"Practitioner/{GUIDE_THOMAS},PractitionerRole/{GUIDE_THOMAS}-2", 2),
         ("Practitioner/nobody", 0),
+        # The id alone is that of any type.
+        (GUIDE_THOMAS, 2),
+        (f"{GUIDE_THOMAS}-2", 1),
+        (f"{GUIDE_THOMAS}, {GUIDE_MARCEL}", 3),
+        ("nobody", 0),
+        # Whose calendars there are none of here.
+        ("Patient/1,Device/1", 0),
+        (f"Location/{GUIDE_THOMAS}-2", 0),
+        # A URL names something of ours, or nothing.
+        (f"https://elsewhere.example{BASE}/Practitioner/{GUIDE_THOMAS}", 0),
+        (f"{PUBLIC_URL}/agenda-cpts/fhir/Practitioner/{GUIDE_THOMAS}", 0),
+        (f"urn:uuid:{GUIDE_THOMAS}", 0),
     ],
 )
 def test_schedules_are_found_by_actor(client: FlaskClient, actor: str, expected: int) -> None:
@@ -84,11 +105,88 @@ def test_schedules_are_found_by_actor(client: FlaskClient, actor: str, expected:
     assert bundle["total"] == len(bundle.get("entry", [])) == expected
 
 
-@pytest.mark.parametrize("query", ["?actor=", "?actor=Patient/1", "?actor=Practitioner/", "?actor=a&actor=b"])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"actor:Practitioner={GUIDE_THOMAS}", 2),
+        (f"actor:Practitioner=Practitioner/{GUIDE_THOMAS}", 2),
+        (f"actor:Practitioner={PUBLIC_URL}{BASE}/Practitioner/{GUIDE_THOMAS}", 2),
+        (f"actor:PractitionerRole={GUIDE_THOMAS}-2", 1),
+        (f"actor:PractitionerRole={GUIDE_THOMAS}", 0),
+        (f"actor:Location={GUIDE_THOMAS}-2", 0),
+        # Repeated, it narrows the search.
+        (f"actor={GUIDE_THOMAS}&actor=PractitionerRole/{GUIDE_THOMAS}-2", 1),
+        (f"actor={GUIDE_THOMAS}&actor:Practitioner={GUIDE_MARCEL}", 0),
+        (f"actor={GUIDE_THOMAS}&unknown=x&_include=Schedule:actor", 2),
+    ],
+)
+@pytest.mark.parametrize("posted", [False, True])
+def test_schedules_are_found_by_actor_of_a_type(client: FlaskClient, query: str, expected: int, posted: bool) -> None:
+    form = {"data": query, "content_type": "application/x-www-form-urlencoded"}
+    answer = client.post(f"{BASE}/Schedule/_search", **form) if posted else client.get(f"{BASE}/Schedule?{query}")
+    assert answer.json["total"] == expected
+
+
+def test_the_url_of_either_listener_is_ours(played: LoadedScenario, clock: Clock) -> None:
+    searches = Searches(Catalogue(played.editors, clock), PUBLIC_URL, "https://mtls.example:8443")
+    for base, expected in {PUBLIC_URL: 2, "https://mtls.example:8443": 2, "https://other.example": 0}.items():
+        query = f"actor={base}{BASE}/Practitioner/{GUIDE_THOMAS}"
+        environ = {"QUERY_STRING": query, "PATH_INFO": f"{BASE}/Schedule"}
+        answer = searches.schedules(searches.asked("agenda-ville", environ))
+        assert orjson.loads(answer.body)["total"] == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?actor=",
+        "?actor=Slot/1",
+        "?actor=Practitioner/",
+        "?actor=Practitioner/1/_history/2",
+        "?actor:Patient=",
+        "?actor=1," + "1," * 30,
+    ],
+)
 def test_a_wrong_actor_is_refused(client: FlaskClient, query: str) -> None:
     response = client.get(f"{BASE}/Schedule{query}")
     assert response.status_code == 400
     assert "'actor'" in response.json["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "expected"),
+    [
+        (GUIDE_THOMAS, [GUIDE_THOMAS]),
+        (f"{GUIDE_THOMAS}, {SYSTEM}|{GUIDE_THOMAS},x,|y,urn:x|{GUIDE_MARCEL}", [GUIDE_THOMAS]),
+        # Its identifier has a system.
+        (f"|{GUIDE_THOMAS}", []),
+        (f"urn:unknown|{GUIDE_THOMAS}", []),
+        ("urn:unknown|", []),
+        (f"{STRUCTURE_SYSTEM}|{GUIDE_THOMAS}", []),
+        (f"{GUIDE_THOMAS}&identifier={GUIDE_MARCEL}", []),
+        (f"{GUIDE_THOMAS},{GUIDE_MARCEL}&identifier={GUIDE_MARCEL}", [GUIDE_MARCEL]),
+    ],
+)
+def test_a_token_has_every_form_of_fhir(client: FlaskClient, identifier: str, expected: list[str]) -> None:
+    answer = client.get(f"{BASE}/Practitioner?identifier={identifier}")
+    assert answer.status_code == 200
+    assert [entry["resource"]["id"] for entry in answer.json.get("entry", [])] == expected
+
+
+def test_a_system_alone_finds_all_of_it_unless_they_are_too_many(
+    client: FlaskClient, played: LoadedScenario, clock: Clock, tmp_path: Path
+) -> None:
+    everybody = client.get(f"{BASE}/Practitioner?identifier={SYSTEM}|").json
+    assert everybody["total"] == len(everybody["entry"]) == len(played.editors[0].directory)
+    structures = client.get(f"/agenda-sos/fhir/Organization?identifier={STRUCTURE_SYSTEM}|").json
+    assert structures["total"] == len(played.editors[2].associations)
+    text = scenario.find("decouverte").read_text(encoding="utf-8")
+    many = scenario.play(Script("many", re.sub(r"(?m)^( +count: ).*$", r"\g<1>100000", text), file=False))
+    large = application(many, clock, tmp_path).test_client()
+    slug = max(many.editors, key=lambda editor: len(editor.directory)).slug
+    refused = large.get(f"/{slug}/fhir/Practitioner?identifier={SYSTEM}|&identifier={GUIDE_THOMAS}")
+    assert (refused.status_code, refused.json["issue"][0]["code"]) == (400, "too-costly")
+    assert large.get(f"/{slug}/fhir/Practitioner?identifier={GUIDE_THOMAS}").status_code == 200
 
 
 def test_places_are_found_by_association(client: FlaskClient) -> None:
@@ -97,6 +195,14 @@ def test_places_are_found_by_association(client: FlaskClient) -> None:
         "Centre de consultation Rennes Nord",
         "Centre de consultation Rennes Cleunay",
     ]
+    for same in (
+        "organization=334173748400020",
+        "organization:Organization=334173748400020",
+        f"organization={PUBLIC_URL}/agenda-sos/fhir/Organization/334173748400020",
+    ):
+        assert client.get(f"/agenda-sos/fhir/Location?{same}").json["entry"] == bundle["entry"]
+    foreign = "https://elsewhere.example/agenda-sos/fhir/Organization/334173748400020"
+    assert client.get(f"/agenda-sos/fhir/Location?organization={foreign}").json["total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -118,8 +224,25 @@ def test_structures_are_found_by_identifier(
     ("query", "expected"),
     [
         ("Organization", "'identifier': required"),
-        (f"Organization?identifier={SYSTEM}|1", f"expected {STRUCTURE_SYSTEM}|<identifier>"),
+        ("Organization?identifier=|", f"expected {STRUCTURE_SYSTEM}|<identifier>"),
+        ("Organization?identifier=1,,2", f"expected {STRUCTURE_SYSTEM}|<identifier>"),
         ("Organization?identifier=" + ",".join(["x"] * 26), "26 identifiers, at most 25"),
+        # A filter that is left aside would give more than was asked for.
+        ("Organization?identifier=1&name=x", "'name': not supported"),
+        ("Organization?identifier:of-type=a|b|1", "'identifier:of-type': not supported"),
+        ("Organization?identifier:missing=false&identifier=1", "'identifier:missing': not supported"),
+        ("Organization?identifier=1&_id=2", "'_id': not supported"),
+        ("Organization?identifier=1&_lastUpdated=ge2026", "'_lastUpdated': not supported"),
+        ("Practitioner?identifier=1&family=x", "'family': not supported"),
+        ("Practitioner?identifier=1&_has:Schedule:actor:date=2026", "not supported"),
+        ("Schedule?actor:Practitioner=PractitionerRole/1", "'actor:Practitioner': expected Practitioner/<id>"),
+        ("Schedule?actor:identifier=a|1", "'actor:identifier': not supported"),
+        ("Schedule?actor=1&actor.name=x", "'actor.name': not supported"),
+        ("Schedule?actor=1&date=2026", "'date': not supported"),
+        ("Schedule?actor=1&_has:Slot:schedule:status=free", "'_has:Slot:schedule:status': not supported"),
+        ("Schedule?actor=1&actor:Location.organization.identifier=2", "'actor': not supported"),
+        ("Location?organization=1&address=x", "'address': not supported"),
+        ("Location?organization:Practitioner=1", "'organization:Practitioner': not supported"),
         ("Location", "'organization': required"),
         ("Location?organization=Practitioner/1", "expected Organization/<id>"),
     ],

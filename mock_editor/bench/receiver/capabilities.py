@@ -15,11 +15,17 @@ _SUPPORTED = {
         searches=(("identifier", "token", "<système>|<valeur> ; sans lui, tous, les derniers modifiés d'abord"),),
         interactions=("create", "update"),
         more={
-            "documentation": "Rendez-vous pris par un régulateur venu du SAS (INT_R03). PUT ?identifier= crée celui "
-            "qui n'existe pas ; le serveur attribue les id. La lecture et la recherche sont propres au simulateur.",
+            "documentation": "Rendez-vous pris par un régulateur venu du SAS (INT_R03). Le guide annonce "
+            "updateCreate à true ; ici il est à false, parce que le serveur attribue les id : "
+            "PUT Appointment/<id> ne crée rien (405), PUT ?identifier= (conditionalUpdate) crée celui qui n'existe "
+            "pas. La lecture et la recherche sont propres au simulateur.",
             "versioning": "versioned",
-            "updateCreate": True,
+            "readHistory": False,
+            "updateCreate": False,
+            "conditionalCreate": False,
+            "conditionalRead": "full-support",
             "conditionalUpdate": True,
+            "conditionalDelete": "not-supported",
         },
     )
 }
