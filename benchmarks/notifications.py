@@ -260,16 +260,24 @@ def _regulator(session: requests.Session, server: Server, workload: RunningScena
     measured_load(server, (account_request(number, "Loridon") for number in range(2)))
     account, *_ = session.get(f"{url}/_admin/accounts?editor={slug}", timeout=_PATIENCE).json()["accounts"]
     page = f"{url}/{slug}/agenda"
-    session.get(f"{page}?origin=sas", timeout=_PATIENCE).raise_for_status()
+    key = ""
+
+    def look(target: str) -> None:
+        nonlocal key
+        shown = session.get(target, timeout=_PATIENCE)
+        shown.raise_for_status()
+        [key, *_] = re.findall('name="jeton" value="([^"]*)"', shown.text)
 
     def send(target: str, **fields: str) -> str:
-        data = {"jeton": session.cookies["formulaire"], **fields}
+        data = {"jeton": key, **fields}
         answer = session.post(target, data=data, allow_redirects=False, timeout=_PATIENCE)
         assert answer.status_code == 303, answer.text
         return answer.headers["Location"]
 
     email = account["resource"]["telecom"][0]["value"]
+    look(f"{page}?origin=sas")
     send(f"{url}/{slug}/connexion", email=email, mot_de_passe=account["password"], origine="sas")
+    look(f"{url}/{slug}/cgu")
     send(f"{url}/{slug}/cgu", accepter="1")
     catalogue, now = Catalogue(workload.played.editors, Clock()), datetime.now(UTC)
     window = Window(now + timedelta(hours=2), now + timedelta(days=27))

@@ -30,6 +30,7 @@ from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.forms import in_french
 from mock_editor.base.in_process import InProcessAdapter
+from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.bench.idp import routes as idp_routes
@@ -251,6 +252,17 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     guard = Guard(settings.admin_token)
     app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
     app.register_blueprint(console.blueprint(simulator, stage, guard))
+
+    @app.before_request
+    def only_own_pages() -> Response | None:
+        """Refuses what a page of another site would change. FHIR paths take JSON only, which no page sends unasked."""
+        elsewhere = request.endpoint in idp_routes.FOR_OTHER_SITES or _FHIR_PATH.match(request.path)
+        if request.method not in SAFE and not elsewhere:
+            try:
+                refuse_foreign(request.headers, request.remote_addr or "", public_url)
+            except EditorError as error:
+                return _refusal(error)
+        return None
 
     @app.get("/")
     def root() -> Response:

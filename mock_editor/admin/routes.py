@@ -6,14 +6,16 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 from pydantic import BaseModel
+from werkzeug.http import parse_options_header
 
 from mock_editor.admin import openapi, problem
 from mock_editor.admin.calls import Closing, call, download
 from mock_editor.admin.guard import Guard
-from mock_editor.admin.operation import EVENTS, Answers, Control, Operation
+from mock_editor.admin.operation import EVENTS, JSON, Answers, Control, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.errors import BadRequestError, EditorError, Issue
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.sites import SENT_UNASKED
 from mock_editor.booking.access import PageError
 from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
@@ -87,6 +89,9 @@ def _query(raw: bytes) -> dict[str, str]:
 def _body(operation: Operation, seconds: float) -> bytes | None:
     """The body that was sent; None for an operation that takes none. Raises 400, 408, 413, 415."""
     sent = bool(request.content_length) or "Transfer-Encoding" in request.headers
+    if not sent and parse_options_header(request.headers.get("Content-Type", ""))[0].lower() in SENT_UNASKED:
+        # A form of another site, from a browser that does not tell where it is from, may have no fields.
+        expect_media_type(request.headers, operation.accepts or [JSON])
     if operation.body is None:
         if sent:
             # What is left of the body makes the connection useless.

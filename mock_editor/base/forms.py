@@ -1,18 +1,25 @@
 """What all pages for people share: their headers, refusals in French, and forms that only our own pages send."""
 
+import hashlib
+import hmac
+import re
 import secrets
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from flask import Response, g, request
 
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.sites import ForeignSiteError
 
 HEADERS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": browsers then send "Origin: null" with our own forms, as with those of other sites.
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": (
@@ -28,6 +35,7 @@ HEADERS_WITH_SCRIPTS = HEADERS | {
 }
 _LARGEST = 20_000
 _COOKIE, _FIELD = "formulaire", "jeton"
+_NONCE = re.compile("[A-Za-z0-9_-]{32}")
 
 # What people are told of a refusal that is written for developers: a title, a text.
 _REFUSALS = {
@@ -45,6 +53,11 @@ _EXPIRED = (
     "Formulaire expiré",
     "Ce formulaire n’est pas, ou n’est plus, valable. Revenez à la page précédente et rechargez-la.",
 )
+_FOREIGN = (
+    "Demande d’un autre site",
+    "Cette demande vient d’une page d’un autre site, ou d’une adresse que le simulateur ne se connaît pas "
+    "(option --public-url).",
+)
 
 
 class ForeignFormError(EditorError):
@@ -58,35 +71,73 @@ def in_french(error: EditorError) -> tuple[str, str]:
     """What a page says of a refusal: title and text."""
     if isinstance(error, ForeignFormError):
         return _EXPIRED
+    if isinstance(error, ForeignSiteError):
+        return _FOREIGN
     return _REFUSALS.get(error.status, _REFUSALS[400])
 
 
 class Forms:
-    """The forms of some pages. Each brings back, as ``jeton``, what a cookie holds and no other site knows.
+    """The forms of the pages of a ``scope``. Each brings back, as ``jeton``, what no other site knows.
 
-    A client has ``seconds`` to send one.
+    A cookie holds a number for the browser, one for all scopes. What a form brings back is made of it, of the scope and
+    of whose page it is (``owner``), with a key of this simulator: so neither a form of somebody else's page does, nor a
+    cookie that was planted. The cookie's name is that of the public URL, because browsers tell apart neither ports nor,
+    in some ways, paths; for HTTPS (``secure``) nobody but our own host can set it (``__Host-``: RFC 6265bis, 4.1.3).
+
+    A client has ``seconds`` to send a form.
     """
 
-    def __init__(self, *, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(
+        self,
+        scope: str,
+        keys: Keys,
+        public_url: str,
+        *,
+        seconds: float,
+        owner: Callable[[], str] = str,
+        secure: Callable[[], bool] | None = None,
+    ) -> None:
+        self._scope, self._keys, self._owner, self._seconds = scope, keys, owner, seconds
+        public = urlsplit(public_url)
+        self._name = f"{_COOKIE}-{hashlib.sha256(public_url.encode()).hexdigest()[:8]}"
+        self._path = f"{public.path}/"
+        self._secure = secure or (lambda: public.scheme == "https")
 
     def key(self) -> str:
         """What the forms of the page in the making have to bring back."""
-        if "form_key" not in g:
-            g.form_key = request.cookies.get(_COOKIE) or secrets.token_urlsafe(24)
-        key: str = g.form_key
-        return key
+        if "form_nonce" not in g:
+            g.form_nonce = self._held() or secrets.token_urlsafe(24)
+        return self._made(g.form_nonce)
 
-    def remember(self, response: Response, *, path: str, secure: bool) -> None:
-        """Sets the cookie, for the pages below ``path``, when the page has forms and the browser has none yet."""
-        if "form_key" in g and g.form_key != request.cookies.get(_COOKIE):
-            response.set_cookie(_COOKIE, g.form_key, path=path, secure=secure, httponly=True, samesite="Lax")
+    def remember(self, response: Response) -> None:
+        """Sets the cookie, when the page has forms and the browser has none yet."""
+        if "form_nonce" in g and g.form_nonce != self._held():
+            name, path = self._cookie()
+            response.set_cookie(name, g.form_nonce, path=path, secure=self._secure(), httponly=True, samesite="Lax")
+
+    def check(self, sent: str) -> None:
+        """Raises ForeignFormError unless ``sent`` is what a form of ours brings back from this browser's owner."""
+        held = self._held()
+        if held is None or not secrets.compare_digest(sent.encode("utf-8", "replace"), self._made(held).encode()):
+            raise ForeignFormError
 
     def read(self) -> Callable[[str], str]:
         """The fields of the form that was posted. Raises 400 (ForeignFormError among them), 408, 413, 415."""
         expect_media_type(request.headers, (codes.FORM,))
         parameters = Parameters(read_body(request.environ, seconds=self._seconds, limit=_LARGEST))
-        sent, expected = parameters.one(_FIELD) or "", request.cookies.get(_COOKIE) or ""
-        if not expected or not secrets.compare_digest(sent.encode(), expected.encode()):
-            raise ForeignFormError
+        self.check(parameters.one(_FIELD) or "")
         return lambda name: (parameters.one(name) or "").strip()
+
+    def _cookie(self) -> tuple[str, str]:
+        """Its name and path. That with the prefix has to be for the whole host."""
+        return (f"__Host-{self._name}", "/") if self._secure() else (self._name, self._path)
+
+    def _held(self) -> str | None:
+        """What the browser's cookie holds, if it may be ours."""
+        found = request.cookies.get(self._cookie()[0], "")
+        return found if _NONCE.fullmatch(found) else None
+
+    def _made(self, nonce: str) -> str:
+        secret = self._keys.get("forms", lambda: secrets.token_hex(32))
+        text = "\0".join([self._scope, nonce, self._owner()])
+        return hmac.new(secret.encode(), text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

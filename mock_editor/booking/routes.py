@@ -55,7 +55,7 @@ def blueprint(
     """The pages. Without a ``provider``, a regulator who comes from the SAS signs in with a password as well."""
     bp = Blueprint("web", __name__, url_prefix="/<editor>", template_folder="templates", static_folder="static")
     home = urlsplit(public_url)
-    forms = Forms(seconds=settings.body_timeout)
+    forms = Forms("web", keys, public_url, seconds=settings.body_timeout, owner=lambda: owner())
 
     # --- what every page needs
 
@@ -72,6 +72,11 @@ def blueprint(
 
     def redirect(target: str) -> Response:
         return Response(status=303, headers={"Location": target})
+
+    def owner() -> str:
+        """Whose page this is: forms of somebody else's are refused."""
+        session: Session | None = g.get("session")
+        return f"{g.slug} {session.booker}" if session else g.slug
 
     def page(template: str, status: int = 200, **content: Any) -> Response:
         shared = {name: g.get(name) for name in ("editor", "session", "account")}
@@ -110,7 +115,7 @@ def blueprint(
         if "flow" in g:
             cookie(response, g.flow, "", seconds=0)
         if "editor" in g:
-            forms.remember(response, path=f"{home.path}/{g.slug}/", secure=home.scheme == "https")
+            forms.remember(response)
         return response
 
     @bp.errorhandler(_Detour)

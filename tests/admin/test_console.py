@@ -67,7 +67,7 @@ def test_links_begin_with_the_path_of_the_public_url(played: LoadedScenario, tmp
     assert 'href="/essai/_console/comptes?editeur=agenda-ville"' in page.text
     assert 'href="https://lga.example/essai/agenda-ville/agenda"' in page.text
     cookie = page.headers["Set-Cookie"]
-    assert "Path=/essai/_console;" in cookie
+    assert "Path=/essai/;" in cookie
     assert "Secure" not in cookie
 
 
@@ -459,7 +459,7 @@ def test_only_for_browsers_of_this_machine(client: FlaskClient) -> None:
 
 
 def test_headers_keep_pages_to_themselves(client: FlaskClient) -> None:
-    assert "HttpOnly; Path=/_console; SameSite=Lax" in client.get(HOME).headers["Set-Cookie"]
+    assert "HttpOnly; Path=/; SameSite=Lax" in client.get(HOME).headers["Set-Cookie"]
     for url in (HOME, UNKNOWN, "/_console/static/console.css"):
         with client.get(url) as page:
             assert forms.HEADERS_WITH_SCRIPTS.items() <= dict(page.headers).items(), url

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.http import parse_cookie
 
 from mock_editor.admin.console.fields import body_of, query_of
 from mock_editor.admin.console.words import DONE, FIELDS
@@ -248,7 +249,8 @@ def test_forms_work_below_the_path_of_the_public_url(played: LoadedScenario, tmp
     assert (target, data["vers"]) == ("/essai/_console/faire/cancelAppointment", page)
     # The proxy takes the path off, and puts it before that of cookies.
     url = target.removeprefix("/essai")
-    console.client.set_cookie("formulaire", data["jeton"], path="/_console")
+    [(name, held)] = parse_cookie(console.page.headers["Set-Cookie"].partition(";")[0]).items()
+    console.client.set_cookie(name, held, path="/_console")
     sent = console.client.post(url, data=data)
     assert (sent.status_code, sent.headers["Location"]) == (303, f"/essai{page}")
     refused = console.client.post(url, data=data)

@@ -181,10 +181,11 @@ def test_over_plain_http_the_cookie_is_not_secure(played: LoadedScenario, tmp_pa
     client = application(played, Clock(NOW), folder, "http://lga.example/lga", admin_token=TOKEN).test_client()
     page = client.get("/_console/", environ_overrides=FAR)
     assert page.headers["Location"] == "/lga/_console/acces?vers=/_console/"
-    key = jeton(client.get(ACCESS, environ_overrides=FAR))
+    page = client.get(ACCESS, environ_overrides=FAR)
     # A browser keeps it for /lga, which a proxy takes off.
-    client.set_cookie("formulaire", key, path="/_console")
-    entered = client.post(ACCESS, data={"jeton": key, "acces": TOKEN}, environ_overrides=FAR)
+    [(name, held)] = parse_cookie(page.headers["Set-Cookie"].partition(";")[0]).items()
+    client.set_cookie(name, held, path="/_console")
+    entered = client.post(ACCESS, data={"jeton": jeton(page), "acces": TOKEN}, environ_overrides=FAR)
     assert entered.headers["Location"] == "/lga/_console/"
     assert "Secure" not in entered.headers["Set-Cookie"]
     assert "Path=/lga/_console" in entered.headers["Set-Cookie"]

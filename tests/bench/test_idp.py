@@ -307,7 +307,7 @@ def test_the_page_is_shown_at_once_and_is_safe(browser: FlaskClient) -> None:
     assert "default-src 'none'" in policy
     assert "form-action" not in policy
     assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert page.headers["X-Content-Type-Options"] == "nosniff"
     assert page.headers["X-Frame-Options"] == "DENY"
 

@@ -470,7 +470,7 @@ def test_cookies_and_headers(browser: Browser) -> None:
     browser.arrive()
     answer = browser.client.get(AGENDA)
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     fresh = browser.client.application.test_client()
     cookies = fresh.get("/agenda-ville/connexion").headers.getlist("Set-Cookie")
     assert cookies

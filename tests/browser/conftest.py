@@ -15,7 +15,7 @@ import requests
 
 from mock_editor.base import codes
 from tests.conftest import WITH_CPTS, of_type, slot_search, sos_search
-from tests.wire.conftest import Simulator
+from tests.wire.conftest import Simulator, form_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Response
@@ -220,8 +220,8 @@ def arrive(page: "Page", link: str, person: str = "mercier") -> None:
     with requests.Session() as session:
         asked = re.search(r'name="demande" value="([^"]*)"', session.get(f"{link}&origin=sas", timeout=20).text)
         assert asked
-        session.post(f"{root}/_idp/connexion", data={"demande": asked[1], "personne": person}, timeout=20)
-        terms = {"jeton": session.cookies.get("formulaire"), "accepter": "1"}
+        shown = session.post(f"{root}/_idp/connexion", data={"demande": asked[1], "personne": person}, timeout=20)
+        terms = {"jeton": form_key(shown.text), "accepter": "1"}
         session.post(f"{root}/{slug}/cgu", data=terms, timeout=20).raise_for_status()
         cookies = [
             {name: getattr(one, name) for name in ("name", "value", "domain", "path")} for one in session.cookies

@@ -50,6 +50,11 @@ def read_head(sock: socket.socket, seconds: float = 10) -> bytes:
     return received
 
 
+def form_key(page: str) -> str:
+    """What the forms of a page bring back."""
+    return next(iter(re.findall(r'name="jeton" value="([^"]*)"', page)), "")
+
+
 @dataclass
 class Server:
     """A server process: requests to it, and what the system knows of it."""

@@ -38,7 +38,7 @@ from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, stamp
 from mock_editor.calendars.model import Appointment, Editor, SlotType, Window
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.outbox import Outbox, State
-from tests.wire.conftest import clean_environment, eventually
+from tests.wire.conftest import clean_environment, eventually, form_key
 
 VILLE, SOS = "agenda-ville", "agenda-sos"
 # More slots than are needed, all free. The clock runs: retries wait by it.
@@ -259,6 +259,7 @@ class Regulator:
         self._counts = counts
         self._random = random.Random(f"regulator-{number}")
         self._session = requests.Session()
+        self._keys: dict[str, str] = {}
         self._url = ""
 
     def close(self) -> None:
@@ -276,12 +277,18 @@ class Regulator:
         told = self._session.get(f"{url}/_admin/accounts?editor={slug}", timeout=20).json()["accounts"]
         account = told[self._number % len(told)]
         owner = next(iter(self._slots.values())).agenda.owner.id
-        # The pages with forms give the keys that forms bring back.
-        for page in (f"/{slug}/agenda/{owner}?origin=sas", "/_console/"):
-            assert self._session.get(url + page, timeout=20).status_code == 200
+        for page in ("/_console/", f"/{slug}/agenda/{owner}?origin=sas"):
+            self._look(page)
         email = account["resource"]["telecom"][0]["value"]
         self._send(f"/{slug}/connexion", email=email, mot_de_passe=account["password"], origine="sas")
+        self._look(f"/{slug}/cgu")
         self._send(f"/{slug}/cgu", accepter="1")
+
+    def _look(self, page: str) -> None:
+        """Keeps what the forms of a page bring back, by the first part of its path."""
+        answer = self._session.get(self._url + page, timeout=20)
+        assert answer.status_code == 200
+        self._keys[page.split("/")[1]] = form_key(answer.text)
 
     def work(self, stage: Stage) -> None:
         """Books, moves and cancels until the end."""
@@ -358,9 +365,7 @@ class Regulator:
         return answer.headers["Location"]
 
     def _send(self, path: str, **fields: str) -> requests.Response:
-        cookies = f"/{path.split('/')[1]}".replace(self.editor.slug, f"{self.editor.slug}/")
-        key = self._session.cookies.get("formulaire", path=cookies)
-        data = {"jeton": key, **fields}
+        data = {"jeton": self._keys[path.split("/")[1]], **fields}
         return self._session.post(self._url + path, data=data, allow_redirects=False, timeout=20)
 
 

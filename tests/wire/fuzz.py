@@ -36,7 +36,7 @@ from mock_editor.base import codes
 from tests.accounts.conftest import regulator
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, SYSTEM, WITH_CPTS, slot_search, sos_search
-from tests.wire.conftest import Server, eventually
+from tests.wire.conftest import Server, eventually, form_key
 from tests.wire.crashes import Process
 from tests.wire.mutations import CPTS, SMUGGLING, SOS, STRANGE, STRUCTURE, VILLE, WORDS, Request, changed, garbled
 from tests.wire.tls import listening, showing
@@ -62,6 +62,8 @@ OPTIONS = {
 
 # --- a simulator to which something has happened
 
+_ACCEPT = (("Accept", "text/html,*/*;q=0.8"),)
+
 
 @dataclass(frozen=True)
 class Known:
@@ -80,6 +82,22 @@ class Known:
     forms: Mapping[str, dict[str, str]]  # there: their fields, by where they are sent
     snapshot: bytes
     tls_port: int
+    browser: str  # a cookie, which the forms of one browser belong to
+    keys: Mapping[tuple[str, str], str]  # what they bring back: by the first part of a path, and the session's cookie
+
+    def page(self, url: str, session: str = "") -> "Request":
+        """A page, as a browser asks for it."""
+        surface = "file" if "/static/" in url or url.startswith("/_static/") else "page"
+        return Request.of(surface, "GET", url, headers=[*_ACCEPT, ("Cookie", self._cookies(session))])
+
+    def form(self, path: str, session: str = "", surface: str = "page", **fields: str) -> "Request":
+        """A form of one of our pages, with what a page of ours has it bring back."""
+        headers = [*_ACCEPT, ("Content-Type", codes.FORM), ("Cookie", self._cookies(session))]
+        key = self.keys.get((path.split("/")[1], session), "none")
+        return Request(surface, "POST", path, headers=headers, form=[*({"jeton": key} | fields).items()])
+
+    def _cookies(self, session: str) -> str:
+        return "; ".join(filter(None, [session, self.browser]))
 
 
 class Journalled(NamedTuple):
@@ -128,9 +146,18 @@ class Scene:
         )
 
     def _look(self) -> Known:
-        sessions = {}
+        sessions, keys = {}, {}
+        browser = requests.Session()
+        for first, url in ((VILLE, f"/{VILLE}/connexion"), (SOS, f"/{SOS}/connexion"), ("_console", "/_console/")):
+            keys[first, ""] = form_key(browser.get(self._url + url, timeout=PATIENCE).text)
+        [[name, value]] = browser.cookies.items()
+        keys["_sas", ""] = form_key(browser.get(f"{self._url}/_sas/regulateurs", timeout=PATIENCE).text)
         for slug, owner in ((VILLE, GUIDE_THOMAS), (SOS, STRUCTURE)):
             sessions[slug], provider, demand = self._sign_in(slug, owner)
+            cookies = {name: value, "agenda": sessions[slug]}
+            page = requests.get(f"{self._url}/{slug}/rendez-vous", cookies=cookies, timeout=PATIENCE)
+            keys[slug, f"agenda={sessions[slug]}"] = form_key(page.text)
+        assert all(keys.values())
         bundles = [json.loads(content) for content in self._found.values()]
         entries = [entry for bundle in bundles for entry in bundle["entry"]]
         # One of each type.
@@ -150,6 +177,8 @@ class Scene:
             forms=forms,
             snapshot=self._get("/_admin/snapshot").content,
             tls_port=urlsplit(bundles[0]["link"][0]["url"]).port,
+            browser=f"{name}={value}",
+            keys=keys,
         )
 
     def _sign_in(self, slug: str, owner: str) -> tuple[str, str, str]:
@@ -177,7 +206,8 @@ class Scene:
                             left.append(url)
                     for action, inside in re.findall(_FORM, page):
                         fields = re.findall('<(?:input|select|textarea|button) ([^>]*name="[^>]*)>', inside)
-                        forms[_shape(action)] = action, dict(map(_field, fields)) | {"jeton": "fuzz"}
+                        forms[_shape(action)] = action, dict(map(_field, fields))
+                        forms[_shape(action)][1].pop("jeton", None)
         return [*links.values()], dict(forms.values())
 
     def _token(self, provider: str) -> str:
@@ -225,13 +255,13 @@ def sound(known: Known) -> Mapping[str, Sequence[Request]]:
     everyday += [
         Request("other", "GET", "/_health"),
         Request("other", "GET", "/_metrics"),
-        _page("/"),
-        _page("/ailleurs"),
+        known.page("/"),
+        known.page("/ailleurs"),
     ]
     everyday += [Request("admin", "GET", "/_admin/openapi.json"), Request("file", "GET", "/_static/erreur.css")]
     acts: dict[str, list[Request]] = {"everyday": everyday, "faults": [], "stage": [*_stage(known)]}
     for path, fields in known.forms.items():
-        acts["faults" if re.search("(?i)fault|panne|timeline", path) else "stage"].append(_form(path, **fields))
+        acts["faults" if re.search("(?i)fault|panne|timeline", path) else "stage"].append(known.form(path, **fields))
     for operation in OPERATIONS:
         acts[_act(operation)] += _operation(operation)
     for kind in known.kinds:
@@ -254,17 +284,6 @@ def _act(operation: Operation) -> str:
 
 def _json(surface: str, method: str, url: str, content: Any, media_type: str = "application/json") -> Request:
     return Request.of(surface, method, url, headers=[("Content-Type", media_type)], content=content)
-
-
-def _page(url: str, cookie: str = "formulaire=fuzz") -> Request:
-    surface = "file" if "/static/" in url or url.startswith("/_static/") else "page"
-    return Request.of(surface, "GET", url, headers=[("Accept", "text/html,*/*;q=0.8"), ("Cookie", cookie)])
-
-
-def _form(path: str, cookie: str = "formulaire=fuzz", surface: str = "page", **fields: str) -> Request:
-    """A form of one of our pages; its key may be any, if the cookie holds the same."""
-    headers = [("Accept", "text/html,*/*;q=0.8"), ("Content-Type", codes.FORM), ("Cookie", cookie)]
-    return Request(surface, "POST", path, headers=headers, form=[*({"jeton": "fuzz"} | fields).items()])
 
 
 def _searches(known: Known) -> Iterator[Request]:
@@ -306,44 +325,44 @@ def _accounts(known: Known) -> Iterator[Request]:
 
 def _web(known: Known) -> Iterator[Request]:
     for slug, owner in ((VILLE, GUIDE_THOMAS), (SOS, STRUCTURE)):
-        session = f"agenda={known.sessions[slug]}; formulaire=fuzz"
+        session = f"agenda={known.sessions[slug]}"
         agenda, own = f"/{slug}/agenda/{owner}", f"/{slug}/rendez-vous/{known.appointments[slug]}"
         for path in ("/", "/connexion?suite=/x&origine=sas", "/mot-de-passe-oublie", "/cgu?suite=/x", "/agenda"):
-            yield _page(f"/{slug}{path}", session)
+            yield known.page(f"/{slug}{path}", session)
         for url in (own, f"/{slug}/rendez-vous", f"{own}/deplacer?semaine=2026-11-27"):
-            yield _page(url, session)
-        yield _page(f"{agenda}?lieu=1&creneau=202611200745&semaine=2026-11-20", session)
-        yield _page(f"{agenda}/reserver?lieu=1&creneau=202611200745", session)
+            yield known.page(url, session)
+        yield known.page(f"{agenda}?lieu=1&creneau=202611200745&semaine=2026-11-20", session)
+        yield known.page(f"{agenda}/reserver?lieu=1&creneau=202611200745", session)
         for _ in range(2):
             patient = {"nom": "FICTIF", "prenom": "Zoé", "motif": "Fièvre"}
-            yield _form(f"{agenda}/reserver", session, lieu="1", creneau="202611200745", **patient)
-            yield _form(f"{own}/deplacer", session, creneau="202611200800")
-        yield _form(f"{own}/annuler", session)
+            yield known.form(f"{agenda}/reserver", session, lieu="1", creneau="202611200745", **patient)
+            yield known.form(f"{own}/deplacer", session, creneau="202611200800")
+        yield known.form(f"{own}/annuler", session)
         # Without the session, which would soon have ended.
-        yield _page(f"{agenda}?lieu=1&origin=sas")
-        yield _page(f"/{slug}/sso/retour?state=x&code=y&iss=z", "sso-x=abc")
+        yield known.page(f"{agenda}?lieu=1&origin=sas")
+        yield known.page(f"/{slug}/sso/retour?state=x&code=y&iss=z", "sso-x=abc")
         inside = f"/{slug}/agenda"
         identity = {"email": "solene.mercier@regulation.example", "mot_de_passe": "x"}
-        yield _form(f"/{slug}/connexion", **identity, suite=inside, origine="sas")
-        yield _form(f"/{slug}/visite", suite=inside)
-        yield _form(f"/{slug}/cgu", accepter="1", suite=inside)
-        yield _form(f"/{slug}/mot-de-passe-oublie", email="x@test.example")
-        yield _form(f"/{slug}/deconnexion")
+        yield known.form(f"/{slug}/connexion", **identity, suite=inside, origine="sas")
+        yield known.form(f"/{slug}/visite", suite=inside)
+        yield known.form(f"/{slug}/cgu", accepter="1", suite=inside)
+        yield known.form(f"/{slug}/mot-de-passe-oublie", email="x@test.example")
+        yield known.form(f"/{slug}/deconnexion")
 
 
 def _console(known: Known) -> Iterator[Request]:
     for url in known.links:
-        yield _page(url)
+        yield known.page(url)
     for page in ("", "/scenario", "/pannes", "/horloge", "/visite", "/notifications", "/journal"):
-        stream = _page(f"/_console{page}/direct")
+        stream = known.page(f"/_console{page}/direct")
         stream.waits = True
         yield stream
     for slug, appointment in known.appointments.items():
         base = f"/_console/rendez-vous/{slug}/{appointment}"
-        yield _page(f"{base}/deplacer?agenda={GUIDE_THOMAS}-1&semaine=2026-11-27")
-        yield _form(f"{base}/praticien", identifiant="10002673899")
-    yield _form("/_console/acces", acces="x", vers="/_console/comptes")
-    yield _form("/_console/quitter")
+        yield known.page(f"{base}/deplacer?agenda={GUIDE_THOMAS}-1&semaine=2026-11-27")
+        yield known.form(f"{base}/praticien", identifiant="10002673899")
+    yield known.form("/_console/acces", acces="x", vers="/_console/comptes")
+    yield known.form("/_console/quitter")
 
 
 def _receiver(known: Known) -> Iterator[Request]:
@@ -357,8 +376,8 @@ def _receiver(known: Known) -> Iterator[Request]:
         yield _json("fhir", "PUT", f"{base}/{told['id']}", told)
     for url in (base, conditional, f"{base}/{told['id']}", "/_sas/fhir/metadata"):
         yield Request.of("fhir", "GET", url)
-    yield _page("/_sas/rendez-vous")
-    yield _page(f"/_sas/rendez-vous/{told['id']}")
+    yield known.page("/_sas/rendez-vous")
+    yield known.page(f"/_sas/rendez-vous/{told['id']}")
 
 
 def _idp(known: Known) -> Iterator[Request]:
@@ -371,11 +390,11 @@ def _idp(known: Known) -> Iterator[Request]:
     yield Request("client", "GET", "/_idp/.well-known/openid-configuration")
     yield Request("client", "GET", "/_idp/jwks")
     for _ in range(2):
-        yield _page(f"/_idp/authorize?{urlencode(demand)}", session)
-        yield _form("/_idp/authorize", session, **demand)
-        yield _form("/_idp/connexion", session, demande=known.demand, personne="mercier")
-        yield _page("/_idp/deconnexion?post_logout_redirect_uri=http://127.0.0.1/x&state=s", session)
-        yield _form("/_idp/token", "", "client", **grant)
+        yield known.page(f"/_idp/authorize?{urlencode(demand)}", session)
+        yield known.form("/_idp/authorize", session, **demand)
+        yield known.form("/_idp/connexion", session, demande=known.demand, personne="mercier")
+        yield known.page("/_idp/deconnexion?post_logout_redirect_uri=http://127.0.0.1/x&state=s", session)
+        yield known.form("/_idp/token", "", "client", **grant)
     for authorization in (f"Bearer {known.token}", "Basic ZnV6ejpz"):
         yield Request("client", "GET", "/_idp/userinfo", headers=[("Authorization", authorization)])
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.conftest import GUIDE_THOMAS, slot_search
-from tests.wire.conftest import Serve, Simulator, eventually
+from tests.wire.conftest import Serve, Simulator, eventually, form_key
 from tests.wire.test_accounts import at_once, kill_group
 
 pytestmark = pytest.mark.wire
@@ -30,20 +30,24 @@ class Visitor:
     def __init__(self, simulator: Simulator) -> None:
         self.url = simulator.url
         self.session = requests.Session()
+        self.key = ""
 
     def get(self, path: str) -> requests.Response:
-        return self.session.get(self.url + path, timeout=20)
+        """A page, whose forms can then be sent."""
+        page = self.session.get(self.url + path, timeout=20)
+        self.key = form_key(page.text)
+        return page
 
     def send(self, path: str, **fields: str) -> requests.Response:
         """Sends a form, as the page that was shown before would."""
-        key = self.session.cookies.get("formulaire", path="/agenda-ville/")
-        data = {"jeton": key, **fields}
+        data = {"jeton": self.key, **fields}
         return self.session.post(self.url + path, data=data, allow_redirects=False, timeout=20)
 
     def come_in(self) -> "Visitor":
         """Goes on without an account."""
         assert self.get("/agenda-ville/connexion").status_code == 200
         assert self.send("/agenda-ville/visite", suite=AGENDA).status_code == 303
+        assert self.get(f"{AGENDA}?lieu=1").status_code == 200
         return self
 
     def come_from_sas(self) -> "Visitor":
@@ -53,6 +57,7 @@ class Visitor:
         assert self.get(f"{AGENDA}?lieu=1&origin=sas").status_code == 200
         answer = self.send("/agenda-ville/connexion", email=email, mot_de_passe=told["password"], origine="sas")
         assert answer.status_code == 303
+        assert self.get("/agenda-ville/cgu").status_code == 200
         assert self.send("/agenda-ville/cgu", accepter="1").status_code == 303
         return self
 
@@ -192,7 +197,7 @@ def test_a_form_without_the_key_of_its_browser_does_nothing(serve: Serve) -> Non
     simulator = serve(*NOW)
     visitor, other = Visitor(simulator).come_in(), Visitor(simulator).come_in()
     slots = visitor.slots()
-    for key in ("", "guessed", other.session.cookies["formulaire"]):
+    for key in ("", "guessed", other.key):
         data = {"nom": "Fictif", "jeton": key} | slots[0]
         answer = visitor.session.post(f"{simulator.url}{AGENDA}/reserver", data=data, timeout=20)
         assert answer.status_code == 400

@@ -64,7 +64,7 @@ def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
     @bp.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS_WITH_SCRIPTS)
-        pages.forms.remember(response, path=pages.path, secure=pages.secure)
+        pages.forms.remember(response)
         return response
 
     @bp.errorhandler(PageError)

@@ -9,7 +9,6 @@ its query too, which has more fields. Files that operations answer with are at `
 
 import io
 import re
-import secrets
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -27,7 +26,6 @@ from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
 from mock_editor.base.errors import BadRequestError, EditorError, Issue, NotFoundError
-from mock_editor.base.forms import ForeignFormError
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.booking.access import PageError
 
@@ -101,8 +99,7 @@ def _read(pages: Pages, operation: Operation) -> tuple[Typed, bytes | None]:
             file = stream.read() if name == "body" and sent.filename else file
     if len(form) > _MOST_FIELDS:
         raise BadRequestError(Issue("too-costly", f"More than {_MOST_FIELDS} fields"))
-    if not secrets.compare_digest(form.get("jeton", "").encode("utf-8", "replace"), pages.forms.key().encode()):
-        raise ForeignFormError
+    pages.forms.check(form.get("jeton", ""))
     return dict(form.lists()), file
 
 

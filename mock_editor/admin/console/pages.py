@@ -68,7 +68,13 @@ class Pages:
         self.blueprint = blueprint
         self.simulator, self.stage, self.guard = simulator, stage, guard
         self.control = Control(simulator, stage)
-        self.forms = Forms(seconds=simulator.settings.body_timeout)
+        self.forms = Forms(
+            "console",
+            simulator.keys,
+            simulator.public_url,
+            seconds=simulator.settings.body_timeout,
+            secure=lambda: self.secure,
+        )
         public = urlsplit(simulator.public_url)
         self.base = public.path
         self.path = f"{self.base}{PREFIX}"

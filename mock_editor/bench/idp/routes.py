@@ -30,11 +30,13 @@ _COOKIE = "mock_idp"
 _LARGEST_BODY = 100_000
 _FORM = ("application/x-www-form-urlencoded",)
 _PAGES = frozenset({"idp.authorize", "idp.connect", "idp.disconnect"})
+# What the protocol has pages and programs of other sites send.
+FOR_OTHER_SITES = frozenset({"idp.authorize", "idp.disconnect", "idp.token", "idp.userinfo"})
 _PORTS = {"http": 80, "https": 443}
 
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     # No form-action: Chromium applies it to the redirect that follows the form, and that goes to the client.
@@ -135,9 +137,6 @@ def blueprint(
     @bp.post("/connexion")
     def connect() -> Response:
         """Takes the choice that was made on the page."""
-        # Another site could sign its visitors in as somebody else.
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            raise PageError("Cette page n’accepte pas les formulaires d’autres sites.", 403)
         parameters = sent()
         demand = provider.resume(parameters.one("demande"))
         if parameters.one("refus"):

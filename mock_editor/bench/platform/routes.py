@@ -63,7 +63,8 @@ def blueprint(
     state = State(store, now)
     caller = Caller(seconds, identity)
     accounts, searcher = Accounts(peers, caller, state, now), Searcher(peers, caller, state, now)
-    keys, forms = Keys(store), Forms(seconds=body_timeout)
+    keys = Keys(store)
+    forms = Forms("sas", keys, public_url, seconds=body_timeout, owner=lambda: person.key if (person := who()) else "")
     issuer, back = f"{public_url}/_idp", f"{public_url}/_sas/connexion/retour"
     sign_in = SignIn(people, issuer, back, provider, lambda: keys.get("sas-sign-in", view.new_secret))
 
@@ -118,7 +119,7 @@ def blueprint(
     @bp.after_app_request
     def remember(response: Response) -> Response:
         if request.blueprint in _FRAMED:
-            forms.remember(response, path=base, secure=secure)
+            forms.remember(response)
         return response
 
     # --- signing in and out

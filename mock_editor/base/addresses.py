@@ -1,0 +1,47 @@
+"""Addresses and names of machines, as clients and proxies write them."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\],\s]+))(?::([0-9]{0,5}))?")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def read_address(text: str) -> Address | None:
+    """The address of a peer; a listener for both IPv4 and IPv6 writes one of IPv4 as one of IPv6."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def is_loopback(text: str) -> bool:
+    """Whether a peer with this address is this machine."""
+    found = read_address(text)
+    return found is not None and found.is_loopback
+
+
+def split_host(host: str) -> tuple[str, int | None] | None:
+    """The name, in lower case, and the port of a ``Host``; None if it is none."""
+    found = _HOST.fullmatch(host)
+    return ((found[1] or found[2]).lower(), int(found[3]) if found[3] else None) if found else None
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine for everybody who says so."""
+    found = split_host(host)
+    return found is not None and (found[0].rstrip(".") == "localhost" or is_loopback(found[0]))
+
+
+class Networks:
+    """Addresses and networks of machines. Raises ValueError."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._networks = [ipaddress.ip_network(one) for one in texts]
+
+    def __contains__(self, peer: str) -> bool:
+        found = read_address(peer)
+        return found is not None and any(found in one for one in self._networks)
