@@ -20,6 +20,7 @@ from mock_editor.admin.guard import names_this_machine
 from mock_editor.app import SCHEMAS, deliverer, from_outside, make_gate, make_stage
 from mock_editor.base import logs
 from mock_editor.base.clock import Clock
+from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store, StoreError
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
@@ -52,6 +53,10 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"mock-editor: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
+    except EditorError as error:
+        # The database is out of order, or the system gives no threads, in the middle of a start.
+        click.echo(f"mock-editor: {error.text}", err=True)
+        sys.exit(2)
     except click.Abort:
         sys.exit(130)
 

@@ -1,12 +1,13 @@
 """The server: gunicorn without its command line, and a threaded worker that no client can stall.
 
 What stock gunicorn lacks and this mends (it overrides internals, hence the pin below 28): deadlines for a request's
-head and for taking an answer, closing without stalling the accept loop, a quick stop, refusals as OperationOutcome, and
-a second listener, with TLS, beside one without.
+head and for taking an answer, closing without stalling the accept loop, a quick stop, refusals as OperationOutcome, a
+second listener, with TLS, beside one without, and workers that go on when one of them cannot start.
 """
 
 import contextlib
 import errno
+import mmap
 import os
 import resource
 import selectors
@@ -15,7 +16,6 @@ import socket
 import ssl
 import struct
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ from wsgiref.types import WSGIApplication
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -36,6 +37,8 @@ from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import TLS
 from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.base.restarts import Restarts
+from mock_editor.base.threads import Pool, start
 from mock_editor.settings import Settings
 from mock_editor.tls.server import TlsServer, reason, say_goodbye
 
@@ -57,6 +60,7 @@ _DRAIN_SECONDS = 5.0
 _LAST_SECONDS = 1.0
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_MOMENT = struct.Struct("d")
 
 
 # Called with the client's address, method and URL (empty when they could not be read), status and body of the answer
@@ -144,6 +148,7 @@ def run(
         "when_ready": lambda _: on_ready(),
         "post_worker_init": lambda _: in_worker(),
         "worker_exit": _leave,
+        "child_exit": _Master.ended,
     }
     _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal), tls).run()
 
@@ -161,10 +166,10 @@ def _leave(_: Any, worker: Any) -> None:
     if worker.pid == os.getpid():
         ending = sys.exc_info()[1]
         # In a thread, because it may hang, and gunicorn's kill comes soon.
-        last = threading.Thread(target=worker.app.hooks.on_leave, daemon=True)
-        with contextlib.suppress(RuntimeError):
-            last.start()
-            last.join(_LAST_SECONDS)
+        try:
+            start("last", worker.app.hooks.on_leave).join(_LAST_SECONDS)
+        except EditorError:
+            worker.app.hooks.on_leave()
         os._exit(ending.code if isinstance(ending, SystemExit) and isinstance(ending.code, int) else 1)
 
 
@@ -195,13 +200,83 @@ class _Master(Arbiter):  # type: ignore[misc]
     # configuration file to be read again.
     handle_int = handle_hup = Arbiter.handle_term
 
+    # Stock ends the whole server for one worker that leaves with one of these codes: here, none does.
+    WORKER_BOOT_ERROR = APP_LOAD_ERROR = -1
+
+    def __init__(self, app: _Server) -> None:
+        super().__init__(app)
+        self._restarts = Restarts()
+        self._has_served = self._stopping = False
+        self._refused_starts = 0
+
+    def stop(self, graceful: bool = True) -> None:
+        self._stopping = True
+        super().stop(graceful)
+
+    def spawn_workers(self) -> None:
+        if not self._restarts.pause:
+            super().spawn_workers()
+
     def spawn_worker(self) -> Any:
         # A signal between the fork and the worker's own handlers would be lost, and the stop take until the kill.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         try:
             return super().spawn_worker()
+        except (OSError, MemoryError) as error:
+            # The system gives no more processes, or files.
+            self._missed(None, _why(error))
+            return None
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+    def ended(self, worker: "Worker") -> None:
+        """Called for each worker that has ended."""
+        if not self._stopping:
+            self._missed(worker.report.served, worker.report.why)
+
+    def _missed(self, served: float | None, why: str) -> None:
+        """Has a worker that is not there be replaced, sooner or later; or ends a server that could never start.
+
+        Raises HaltServer.
+        """
+        self._has_served |= served is not None or any(one.report.served is not None for one in self.WORKERS.values())
+        if not self._has_served and why:
+            self._refused_starts += 1
+            if self._refused_starts >= self.num_workers:
+                raise HaltServer(f"the server cannot start: {why}", 1)
+        self._restarts.ended(served)
+        pause = self._restarts.pause
+        if pause:
+            what = "could not start" if served is None else f"has ended {served:.1f} s after its start"
+            text = "A worker %s%s; %d others go on, and it is tried again in %.1f s"
+            self.log.warning(text, what, f": {why}" if why else "", len(self.WORKERS), pause)
+
+
+class _Report:
+    """What its parent gets to know of a worker that has ended, in memory that both share."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def serves(self) -> None:
+        """Says that the worker answers requests from now on."""
+        _MOMENT.pack_into(self._shared, 0, time.monotonic())
+
+    def fails(self, why: str) -> None:
+        """Says why it cannot start."""
+        text = why.encode("utf-8", "replace")[: mmap.PAGESIZE - _MOMENT.size]
+        self._shared[_MOMENT.size : _MOMENT.size + len(text)] = text
+
+    @property
+    def served(self) -> float | None:
+        """For how many seconds it has answered requests by now; None if it never did."""
+        [since] = _MOMENT.unpack_from(self._shared)
+        return time.monotonic() - since if since else None
+
+    @property
+    def why(self) -> str:
+        """Why it could not start; empty if it did not say."""
+        return self._shared[_MOMENT.size :].rstrip(b"\0").decode("utf-8", "replace")
 
 
 class _Connection(TConn):  # type: ignore[misc]
@@ -274,12 +349,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     its time-outs: waiting for its first request, kept for a next one, or lingering after our end of it was closed.
     """
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.report = _Report()  # before the fork
+
     def init_process(self) -> None:
-        self.settings: Settings = self.app.settings
-        self.lingering_conns: deque[_Connection] = deque()
-        self.deadlines = Deadlines()
-        self.deadlines.start()
-        super().init_process()
+        try:
+            self.settings: Settings = self.app.settings
+            self.lingering_conns: deque[_Connection] = deque()
+            self.deadlines = Deadlines()
+            self.deadlines.start()
+            super().init_process()
+        except Exception as error:
+            if not self.booted:
+                self.report.fails(_why(error))
+                # What is wrong outside is said in a line, by the parent; a mistake of ours with its traceback.
+                if isinstance(error, EditorError | OSError | MemoryError):
+                    sys.exit(1)
+            raise
+
+    def get_thread_pool(self) -> Pool:
+        return Pool(self.cfg.threads, "request")
 
     def init_signals(self) -> None:
         super().init_signals()
@@ -289,6 +379,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # --- the loop
 
     def run(self) -> None:
+        self.report.serves()
         self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
         while self.alive and self.is_parent_alive():
             self.notify()
@@ -333,11 +424,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._park(conn, self.pending_conns, self.settings.header_timeout, self.on_pending_socket_readable)
 
     def enqueue_req(self, conn: _Connection) -> None:
-        try:
-            self.tpool.submit(self._serve, conn)
-        except RuntimeError as error:
-            # The system gives no more threads. The request is in the pool's queue and waits for one of those we have.
-            self.log.warning("A request has to wait: %s", error)
+        self.tpool.submit(self._serve, conn)
 
     def finish_request(self, conn: _Connection, reusable: bool) -> None:
         """Takes a connection back from its thread."""
@@ -529,6 +616,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         )
         with contextlib.suppress(BrokenPipeError), _taking(client, self.settings.write_timeout):
             client.sendall(head.encode("ascii") + (b"" if getattr(req, "method", "") == "HEAD" else body))
+
+
+def _why(error: Exception) -> str:
+    return error.text if isinstance(error, EditorError) else f"{type(error).__name__}: {error}"
 
 
 def _refusal(error: Exception) -> tuple[int, list[Issue]]:

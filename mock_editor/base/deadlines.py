@@ -13,6 +13,8 @@ import threading
 import time
 from typing import Self
 
+from mock_editor.base.threads import start
+
 # Cancelled watches stay in the heap until their time; beyond this many they are swept out once they are the majority.
 _TOLERATED = 64
 
@@ -48,8 +50,8 @@ class Deadlines:
         self._cancelled = 0
 
     def start(self) -> None:
-        """Starts the thread that keeps the deadlines."""
-        threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+        """Starts the thread that keeps the deadlines. Raises 503."""
+        start("deadlines", self._run)
 
     def watch(self, sock: socket.socket, seconds: float) -> Watch:
         """Shuts the reading side of ``sock`` in ``seconds``, unless cancelled, or left as a context, before."""

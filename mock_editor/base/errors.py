@@ -34,7 +34,12 @@ class EditorError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.status}: " + "; ".join(issue.diagnostics for issue in self.issues)
+        return f"{self.status}: {self.text}"
+
+    @property
+    def text(self) -> str:
+        """What is wrong, in a line."""
+        return "; ".join(issue.diagnostics for issue in self.issues)
 
 
 class BadRequestError(EditorError):
