@@ -7,9 +7,9 @@ guide's page on regulator accounts).
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from urllib.parse import unquote_plus
 
+from mock_editor.base.globs import matches
 from mock_editor.calendars.catalogue import Agenda
 from mock_editor.calendars.model import Association, SlotType
 
@@ -64,7 +64,7 @@ def accepted_origin(found: Sequence[str], accepted: Iterable[str]) -> str:
     Raises PageError when none does.
     """
     for origin in found:
-        if any(fnmatchcase(origin, pattern) for pattern in accepted):
+        if any(matches(pattern, origin) for pattern in accepted):
             return origin
     told = ", ".join(f"« {origin[:40]} »" for origin in found[:3])
     raise PageError(400, "Origine inconnue", f"Le paramètre origin vaut {told}, ce que ce logiciel ne connaît pas.")

@@ -26,6 +26,7 @@ from sqlite_utils import Database
 from mock_editor.base import controls
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.flows import Flow
+from mock_editor.base.globs import matches
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
 from mock_editor.faults.kind import Kind
@@ -125,8 +126,8 @@ class _Ready:
         self.rule, self.mark = rule, mark
         self._editors, self._flows = frozenset(rule.editors), frozenset(rule.flows) or TARGETS
         self._methods = frozenset(method.upper() for method in rule.methods)
-        self._headers = [(name, _glob(value)) for name, value in rule.headers.items()]
-        self._identifiers = [_alone(text) for text in rule.identifiers]
+        self._headers = list(rule.headers.items())
+        self._identifiers = rule.identifiers
         # Of each identifier a part that no escape changes.
         self.clues = [max(_PLAIN.findall(text), key=len, default="") for text in rule.identifiers]
 
@@ -147,7 +148,7 @@ class _Ready:
             return False
         for name, pattern in self._headers:
             value = asked.header(name)
-            if value is None or not pattern.fullmatch(value):
+            if value is None or not matches(pattern, value):
                 return False
         if rule.hours and not rule.in_hours(asked.now.astimezone(asked.zone).time()):
             return False
@@ -157,7 +158,7 @@ class _Ready:
         """Whether one of its identifiers stands in the URL or the body, with escapes or without."""
         body = asked.body().decode("utf-8", "replace")
         texts = {unquote_plus(asked.url), body, unquote_plus(body)}
-        return any(pattern.search(text) for text in texts for pattern in self._identifiers)
+        return any(_stands_in(text, one) for text in texts for one in self._identifiers)
 
     def acts(self, matched: int, acted: int, drawn: float) -> bool:
         """Whether it acts on the ``matched``-th exchange that it matches, having acted on so many before."""
@@ -173,13 +174,18 @@ class _Ready:
 _PLAIN = re.compile("[A-Za-z0-9]+")
 
 
-def _glob(value: str) -> re.Pattern[str]:
-    return re.compile(re.escape(value).replace(r"\*", ".*"), re.DOTALL)
+def _stands_in(text: str, identifier: str) -> bool:
+    """Whether an identifier stands somewhere in a text, and not as a part of a longer one."""
+    begin = -1
+    while (begin := text.find(identifier, begin + 1)) >= 0:
+        end = begin + len(identifier)
+        if not ((begin and _is_plain(text[begin - 1])) or _is_plain(text[end : end + 1])):
+            return True
+    return False
 
 
-def _alone(identifier: str) -> re.Pattern[str]:
-    """An identifier that is not a part of a longer one."""
-    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(identifier)}(?![A-Za-z0-9])")
+def _is_plain(sign: str) -> bool:
+    return sign.isascii() and sign.isalnum()
 
 
 class _Table:

@@ -26,6 +26,9 @@ MOST_RULES = 200
 _NAME = StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
 Name = Annotated[str, _NAME]
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+# What a request is compared with, which all of them wait for.
+_MOST = 1000
+_Value = Annotated[str, StringConstraints(max_length=1000)]
 
 # Those that a rule can act on. The simulator's own surfaces are none of them: they can always be reached.
 TARGETS = frozenset(Flow) - {Flow.OTHER}
@@ -82,11 +85,16 @@ class Rule(_Part):
     flows: Annotated[list[Target], Field(description="Flows that it acts on")] = []
     editors: Annotated[list[_Text], Field(description="Slugs of editors")] = []
     identifiers: Annotated[
-        list[_Text], Field(description="Identifiers of practitioners, structures or regulators, in the URL or the body")
+        list[_Text],
+        Field(
+            max_length=_MOST,
+            description="Identifiers of practitioners, structures or regulators, in the URL or the body",
+        ),
     ] = []
     methods: Annotated[list[_Text], Field(description="HTTP methods")] = []
     headers: Annotated[
-        dict[_Text, str], Field(description="Values that headers of the request have; * stands for anything")
+        dict[_Text, _Value],
+        Field(max_length=_MOST, description="Values that headers of the request have; * stands for anything"),
     ] = {}
     since: Annotated[Moment | None, Field(description="From then on, by the simulator's clock")] = None
     until: Annotated[Moment | None, Field(description="Before then, by the simulator's clock")] = None

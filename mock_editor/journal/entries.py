@@ -253,12 +253,18 @@ class Batch:
 
 
 def _row(one: Exchange, limits: Limits) -> list[Any]:
-    fhir = "/fhir/" in one.url or one.flow is Flow.INT_R03
+    fhir = "/fhir/" in one.url.partition("?")[0] or one.flow is Flow.INT_R03
     url = redaction.url(one.url, fhir=fhir)
     request_body = one.request_body[: limits.kept(one.request_size)]
     answer_body = one.answer_body[: limits.kept(one.answer_size)]
     if request_body:
-        request_body = _redacted(request_body, one.request_size, one.request_headers, fhir)
+        # Of an answer, what was compressed is not any more.
+        compressed = _header(one.request_headers, "content-encoding").strip().lower() not in ("", "identity")
+        request_body = (
+            redaction.MASK.encode()
+            if compressed
+            else _redacted(request_body, one.request_size, one.request_headers, fhir)
+        )
     # What a search answers is made of the scenario and of the URL, and no other body is as large or as frequent.
     if not (one.flow in SEARCHES and one.status == 200 and one.method == "GET" and url is one.url):
         answer_body = _redacted(answer_body, one.answer_size, one.answer_headers, fhir)
@@ -274,9 +280,13 @@ def _row(one: Exchange, limits: Limits) -> list[Any]:
 
 
 def _redacted(body: bytes, size: int, headers: Iterable[tuple[str, str]], fhir: bool) -> bytes:
-    media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type = _header(headers, "content-type")
     fhir = fhir or "fhir+json" in media_type or "json+fhir" in media_type
     return redaction.body(body, media_type, fhir=fhir, cut=len(body) < size)
+
+
+def _header(headers: Iterable[tuple[str, str]], wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")
 
 
 def _path(url: str) -> str:

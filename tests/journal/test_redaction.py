@@ -2,6 +2,7 @@
 
 import html
 import re
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.flows import Flow
 from mock_editor.journal import redaction
 from mock_editor.journal.filters import Filters
+from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import Recorder
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import PUBLIC_URL, WITH_CPTS, application, slot_search
-from tests.journal.conftest import MakeJournal
+from tests.journal.conftest import MakeJournal, exchange
 from tests.wire.conftest import eventually
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjMifQ.c2lnbmF0dXJl-_x"
@@ -114,7 +116,7 @@ def test_headers(name: str, value: str, shown: str) -> None:
         ("text/plain", "proxy http://me:S3CRET@proxy:3128", "proxy http://***@proxy:3128"),
         (HTML, '<input type="hidden" name="jeton" value="S3CRET">', '<input type="hidden" name="jeton" value="***">'),
         (HTML, '<input value="S3CRET" type=hidden name=jeton>', '<input value="***" type=hidden name=jeton>'),
-        (HTML, "<INPUT VALUE='S3>CRET' NAME='demande'>", "<INPUT VALUE=\"***\" NAME='demande'>"),
+        (HTML, "<INPUT VALUE='S3>CRET' NAME='demande'>", "<INPUT VALUE='***' NAME='demande'>"),
         (HTML, '<input type="password" name="x" value="S3CRET">', '<input type="password" name="x" value="***">'),
         (HTML, '<input type="hidden" name="creneau" value="20261120">',
          '<input type="hidden" name="creneau" value="20261120">'),
@@ -141,6 +143,128 @@ def test_fhir_keeps_its_codes_and_loses_tokens() -> None:
     )
     shown = body.replace("S3CRET", "***").replace(JWT, "***")
     assert redaction.body(body.encode(), "application/fhir+json", fhir=True, cut=False).decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body", "shown"),
+    [
+        (JSON, r'{"pass\u0077ord":"S3CRET","a":1}', r'{"pass\u0077ord":"***","a":1}'),
+        (JSON, r'{"\u0070\u0061ssword" : 12345}', r'{"\u0070\u0061ssword" : "***"}'),
+        (JSON, r'{"a":"{\"b\":\"{\\\"to\\u006ben\\\":\\\"S3CRET\\\",\\\"c\\\":1}\"}"}',
+         r'{"a":"{\"b\":\"{\\\"to\\u006ben\\\":\\\"***\\\",\\\"c\\\":1}\"}"}'),
+        (JSON, r'{"password":"a\\","b":"shown"}', r'{"password":"***","b":"shown"}'),
+        (JSON, r'{"a":"x\\","token":"S3CRET"}', r'{"a":"x\\","token":"***"}'),
+        (JSON, r'{"a":"C:\\x\token=S3CRET"}', r'{"a":"C:\\x\token=***"}'),
+        (JSON, '{"authorization":"S3CRET","Cookie":"S3CRET","apiKey":"S3CRET","credentials":["S3CRET"]}',
+         '{"authorization":"***","Cookie":"***","apiKey":"***","credentials":"***"}'),
+        (JSON, '{"name":"password","value":"S3CRET"}', '{"name":"password","value":"***"}'),
+        (JSON, '{"name":"password","valueInteger": 1234 }', '{"name":"password","valueInteger": "***" }'),
+        (JSON, '{"value":"S3CRET","name":"password"}', '{"value":"***","name":"password"}'),
+        (JSON, '{"password2":"S3CRET","passwordConfirm":"S3CRET"}', '{"password2":"***","passwordConfirm":"***"}'),
+        (JSON, '{"note":"Bearer S3CRET"}', '{"note":"Bearer ***"}'),
+        (JSON, '{"note":"authorization: Basic UzNDUkVU"}', '{"note":"authorization: ***"}'),
+        (JSON, '{"url":"https://x/?%61ccess_token=S3CRET%26S3CRET&b=c"}', '{"url":"https://x/?%61ccess_token=***&b=c"}'),
+        ("text/plain", "Authorization: Bearer S3CRET\nb: c", "Authorization: ***\nb: c"),
+        ("text/plain", "curl -H 'X-Some: Bearer S3CRET-1' x", "curl -H 'X-Some: Bearer ***' x"),
+        ("text/plain", "password: S3CRET S3CRET\nb", "password: ***\nb"),
+        ("text/plain", "invalid_token: The token is not known here", "invalid_token: The token is not known here"),
+        ("text/plain", "Bearer authentication is needed, Basic too", "Bearer authentication is needed, Basic too"),
+        ("text/plain", "moneyBack.js, journeyAgent.new", "moneyBack.js, journeyAgent.new"),
+        (FORM, "p%61ssword=S3CRET&user%5Bpassword%5D=S3CRET&a=b", "p%61ssword=***&user%5Bpassword%5D=***&a=b"),
+        (FORM, "data=%7B%22password%22%3A%22S3%26CRET%22%7D&a=b", "data=%7B%22password%22%3A%22***%22%7D&a=b"),
+        (FORM, "suite=%2Fe%3Fauthorization%3DS3CRET%26a%3Db", "suite=%2Fe%3Fauthorization%3D***%26a%3Db"),
+        (HTML, '<input name="mot&#95;de_passe" value="S3CRET">', '<input name="mot&#95;de_passe" value="***">'),
+        (HTML, '<div data-x="{&quot;token&quot;:&quot;S3CRET&quot;,&quot;a&quot;:1}">',
+         '<div data-x="{&quot;token&quot;:&quot;***&quot;,&quot;a&quot;:1}">'),
+        (HTML, '<meta name="csrf-token" content="S3CRET">', '<meta name="csrf-token" content="***">'),
+        (HTML, '<input name="jeton" value="S3&quot;CRET">', '<input name="jeton" value="***">'),
+        ("application/xml", '<a password="S3CRET"><b:Password T="x">S3CRET</b:Password><c>d</c></a>',
+         '<a password="***"><b:Password T="x">***</b:Password><c>d</c></a>'),
+        ("application/xml", "<clientSecret><![CDATA[S3CRET]]></clientSecret>", "<clientSecret>***</clientSecret>"),
+        ("application/xml", '<entry key="password">S3CRET</entry>', '<entry key="password">***</entry>'),
+        ("application/xml", '<password value="S3CRET"/><code value="shown"/>',
+         '<password value="***"/><code value="shown"/>'),
+        ("multipart/form-data; boundary=x",
+         '--x\r\nContent-Disposition: form-data; name="password"\r\n\r\nS3CRET\r\n--x\r\nContent-Disposition: '
+         'form-data; name="a"\r\n\r\nb\r\n--x--',
+         '--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n***\r\n--x\r\nContent-Disposition: '
+         'form-data; name="a"\r\n\r\nb\r\n--x--'),
+    ],
+)  # fmt: skip
+def test_names_are_known_however_they_are_written(media_type: str, body: str, shown: str) -> None:
+    assert redaction.body(body.encode(), media_type, fhir=False, cut=False).decode() == shown
+
+
+def test_a_body_in_utf_16_keeps_no_secret() -> None:
+    body = '{"password":"S3CRET","a":"b"}'.encode("utf-16-le")
+    shown = redaction.body(body, JSON, fhir=True, cut=False)
+    assert b"S\x003" not in shown
+    assert "a".encode("utf-16-le") in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("X-Forwarded-Authorization", "Bearer S3CRET", "***"),
+        ("X-Some", "Bearer S3CRET", "Bearer ***"),
+        ("X-Some", "bearer  s", "bearer ***"),
+        ("X-Original-Auth", "DPoP S3CRET", "DPoP ***"),
+        ("DPoP", "S3CRET", "***"),
+        ("Authorization", "my S3CRET", "***"),
+        ("Ocp-Apim-Subscription-Key", "S3CRET", "***"),
+        ("Idempotency-Key", "shown", "shown"),
+        ("X-Json", '{"pass\\u0077ord":"S3CRET"}', '{"pass\\u0077ord":"***"}'),
+        ("Referer", "https://x/?%61uthorization=S3CRET&a=b", "https://x/?%61uthorization=***&a=b"),
+        ("WWW-Authenticate", 'Basic realm="x"', 'Basic realm="x"'),
+        ("Cookie", "__Host-sso-0123=S3CRET", "__Host-sso-***=***"),
+    ],
+)
+def test_headers_keep_no_secret_whatever_they_are_called(name: str, value: str, shown: str) -> None:
+    assert redaction.headers([(name, value)]) == [(name, shown)]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("/e/fhir/Slot?authorization=S3CRET&a=b", "/e/fhir/Slot?authorization=***&a=b"),
+        ("/e/fhir/Slot?%61uthorization=Bearer%20S3CRET&a=b", "/e/fhir/Slot?%61uthorization=***&a=b"),
+        ("/e/fhir/Slot?x=Bearer%20S3CRET.1&a=b", "/e/fhir/Slot?x=Bearer%20***&a=b"),
+        ("/e/fhir/Slot?x=Bearer+S3CRET.1&a=b", "/e/fhir/Slot?x=Bearer+***&a=b"),
+        ("/e/fhir/Slot?password=a?S3CRET&a=b", "/e/fhir/Slot?password=***&a=b"),
+        ("/e/fhir/Slot?a=b;access_token=S3CRET", "/e/fhir/Slot?a=b;access_token=***"),
+        ("/e/fhir/Slot;token=S3CRET?a=b", "/e/fhir/Slot;token=***"),
+        ("/e/fhir/Slot?x=%7B%22secret%22%3A%22S3CRET%22%7D", "/e/fhir/Slot?x=%7B%22secret%22%3A%22***%22%7D"),
+        ("/e/fhir/Slot?DPoP=S3CRET&api_key=S3CRET", "/e/fhir/Slot?DPoP=***&api_key=***"),
+    ],
+)  # fmt: skip
+def test_fhir_urls_keep_no_secret(url: str, shown: str) -> None:
+    assert redaction.url(url, fhir=True) == shown
+
+
+def test_what_is_compressed_or_claims_to_be_fhir_keeps_no_secret(journal: Journal) -> None:
+    compressed = zlib.compress(b'{"password":"S3CRET"}')
+    journal.record(exchange(request_body=compressed, request_headers=[("Content-Encoding", "deflate")]))
+    journal.record(exchange(url="/_idp/authorize?x=/fhir/&code=S3CRET&state=S3CRET", flow=Flow.IDP, status=302))
+    assert [entry.request_body for entry in journal.find(Filters(), 2)] == [b"", b"***"]
+    assert journal.find(Filters(), 1)[0].url == "/_idp/authorize?x=/fhir/&code=***&state=***"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"pass\\u0077ord": "S3CRETS3CRET", "b": 2}',
+        '{"a": "{\\"password\\": \\"S3CRETS3CRET\\"}"}',
+        '{"note": "Bearer S3CRETS3CRET"}',
+        '{"name": "password", "value": "S3CRETS3CRET"}',
+        "<Password>S3CRETS3CRET</Password>",
+        "a=%7B%22token%22%3A%22S3CRETS3CRET%22%7D",
+        "--x\r\nContent-Disposition: form-data; name=jeton\r\n\r\nS3CRETS3CRET\r\n--x--",
+    ],
+)
+def test_wherever_an_escaped_body_is_cut_no_half_of_a_secret_is_left(body: str) -> None:
+    for end in range(len(body) + 1):
+        shown = redaction.body(body[:end].encode(), "multipart/form-data; boundary=x", fhir=False, cut=True)
+        assert b"S3" not in shown, (body[:end], shown)
 
 
 @pytest.mark.parametrize("media_type", [FORM, JSON, HTML, "text/plain"])
