@@ -250,11 +250,8 @@ class _Faulty:
         return _refusal(stopped())
 
     def _sent(self, answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-        bodiless = self._environ["REQUEST_METHOD"] == "HEAD" or answer.status in (204, 304)
-        body = b"" if bodiless else answer.body
+        answer = _with_allowed_content(answer, self._environ["REQUEST_METHOD"])
         cut = answer.wire.cut
-        if bodiless and cut and not cut.in_head:
-            cut = None
         status = f"{answer.status} {_phrase(answer.status)}"
         if cut and cut.in_head:
             # The journal hears what was begun; the server sends nothing of it.
@@ -263,8 +260,8 @@ class _Faulty:
         start_response(status, _headers_for(answer, cut))
         if cut is None and answer.wire.pace is None:
             self.release()
-            return [body]
-        return _Pieces(self._pieces(body, replace(answer.wire, cut=cut)), self.release)
+            return [answer.body]
+        return _Pieces(self._pieces(answer.body, answer.wire), self.release)
 
     def _cut_head(self, cut: Cut, status: str, headers: Iterable[tuple[str, str]]) -> Exception:
         lines = [
@@ -330,7 +327,10 @@ def _chain(acting: Acting, exchange: Exchange, proceed: Proceed) -> Answer:
 
 
 def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
-    """The whole answer of an application."""
+    """The whole answer of an application; to a HEAD that to the same GET, whose headers it gets, spoilt alike."""
+    is_head = environ["REQUEST_METHOD"] == "HEAD"
+    if is_head:
+        environ = environ | {"REQUEST_METHOD": "GET"}
     began: tuple[int, tuple[tuple[str, str], ...]] = (500, ())
     pieces: list[bytes] = []
 
@@ -341,7 +341,9 @@ def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
 
     answer = app(environ, start_response)
     try:
-        pieces.extend(answer)
+        # A stream of events has no length that could be told, and no end.
+        if not is_head or any(name.lower() == "content-length" for name, _ in began[1]):
+            pieces.extend(answer)
     finally:
         if hasattr(answer, "close"):
             answer.close()
@@ -351,6 +353,23 @@ def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
 def _refusal(error: EditorError) -> Answer:
     headers = (*error.headers.items(),)
     return Answer(error.status, headers, b"").with_body(dumps(operation_outcome(error.issues)), FHIR_JSON)
+
+
+def _with_allowed_content(answer: Answer, method: str) -> Answer:
+    """The answer without the content that it may not have, and without what would announce some.
+
+    Source: RFC 9110, 8.6, 9.3.2, 15.3.5, 15.3.6 and 15.4.5.
+    """
+    without = answer.status in (204, 205, 304)
+    if not without and method != "HEAD":
+        return answer
+    cut = answer.wire.cut
+    answer = replace(answer, body=b"", wire=replace(answer.wire, cut=cut if cut and cut.in_head else None))
+    if not without:
+        return answer
+    headers = [one for one in answer.headers if one[0].lower() not in ("content-length", "content-type")]
+    # Only of a 205 would a client otherwise wait for content.
+    return replace(answer, headers=(*headers, *([("Content-Length", "0")] if answer.status == 205 else ())))
 
 
 def _headers_for(answer: Answer, cut: Cut | None) -> list[tuple[str, str]]:

@@ -4,9 +4,12 @@ Those of time, HTTP and connections are in ``tests/faults/test_wire.py``, those 
 ``tests/notifications/test_faults.py``.
 """
 
+import http.client
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -15,6 +18,7 @@ from mock_editor import scenario
 from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.kinds.conformance import bundles
 from tests.admin.conftest import TAKEN
+from tests.conftest import GUIDE_THOMAS
 from tests.faults.conftest import SEARCHES
 from tests.faults.differ import differences
 from tests.faults.test_conformance import CASES
@@ -161,3 +165,126 @@ def test_the_receiver_can_be_made_to_fail_so_that_retries_are_seen(tmp_path_fact
     finally:
         simulator.process.terminate()
         simulator.process.communicate(timeout=10)
+
+
+# --- what has no body
+
+
+class Kept:
+    """One connection, used for all: what stands where no content may be spoils the answer after it."""
+
+    def __init__(self, world: World) -> None:
+        self._connection = http.client.HTTPConnection(urlsplit(world.editor.url).netloc, timeout=20)
+        self._socket: Any = None
+
+    def ask(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        self._connection.request(method, path)
+        self._socket = self._socket or self._connection.sock
+        assert self._connection.sock is self._socket, "a new connection"
+        answer = self._connection.getresponse()
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        del headers["date"]
+        return answer.status, headers, answer.read()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def kept(world: World) -> Iterator[Kept]:
+    assert world.ask("DELETE", "/_admin/faults").ok
+    made = Kept(world)
+    yield made
+    made.close()
+    assert world.ask("DELETE", "/_admin/faults").ok
+
+
+BASE = "/agenda-ville/fhir"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        SEARCHES["r01"][2],
+        SEARCHES["r01 of nobody"][2],
+        SEARCHES["r04"][2],
+        SEARCHES["sos"][2],
+        f"{BASE}/Slot?start=x&_pretty=true",
+        f"{BASE}/Slot/?_format=xml",
+        f"{BASE}/Slot/_search",
+        f"{BASE}/metadata",
+        f"{BASE}/Practitioner?identifier={GUIDE_THOMAS}",
+        f"{BASE}/Practitioner/{GUIDE_THOMAS}",
+        f"{BASE}/Practitioner/6f2d3c1e-8f0b-4b43-9a51-2d7c0d1c5a10",
+        f"{BASE}/Schedule?actor={GUIDE_THOMAS}",
+        f"{BASE}/Nothing/x",
+        "/nowhere/fhir/Slot",
+        f"/agenda-ville/agenda/{GUIDE_THOMAS}?lieu=1",
+        f"/agenda-ville/agenda/{GUIDE_THOMAS}?lieu=1&origin=sas",
+        "/agenda-ville/agenda/x?lieu=1",
+        "/agenda-ville/connexion",
+    ],
+)
+def test_head_tells_the_headers_of_get(world: World, kept: Kept, path: str) -> None:
+    for rule in (None, {"kind": "latency", "seconds": 0.001}):
+        if rule:
+            world.set_rule(rule)
+        status, headers, body = kept.ask("GET", path)
+        told = kept.ask("HEAD", path)
+        # A form's key and the state of a sign-in are drawn anew.
+        for drawn in ("set-cookie", "location"):
+            assert (drawn in headers) == (drawn in told[1])
+            headers.pop(drawn, None), told[1].pop(drawn, None)
+        assert told == (status, headers, b"")
+        assert int(headers["content-length"]) == len(body)
+
+
+@pytest.mark.parametrize("kind", BODY, ids=lambda kind: kind().name)
+def test_head_tells_the_headers_of_a_spoilt_body(world: World, kept: Kept, kind: type[Any]) -> None:
+    path = SEARCHES["r01"][2]
+    right = kept.ask("HEAD", path)
+    world.set_rule({"kind": kind().name})
+    status, headers, body = kept.ask("GET", path)
+    assert kept.ask("HEAD", path) == (status, headers, b"")
+    assert int(headers["content-length"]) == len(body)
+    assert headers != right[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "length"),
+    [
+        ({"kind": "status", "code": 204}, None),
+        ({"kind": "status", "code": 204, "body": "html"}, None),
+        ({"kind": "status", "code": 204, "body": "text", "content_type": "text/csv"}, None),
+        ({"kind": "status", "code": 205}, "0"),
+        ({"kind": "status", "code": 205, "done_first": True}, "0"),
+        ({"kind": "status", "code": 304}, None),
+        ({"kind": "html-page", "status": 204}, None),
+        ({"kind": "plain-text", "status": 205}, "0"),
+        ({"kind": "flapping", "up_seconds": 0.001, "down_seconds": 86_400, "code": 204}, None),
+        ({"kind": "quota", "per_minute": 0, "code": 304}, None),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_status_without_content_has_none(
+    world: World, kept: Kept, method: str, kind: dict[str, Any], length: str | None
+) -> None:
+    world.set_rule(kind)
+    # Sent by hand: a client that knows the status would not even look for content.
+    address = urlsplit(world.editor.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as client:
+        path = SEARCHES["r01"][2] if method != "POST" else f"{BASE}/Practitioner"
+        head = f"{method} {quote(path, safe='/?&=:|,.+')} HTTP/1.1\r\nHost: x\r\n"
+        client.sendall(f"{head}Content-Length: 0\r\n\r\n".encode())
+        client.sendall(b"GET /_health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    told, _, rest = received.partition(b"\r\n\r\n")
+    status, *lines = told.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    code = kind.get("code", kind.get("status"))
+    assert int(status.split()[1]) == code
+    assert headers.get("content-length") == length
+    assert headers.keys().isdisjoint({"content-type", "transfer-encoding"})
+    # The next answer begins where the head ends.
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert [kept.ask(method, path)[0], kept.ask("GET", path)[0], kept.ask("GET", "/_health")[0]] == [code, code, 200]

@@ -67,7 +67,10 @@ def _error(
 
 
 class Status(Kind):
-    """The answer has the status that is asked for, with a right OperationOutcome or another body."""
+    """The answer has the status that is asked for, with a right OperationOutcome or another body.
+
+    204, 205 and 304 have none (RFC 9110).
+    """
 
     kind: Literal["status"] = "status"
     family: ClassVar[str] = "http"
