@@ -270,8 +270,14 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
 
     @app.get("/_health")
     def health() -> Response:
+        # From memory: whoever asks whether this lives waits for nobody. It does without its database, too: it reads.
+        trouble = stage.store.trouble
         return jsonify(
-            status="ok", version=__version__, scenario=simulator.played.name, editors=list(catalogue.editors)
+            status="ok",
+            version=__version__,
+            scenario=simulator.played.name,
+            editors=list(catalogue.editors),
+            **{"database": f"writes are refused: {trouble}"} if trouble else {},
         )
 
     @app.get("/_metrics")

@@ -140,7 +140,7 @@ def serve(browse: bool, **options: str | None) -> None:
         if browse:
             _browse(f"{public_url}/_console/visite")
 
-    with _stores(settings.database) as (store, journal_store):
+    with _stores(settings) as (store, journal_store):
         stage = make_stage(
             settings, played, public_url=public_url, fhir_url=fhir_url, store=store, journal_store=journal_store
         )
@@ -205,17 +205,19 @@ def _with_token(settings: Settings) -> tuple[Settings, str | None]:
 
 
 @contextlib.contextmanager
-def _stores(path: Path | None) -> Iterator[tuple[Store, JournalFile]]:
-    """The store in the file ``path`` and that of the journal beside it, or in files that are gone at the end."""
+def _stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
+    """The store in the file of the settings and that of the journal beside it, or in files that are gone at the end."""
     # Until the server, or who delivers, has its own idea of them: a start that is broken off clears up too.
     for sig in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _break_off)
+    path = settings.database
     with contextlib.ExitStack() as stack:
         kept = path is not None
         if path is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
-            state = Store(path, SCHEMAS)
+            # The other threads are for those who write nothing.
+            state = Store(path, SCHEMAS, writers=max(1, settings.threads * 3 // 4))
             path = path.with_suffix(f".journal{path.suffix}")
             journal = JournalFile(path)
         except StoreError as error:
@@ -244,7 +246,7 @@ def deliver(**options: str | None) -> None:
     if settings.sas_url == "embedded" and settings.public_url is None:
         raise _Refusal("--sas-url: deliver needs the URL of the SAS (or --public-url, for the simulator's own)")
     played = _load(settings.scenario)
-    with _stores(settings.database) as (store, journal_store):
+    with _stores(settings) as (store, journal_store):
         stage = make_stage(
             dataclasses.replace(settings, deliver=True),
             played,

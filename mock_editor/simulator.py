@@ -78,11 +78,20 @@ class Simulator:
     """A scenario that is played: its editors, and the state of each. Browsers reach it under ``public_url``, FHIR
     clients under ``fhir_url``.
 
-    The constructor leaves the store alone: see ``follow``.
+    The constructor leaves the store alone: see ``follow``. ``outcomes`` is the same store for what comes of attempts
+    that were begun before another world took over the state.
     """
 
     def __init__(
-        self, settings: Settings, played: LoadedScenario, *, public_url: str, fhir_url: str, clock: Clock, store: Store
+        self,
+        settings: Settings,
+        played: LoadedScenario,
+        *,
+        public_url: str,
+        fhir_url: str,
+        clock: Clock,
+        store: Store,
+        outcomes: Store | None = None,
     ) -> None:
         self.settings = settings
         self.played = played
@@ -93,7 +102,7 @@ class Simulator:
         taken = Taken()
         self.catalogue = Catalogue(played.editors, clock, taken)
         editors = self.catalogue.editors
-        self.outbox = Outbox(store, clock, editors)
+        self.outbox = Outbox(store, clock, editors, outcomes)
         self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
         self.accounts = Regulators(store, clock, editors, declared=played.accounts, follow_email=settings.follow_email)

@@ -2,18 +2,19 @@
 
 A world (an editors' side with its web application) never changes its scenario. Another scenario is another world: it
 is made in full before it takes the old one's place, in this worker at once, in the others when they see the new
-generation.
+generation. From then on, nothing of the old one is written any more, wherever it was begun.
 """
 
 import logging
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sqlite_utils import Database
@@ -21,6 +22,7 @@ from sqlite_utils import Database
 from mock_editor import scenario
 from mock_editor.base import controls
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
+from mock_editor.base.database import begun, unavailable
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
@@ -32,9 +34,10 @@ from mock_editor.search import conformance
 from mock_editor.settings import Settings
 from mock_editor.simulator import Part, Simulator
 
-# How often another world was put in the place of one, and how far each process that shares the file has followed.
+# How often another world was put in the place of one, since which of them the state goes on, and how far each process
+# that shares the file has followed.
 SCHEMA = """
-create table if not exists generations (number integer primary key) strict;
+create table if not exists generations (number integer primary key, state integer not null) strict;
 create table if not exists workers (pid integer primary key, generation integer not null) strict
 """
 
@@ -54,6 +57,46 @@ class Extra(StrEnum):
     CLOCK = "clock"
     FAULTS = "faults"
     JOURNAL = "journal"
+
+
+class _Turn:
+    """The time in which a world is in play: its generation, once it has one, and since when that is."""
+
+    def __init__(self) -> None:
+        self.generation: int | None = None
+        self._since = 0.0
+
+    def begin(self, generation: int) -> None:
+        """Has the turn begin; or begin anew, for a world whose state was put back."""
+        self.generation, self._since = generation, time.monotonic()
+
+    def check(self, db: Database) -> None:
+        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun before it."""
+        _expect_generation(db, self.generation)
+        began = begun()
+        if began is not None and began < self._since:
+            raise _too_late()
+
+    def check_state(self, db: Database) -> None:
+        """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
+        [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
+        if self.generation is None or self.generation < since:
+            raise _too_late()
+
+
+class _World(NamedTuple):
+    turn: _Turn
+    simulator: Simulator
+    app: WSGIApplication
+
+
+def _expect_generation(db: Database, generation: int | None) -> None:
+    if generation != _last_generation(db):
+        raise _too_late()
+
+
+def _too_late() -> EditorError:
+    return unavailable("Another scenario or state has been put in the place of the one that was asked; ask again")
 
 
 PARTS: frozenset[Part | Extra] = frozenset([*Part, *Extra])
@@ -104,12 +147,12 @@ class Stage:
         self._started = False
         self._pid = 0
         self._generation = 0
+        self._turn, self.simulator, self._app = self._make(played)
+        self._play_faults(played)
         if leads:
             self._open(played)
         else:
-            self.simulator = self._simulator(played)
-            self._play_faults(played)
-            self._app = make_app(self, self.simulator)
+            self._turn.begin(self._generation)
         self.follow()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -122,31 +165,33 @@ class Stage:
 
     def _open(self, played: LoadedScenario) -> None:
         """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
-        self.simulator = self._simulator(played)
-        self._play_faults(played)
         with self.store.writing() as db:
             same = controls.get(db, _SCRIPT) == _written(played.script)
             if not same:
                 controls.put(db, _SCRIPT, _written(played.script))
-                _next_generation(db)
+                _next_generation(db, keep_state=True)
                 self.faults.reset(db)
             if not same or self.settings.now:
                 _put_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
             self._generation = _last_generation(db)
+            self._turn.begin(self._generation)
             self.simulator.accounts.declare(db)
-        self._app = self._make_app(self, self.simulator)
 
-    def _simulator(self, played: LoadedScenario) -> Simulator:
-        return Simulator(
+    def _make(self, played: LoadedScenario) -> _World:
+        """A world that may write once its turn has begun."""
+        turn = _Turn()
+        simulator = Simulator(
             self.settings,
             played,
             public_url=self.public_url,
             fhir_url=self.fhir_url,
             clock=self.clock,
-            store=self.store,
+            store=self.store.guarded(turn.check),
+            outcomes=self.store.guarded(turn.check_state),
         )
+        return _World(turn, simulator, self._make_app(self, simulator))
 
     def _play_faults(self, played: LoadedScenario) -> None:
         self.faults.play(played.faults, played.timelines, played.seed)
@@ -190,21 +235,25 @@ class Stage:
         """Plays what has been loaded elsewhere; says whether that was possible."""
         with self.store.reading() as db:
             script = Script(**controls.get(db, _SCRIPT))
+        known = self.simulator.played
         try:
-            self._enter(self._simulator(scenario.play(script)), generation)
+            world = self._make(known if known.script == script else scenario.play(script))
         except ScenarioError:
             # It was sound where it was loaded: a file that it names is not there for this process.
             self._generation = generation
             _log.exception("The scenario that was loaded cannot be played by this process")
             return False
+        self._enter(world, generation)
         return True
 
-    def _enter(self, simulator: Simulator, generation: int) -> None:
-        """Puts a new world in the place of the old one, in which requests come to their end."""
-        app = self._make_app(self, simulator)
+    def _enter(self, world: _World, generation: int) -> None:
+        """Puts a new world in the place of the old one, in which requests come to their end, and may not write."""
+        simulator = world.simulator
         self._play_faults(simulator.played)
         simulator.follow()
-        old, self.simulator, self._app, self._generation = self.simulator, simulator, app, generation
+        self._generation = generation
+        world.turn.begin(generation)
+        old, (self._turn, self.simulator, self._app) = self.simulator, world
         if self._started:
             simulator.start()
             old.stop()
@@ -246,10 +295,11 @@ class Stage:
         """
         played = checked(script)
         with self._changing:
-            simulator = self._simulator(played)
+            world = self._make(played)
+            simulator = world.simulator
             try:
                 with self.store.writing() as db:
-                    generation = _next_generation(db)
+                    generation = _next_generation(db, keep_state=keep_state)
                     controls.put(db, _SCRIPT, _written(script))
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
                     self.faults.reset(db, played.faults)
@@ -261,7 +311,7 @@ class Stage:
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
                         simulator.reset(db, frozenset({Part.ACCOUNTS}))
-                self._enter(simulator, generation)
+                self._enter(world, generation)
             finally:
                 # Above all the clock, when nothing came of it.
                 self.follow()
@@ -294,16 +344,31 @@ class Stage:
     # --- the state
 
     def reset(self, parts: Collection[Part | Extra] = PARTS) -> None:
-        """Puts parts of the state back to what the scenario says. Raises 503."""
-        with self.store.writing() as db:
-            self.simulator.reset(db, frozenset(part for part in parts if isinstance(part, Part)))
-            if Extra.CLOCK in parts:
-                _put_course(db, self._first_course(self.simulator.played))
-            if Extra.FAULTS in parts:
-                self.faults.reset(db)
+        """Puts parts of the state back to what the scenario says.
+
+        What was begun before is not written any more. Every process knows of it when this returns. Raises 503.
+        """
+        own = frozenset(part for part in parts if isinstance(part, Part))
+        with self._changing:
+            with self.store.writing() as db:
+                # Whoever has not yet followed would put back another scenario's.
+                _expect_generation(db, self._generation)
+                self.simulator.reset(db, own)
+                if Extra.CLOCK in parts:
+                    _put_course(db, self._first_course(self.simulator.played))
+                if Extra.FAULTS in parts:
+                    self.faults.reset(db)
+                if own:
+                    generation = _next_generation(db, keep_state=Part.APPOINTMENTS not in own)
+            if own:
+                self._generation = generation
+                self._turn.begin(generation)
         if Extra.JOURNAL in parts:
             self.journal.clear()
         self.follow()
+        if own:
+            self._say_generation()
+            self._await_others()
 
     def save(self, path: Path) -> None:
         """Writes the whole state, the scenario with it, into a new file. Secrets and the journal are not in it."""
@@ -329,7 +394,7 @@ class Stage:
             # Somebody has edited the file.
             raise StoreError(f"says things that make no sense: {error}") from None
         checked(script)
-        _next_generation(db)
+        _next_generation(db, keep_state=False)
         if course.mode in (Mode.SHIFTED, Mode.SCALED):
             _put_course(db, Course(datetime.now(UTC), at, course.rate))
 
@@ -339,10 +404,11 @@ def _last_generation(db: Database) -> int:
     return int(number)
 
 
-def _next_generation(db: Database) -> int:
+def _next_generation(db: Database, *, keep_state: bool) -> int:
     number = _last_generation(db) + 1
+    [(state,)] = db.execute("select coalesce(max(state), 0) from generations")
     db.execute("delete from generations")
-    db.execute("insert into generations values (?)", [number])
+    db.execute("insert into generations values (?, ?)", [number, state if keep_state else number])
     return number
 
 

@@ -33,6 +33,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from mock_editor.base import logs
 from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.database import begin_request
 from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import TLS
@@ -550,6 +551,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
         """Has the application answer; says whether the connection may be kept."""
+        begin_request()
         seconds = self.settings.write_timeout
         with _taking(conn.sock, seconds):  # it may send "100 Continue"
             resp, environ = wsgi.create(

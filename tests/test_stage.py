@@ -1,6 +1,8 @@
 """What is played, and what takes its place: another scenario, a saved state, another course of the clock."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +10,17 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from mock_editor import scenario
+from mock_editor.accounts import payload
 from mock_editor.base.clock import Clock, Mode, frozen
+from mock_editor.base.database import begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import StoreError
+from mock_editor.calendars.catalogue import agendas
+from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.faults.rules import Rule
+from mock_editor.notifications.outbox import Attempt, State
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
-from mock_editor.simulator import Part
+from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Extra, Stage
 from tests.accounts.conftest import BASE, NATIONAL, regulator
 from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
@@ -241,3 +248,114 @@ def test_what_was_not_saved_here_is_refused(play: Play) -> None:
     with pytest.raises(StoreError):
         on.restore(b"no state")
     assert accounts(on) == before
+
+
+# --- what was begun before
+
+
+def _appointment(of: Stage) -> Appointment:
+    """One that is not yet kept, at the first editor."""
+    editor = of.simulator.played.editors[0]
+    at = agendas(editor, GUIDE_THOMAS)[0]
+    slot = of.simulator.bookings.free_slots(at, Window(NOW, NOW + timedelta(days=3)), frozenset(SlotType))[0]
+    return Appointment(
+        id="", editor=editor.slug, calendar=at.calendar.key, start=slot.start, end=slot.end,
+        status=AppointmentStatus.BOOKED, created=NOW, updated=NOW, regulator=RegulatorId(*N), booker="somebody",
+        sos=False, practitioner=at.owner.id, patient="Fictif", reason="",
+    )  # fmt: skip
+
+
+def _load(on: Stage, _: Path) -> None:
+    on.load(on.simulator.played.script, keep_state=False)
+
+
+def _restore(on: Stage, tmp_path: Path) -> None:
+    on.save(tmp_path / "saved")
+    on.restore((tmp_path / "saved").read_bytes())
+
+
+REPLACE = pytest.mark.parametrize("replace", [_load, _restore])
+BY = pytest.mark.parametrize(("replace", "other_process"), [(_load, True), (_restore, False)])
+WRITES: dict[str, Callable[[Simulator, Appointment], object]] = {
+    "a booking": lambda old, one: old.appointments.add(one),
+    "an account": lambda old, one: old.accounts.create(one.editor, payload.regulator(regulator(N))),
+    "a session": lambda old, one: old.sessions.open(one.editor, None, sas=False),
+    "a day closed by hand": lambda old, one: old.overrides.close_day(one.editor, one.calendar, one.start.date()),
+    "an absence": lambda old, one: old.overrides.absent(one.editor, one.practitioner, NOW.date(), NOW.date()),
+    "a pause of notifications": lambda old, _: old.outbox.pause(paused=True),
+}
+
+
+@BY
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_nothing_of_a_world_that_is_over_is_written(
+    play: Play,
+    tmp_path: Path,
+    write: Callable[[Simulator, Appointment], object],
+    other_process: bool,
+    replace: Callable[[Stage, Path], None],
+) -> None:
+    on = play()
+    old, late = on.simulator, _appointment(on)
+    replace(play() if other_process else on, tmp_path)
+    with pytest.raises(EditorError) as refused:
+        write(old, late)
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    on.follow()
+    write(on.simulator, late)
+
+
+@REPLACE
+def test_what_comes_of_an_attempt_of_before_is_nobodys_any_more(
+    play: Play, tmp_path: Path, replace: Callable[[Stage, Path], None]
+) -> None:
+    on = play()
+    added = on.simulator.appointments.add(_appointment(on))
+    old = on.simulator.outbox
+    [claimed] = old.claim(1, 60)
+    replace(on, tmp_path)
+    attempt = Attempt("POST", 201, 0.1, "HTTP 201", "")
+    with pytest.raises(EditorError, match="503"):
+        old.finish(claimed, attempt, State.ACCEPTED, wait=timedelta(), unsure=False)
+    assert [one.attempts for one in on.simulator.outbox.of(added.editor, added.id)] in ([], [[]])
+
+
+def test_an_attempt_comes_to_its_end_where_the_state_is_kept(play: Play) -> None:
+    on = play()
+    added = on.simulator.appointments.add(_appointment(on))
+    old = on.simulator.outbox
+    [claimed] = old.claim(1, 60)
+    on.load(on.simulator.played.script, keep_state=True)
+    with pytest.raises(EditorError, match="503"):
+        old.pause(paused=True)
+    old.finish(claimed, Attempt("POST", 201, 0.1, "HTTP 201", ""), State.ACCEPTED, wait=timedelta(), unsure=False)
+    [told] = on.simulator.outbox.of(added.editor, added.id)
+    assert told.state is State.ACCEPTED
+
+
+@pytest.mark.parametrize("other_process", [False, True])
+def test_what_was_begun_before_a_reset_is_not_written_after_it(play: Play, other_process: bool) -> None:
+    on = play()
+    late = _appointment(on)
+
+    def begun_before() -> None:
+        begin_task(time.monotonic())
+        (play() if other_process else on).reset({Part.APPOINTMENTS})
+        on.follow()
+        with pytest.raises(EditorError, match="503"):
+            on.simulator.appointments.add(late)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(begun_before).result()
+        assert pool.submit(lambda: (begin_task(time.monotonic()), on.simulator.appointments.add(late))).result()
+
+
+def test_a_reset_by_a_process_that_plays_another_scenario_puts_nothing_back(play: Play) -> None:
+    one, other = play(), play()
+    one.load(Script.read(GUIDE), keep_state=False)
+    with pytest.raises(EditorError, match="503"):
+        other.reset()
+    other.follow()
+    other.reset()
+    assert editors(one) == editors(other)
+    assert "agenda-ps" in editors(one)

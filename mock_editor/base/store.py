@@ -1,13 +1,12 @@
 """The run-time state: one SQLite file that all workers share. All SQL of a feature stands in one module of it.
 
-One connection writes, a transaction at a time, and a few read: a thousand would hold a hundred megabytes. What was
-committed survives ``kill -9``; only a power cut may take the last moments (WAL with ``synchronous=NORMAL``).
+What was committed survives ``kill -9``; only a power cut may take the last moments (WAL with ``synchronous=NORMAL``).
 """
 
 import contextlib
+import copy
 import hashlib
 import logging
-import queue
 import sqlite3
 import threading
 import zlib
@@ -17,31 +16,19 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.database import DatabaseFile
+from mock_editor.base.errors import EditorError
 
-_READERS = 4
-# Seconds between two looks for changes by others; a look takes some microseconds.
-_LOOK = 0.05
-# Seconds that a transaction waits for one of another process.
-_PATIENCE = 10.0
+# Seconds between two looks for changes by others; a look takes some microseconds. One at the files is as cheap, and
+# in so many looks one is enough: whoever writes has one too.
+_LOOK, _LOOKS = 0.05, 20
+# Threads that may wait to write, unless told otherwise.
+_WRITERS = 750
 # Seconds that the end of a process waits for others who read.
 _LAST_PATIENCE = 2.0
 # Marks a file as ours ("mock" in ASCII).
 _APPLICATION_ID = 0x6D6F636B
 
-# The database is out of order or busy: neither the client's fault nor ours.
-_UNAVAILABLE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-    }
-)
 _log = logging.getLogger(__name__)
 
 _TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name"
@@ -56,20 +43,19 @@ class StoreError(ValueError):
 class Store:
     """The tables of ``schemas`` (SQL, ``create … if not exists``) in the file ``path``, which is made if need be.
 
-    Connections are opened on first use: none may live through a fork, hence ``close``.
+    ``settings`` (pragmas) are for each connection, ``writers`` is how many threads may wait to write. Connections are
+    opened on first use: none may live through a fork, hence ``close``.
     Raises StoreError for a file that is not one of ours, is of another version, or cannot be written.
     """
 
-    def __init__(self, path: Path, schemas: Sequence[str]) -> None:
-        self._path = path
-        self._write_lock = threading.Lock()
-        self._writer: Database | None = None
+    def __init__(
+        self, path: Path, schemas: Sequence[str], *, settings: Sequence[str] = (), writers: int = _WRITERS
+    ) -> None:
+        self._file = DatabaseFile(path, settings, writers)
         self._listeners: list[Callable[[], None]] = []
         self._watcher: threading.Thread | None = None
         self._ended = threading.Event()
-        self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
-        for _ in range(_READERS):
-            self._readers.put(None)
+        self._check: Callable[[Database], None] | None = None
         try:
             self._prepare(schemas)
         except sqlite3.DatabaseError as error:
@@ -80,30 +66,32 @@ class Store:
     def _prepare(self, schemas: Sequence[str]) -> None:
         text = ";\n".join(schemas)
         version = zlib.crc32(text.encode()) & 0x7FFFFFFF
-        self._writer = db = self._open()
-        # Before anything is written: not even the journal mode of somebody else's file may change.
-        [(application,)] = db.execute("pragma application_id")
-        [(found,)] = db.execute("pragma user_version")
-        [(tables,)] = db.execute("select count(*) from sqlite_master")
-        if tables and application != _APPLICATION_ID:
-            raise StoreError("is a database, but not one of the simulator")
-        if tables and found != version:
-            raise StoreError("was made by another version of the simulator; remove it, or take another file")
-        db.enable_wal()  # the file remembers it
-        with self._writing() as db:
-            for statement in filter(str.strip, text.split(";")):
-                db.execute(statement)
-            db.execute(f"pragma application_id = {_APPLICATION_ID}")
-            db.execute(f"pragma user_version = {version}")
+        with contextlib.closing(self._file.open()) as db:
+            # Before anything is written: not even the journal mode of somebody else's file may change.
+            [(application,)] = db.execute("pragma application_id")
+            [(found,)] = db.execute("pragma user_version")
+            [(tables,)] = db.execute("select count(*) from sqlite_master")
+            if tables and application != _APPLICATION_ID:
+                raise StoreError("is a database, but not one of the simulator")
+            if tables and found != version:
+                raise StoreError("was made by another version of the simulator; remove it, or take another file")
+            db.enable_wal()  # the file remembers it
+            with self._file.transaction(db):
+                for statement in filter(str.strip, text.split(";")):
+                    db.execute(statement)
+                db.execute(f"pragma application_id = {_APPLICATION_ID}")
+                db.execute(f"pragma user_version = {version}")
+            self._file.keep()
+
+    def guarded(self, check: Callable[[Database], None]) -> "Store":
+        """The same store for those who may only write as long as ``check`` raises nothing, in their transaction."""
+        store = copy.copy(self)
+        store._check = check
+        return store
 
     def close(self) -> None:
         """Closes every connection; the next use opens them anew. Nobody else may be using the store."""
-        connections = [self._writer, *(self._readers.get() for _ in range(_READERS))]
-        for connection in filter(None, connections):
-            connection.close()
-        self._writer = None
-        for _ in range(_READERS):
-            self._readers.put(None)
+        self._file.close()
 
     def settle(self) -> None:
         """Ends the watch, closes, and has all that is committed in the file itself: alone, it is the whole state.
@@ -114,24 +102,23 @@ class Store:
         if self._watcher:
             self._watcher.join(_LAST_PATIENCE)
         self.close()
+        path = self._file.path
         try:
-            if self._path.exists():  # else it would be made anew
-                with contextlib.closing(self._open()) as db:
+            if not self._file.look():  # else it would be made anew, or somebody else's be written to
+                with contextlib.closing(self._file.open()) as db:
                     db.execute(f"pragma busy_timeout = {int(_LAST_PATIENCE * 1000)}")
                     [(busy, _, _)] = db.execute("pragma wal_checkpoint(truncate)")
                 # The last one who closes it clears up.
                 if busy:
-                    _log.warning("%s: another process uses it, and %s-wal belongs to it", self._path, self._path.name)
+                    _log.warning("%s: another process uses it, and %s-wal belongs to it", path, path.name)
         except (sqlite3.DatabaseError, EditorError) as error:
             text = "%s: cannot be brought to its end, and %s-wal belongs to it: %s"
-            _log.warning(text, self._path, self._path.name, error)
+            _log.warning(text, path, path.name, error)
 
-    def _open(self) -> Database:
-        # Threads take turns on a connection.
-        connection = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        connection.execute("pragma foreign_keys = on")
-        connection.execute("pragma synchronous = normal")
-        return Database(connection)
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be written: the file was taken away, or another one is in its place. None if it is there."""
+        return self._file.trouble
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Has ``listener`` called soon after each commit to the file, by whichever process, once ``watch`` is on."""
@@ -145,16 +132,16 @@ class Store:
     def _watch(self) -> None:
         while not self._ended.is_set():
             try:
-                with contextlib.closing(self._open()) as db:
+                with contextlib.closing(self._file.open()) as db:
                     self._watch_with(db)
             except Exception as error:
                 # Whatever it was, this thread may not end: nobody else tells this process of changes.
-                expected = isinstance(error, sqlite3.DatabaseError | EditorError)
-                _log.warning("The database cannot be watched: %s", error, exc_info=not expected)
+                if not isinstance(error, sqlite3.DatabaseError | EditorError):
+                    _log.exception("The database cannot be watched")
                 self._ended.wait(1)
 
     def _watch_with(self, db: Database) -> None:
-        seen = None
+        seen, looks = None, 0
         while not self._ended.wait(_LOOK):
             # It differs once another connection has committed.
             [(version,)] = db.execute("pragma data_version")
@@ -162,6 +149,9 @@ class Store:
                 for listener in self._listeners:
                     listener()
                 seen = version
+            looks += 1
+            if looks % _LOOKS == 0:
+                self._file.look()
 
     def save(self, path: Path, *, without: Sequence[str]) -> None:
         """Writes all that is committed into a new file, but the rows of some tables. Raises 503."""
@@ -181,14 +171,13 @@ class Store:
         ``then`` may go on in the same transaction. Raises StoreError for a file that ``save`` of this version has not
         written, or that was changed since; 503.
         """
-        with _available(), self._write_lock:
-            db = self._writer = self._writer or self._open()
+        with self._file.turn() as db:
             self._expect_saved(db, path)
             db.execute("attach ? as saved", [str(path)])
             # Tables come one after the other, those that refer to each other too.
             db.execute("pragma foreign_keys = off")
             try:
-                with _transaction(db):
+                with self._file.transaction(db):
                     for (table,) in db.execute(_TABLES).fetchall():
                         if table not in without:
                             db.execute(f"delete from main.{table}")  # noqa: S608 - names of ours
@@ -221,29 +210,19 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
         """A connection to read with; each statement sees what was committed before it. Raises 503."""
-        db = self._readers.get()
-        try:
-            with _available():
-                db = db or self._open()
-                yield db
-        finally:
-            self._readers.put(db)
+        with self._file.reading() as db:
+            yield db
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Database]:
         """A transaction, the only one at its time over all workers: committed at the end, undone by an error.
 
-        Raises 503 when the database is out of order or busy for too long.
+        Raises 503 when the database is out of order, busy for too long, or no longer there.
         """
-        with _available(), self._writing() as db:
+        with self._file.turn() as db, self._file.transaction(db):
+            if self._check:
+                self._check(db)
             yield db
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Database]:
-        with self._write_lock:
-            db = self._writer = self._writer or self._open()
-            with _transaction(db):
-                yield db
 
 
 def digest_of(connection: sqlite3.Connection) -> str:
@@ -256,27 +235,3 @@ def digest_of(connection: sqlite3.Connection) -> str:
             for row in connection.execute(f'select * from "{table}" not indexed'):  # noqa: S608 - quoted, and read only
                 digest.update(repr(row).encode())
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _transaction(db: Database) -> Iterator[None]:
-    # Not a deferred transaction: one that begins with reading fails at once when another process has written.
-    db.execute("begin immediate")
-    try:
-        yield
-        db.commit()
-    except BaseException:
-        db.rollback()
-        raise
-
-
-@contextlib.contextmanager
-def _available() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        # The lower byte; the others tell more about the same.
-        if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNAVAILABLE:
-            raise
-        _log.warning("The database cannot be used: %s", error)
-        raise EditorError(503, [Issue("transient", f"The simulator's database cannot be used now: {error}")]) from error

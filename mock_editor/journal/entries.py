@@ -195,13 +195,7 @@ class JournalFile(Store):
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, (SCHEMA,))
-
-    def _open(self) -> Database:
-        db = super()._open()
-        for setting in _SETTINGS:
-            db.execute(f"pragma {setting}").fetchall()
-        return db
+        super().__init__(path, (SCHEMA,), settings=_SETTINGS)
 
 
 class Count(NamedTuple):

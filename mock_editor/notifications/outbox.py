@@ -176,10 +176,13 @@ class Depth:
 
 
 class Outbox:
-    """The notifications of every editor."""
+    """The notifications of every editor. ``outcomes`` is the store for what comes of what was claimed, if another."""
 
-    def __init__(self, store: Store, clock: Clock, editors: Mapping[str, Editor]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, editors: Mapping[str, Editor], outcomes: Store | None = None
+    ) -> None:
         self._store = store
+        self._outcomes = outcomes or store
         self._clock = clock
         self._editors = editors
 
@@ -244,7 +247,7 @@ class Outbox:
         may have taken it without our knowing; ``first``: those before do not count; ``then`` what follows if it is
         accepted."""
         now = self._clock.now()
-        with self._store.writing() as db:
+        with self._outcomes.writing() as db:
             # Whoever lost the lease has no say any more.
             ours = db.execute(
                 "update notifications set state = ?, due = ?, unsure = ?, attempts = ?, lease = null, held = null "
@@ -278,7 +281,7 @@ class Outbox:
         clock, and ``real`` seconds. With ``passed``, until the following one of its appointment is through, if there
         is one by then."""
         now = self._clock.now()
-        with self._store.writing() as db:
+        with self._outcomes.writing() as db:
             db.execute(
                 "update notifications set state = 'waiting', due = ?, lease = ?, attempts = ?, rule = ?, "
                 "held = ?, passed = ? where id = ? and state = 'sending' and attempts = ?",
@@ -297,7 +300,7 @@ class Outbox:
 
     def extend(self, claimed: Claimed, seconds: float) -> None:
         """Has the lease of what was claimed last for so many seconds from now."""
-        with self._store.writing() as db:
+        with self._outcomes.writing() as db:
             db.execute(
                 "update notifications set lease = ? where id = ? and state = 'sending' and attempts = ?",
                 [time.time() + seconds, claimed.id, claimed.attempts + 1],
@@ -308,7 +311,7 @@ class Outbox:
         if not claimed.copy:
             raise ValueError(f"notification {claimed.id} was not claimed as a copy")
         now = self._clock.now()
-        with self._store.writing() as db:
+        with self._outcomes.writing() as db:
             found = db.execute(
                 "select rest, apart from notification_copies where id = ? and lease = ?",
                 [claimed.copy.id, claimed.copy.lease],

@@ -12,7 +12,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.database import begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.calendars.model import Editor
@@ -184,8 +185,8 @@ class Sender:
                 try:
                     self._release()
                     busy = self._round(pool, slow)
-                except Exception:
-                    _log.exception("The outbox cannot be looked at")
+                except Exception as error:
+                    self._failed("The outbox cannot be looked at", error)
                     busy = False
                 # The end of an attempt wakes us, but its SAS may have to rest first.
                 if not busy and self._woken.wait(_LOOK):
@@ -198,6 +199,7 @@ class Sender:
         while free < self._parallel and self._idle.acquire(blocking=False):
             free += 1
         claimed: list[Claimed] = []
+        began = time.monotonic()
         try:
             room = {slug: self._paces[target].room(free) for slug, target in self._targets.items()}
             claimed = self._outbox.claim(free, self._lease, room)
@@ -206,10 +208,11 @@ class Sender:
                 self._idle.release()
         for one in claimed:
             self._paces[self._targets[one.editor]].begin()
-            pool.submit(self._deliver, one, slow)
+            pool.submit(self._deliver, one, slow, began)
         return bool(claimed)
 
-    def _deliver(self, claimed: Claimed, slow: ThreadPoolExecutor) -> None:
+    def _deliver(self, claimed: Claimed, slow: ThreadPoolExecutor, began: float) -> None:
+        begin_task(began)
         target = self._targets[claimed.editor]
         put_off: bool | None = True
         try:
@@ -218,12 +221,12 @@ class Sender:
                 put_off = None
             elif found and found.seconds:
                 put_off = None
-                self._send_slowly(claimed, target, found, slow)
+                self._send_slowly(claimed, target, found, slow, began)
             else:
                 put_off = self._send(claimed, target, found)
-        except Exception:
+        except Exception as error:
             # Its lease runs out, and it is tried again.
-            _log.exception("Notification %d failed", claimed.id)
+            self._failed(f"Notification {claimed.id} failed", error)
         finally:
             self._paces[target].end(put_off=put_off)
             self._idle.release()
@@ -234,7 +237,7 @@ class Sender:
         verdict = self._attempt(claimed, target, found)
         put_off = verdict.state in OPEN_STATES
         if claimed.copy:
-            self._outbox.copied(claimed, verdict.attempt)
+            self._note(partial(self._outbox.copied, claimed, verdict.attempt))
             return put_off
         state, wait = verdict.state, timedelta()
         # As long as TLS fails, the SAS has not seen it: it is not given up, and has all its tries afterwards.
@@ -248,8 +251,38 @@ class Sender:
         if found and found.plans and not found.lost:
             content_type = found.headers["Content-Type"]
             then = Then(found.rule, found.name, content_type, found.body, found.plans)
-        self._outbox.finish(claimed, verdict.attempt, state, wait=wait, unsure=verdict.unsure, first=first, then=then)
+        self._note(
+            partial(
+                self._outbox.finish,
+                claimed,
+                verdict.attempt,
+                state,
+                wait=wait,
+                unsure=verdict.unsure,
+                first=first,
+                then=then,
+            )
+        )
         return put_off
+
+    def _note(self, note: Callable[[], None]) -> None:
+        """Writes down what came of an attempt, or it would be made again; as long as its lease may hold."""
+        until = time.monotonic() + self._lease
+        while True:
+            try:
+                note()
+                return
+            except EditorError:
+                # Not when another world is in play: then it is nobody's business any more.
+                if time.monotonic() > until or self._stopped.wait(_LOOK):
+                    raise
+
+    def _failed(self, text: str, error: Exception) -> None:
+        """Has the log tell of it: with its traceback, unless the store was out of order."""
+        if not isinstance(error, EditorError):
+            _log.error(text, exc_info=error)
+        elif not self._stopped.is_set():
+            _log.warning("%s: %s", text, error)
 
     # --- what rules do
 
@@ -321,17 +354,20 @@ class Sender:
             for rule in holders - self._rules().keys():
                 self._outbox.release(rule)
 
-    def _send_slowly(self, claimed: Claimed, target: Target, found: Way, slow: ThreadPoolExecutor) -> None:
+    def _send_slowly(
+        self, claimed: Claimed, target: Target, found: Way, slow: ThreadPoolExecutor, began: float
+    ) -> None:
         """Sends it bit by bit, which may take minutes, apart from the others."""
         if not self._slow.acquire(blocking=False):
             self._outbox.hold(claimed, found.rule, found.held, wait=timedelta(), real=_SLOW_AGAIN)
             return
 
         def send() -> None:
+            begin_task(began)
             try:
                 self._send(claimed, target, found)
-            except Exception:
-                _log.exception("Notification %d failed", claimed.id)
+            except Exception as error:
+                self._failed(f"Notification {claimed.id} failed", error)
             finally:
                 self._slow.release()
                 self._woken.set()

@@ -1,0 +1,317 @@
+"""A SQLite file as one process uses it: its connections, whose turn it is to write, and whether it still is the file.
+
+One connection writes and a few read: a thousand would hold a hundred megabytes. Whoever has to wait does so for a
+bounded time, a request for that time in all; and no more wait to write than leave threads for everybody else.
+"""
+
+import contextlib
+import logging
+import math
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from sqlite_utils import Database
+
+from mock_editor.base.errors import EditorError, Issue
+
+# Seconds that a request waits for the database, in all; anything else, each time.
+PATIENCE = 5.0
+_READERS = 4
+# Seconds in which the log does not say the same again.
+_QUIET = 60.0
+# The files beside a database that is in use.
+_BESIDE = ("-wal", "-shm")
+
+# The database is out of order or busy: neither the client's fault nor ours.
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_log = logging.getLogger(__name__)
+
+
+class _Work(threading.local):
+    """What runs in this thread: when it began, and how long it may still wait; None where it is no request."""
+
+    began: float | None = None
+    left: float | None = None
+
+
+_work = _Work()
+
+
+def begin_request() -> None:
+    """Says that this thread begins with another request: what it waits for databases counts from here on."""
+    _work.began, _work.left = time.monotonic(), PATIENCE
+
+
+def begin_task(at: float) -> None:
+    """Says that this thread goes on with what was begun ``at`` (monotonic), and is no request."""
+    _work.began = at
+
+
+def begun() -> float | None:
+    """When that was which runs in this thread, if somebody has said so."""
+    return _work.began
+
+
+def unavailable(text: str) -> EditorError:
+    """503: it may be asked again in a moment."""
+    return EditorError(503, [Issue("transient", text)], {"Retry-After": "1"})
+
+
+class _Identity(NamedTuple):
+    """Which file stands under a name."""
+
+    device: int
+    number: int
+
+
+class DatabaseFile:
+    """The file ``path`` in this process, with ``settings`` (pragmas) for each connection.
+
+    At most ``writers`` threads wait for their turn to write. Connections are opened on first use: none may live through
+    a fork, hence ``close``. Once ``keep`` was called, only that very file is opened and written to.
+    """
+
+    def __init__(self, path: Path, settings: Sequence[str], writers: int) -> None:
+        self.path = path
+        self._parts = [path.with_name(path.name + part) for part in _BESIDE]
+        self._settings = settings
+        self._turn = threading.Lock()
+        self._places = threading.Semaphore(writers)
+        self._writer: Database | None = None
+        self._timeout = 0
+        self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
+        for _ in range(_READERS):
+            self._readers.put(None)
+        self._opening = threading.Lock()
+        self._home: _Identity | None = None
+        self._beside: tuple[_Identity | None, ...] | None = None
+        self._size = 0
+        self._trouble: str | None = None
+        self._complained = "", 0.0
+
+    # --- connections
+
+    def open(self) -> Database:
+        """Another connection. Raises 503 when the file is gone."""
+        # Once there is a file to keep, none may be made in its place.
+        mode = "rw" if self._home else "rwc"
+        address = f"file:{quote(str(self.path))}?mode={mode}"
+        with self._opening:
+            self._expect_there()
+            # Threads take turns on a connection.
+            connection = sqlite3.connect(
+                address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            try:
+                for setting in ("foreign_keys = on", "synchronous = normal", *self._settings):
+                    connection.execute(f"pragma {setting}").fetchall()
+                if self._home:
+                    # With a look into it, the files beside it are there.
+                    connection.execute("select 1 from sqlite_master limit 1").fetchall()
+                    if self._beside is None:
+                        self._beside = self._now_beside()
+                    self._expect_there()
+            except BaseException:
+                connection.close()
+                raise
+        return Database(connection)
+
+    def keep(self) -> None:
+        """From now on, the file that is there is the one."""
+        self._home, self._beside = _identity(self.path.stat()), self._beside and self._now_beside()
+
+    def close(self) -> None:
+        """Closes every connection; the next use opens them anew. Nobody else may be using the file."""
+        self._close_writer()
+        self._close_readers()
+        self._beside, self._size = None, 0
+
+    def _close_writer(self) -> None:
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def _close_readers(self) -> None:
+        for connection in [self._readers.get() for _ in range(_READERS)]:
+            if connection:
+                connection.close()
+        for _ in range(_READERS):
+            self._readers.put(None)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        """A connection to read with. Raises 503."""
+        begin = time.monotonic()
+        try:
+            db = self._readers.get_nowait()
+        except queue.Empty:
+            try:
+                db = self._readers.get(timeout=_left())
+            except queue.Empty:
+                raise unavailable("The simulator's database is busy: others have been reading for too long") from None
+            _spend(time.monotonic() - begin)
+        try:
+            with self.available():
+                db = db or self.open()
+                yield db
+        finally:
+            self._readers.put(db)
+
+    # --- turns
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[Database]:
+        """The connection to write with, for one thread at a time. Raises 503: in time, and when the file is gone."""
+        self._take_turn()
+        try:
+            with self.available():
+                self._expect_there()
+                if self._writer is None:
+                    self._writer, self._timeout = self.open(), 0
+                yield self._writer
+                # What went into a file that nobody will find again may not be acknowledged.
+                self._expect_there()
+        finally:
+            self._turn.release()
+
+    def _take_turn(self) -> None:
+        if self._turn.acquire(blocking=False):
+            return
+        # What runs in the background is not much, and cannot ask again later.
+        counted = _work.left is not None
+        if counted and not self._places.acquire(blocking=False):
+            raise unavailable("The simulator's database is busy: too many are waiting to write")
+        begin = time.monotonic()
+        try:
+            taken = self._turn.acquire(timeout=_left())
+        finally:
+            if counted:
+                self._places.release()
+            _spend(time.monotonic() - begin)
+        if not taken:
+            raise unavailable("The simulator's database is busy: others have been writing for too long")
+
+    @contextlib.contextmanager
+    def transaction(self, db: Database) -> Iterator[None]:
+        """Within a turn: committed at the end, undone by an error."""
+        # In tenths of a second, so that it seldom changes.
+        timeout = math.ceil(_left() * 10) * 100
+        if timeout != self._timeout:
+            db.execute(f"pragma busy_timeout = {timeout}")
+            self._timeout = timeout
+        begin = time.monotonic()
+        # Not a deferred transaction: one that begins with reading fails at once when another process has written.
+        db.execute("begin immediate")
+        _spend(time.monotonic() - begin)
+        try:
+            yield
+            db.commit()
+        except BaseException:
+            db.rollback()
+            raise
+
+    # --- whether it is all right
+
+    @contextlib.contextmanager
+    def available(self) -> Iterator[None]:
+        """Turns what SQLite says of a database that is out of order into 503, and logs it, not each time."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            # The lower byte; the others tell more about the same.
+            if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNAVAILABLE:
+                raise
+            now, (text, at) = time.monotonic(), self._complained
+            if text != str(error) or now - at > _QUIET:
+                self._complained = str(error), now
+                _log.warning("The database %s cannot be used: %s", self.path.name, error)
+            raise unavailable(f"The simulator's database cannot be used now: {error}") from error
+
+    @property
+    def trouble(self) -> str | None:
+        """What was wrong with the files when they were last looked at; None if nothing was."""
+        return self._trouble
+
+    def look(self) -> str | None:
+        """Looks at the files, and has the log say so when something is wrong that was not before, or no longer is."""
+        before, self._trouble = self._trouble, self.strange()
+        if self._trouble and not before:
+            _log.error("The database is not there: %s", self._trouble)
+        elif before and not self._trouble:
+            _log.warning("The database is there again: %s", self.path.name)
+        return self._trouble
+
+    def _expect_there(self) -> None:
+        if trouble := self.look():
+            text = f"The simulator's database is not there: {trouble}; put it back, or restart the simulator"
+            raise unavailable(text)
+
+    def strange(self) -> str | None:
+        """What is wrong with the files: they were taken away, cut, or others are in their place. None if nothing is."""
+        if self._home is None:
+            return None
+        if reason := self._strange_file():
+            return reason
+        if self._beside is None:
+            return None
+        for part, known, now in zip(self._parts, self._beside, self._now_beside(), strict=True):
+            if known != now:
+                return f"{part.name} was removed or replaced while it was in use"
+        return None
+
+    def _strange_file(self) -> str | None:
+        if self._home is None:
+            return None
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            return f"{self.path.name} is gone: {error.strerror}"
+        if _identity(now) != self._home:
+            return f"{self.path.name} was replaced by another file"
+        if now.st_size < self._size:
+            return f"{self.path.name} was cut from {self._size} bytes to {now.st_size}"
+        self._size = now.st_size
+        return None
+
+    def _now_beside(self) -> tuple[_Identity | None, ...]:
+        return tuple(map(_found, self._parts))
+
+
+def _identity(of: os.stat_result) -> _Identity:
+    return _Identity(of.st_dev, of.st_ino)
+
+
+def _found(path: Path) -> _Identity | None:
+    try:
+        return _identity(path.stat())
+    except OSError:
+        return None
+
+
+def _left() -> float:
+    """Seconds that may be waited now."""
+    return PATIENCE if _work.left is None else max(0.0, _work.left)
+
+
+def _spend(seconds: float) -> None:
+    # What takes no time on a machine that is busy with something else is nobody's wait.
+    if _work.left is not None and seconds > 0.001:
+        _work.left -= seconds
