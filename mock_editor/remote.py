@@ -1,5 +1,6 @@
 """Commands that look into a running simulator and change it: one for each operation of its admin API."""
 
+import math
 import os
 import re
 import shlex
@@ -15,12 +16,14 @@ from requests import PreparedRequest, Response
 
 from mock_editor.admin.operation import JSON, Answers, Example, Operation, Parameter, parameters
 from mock_editor.admin.operations import OPERATIONS
+from mock_editor.base import client
 from mock_editor.base.logs import visible
 from mock_editor.settings import PREFIX, URL_VARIABLE, SettingsError, secret
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
-# Seconds to connect, and between two pieces of an answer: some operations wait.
-_TIMEOUTS = (5, 600)
+# Some operations wait; what is written down piece by piece has no end that would be known.
+_LIMITS = client.Limits(5, 600, 256 * 1024 * 1024)
+_ENDLESS = client.Limits(5, math.inf, math.inf)
 _SWITCH = {"on": True, "off": False}
 _FROM_ELSEWHERE = f"From another machine:\n  {PREFIX}ADMIN_TOKEN, or {PREFIX}ADMIN_TOKEN_FILE, holds the token."
 _LONGEST = 300
@@ -218,17 +221,18 @@ def _send(operation: Operation, url: str, token: str | None, file: Any, values: 
             request.headers["Authorization"] = f"Bearer {token}"
         return request
 
-    return requests.request(
-        operation.method,
-        f"{url.rstrip('/')}/_admin{operation.path.format(**places)}",
-        params=query,
-        data=content,
-        headers=headers,
-        auth=sign,
-        timeout=_TIMEOUTS,
-        stream=True,
-        allow_redirects=False,
-    )
+    limits = _LIMITS if operation.answers is Answers.JSON else _ENDLESS
+    with client.equip(requests.Session(), limits) as session:
+        return session.request(
+            operation.method,
+            f"{url.rstrip('/')}/_admin{operation.path.format(**places)}",
+            params=query,
+            data=content,
+            headers=headers,
+            auth=sign,
+            stream=True,
+            allow_redirects=False,
+        )
 
 
 def _is_given(value: Any) -> bool:
@@ -278,7 +282,7 @@ def _lines(problem: dict[str, Any]) -> Iterator[str]:
 
 
 def _reason(error: requests.RequestException, url: str) -> str:
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return f"no answer from {url} in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return f"{url} broke off its answer"

@@ -1,6 +1,7 @@
 """Keeps the level table of docs/architecture.md true: imports only go down."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,24 @@ def test_routes_are_wired_in_one_place() -> None:
         and not (".console" in name and path.parent.name == "console")
     }
     assert users == {"app.py"}
+
+
+def test_calls_to_others_go_by_one_client() -> None:
+    """Only ``base/client.py`` has total deadlines and limits of size."""
+    ways = ("urllib3", "http.client", "urllib.request", "requests.adapters.HTTPAdapter", "requests.Session")
+    users = {
+        path.relative_to(PACKAGE).as_posix() for path in MODULES for name in imported(path) if name.startswith(ways)
+    }
+    # Those that name the type of a session which was made there.
+    assert users == {"base/client.py", "journal/outgoing.py", "notifications/sender.py"}
+    made = re.compile(r"\brequests\.(Session|request|get|post|put|patch|delete|head|options)\(|create_connection\(")
+    makers = {
+        path.relative_to(PACKAGE).as_posix(): found
+        for path in MODULES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if (found := made.search(line)) and "equip(" not in line
+    }
+    assert list(makers) == ["base/client.py"]
 
 
 def test_every_import_stands_at_the_top() -> None:

@@ -21,6 +21,7 @@ from joserfc.jwk import Key
 from requests import RequestException, Response
 from requests.adapters import BaseAdapter
 
+from mock_editor.base.client import Limits, equip, within
 from mock_editor.base.flows import Flow as Kind
 from mock_editor.booking import tokens
 from mock_editor.booking.access import PageError
@@ -31,8 +32,9 @@ from mock_editor.settings import Settings
 
 # The person may have to find a smart card first.
 FLOW_SECONDS = 15 * 60
-_TIMEOUT = (3, 10)
 _METADATA_SECONDS = 300
+# That all calls to the provider may take together while a browser waits.
+_SECONDS = 15.0
 # Whoever may send us tokens without having signed in has the keys fetched no more often.
 _KEYS_SECONDS = 10
 # What is said of the person, not of the provider or of how we asked (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
@@ -258,11 +260,11 @@ class IdentityProvider:
             scope=self._settings.oidc_scope,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
-            default_timeout=_TIMEOUT,
             # Tokens are used at once: one that lives a minute is no token that is over.
             leeway=0,
         )
         client.register_client_auth_method(("client_secret_basic", _encoded_basic))
+        equip(client, Limits())
         if self._embedded:
             client.mount(self._issuer, self._embedded)
         if self._journal:
@@ -313,7 +315,9 @@ def _json_object(answer: Response) -> dict[str, Any]:
 def _failures() -> Iterator[None]:
     """Turns whatever a provider does wrong into a ProviderError."""
     try:
-        yield
+        # In one request of a browser, several calls may be made.
+        with within(_SECONDS):
+            yield
     except AuthlibBaseError as error:
         raise ProviderError(_told_as(error.error, error.description)) from error
     # A hostile answer may be nested deeper than Python reads.

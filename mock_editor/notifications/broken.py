@@ -4,8 +4,9 @@ It stands behind the adapter of the journal, which takes all of it down like any
 """
 
 import contextlib
-import socket
+import itertools
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from io import BytesIO
@@ -18,6 +19,7 @@ from requests.adapters import BaseAdapter
 from requests.exceptions import SSLError as TlsError
 from requests.structures import CaseInsensitiveDict
 
+from mock_editor.base.client import Limits, connection, prolong
 from mock_editor.faults.exchange import Answer
 from mock_editor.faults.wire import Cut, reset_when_closed
 from mock_editor.notifications.faulted import Way
@@ -92,11 +94,10 @@ class Breaking(BaseAdapter):
             self._behind.send(request)
         if self._network:
             try:
-                with _connected(request.url or "", timeout, self._context) as sock:
-                    sock.sendall(head)
-                    for piece in _pieces(way, body, wait):
+                with connection(request.url or "", Limits(*timeout), self._context) as sock:
+                    for piece in itertools.chain([head], _pieces(way, body, wait), [last]):
+                        sock.until = time.monotonic() + timeout[1]
                         sock.sendall(piece)
-                    sock.sendall(last)
                     if reset:
                         reset_when_closed(sock)
             except ssl.SSLError as error:
@@ -136,21 +137,10 @@ def _pieces(way: Way, body: bytes, wait: Callable[[float], None]) -> Iterator[by
     size = pace.size if pace else max(len(body), 1)
     for start in range(0, len(body), size):
         if pace:
+            begin = time.monotonic()
             wait(pace.seconds)
+            prolong(time.monotonic() - begin)
         yield body[start : start + size]
-
-
-@contextlib.contextmanager
-def _connected(url: str, timeout: tuple[float, float], context: ssl.SSLContext | None) -> Iterator[socket.socket]:
-    """A connection to where a URL leads, as requests would make it. Raises OSError."""
-    parts = urlsplit(url)
-    with contextlib.ExitStack() as opened:
-        address = parts.hostname or "", parts.port or (443 if context else 80)
-        sock = opened.enter_context(socket.create_connection(address, timeout[0]))
-        if context:
-            sock = opened.enter_context(context.wrap_socket(sock, server_hostname=parts.hostname))
-        sock.settimeout(timeout[1])
-        yield sock
 
 
 def _response(answer: Answer, request: PreparedRequest) -> Response:

@@ -214,6 +214,8 @@ class Outbox:
         them is believed dead, and nobody knows how far they got. No more of an editor than there is ``room`` for."""
         # A file may hold those of more editors: they wait for their scenario.
         room = dict.fromkeys(self._editors, most) if room is None else room
+        if most <= 0:
+            return []
         now, real = self._clock.now().isoformat(), time.time()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.

@@ -12,7 +12,7 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-import requests
 from requests import ConnectionError as BrokenError
 from requests import RequestException, Response, Session
-from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from requests.adapters import BaseAdapter
 
+from mock_editor.base import client
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.database import begin_task
 from mock_editor.base.errors import EditorError
@@ -40,7 +39,7 @@ from mock_editor.journal.outgoing import record_with, sent_by
 from mock_editor.notifications.broken import Breaking, Dropped, sending
 from mock_editor.notifications.faulted import Deed, Request, Way, way
 from mock_editor.notifications.outbox import OPEN_STATES, Attempt, Claimed, Held, Outbox, State, Then
-from mock_editor.notifications.tls import Identity, TlsAdapter, TlsFileError, trouble
+from mock_editor.notifications.tls import Identity, TlsFileError, trouble
 
 # How often the outbox is looked at when nobody says that there is something in it.
 _LOOK = 0.25
@@ -83,6 +82,11 @@ class Target:
         """What TLS with it is made of."""
         return Identity(self.certificate, self.key, self.authority, self.tls_minimum)
 
+    @property
+    def limits(self) -> client.Limits:
+        """What an attempt may take. Of an answer, only the start is read."""
+        return client.Limits(self.connect_timeout, self.answer_timeout, 2 * _LARGEST_ANSWER)
+
 
 class _Verdict(NamedTuple):
     """What came of an attempt: WAITING and TLS_FAILED stand for: again; ``unsure``: it may have been taken."""
@@ -94,19 +98,26 @@ class _Verdict(NamedTuple):
 
 
 class _Pace:
-    """How much one SAS gets at once."""
+    """How much one SAS gets at once, which ``editors`` send to."""
 
-    def __init__(self) -> None:
+    def __init__(self, editors: Sequence[str]) -> None:
+        self.editors = editors
         self._lock = threading.Lock()
         self._put_off = self._going = 0
         self._rests_until = 0.0
 
-    def room(self, free: int) -> int:
-        """How many of ``free`` may go to it now."""
+    @property
+    def further(self) -> int:
+        """How many are on their way to it, beside a first one."""
+        return max(self._going - 1, 0)
+
+    def room(self, shared: int) -> int:
+        """How many may go to it now: a first one, and of ``shared`` ones that are for all."""
         with self._lock:
+            first = 0 if self._going else 1
             if self._put_off < _IN_A_ROW:
-                return free
-            return 0 if self._going or time.monotonic() < self._rests_until else 1
+                return first + shared
+            return 0 if time.monotonic() < self._rests_until else first
 
     def begin(self) -> None:
         """Notes that an attempt begins."""
@@ -143,17 +154,21 @@ class Sender:
         self._outbox = outbox
         self._editors = editors
         self._targets = targets
-        self._parallel = parallel
         self._embedded = embedded or {}
         self._journal = journal
         self._faults = faults
         self._woken = threading.Event()
         self._stopped = threading.Event()
-        self._idle = threading.Semaphore(parallel)
         self._slow = threading.Semaphore(_SLOW)
         self._sessions = threading.local()
         self._contexts: dict[Identity, ssl.SSLContext] = {}
-        self._paces = {target: _Pace() for target in targets.values()}
+        self._paces = {
+            target: _Pace([slug for slug, its in targets.items() if its == target]) for target in targets.values()
+        }
+        # One thread is kept for each SAS: one that is slow takes none from the others.
+        self._parallel = max(parallel, len(self._paces))
+        self._shared = self._parallel - len(self._paces)
+        self._idle = threading.Semaphore(self._parallel)
         # Longer than any attempt takes: the deadline of an answer and that of a connection.
         longest = max((one.connect_timeout + one.answer_timeout for one in targets.values()), default=0.0)
         self._lease = longest + 5.0
@@ -198,18 +213,20 @@ class Sender:
         free = 1
         while free < self._parallel and self._idle.acquire(blocking=False):
             free += 1
-        claimed: list[Claimed] = []
         began = time.monotonic()
+        found = 0
         try:
-            room = {slug: self._paces[target].room(free) for slug, target in self._targets.items()}
-            claimed = self._outbox.claim(free, self._lease, room)
+            for pace in self._paces.values():
+                shared = max(self._shared - sum(one.further for one in self._paces.values()), 0)
+                most = min(pace.room(shared), free - found)
+                for claimed in self._outbox.claim(most, self._lease, dict.fromkeys(pace.editors, most)):
+                    found += 1
+                    pace.begin()
+                    pool.submit(self._deliver, claimed, slow, began)
         finally:
-            for _ in range(free - len(claimed)):
+            for _ in range(free - found):
                 self._idle.release()
-        for one in claimed:
-            self._paces[self._targets[one.editor]].begin()
-            pool.submit(self._deliver, one, slow, began)
-        return bool(claimed)
+        return bool(found)
 
     def _deliver(self, claimed: Claimed, slow: ThreadPoolExecutor, began: float) -> None:
         begin_task(began)
@@ -414,8 +431,7 @@ class Sender:
                     stream=True,
                 ) as response,
             ):
-                seconds = target.connect_timeout + target.answer_timeout + (found.seconds if found else 0)
-                answer = _answer(response, begin + seconds)
+                answer = _answer(response)
         except Dropped as error:
             accepted = found is not None and found.lost is not None and found.lost.accepted
             state = State.ACCEPTED if accepted else State.GIVEN_UP
@@ -428,7 +444,7 @@ class Sender:
                 # Somebody may mend it by another file in the place of one.
                 self._contexts.pop(target.identity, None)
                 return _Verdict(attempt(f"TLS: {text}"), State.TLS_FAILED, claimed.unsure)
-            sent = not _never_sent(error)
+            sent = not client.never_sent(error)
             unsure = claimed.unsure or sent
             return _Verdict(attempt(_reason(error)), State.WAITING, unsure)
         status = response.status_code
@@ -451,12 +467,10 @@ class Sender:
         if session is None or known is not context:
             if session:
                 session.close()
-            session = requests.Session()
-            # Settings of the process, not of the editor that is played: proxies, certificates.
-            session.trust_env = False
-            if context:
-                session.mount("https://", Breaking(TlsAdapter(context), context=context))
-            session.mount("http://", Breaking(HTTPAdapter(max_retries=0)))
+            # Settings of the process are not those of the editor that is played: proxies, certificates.
+            session = client.session(target.limits, context)
+            for prefix, adapter in session.adapters.items():
+                session.adapters[prefix] = Breaking(adapter, context=context)
             for prefix, adapter in self._embedded.items():
                 session.mount(prefix, Breaking(adapter, network=False))
             if self._journal:
@@ -475,23 +489,15 @@ def _headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
     return {"Content-Type": content_type, "Accept": "application/fhir+json"}
 
 
-def _answer(response: Response, until: float) -> str:
-    """The start of an answer, as far as it comes, and in time: the status alone decides."""
+def _answer(response: Response) -> str:
+    """The start of an answer, as far as it comes in time: the status alone decides."""
     received = b""
     with contextlib.suppress(RequestException):
         for piece in response.iter_content(4096):
             received += piece
-            if len(received) > _LARGEST_ANSWER or time.monotonic() > until:
+            if len(received) > _LARGEST_ANSWER:
                 break
     return received.decode("utf-8", "replace")
-
-
-def _never_sent(error: RequestException) -> bool:
-    """Whether an attempt certainly ended before the request was out."""
-    cause: object = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def _reason(error: RequestException) -> str:

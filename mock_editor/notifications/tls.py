@@ -2,12 +2,11 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import MaxRetryError
+
+from mock_editor.base.client import tls_error
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
@@ -39,30 +38,6 @@ _TOO_OLD = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_V
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
 
 
-class _Socket(ssl.SSLSocket):
-    """A connection that still hears why the other side has ended it.
-
-    Under TLS 1.3, it may be gone with its refusal of our certificate before the request is out.
-    """
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        try:
-            return super().send(data, flags)
-        except OSError:
-            self._hear()
-            raise
-
-    def _hear(self) -> None:
-        """Raises SSLError for what was said last."""
-        try:
-            self.recv(1)
-        except ssl.SSLError as said:
-            if said.reason in _REFUSED:
-                raise
-        except OSError:
-            pass
-
-
 class TlsFileError(ValueError):
     """A file that cannot be used: ``name`` says which, ``certificate``, ``key`` or ``authority``."""
 
@@ -83,7 +58,6 @@ class Identity(NamedTuple):
     def context(self) -> ssl.SSLContext:
         """For connections to the SAS. Raises TlsFileError; asks nobody for a pass phrase."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.sslsocket_class = _Socket
         context.minimum_version = _VERSIONS[self.minimum]
         if self.authority:
             _expect("authority", self.authority, "CERTIFICATE")
@@ -130,31 +104,12 @@ def _expect(name: str, path: Path, label: str) -> None:
         raise TlsFileError(name, path, f"holds no {label.lower()} in PEM")
 
 
-class TlsAdapter(HTTPAdapter):
-    """Makes connections with one context, which is all that counts: requests would add authorities of its own."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **how: Any) -> None:
-        """Has every connection made with the context."""
-        super().init_poolmanager(*args, **how, ssl_context=self._context)
-
-    def build_connection_pool_key_attributes(self, request: PreparedRequest, *_: Any, **__: Any) -> Any:
-        """Which pool it is: the host's, and nothing about certificates."""
-        return super().build_connection_pool_key_attributes(request, verify=True)[0], {}
-
-    def cert_verify(self, *_: Any) -> None:
-        """Nothing: the context does."""
-
-
 def trouble(error: Exception, identity: Identity) -> str | None:
     """What is wrong with certificates or versions, in French; None for any other error.
 
     In each of these cases the request was not taken: either side refuses the connection itself.
     """
-    found = _ssl_error(error)
+    found = tls_error(error)
     if found is None:
         return None
     if isinstance(found, ssl.SSLCertVerificationError):
@@ -170,13 +125,4 @@ def trouble(error: Exception, identity: Identity) -> str | None:
         return f"version de TLS trop ancienne : le SAS ne parle pas TLS {identity.minimum} ou plus ({found.reason})"
     if found.reason in _NO_TLS:
         return f"le serveur ne parle pas TLS à cette adresse ({found.reason})"
-    return None
-
-
-def _ssl_error(error: object) -> ssl.SSLError | None:
-    """What OpenSSL has said, which urllib3 and requests have wrapped."""
-    while isinstance(error, Exception):
-        if isinstance(error, ssl.SSLError):
-            return error
-        error = error.reason if isinstance(error, MaxRetryError) else next(iter(error.args), None)
     return None

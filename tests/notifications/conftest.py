@@ -64,7 +64,8 @@ class Sas:
     """A server that answers each request as ``script`` says, in order; when that is used up, properly.
 
     An entry is a status with headers, or what happens instead of an answer: silence, reset, lost (taken, then the
-    connection ends), cut (the head of a 201, then the end).
+    connection ends), cut (the head of a 201, then the end), drip (taken, and answered a byte now and then, for longer
+    than any test takes), drip body (the same after the head of a 201). What stands before a ``|`` are interim statuses.
     """
 
     script: list[str] = field(default_factory=list)
@@ -121,7 +122,8 @@ class Sas:
         with self._lock:
             self.received.append(request)
             order = self.script.pop(0) if self.script else "ok"
-            taken = order in ("ok", "lost", "cut")
+            interim, _, order = order.rpartition("|")
+            taken = order in ("ok", "lost", "cut", "drip", "drip body")
             status = self._take(request) if taken else order
         if order == "silence":
             self._ended.wait(30)
@@ -136,6 +138,15 @@ class Sas:
         if order == "cut":
             sock.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{")
             sock.shutdown(socket.SHUT_RDWR)
+            return False
+        for code in interim.split():
+            sock.sendall(f"HTTP/1.1 {code} X\r\nX-Interim: 1\r\n\r\n".encode())
+        if order in ("drip", "drip body"):
+            sock.sendall(b"HTTP/1.1 201 Created\r\n")
+            if order == "drip body":
+                sock.sendall(b"Content-Length: 100000\r\n\r\n")
+            while not self._ended.wait(0.05):
+                sock.sendall(b"x")
             return False
         code, _, headers = status.partition(" ")
         more = f"{headers}\r\n" if headers else ""
@@ -244,11 +255,12 @@ class Side:
 
 @pytest.fixture
 def side(tmp_path: Path, editor: Editor, sas: Sas) -> Iterator[Callable[..., Side]]:
-    """Makes an editor's side against the SAS."""
+    """Makes an editor's side against the SAS; answers have more time than any machine takes, unless a test wants them
+    to be late."""
     made: list[Side] = []
 
     def make(others: Sequence[Editor] = (), parallel: int = 8, **changes: Any) -> Side:
-        target = Target(sas.url, connect_timeout=2, answer_timeout=0.5, first_wait=0.02, longest_wait=0.2, tries=6)
+        target = Target(sas.url, connect_timeout=30, answer_timeout=30, first_wait=0.02, longest_wait=0.2, tries=6)
         made.append(Side(tmp_path, editor, replace(target, **changes), others=others, parallel=parallel))
         return made[-1]
 

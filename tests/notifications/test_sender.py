@@ -59,6 +59,14 @@ STORIES: dict[str, tuple[list[str], list[str], str, int]] = {
     "reset": (["reset"], ["POST", "PUT"], "accepted", 0),
     "taken, the answer lost": (["lost"], ["POST", "PUT"], "accepted", 1),
     "taken, the answer cut": (["cut"], ["POST"], "accepted", 1),
+    "taken, the head of the answer drips": (["drip"], ["POST", "PUT"], "accepted", 1),
+    "taken, the answer drips": (["drip body"], ["POST"], "accepted", 1),
+    "interim answers": (["102 103 100 103|ok"], ["POST"], "accepted", 1),
+    "interim answers, then 422": (["102|422"], ["POST"], "refused", 0),
+    "interim answers, then a drip": (["102|drip"], ["POST", "PUT"], "accepted", 1),
+    "interim answers, then silence": (["102 102|silence"], ["POST", "PUT"], "accepted", 0),
+    "interim answers without end": (["103 " * 60 + "|ok"], ["POST", "PUT"], "accepted", 1),
+    "another protocol": (["101"], ["POST", "PUT"], "accepted", 0),
     "422": (["422"], ["POST"], "refused", 0),
     "404": (["404"], ["POST"], "refused", 0),
     "a redirect": (["302 Location: /"], ["POST"], "refused", 0),
@@ -70,8 +78,9 @@ STORIES: dict[str, tuple[list[str], list[str], str, int]] = {
 def test_whatever_the_sas_does(
     side: Callable[..., Side], sas: Sas, script: list[str], methods: list[str], state: str, creates: int
 ) -> None:
+    late = any("silence" in order or "drip" in order for order in script)
     sas.script = script
-    one = side()
+    one = side(answer_timeout=1.5) if late else side()
     made = one.book()
     one.send()
     assert one.settled(1)
@@ -206,16 +215,66 @@ def test_notifications_of_an_editor_that_is_not_played_wait(side: Callable[..., 
     assert one.settled(1)
 
 
+@pytest.mark.parametrize("order", ["drip", "drip body"])
+def test_a_sas_that_drips_holds_a_sender_for_no_longer_than_it_may_take(
+    side: Callable[..., Side], sas: Sas, order: str
+) -> None:
+    """With one sender at a time, the last one waits for all those before it."""
+    sas.script = [order] * 4
+    one = side(parallel=1, answer_timeout=0.5, tries=1000)
+    made = [one.book(hour) for hour in range(5)]
+    one.send()
+    assert one.settled(5, 30)
+    assert len(sas.state) == 5
+    assert all(one.told(each)[0].state == "accepted" for each in made)
+
+
+def test_a_sas_that_drips_takes_no_sender_from_another(
+    side: Callable[..., Side], played: LoadedScenario, sas: Sas
+) -> None:
+    """However long an answer may take, and before anything was ever put off."""
+    slow = [Sas(script=["drip"] * 1000) for _ in range(2)]
+    one = side()
+    editors = {editor.slug: editor for editor in played.editors[:3]}
+    target = Target(sas.url, answer_timeout=60)
+    targets = dict(zip(editors, [*(replace(target, url=each.url) for each in slow), target], strict=True))
+    outbox = Outbox(one.store, Clock(), editors)
+    diary = Appointments(one.store, editors, Taken(), outbox.add)
+
+    def book(slug: str, hour: int) -> None:
+        start = NOW + timedelta(hours=hour)
+        diary.add(appointment(editor=slug, start=start, end=start + timedelta(minutes=15)))
+
+    *held_up, quick = editors
+    for slug in held_up:
+        for hour in range(10):
+            book(slug, hour)
+    sender = Sender(outbox, editors, targets, parallel=4)
+    thread = sender.start()
+    try:
+        assert eventually(lambda: sum(len(each.received) for each in slow) == 3, 20)
+        for hour in range(5):
+            book(quick, hour)
+        sender.wake()
+        assert eventually(lambda: len(sas.state) == 5, 20)
+        assert sum(len(each.received) for each in slow) == 3
+    finally:
+        for each in slow:
+            each.close()
+        sender.stop()
+        thread.join(30)
+
+
 def test_a_sas_that_is_silent_holds_up_no_other(side: Callable[..., Side], played: LoadedScenario, sas: Sas) -> None:
     """Two editors, each with a SAS of its own; that of the first one never answers, and has a long queue."""
     silent = Sas(script=["silence"] * 1000)
     one = side()
     editors = {editor.slug: editor for editor in played.editors[:2]}
-    quick = Target(sas.url, answer_timeout=0.3, first_wait=0.01, longest_wait=0.05, tries=1000)
-    targets = {"agenda-ville": replace(quick, url=silent.url), "agenda-cpts": quick}
+    quick = Target(sas.url, answer_timeout=60, first_wait=0.01, longest_wait=0.05, tries=1000)
+    targets = {"agenda-ville": replace(quick, url=silent.url, answer_timeout=0.3), "agenda-cpts": quick}
     outbox = Outbox(one.store, Clock(), editors)
     diary = Appointments(one.store, editors, Taken(), outbox.add)
-    for hour in range(100):
+    for hour in range(300):
         start = NOW + timedelta(hours=hour)
         diary.add(appointment(start=start, end=start + timedelta(minutes=15)))
     sender = Sender(outbox, editors, targets, parallel=4)
@@ -226,7 +285,7 @@ def test_a_sas_that_is_silent_holds_up_no_other(side: Callable[..., Side], playe
             start = NOW + timedelta(hours=hour)
             diary.add(appointment(editor="agenda-cpts", start=start, end=start + timedelta(minutes=15)))
         sender.wake()
-        assert eventually(lambda: len(sas.state) == 5, 3)
+        assert eventually(lambda: len(sas.state) == 5, 10)
     finally:
         silent.close()
         sender.stop()

@@ -109,7 +109,7 @@ class Lines:
         own = self._folder / "editor.pem" if shows else None
         url, authority = sas.url.replace("127.0.0.1", host), self._folder / "authority.pem"
         target = Target(
-            url, own, None, authority, 2, 1, tries=3, first_wait=0.02, longest_wait=0.1, tls_minimum=minimum
+            url, own, None, authority, 30, 30, tries=3, first_wait=0.02, longest_wait=0.1, tls_minimum=minimum
         )
         side = Side(self._folder, self._editor, target)
         self._made.insert(0, side)

@@ -1,28 +1,23 @@
 """Calls to the editors as the platform makes them: over the network, at once, each with the time that it has in all."""
 
-import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTimeout, ReadTimeout, SSLError  # noqa: A004
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from mock_editor.base.deadlines import Deadlines, Watch
+from mock_editor.base import client
 from mock_editor.base.fhir import Resource, dumps
 
 # Searches under way at once, in one process.
 _PARALLEL = 32
 _LARGEST = 32 * 1024 * 1024
-_PIECE = 64 * 1024
 T = TypeVar("T")
 
 
@@ -60,36 +55,26 @@ class Caller:
         """Makes a call. It never raises what is the editor's fault, or the network's."""
         begin = time.monotonic()
         status, trouble, received = None, "", b""
-        with _limited(self.seconds) as limit, self._session() as session:
-            try:
-                with session.request(
+        try:
+            with client.within(self.seconds), self._session() as session:
+                answer = session.request(
                     method,
                     url,
                     data=dumps(body) if body else None,
                     # The old spelling: this is what the platform sends.
                     headers={"Accept": "application/json+fhir"}
                     | ({"Content-Type": "application/json+fhir; charset=utf-8"} if body else {}),
-                    timeout=self.seconds,
                     allow_redirects=False,
-                    stream=True,
-                ) as answer:
-                    received = _read(answer)
-                    status = answer.status_code
-            except (requests.RequestException, OSError, ValueError) as error:
-                trouble = _in_french(error, self.seconds)
-            # What the deadline has cut short may look like a whole answer, or like any failure.
-            if limit.over:
-                status, received, trouble = None, b"", _late(self.seconds)
+                )
+                status, received = answer.status_code, answer.content
+        except (requests.RequestException, OSError, ValueError) as error:
+            trouble = _in_french(error, self.seconds)
         anonymous = status == 403 and url.startswith("https:") and not self._identity.certificate
         hint = "le banc n’a pas de certificat à présenter (--bench-certificate)" if anonymous else ""
         return Outcome(status, received, time.monotonic() - begin, trouble, hint)
 
     def _session(self) -> requests.Session:
-        session = requests.Session()
-        # Nothing of this process's surroundings: proxies, certificates.
-        session.trust_env = False
-        session.mount("http://", _Adapter())
-        session.mount("https://", _Adapter())
+        session = client.session(client.Limits(self.seconds, self.seconds, _LARGEST))
         identity = self._identity
         if identity.certificate:
             files = (str(identity.certificate), str(identity.key)) if identity.key else str(identity.certificate)
@@ -101,17 +86,7 @@ class Caller:
 
 def begin(work: Callable[..., T], *arguments: Any) -> "Future[T]":
     """Has a search done as soon as there is room."""
-    return _machinery().pool.submit(work, *arguments)
-
-
-def _read(answer: requests.Response) -> bytes:
-    pieces, size = [], 0
-    for piece in answer.iter_content(_PIECE):
-        size += len(piece)
-        if size > _LARGEST:
-            raise ValueError(f"réponse de plus de {_LARGEST // 1024 // 1024} Mo")
-        pieces.append(piece)
-    return b"".join(pieces)
+    return _pool().submit(work, *arguments)
 
 
 def _late(seconds: float) -> str:
@@ -125,6 +100,8 @@ def _in_french(error: Exception, seconds: float) -> str:
     detail = str(getattr(cause, "reason", cause))[:300]
     # SSLError and ConnectTimeout are a ConnectionError too.
     match error:
+        case client.TooLargeError():
+            return f"réponse de plus de {_LARGEST // 1024 // 1024} Mo"
         case ConnectTimeout() | ReadTimeout():
             return _late(seconds)
         case SSLError() if "CERTIFICATE_VERIFY_FAILED" in detail:
@@ -144,86 +121,15 @@ def _in_french(error: Exception, seconds: float) -> str:
     return f"réponse illisible : {detail}"
 
 
-# --- deadlines of whole calls: a time-out of a socket begins anew with each piece
-
-
-class _Machinery:
-    """What a process has once. Nothing begins before the first call: threads do not survive a fork."""
-
-    def __init__(self) -> None:
-        self.pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="platform")
-        self.deadlines = Deadlines()
-        self.deadlines.start()
-
-
 _lock = threading.Lock()
 
 
 @functools.cache
-def _made() -> _Machinery:
-    return _Machinery()
+def _made() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_PARALLEL, thread_name_prefix="platform")
 
 
-def _machinery() -> _Machinery:
+def _pool() -> ThreadPoolExecutor:
+    """The one of this process. It begins with the first call: threads do not survive a fork."""
     with _lock:
         return _made()
-
-
-class _Limit:
-    """The time that the call of this thread has, and the watches on the connections that it has opened."""
-
-    def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
-        self._watches: list[Watch] = []
-
-    @property
-    def over(self) -> bool:
-        """Whether a connection was cut short."""
-        return any(watch.expired for watch in self._watches)
-
-    def guard(self, sock: Any) -> None:
-        """Has the reading from a connection end in time."""
-        self._watches.append(_machinery().deadlines.watch(sock, self._until - time.monotonic()))
-
-    def cancel(self) -> None:
-        """Lets go of the connections."""
-        for watch in self._watches:
-            watch.cancel()
-
-
-_current = threading.local()
-
-
-@contextlib.contextmanager
-def _limited(seconds: float) -> Iterator[_Limit]:
-    limit = _current.limit = _Limit(seconds)
-    try:
-        yield limit
-    finally:
-        limit.cancel()
-
-
-class _Connection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _current.limit.guard(self.sock)
-
-
-class _SecureConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _current.limit.guard(self.sock)
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _Adapter(HTTPAdapter):
-    def __init__(self) -> None:
-        super().__init__(max_retries=0)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}

@@ -16,11 +16,11 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from requests import RequestException
 from requests.adapters import BaseAdapter
 
+from mock_editor.base import client
 from mock_editor.bench.idp.people import Person
 
 CLIENT_ID = "sas"
 FLOW_SECONDS = 15 * 60
-_TIMEOUT = (3, 10)
 _log = logging.getLogger(__name__)
 
 
@@ -52,8 +52,8 @@ class SignIn:
     def begin(self, target: str) -> tuple[str, str]:
         """Where to send a browser that asked for ``target``, and the cookie that it needs to come back."""
         flow = Flow(generate_token(32), generate_token(64), target)
-        with self._client() as client:
-            url, _ = client.create_authorization_url(
+        with self._client() as session:
+            url, _ = session.create_authorization_url(
                 f"{self._issuer}/authorize", state=flow.state, code_verifier=flow.verifier
             )
         return url, self._serializer().dumps(list(flow))
@@ -69,11 +69,11 @@ class SignIn:
     def finish(self, flow: Flow, code: str) -> Person | None:
         """Who came back with ``code``; None when the provider does not tell."""
         try:
-            with self._client() as client:
-                client.fetch_token(
+            with self._client() as session:
+                session.fetch_token(
                     f"{self._issuer}/token", code=code, code_verifier=flow.verifier, grant_type="authorization_code"
                 )
-                answer = client.get(f"{self._issuer}/userinfo")
+                answer = session.get(f"{self._issuer}/userinfo")
                 answer.raise_for_status()
                 subject = answer.json()["sub"]
         except (RequestException, AuthlibBaseError, ValueError, LookupError, TypeError) as error:
@@ -82,17 +82,17 @@ class SignIn:
         return next((one for one in self._people() if one.claims()["sub"] == subject), None)
 
     def _client(self) -> OAuth2Session:
-        client = OAuth2Session(
+        session = OAuth2Session(
             CLIENT_ID,
             scope="openid profile email",
             redirect_uri=self._redirect_uri,
             code_challenge_method="S256",
-            default_timeout=_TIMEOUT,
             leeway=0,
             token_endpoint_auth_method="none",  # noqa: S106 - that there is no secret
         )
-        client.mount(self._issuer, self._embedded)
-        return client
+        client.equip(session, client.Limits())
+        session.mount(self._issuer, self._embedded)
+        return session
 
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._secret(), "sas")

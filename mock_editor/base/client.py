@@ -1,0 +1,445 @@
+"""The one way out: every call that this process makes to another one goes by a session of ``requests`` made here.
+
+A time-out of requests begins anew with each piece that arrives, so whoever sends a byte now and then holds a thread for
+ever. Here a call has ``Limits``: seconds for the connection (its name, each address, TLS) and then for the whole rest,
+and a size. The sockets keep them: each knows until when it may wait, and gives every read and write what is left. Heads
+and the marks of chunks have limits in http.client and urllib3.
+
+Interim answers (1xx) are passed over, as RFC 9110, 15.2 wants it; http.client does so with 100 alone.
+"""
+
+import contextlib
+import http.client
+import ipaddress
+import math
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from requests import PreparedRequest, RequestException, Response
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+# Interim answers before the final one: nobody means more.
+_MOST_INTERIM = 50
+# Even an answer without a deadline is over when nothing at all has come for so many seconds.
+_LONGEST_SILENCE = 600.0
+
+S = TypeVar("S", bound=requests.Session)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may take: seconds for the connection, seconds from then to the end of the answer, and bytes of its
+    body once they are unpacked. ``math.inf`` is no limit."""
+
+    connect: float = 3.0
+    answer: float = 10.0
+    size: float = 1024 * 1024
+
+
+class TooLargeError(RequestException):
+    """An answer has more bytes than it may have."""
+
+
+def session(limits: Limits, context: ssl.SSLContext | None = None) -> requests.Session:
+    """A session that heeds nothing of this process's surroundings: no proxies, no authorities, no ``.netrc``."""
+    made = requests.Session()
+    made.trust_env = False
+    return equip(made, limits, context)
+
+
+def equip(session: S, limits: Limits, context: ssl.SSLContext | None = None) -> S:
+    """Has all calls of a session go by here; with ``context``, that is all that counts for TLS.
+
+    A call's own ``timeout`` (seconds to connect, seconds for the answer) takes the place of those of ``limits``. What
+    the session heeds of its surroundings is its own matter (``trust_env``), but no proxy leads to this machine.
+    """
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, Network(limits, context))
+    return session
+
+
+_bound: ContextVar[float] = ContextVar("bound", default=math.inf)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All calls that this thread begins in here have ``seconds`` together."""
+    before = _bound.set(min(_bound.get(), time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _bound.reset(before)
+
+
+def prolong(seconds: float) -> None:
+    """Says, while a body is made piece by piece, that so much of the time was our own doing: it does not count."""
+    call = _call.get(None)
+    if call and call.sock:
+        call.sock.until += seconds
+
+
+def never_sent(error: RequestException) -> bool:
+    """Whether a call certainly ended before any of the request was out."""
+    cause: object = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+
+
+def tls_error(error: object) -> ssl.SSLError | None:
+    """What OpenSSL has said, which urllib3 and requests have wrapped; None for any other error."""
+    while isinstance(error, Exception):
+        if isinstance(error, ssl.SSLError):
+            return error
+        error = error.reason if isinstance(error, MaxRetryError) else next(iter(error.args), None)
+    return None
+
+
+# --- the time that a call has, and what it connects
+
+
+class _Call:
+    """The call that a thread makes: until when it may connect, and what its connection may do then."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._bound = _bound.get()
+        self.connect_until = min(time.monotonic() + limits.connect, self._bound)
+        self.sock: _Timed | None = None
+
+    def begin(self, sock: Any) -> None:
+        """Has the time for the answer begin, on a connection that stands."""
+        # TLS to a proxy within TLS has no socket of its own.
+        self.sock = sock if isinstance(sock, _Timed) else sock.socket
+        self.sock.until = min(time.monotonic() + self._limits.answer, self._bound)
+
+
+_call: ContextVar[_Call | None] = ContextVar("call", default=None)
+
+
+class _Timed(socket.socket):
+    """A socket that knows until when it may be waited for (``time.monotonic``)."""
+
+    until = math.inf
+
+    def _brace(self) -> None:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(min(left, _LONGEST_SILENCE))
+
+    def connect(self, address: Any) -> None:
+        """As that of any socket, in time; so are the others."""
+        self._brace()
+        super().connect(address)
+
+    def send(self, *args: Any) -> int:
+        """See ``connect``."""
+        self._brace()
+        return super().send(*args)
+
+    def sendall(self, *args: Any) -> None:
+        """See ``connect``."""
+        self._brace()
+        super().sendall(*args)
+
+    def recv(self, *args: Any) -> bytes:
+        """See ``connect``."""
+        self._brace()
+        return super().recv(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        """See ``connect``."""
+        self._brace()
+        return super().recv_into(*args)
+
+
+class _TimedTls(_Timed, ssl.SSLSocket):
+    """The same under TLS. It also still hears why the other side has ended it.
+
+    Under TLS 1.3, it may be gone with its refusal of our certificate before the request is out.
+    """
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Within the time that the connection has: it is made for the call of this thread."""
+        if call := _call.get():
+            self.until = call.connect_until
+        self._brace()
+        super().do_handshake(block)
+
+    def send(self, *args: Any) -> int:
+        """Raises SSLError for what the other side has said last, if that is why nothing can be sent."""
+        try:
+            return super().send(*args)
+        except TimeoutError:
+            raise
+        except OSError:
+            self._hear()
+            raise
+
+    def _hear(self) -> None:
+        try:
+            self.recv(1)
+        except ssl.SSLError as said:
+            if "ALERT" in (said.reason or ""):
+                raise
+        except OSError:
+            pass
+
+
+class _Lookups:
+    """Names that are being looked up, each by a thread that nobody has to wait for: a lookup cannot be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, int], Future[list[Any]]] = {}
+
+    def addresses(self, host: str, port: int, seconds: float) -> list[Any]:
+        """What ``socket.getaddrinfo`` finds. Raises OSError, also when it takes too long."""
+        with contextlib.suppress(socket.gaierror):
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        with self._lock:
+            found = self._running.get((host, port)) or self._begin(host, port)
+        return found.result(max(seconds, 0))
+
+    def _begin(self, host: str, port: int) -> Future[list[Any]]:
+        found: Future[list[Any]] = Future()
+        looking = threading.Thread(target=self._look, args=(host, port, found), name="lookup", daemon=True)
+        try:
+            looking.start()
+        except RuntimeError as error:
+            raise OSError(str(error)) from None
+        self._running[host, port] = found
+        return found
+
+    def _look(self, host: str, port: int, found: Future[list[Any]]) -> None:
+        try:
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except Exception as error:
+            found.set_exception(error)
+        else:
+            found.set_result(addresses)
+        with self._lock:
+            self._running.pop((host, port), None)
+
+
+_lookups = _Lookups()
+
+
+def _connected(host: str, port: int, until: float) -> _Timed:
+    """A connection by one of the host's addresses: each has its share of the time that is left. Raises OSError."""
+    addresses = _lookups.addresses(host, port, until - time.monotonic())
+    for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        sock = _Timed(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            now = time.monotonic()
+            sock.until = now + (until - now) / left
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            if left == 1:
+                raise
+        else:
+            sock.until = until
+            return sock
+    raise OSError("the name has no address")
+
+
+@contextlib.contextmanager
+def connection(url: str, limits: Limits, context: ssl.SSLContext | None = None) -> Iterator[_Timed]:
+    """A connection to where a URL leads, for what is no HTTP; ``until`` is the caller's to move. Raises OSError."""
+    parts = urlsplit(url)
+    call = _Call(limits)
+    before = _call.set(call)
+    try:
+        port = parts.port or (443 if context else 80)
+        sock = _connected(parts.hostname or "", port, call.connect_until)
+        with sock:
+            if context:
+                secured = _timed(context).wrap_socket(sock, server_hostname=parts.hostname)
+            with secured if context else contextlib.nullcontext(sock) as opened:
+                call.begin(opened)
+                yield opened  # type: ignore[misc]
+    finally:
+        _call.reset(before)
+
+
+# --- the same for urllib3
+
+
+class _Final(http.client.HTTPResponse):
+    """An answer whose status is the final one."""
+
+    def _read_status(self) -> Any:
+        for _ in range(_MOST_INTERIM + 1):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            # Nobody was asked to switch protocols: what follows would be no HTTP.
+            if status == http.client.SWITCHING_PROTOCOLS:
+                raise http.client.BadStatusLine(f"{version} {status} {reason}")
+            if status >= http.client.OK:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {_MOST_INTERIM} interim answers")
+
+
+class _Timely(HTTPConnection):
+    """What connections of both kinds have in common: they heed the call of their thread."""
+
+    response_class = _Final
+
+    def _new_conn(self) -> socket.socket:
+        call = _call.get()
+        assert call, "made outside of Network.send"  # noqa: S101
+        try:
+            sock = _connected(self._dns_host, self.port, call.connect_until)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"Connection to {self.host} timed out") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"Failed to establish a new connection: {error}") from error
+        sys.audit("http.client.connect", self, self.host, self.port)
+        return sock
+
+    def connect(self) -> None:
+        """Connects within the time that the call has for it."""
+        try:
+            super().connect()
+        except ssl.SSLError:
+            raise
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"Connection to {self.host} timed out") from error
+        self._begin()
+
+    def request(self, *args: Any, **how: Any) -> None:
+        """Sends a request; from now on, the time for its answer runs."""
+        if self.sock:
+            self._begin()
+        super().request(*args, **how)
+
+    def _begin(self) -> None:
+        call = _call.get()
+        assert call, "used outside of Network.send"  # noqa: S101
+        call.begin(self.sock)
+
+
+class _TimelyTls(_Timely, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Timely
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TimelyTls
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
+
+
+class Network(HTTPAdapter):
+    """Carries the calls of a session over the network, within ``limits``."""
+
+    def __init__(self, limits: Limits, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(max_retries=0)
+        self._limits = limits
+        self._context = _timed(context) if context else None
+        self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **how: Any) -> Any:
+        """See HTTPAdapter: what goes by a proxy has the same limits."""
+        manager = super().proxy_manager_for(proxy, **how)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """See HTTPAdapter: which pool it is. All about certificates is in a context."""
+        host, _ = super().build_connection_pool_key_attributes(request, verify=True)
+        return host, {"ssl_context": self._context or self._made(verify, cert)}
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: the context does."""
+
+    def _made(self, verify: Any, cert: Any) -> ssl.SSLContext:
+        """The context for what a session says of certificates."""
+        if (verify, cert) not in self._contexts:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if verify:
+                authority = DEFAULT_CA_BUNDLE_PATH if verify is True else verify
+                folder = Path(authority).is_dir()
+                context.load_verify_locations(**{"capath" if folder else "cafile": authority})
+            else:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if cert:
+                context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+            self._contexts[verify, cert] = _timed(context)
+        return self._contexts[verify, cert]
+
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Response:
+        """The answer, its body still to come, within the same limits. Raises RequestException."""
+        limits = self._limits
+        if timeout is not None:
+            connect, answer = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+            limits = Limits(connect, answer, limits.size)
+        before = _call.set(_Call(limits))
+        try:
+            # A proxy's loopback address is another one than ours.
+            by = None if _is_here(urlsplit(request.url or "").hostname or "") else proxies
+            response = super().send(request, stream, None, verify, cert, by)
+        finally:
+            _call.reset(before)
+        response.raw.stream = partial(_counted, response.raw, response.raw.stream, limits.size)  # type: ignore[method-assign]
+        return response
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _timed(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.sslsocket_class = _TimedTls
+    return context
+
+
+def _counted(raw: Any, stream: Any, most: float, *args: Any, **how: Any) -> Iterator[bytes]:
+    """The pieces of a body, up to so many bytes."""
+    size = 0
+    for piece in stream(*args, **how):
+        size += len(piece)
+        if size > most:
+            # The rest of it stands in the way of any other answer.
+            raw.close()
+            raise TooLargeError(f"the answer has more than {most:.0f} bytes")
+        yield piece
