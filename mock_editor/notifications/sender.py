@@ -251,7 +251,12 @@ class Sender:
 
     def _send(self, claimed: Claimed, target: Target, found: Way | None) -> bool:
         """Makes an attempt and notes it; says whether we were put off."""
-        verdict = self._attempt(claimed, target, found)
+        try:
+            verdict = self._attempt(claimed, target, found)
+        except Exception as error:
+            # An attempt it was, whatever has gone wrong about it: it has to come to an end like others.
+            _log.exception("Notification %d failed", claimed.id)
+            verdict = _Verdict(Attempt(claimed.method, None, 0.0, _reason(error), ""), State.WAITING, unsure=True)
         put_off = verdict.state in OPEN_STATES
         if claimed.copy:
             self._note(partial(self._outbox.copied, claimed, verdict.attempt))
@@ -456,8 +461,8 @@ class Sender:
         if not later:
             return _Verdict(tried, State.REFUSED)
         unsure = claimed.unsure or status not in _LATER
-        wait = _retry_after(response.headers.get("Retry-After"))
-        return _Verdict(tried, State.WAITING, unsure, wait)
+        wait, note = _retry_after(response.headers.get("Retry-After"))
+        return _Verdict(attempt(result + note, status, answer), State.WAITING, unsure, wait)
 
     def _session(self, target: Target) -> Session:
         """A session of this thread, whose connections are used again. Raises TlsFileError."""
@@ -500,7 +505,7 @@ def _answer(response: Response) -> str:
     return received.decode("utf-8", "replace")
 
 
-def _reason(error: RequestException) -> str:
+def _reason(error: Exception) -> str:
     text = str(error)
     return f"{type(error).__name__}: {text[:500]}"
 
@@ -513,15 +518,24 @@ def _backoff(claimed: Claimed, before: int, target: Target) -> timedelta:
     return timedelta(seconds=longest * (1 - draw / 2))
 
 
-def _retry_after(text: str | None) -> timedelta | None:
-    """What ``Retry-After`` asks for: seconds, or a date, which is in real time; None for what makes no sense."""
-    if not text:
-        return None
-    if text.strip().isdecimal() and text.isascii():
-        return min(timedelta(seconds=int(text.strip()[:9])), _LONGEST_WAIT)
+def _retry_after(text: str | None) -> tuple[timedelta | None, str]:
+    """What ``Retry-After`` asks for: seconds, or a date, which is in real time. None for what makes no sense; and what
+    there is to note about it."""
+    if text is None:
+        return None, ""
+    text = text.strip()
+    shown = f"Retry-After: {text[:60]}{'…' if len(text) > 60 else ''}"
     try:
-        until = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(until - datetime.now(UTC), timedelta()), _LONGEST_WAIT)
+        asked = float(text) if text.isascii() and text.isdecimal() else _until(text)
+    except (ValueError, TypeError, LookupError, ArithmeticError):
+        return None, f" ({shown}: not readable)"
+    if asked < 0:
+        return None, f" ({shown}: in the past)"
+    longest = _LONGEST_WAIT.total_seconds()
+    return timedelta(seconds=min(asked, longest)), f" ({shown})" if asked <= longest else f" ({shown}: too long)"
+
+
+def _until(date: str) -> float:
+    """Seconds from now to a date of HTTP. Raises ValueError, TypeError, LookupError or ArithmeticError."""
+    until = parsedate_to_datetime(date)
+    return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()

@@ -208,7 +208,7 @@ class Side:
         self, folder: Path, editor: Editor, target: Target, *, others: Sequence[Editor] = (), parallel: int = 8
     ) -> None:
         self.store = Store(folder / "state.db", (*SCHEMAS, faults.SCHEMA))
-        editors = {one.slug: one for one in (editor, *others)}
+        self.editors = editors = {one.slug: one for one in (editor, *others)}
         self.clock = Clock()
         self.faults = faults.Faults(self.store, self.clock.now)
         self.faults.follow()

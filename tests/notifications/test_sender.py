@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from requests import Response
+from requests.adapters import BaseAdapter
 
-from mock_editor.base.clock import Clock
+from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.errors import EditorError
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import AppointmentStatus
@@ -91,6 +93,76 @@ def test_whatever_the_sas_does(
     assert all(attempt.result for _, attempt in told.attempts)
     assert sas.creates == creates
     assert len(sas.state) == (state == "accepted")
+
+
+LATER = {
+    "Fri, 31 Dec 100000000000000000000 23:59:59 GMT": "not readable",
+    "Fri, 31 Dec 2027 99:99:99 GMT": "not readable",
+    "Fri, 31 Dec 2027 23:59:59 +99999999": "not readable",
+    "in a while": "not readable",
+    "-5": "not readable",
+    "1e999": "not readable",
+    "NaN": "not readable",
+    "Fri, 31 Dec 1999 23:59:59 GMT": "in the past",
+    "Sunday, 06-Nov-94 08:49:37 GMT": "in the past",
+    "Fri, 31 Dec 0001 00:00:00 +1400": "in the past",
+}
+
+
+@pytest.mark.parametrize("status", ["429", "503"])
+def test_a_time_that_makes_no_sense_is_noted_and_does_not_count(
+    side: Callable[..., Side], sas: Sas, status: str
+) -> None:
+    sas.script = [f"{status} Retry-After: {text}" for text in LATER]
+    one = side(tries=1000)
+    made = one.book()
+    one.send()
+    assert one.settled(1)
+    *put_off, accepted = [attempt.result for _, attempt in one.told(made)[0].attempts]
+    assert put_off == [f"HTTP {status} (Retry-After: {text}: {why})" for text, why in LATER.items()]
+    assert accepted == "HTTP 201"
+
+
+@pytest.mark.parametrize("text", ["Fri, 31 Dec 9999 23:59:59 GMT", "9" * 400, "172800"])
+def test_no_sas_puts_anything_off_for_more_than_a_day(side: Callable[..., Side], sas: Sas, text: str) -> None:
+    sas.script = [f"503 Retry-After: {text}"]
+    one = side()
+    one.clock.follow(frozen(NOW))
+    made = one.book()
+    one.send()
+    assert eventually(lambda: one.told(made)[0].attempts)
+    [told] = one.told(made)
+    assert (told.state, told.due) == ("waiting", NOW + timedelta(days=1))
+    assert "too long" in told.attempts[0][1].result
+
+
+class Unforeseen(BaseAdapter):
+    """What nobody has thought of."""
+
+    def send(self, *_: object, **__: object) -> Response:
+        raise ZeroDivisionError("unforeseen")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_an_attempt_that_fails_as_nobody_has_thought_of_is_one(side: Callable[..., Side], sas: Sas) -> None:
+    """Otherwise it would be made again, for ever, and told nowhere."""
+    one = side()
+    made = one.book()
+    target = Target(sas.url, first_wait=0.01, longest_wait=0.05, tries=3)
+    editor = one.outbox.of(made.editor, made.id)[0].editor
+    sender = Sender(one.outbox, one.editors, {editor: target}, parallel=2, embedded={sas.url: Unforeseen()})
+    thread = sender.start()
+    try:
+        assert one.settled(1)
+    finally:
+        sender.stop()
+        thread.join(30)
+    [told] = one.told(made)
+    assert told.state == "given up"
+    assert [attempt.result for _, attempt in told.attempts] == ["ZeroDivisionError: unforeseen"] * 3
+    assert [attempt.method for _, attempt in told.attempts] == ["POST", "PUT", "PUT"]
 
 
 def test_a_sas_that_is_down_gets_it_when_it_is_back(side: Callable[..., Side], sas: Sas) -> None:
