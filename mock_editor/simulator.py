@@ -146,11 +146,18 @@ class Simulator:
 
     # --- in the background of a process that serves
 
+    def prepare(self) -> None:
+        """Begins the threads that this takes, so that ``start`` cannot fail; ``stop`` ends them. Raises 503."""
+        self.endings.prepare()
+        if self.sender and self.settings.deliver:
+            self._sending = self.sender.prepare()
+
     def start(self) -> None:
-        """Begins to note what is over, and to send."""
+        """Begins to note what is over, and to send. Raises 503, unless ``prepare`` was called before."""
+        self.prepare()
         self.endings.start()
         if self.sender and self.settings.deliver:
-            self._sending = self.sender.start()
+            self.sender.start()
 
     def stop(self, *, wait: bool = False) -> None:
         """Ends that; what is on its way comes to its end, for which one may wait."""

@@ -5,12 +5,13 @@ is made in full before it takes the old one's place, in this worker at once, in 
 generation. From then on, nothing of the old one is written any more, wherever it was begun.
 """
 
+import contextlib
 import logging
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -203,8 +204,9 @@ class Stage:
     # --- a worker's life
 
     def start(self) -> None:
-        """Starts what runs in the background of a process that serves, or delivers."""
+        """Starts what runs in the background of a process that serves, or delivers. Raises 503."""
         self.journal.start()
+        self.waits.start()
         self._pid = os.getpid()
         self._started = True
         self.simulator.start()
@@ -243,20 +245,48 @@ class Stage:
             self._generation = generation
             _log.exception("The scenario that was loaded cannot be played by this process")
             return False
+        with self._prepared(world):
+            pass
         self._enter(world, generation)
         return True
 
+    @contextlib.contextmanager
+    def _prepared(self, world: _World) -> Iterator[None]:
+        """Has all of a new world that may fail be there before the end of the block, or nothing of it. Raises 503."""
+        try:
+            if self._started:
+                world.simulator.prepare()
+            yield
+        except BaseException:
+            world.simulator.stop()
+            raise
+
     def _enter(self, world: _World, generation: int) -> None:
-        """Puts a new world in the place of the old one, in which requests come to their end, and may not write."""
-        simulator = world.simulator
-        self._play_faults(simulator.played)
-        simulator.follow()
+        """Puts a new world in the place of the old one, in which requests come to their end, and may not write.
+
+        It is prepared, and nothing here fails: what is in the store is played.
+        """
+        with contextlib.suppress(EditorError):  # what looks for changes does it again
+            world.simulator.follow()
+        self._play_faults(world.simulator.played)
         self._generation = generation
         world.turn.begin(generation)
         old, (self._turn, self.simulator, self._app) = self.simulator, world
         if self._started:
-            simulator.start()
+            world.simulator.start()
             old.stop()
+
+    def _spread(self) -> None:
+        """Has every process play what has just been written.
+
+        It has happened, so it is no error when one of them is late: that is logged, and each goes on trying.
+        """
+        try:
+            self.follow()
+            self._say_generation()
+            self._await_others()
+        except EditorError as error:
+            _log.warning("What was loaded or put back is played, but not by every process yet: %s", error.text)
 
     def _say_generation(self) -> None:
         if self._started:
@@ -281,8 +311,8 @@ class Stage:
 
     def _behind(self) -> list[int]:
         with self.store.reading() as db:
-            query = "select pid from workers where generation < ?"
-            pids = [pid for (pid,) in db.execute(query, [self._generation]).fetchall()]
+            query = "select pid from workers where generation < ? and pid <> ?"
+            pids = [pid for (pid,) in db.execute(query, [self._generation, self._pid]).fetchall()]
         return [pid for pid in pids if runs(pid)]
 
     # --- the scenario
@@ -291,14 +321,14 @@ class Stage:
         """Plays another scenario, or nothing changes. Without ``keep_state``, with what it says as the only state.
 
         The fault rules are those of the scenario in any case.
-        Every process plays it when this returns. Raises ScenarioError, 503.
+        Every process plays it when this returns, but for those that the log names. Raises ScenarioError, 503.
         """
         played = checked(script)
         with self._changing:
             world = self._make(played)
             simulator = world.simulator
             try:
-                with self.store.writing() as db:
+                with self._prepared(world), self.store.writing() as db:
                     generation = _next_generation(db, keep_state=keep_state)
                     controls.put(db, _SCRIPT, _written(script))
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
@@ -311,12 +341,12 @@ class Stage:
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
                         simulator.reset(db, frozenset({Part.ACCOUNTS}))
-                self._enter(world, generation)
-            finally:
+            except BaseException:
                 # Above all the clock, when nothing came of it.
                 self.follow()
-        self._say_generation()
-        self._await_others()
+                raise
+            self._enter(world, generation)
+        self._spread()
         return played
 
     def reload(self, *, keep_state: bool) -> LoadedScenario:
@@ -346,7 +376,8 @@ class Stage:
     def reset(self, parts: Collection[Part | Extra] = PARTS) -> None:
         """Puts parts of the state back to what the scenario says.
 
-        What was begun before is not written any more. Every process knows of it when this returns. Raises 503.
+        What was begun before is not written any more. Every process knows of it when this returns, but for those that
+        the log names. Raises 503.
         """
         own = frozenset(part for part in parts if isinstance(part, Part))
         with self._changing:
@@ -360,15 +391,13 @@ class Stage:
                     self.faults.reset(db)
                 if own:
                     generation = _next_generation(db, keep_state=Part.APPOINTMENTS not in own)
+                if Extra.JOURNAL in parts:
+                    # It has a file of its own. When that cannot be written, nothing else has happened either.
+                    self.journal.clear()
             if own:
                 self._generation = generation
                 self._turn.begin(generation)
-        if Extra.JOURNAL in parts:
-            self.journal.clear()
-        self.follow()
-        if own:
-            self._say_generation()
-            self._await_others()
+        self._spread()
 
     def save(self, path: Path) -> None:
         """Writes the whole state, the scenario with it, into a new file. Secrets and the journal are not in it."""
@@ -382,21 +411,30 @@ class Stage:
         with tempfile.TemporaryDirectory(prefix="mock-editor-") as folder:
             path = Path(folder) / "saved.db"
             path.write_bytes(content)
-            self.store.restore(path, without=_NOT_SAVED, then=self._after_restore)
-        self.follow()
-        self._await_others()
+            with self._changing, contextlib.ExitStack() as stack:
+                put_back: list[tuple[_World, int]] = []
 
-    def _after_restore(self, db: Database) -> None:
+                def then(db: Database) -> None:
+                    world, generation = self._after_restore(db)
+                    stack.enter_context(self._prepared(world))
+                    put_back.append((world, generation))
+
+                self.store.restore(path, without=_NOT_SAVED, then=then)
+                self._enter(*put_back[0])
+        self._spread()
+
+    def _after_restore(self, db: Database) -> tuple[_World, int]:
+        """The world of what was put back, and its generation. In the transaction that puts it back."""
         try:
             script, course = Script(**controls.get(db, _SCRIPT)), _course(db)
             at = datetime.fromisoformat(controls.get(db, _SAVED_AT))
         except (TypeError, ValueError) as error:
             # Somebody has edited the file.
             raise StoreError(f"says things that make no sense: {error}") from None
-        checked(script)
-        _next_generation(db, keep_state=False)
+        world = self._make(checked(script))
         if course.mode in (Mode.SHIFTED, Mode.SCALED):
             _put_course(db, Course(datetime.now(UTC), at, course.rate))
+        return world, _next_generation(db, keep_state=False)
 
 
 def _last_generation(db: Database) -> int:

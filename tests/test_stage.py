@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from werkzeug.test import Client, TestResponse
 from mock_editor import scenario
 from mock_editor.accounts import payload
 from mock_editor.base.clock import Clock, Mode, frozen
-from mock_editor.base.database import begin_task
+from mock_editor.base.database import begin_request, begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import StoreError
 from mock_editor.calendars.catalogue import agendas
@@ -359,3 +360,21 @@ def test_a_reset_by_a_process_that_plays_another_scenario_puts_nothing_back(play
     other.reset()
     assert editors(one) == editors(other)
     assert "agenda-ps" in editors(one)
+
+
+def test_what_has_happened_is_no_error_when_it_cannot_be_read_again_now(play: Play) -> None:
+    on = play()
+    rule = Rule.model_validate({"name": "slow", "do": [{"kind": "latency", "seconds": 1}]})
+
+    def change() -> None:
+        begin_request()  # which waits for the database once, and not long
+        on.load(Script.read(GUIDE), keep_state=False)
+        on.faults.put(rule)
+        on.reset({Part.ACCOUNTS})
+
+    with ExitStack() as held, ThreadPoolExecutor(1) as pool:
+        for _ in range(4):
+            held.enter_context(on.store.reading())
+        pool.submit(change).result()
+    assert "agenda-ps" in editors(on)
+    assert [one.name for one in on.faults.rules()] == ["slow"]

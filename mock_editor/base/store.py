@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
+from mock_editor.base import threads
 from mock_editor.base.database import DatabaseFile
 from mock_editor.base.errors import EditorError
 
@@ -125,9 +126,8 @@ class Store:
         self._listeners.append(listener)
 
     def watch(self) -> None:
-        """Starts the thread that looks for changes, for as long as the process lives or until ``settle``."""
-        self._watcher = threading.Thread(target=self._watch, name="store-watch", daemon=True)
-        self._watcher.start()
+        """Starts the thread that looks for changes, while the process lives or until ``settle``. Raises 503."""
+        self._watcher = threads.start("store-watch", self._watch)
 
     def _watch(self) -> None:
         while not self._ended.is_set():

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, Self
 
+from mock_editor.base import threads
 from mock_editor.base.errors import EditorError, Issue
 
 _LEFT = select.EPOLLRDHUP
@@ -74,7 +75,7 @@ class Hold:
 
 
 class Waits:
-    """The waiting requests of one process, ``most`` at once. Nothing begins before the first one: it may be forked."""
+    """The waiting requests of one process, ``most`` at once. It may be forked, until ``start`` or the first of them."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -84,13 +85,30 @@ class Waits:
         self._epoll: select.epoll | None = None
         self._stopping = False
 
+    def start(self) -> None:
+        """Begins to look for clients that leave; without it, the first request that waits does so. Raises 503."""
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> select.epoll:
+        if self._epoll is None:
+            epoll = select.epoll()
+            try:
+                threads.start("waits", self._run, epoll)
+            except EditorError:
+                epoll.close()
+                raise
+            self._epoll = epoll
+        return self._epoll
+
     @property
     def waiting(self) -> int:
         """How many requests hold a place now."""
         return len(self._holds)
 
     def hold(self, environ: Mapping[str, Any]) -> Hold:
-        """A place for the request of ``environ``. Raises 503 when all are taken, or the process stops."""
+        """A place for the request of ``environ``. Raises 503 when all are taken, the process stops, or it cannot be
+        noticed any more when a client leaves: then no place is taken."""
         sock: socket.socket | None = environ.get("gunicorn.socket")  # there is none in tests
         with self._lock:
             if self._stopping:
@@ -98,18 +116,18 @@ class Waits:
             if len(self._holds) >= self._most:
                 raise _refusal(f"{self._most} requests are waiting already, and no more may at once")
             hold = Hold(self, sock.fileno() if sock else None)
-            self._holds.add(hold)
             if hold.descriptor is not None:
                 self._watch(hold, hold.descriptor)
+            self._holds.add(hold)
         return hold
 
     def _watch(self, hold: Hold, descriptor: int) -> None:
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            threading.Thread(target=self._run, args=[self._epoll], name="waits", daemon=True).start()
         # A client that has sent FIN counts as gone, although it may still read: nothing tells it from one that has
         # closed, short of writing to it, and no HTTP client in use does so. Bytes alone (a next request) mean nothing.
-        self._epoll.register(descriptor, _LEFT | select.EPOLLONESHOT)
+        try:
+            self._begin().register(descriptor, _LEFT | select.EPOLLONESHOT)
+        except OSError as error:
+            raise _refusal(f"No more connections can be watched: {error.strerror}") from error
         self._watched[descriptor] = hold
 
     def _run(self, epoll: select.epoll) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mock_editor.base import threads
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.booking.access import PageError
@@ -42,6 +43,8 @@ class Endings:
         self._appointments = appointments
         self._bookings = bookings
         self._shares = shares
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
         self._woken = threading.Event()
         self._stopped = threading.Event()
 
@@ -59,14 +62,20 @@ class Endings:
                     noted += 1
         return noted
 
+    def prepare(self) -> None:
+        """Begins the thread that is needed, which does nothing before ``start``. Raises 503."""
+        if self._shares and self._thread is None:
+            self._thread = threads.start("endings", self._run)
+
     def start(self) -> None:
         """Notes them in the background from now on, for as long as the process lives or until ``stop``."""
-        if self._shares:
-            threading.Thread(target=self._run, name="endings", daemon=True).start()
+        self.prepare()
+        self._started.set()
 
     def stop(self) -> None:
         """Ends that."""
         self._stopped.set()
+        self._started.set()
         self._woken.set()
 
     def wake(self) -> None:
@@ -74,6 +83,7 @@ class Endings:
         self._woken.set()
 
     def _run(self) -> None:
+        self._started.wait()
         while not self._stopped.is_set():
             self._woken.clear()
             try:

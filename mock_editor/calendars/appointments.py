@@ -153,7 +153,7 @@ class Appointments:
                 db.table("appointments").insert(_row(added) | {"number": number})
             following.note(db, added.editor, added.calendar)
             self._on_write(db, added)
-        self.follow()
+        self._follow_own()
         return added
 
     def change(self, editor: str, identifier: str, edit: Callable[[Appointment], Appointment]) -> Appointment:
@@ -169,13 +169,18 @@ class Appointments:
             following.note(db, editor, old.calendar)
             following.note(db, editor, new.calendar)
             self._on_write(db, new)
-        self.follow()
+        self._follow_own()
         return new
 
     def reset(self, db: Database) -> None:
         """Forgets every appointment. ``follow`` is for after the transaction."""
         db.execute("delete from appointments")
         following.note_all(db)
+
+    def _follow_own(self) -> None:
+        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
+        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+            self.follow()
 
     def follow(self) -> None:
         """Brings what is in memory up to date. Cheap when there is nothing new."""

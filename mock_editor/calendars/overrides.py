@@ -4,6 +4,7 @@ It lies over what the scenario makes of a calendar (``taken.Overlay`` says what 
 exist are never touched by it.
 """
 
+import contextlib
 import functools
 import json
 import logging
@@ -117,7 +118,7 @@ class Overrides:
             if not db.execute(query, [editor, calendar, start.isoformat()]).rowcount:
                 self._slot(db, at, start)
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
 
     def _set_slot(self, at: Agenda, start: datetime, *, is_open: bool) -> Override:
         start, editor, calendar = _instant(start), at.editor.slug, at.calendar.key
@@ -129,7 +130,7 @@ class Overrides:
             row = {"editor": editor, "calendar": calendar, "start": start.isoformat(), "open": int(is_open)}
             db.table("slot_overrides").upsert(row, pk=("editor", "calendar", "start"))
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
         return _of_slot(at, start, is_open)
 
     def _slot(self, db: Database, at: Agenda, start: datetime) -> Slot:
@@ -165,7 +166,7 @@ class Overrides:
             row = [editor, calendar, _playable(day).isoformat()]
             db.execute("delete from day_overrides where editor = ? and calendar = ? and day = ?", row)
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
 
     def _set_day(self, at: Agenda, day: date, *, is_open: bool) -> Override:
         _playable(day)
@@ -176,7 +177,7 @@ class Overrides:
             row = {"editor": editor, "calendar": calendar, "day": day.isoformat(), "open": int(is_open)}
             db.table("day_overrides").upsert(row, pk=("editor", "calendar", "day"))
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
         return _of_day(at, day, is_open)
 
     # --- absences
@@ -194,7 +195,7 @@ class Overrides:
             row = {"editor": editor, "number": number, "owner": owner}
             db.table("absences").insert(row | {"first": first.isoformat(), "last": last.isoformat()})
             _note_each(db, found)
-        self.follow()
+        self._follow_own()
         return _of_absence(number, owner, first, last)
 
     def end_absence(self, editor: str, identifier: str) -> None:
@@ -203,7 +204,7 @@ class Overrides:
         with self._store.writing() as db:
             owner = _removed(db, editor, OverrideKind.ABSENCE, identifier, "absences", "owner")[0]
             _note_each(db, agendas(self._catalogue.editor(editor), owner))
-        self.follow()
+        self._follow_own()
 
     # --- extra openings
 
@@ -231,7 +232,7 @@ class Overrides:
             row = {"editor": editor, "number": number, "calendar": calendar, "day": day.isoformat(), "section": text}
             db.table("extra_openings").insert(row)
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
         return _of_extra(number, at, day, text)
 
     def remove_extra(self, editor: str, identifier: str) -> None:
@@ -248,7 +249,7 @@ class Overrides:
                         query = "delete from slot_overrides where editor = ? and calendar = ? and start = ?"
                         db.execute(query, [editor, calendar, start.isoformat()])
             following.note(db, editor, calendar)
-        self.follow()
+        self._follow_own()
 
     # --- all of them
 
@@ -303,6 +304,11 @@ class Overrides:
             raise EditorError(409, [Issue("conflict", "This slot has been closed")])
 
     # --- what is in memory
+
+    def _follow_own(self) -> None:
+        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
+        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+            self.follow()
 
     def follow(self) -> None:
         """Brings what is in memory up to date. Cheap when there is nothing new."""

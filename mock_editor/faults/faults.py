@@ -4,6 +4,7 @@ Rules and counts are in the store, so that all workers agree; each process has t
 matched. A *mark* stands for one life of a rule: it changes when the rule is set anew, and its counts go with it.
 """
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -338,7 +339,7 @@ class Faults:
                 raise EditorError(422, [Issue("too-costly", f"There are {MOST_RULES} fault rules already, the most")])
             _insert(db, rule, last + 1)
             _changed(db)
-        self.follow()
+        self._follow_own()
         return not known
 
     def switch(self, name: str, *, on: bool) -> Rule:
@@ -350,7 +351,7 @@ class Faults:
             rule = _rule(found[0]).model_copy(update={"on": on})
             db.execute("update fault_rules set rule = ? where name = ?", [_written(rule), name])
             _changed(db)
-        self.follow()
+        self._follow_own()
         return rule
 
     def remove(self, name: str) -> None:
@@ -359,13 +360,13 @@ class Faults:
             if not db.execute("delete from fault_rules where name = ?", [name]).rowcount:
                 raise UnknownRuleError(name)
             _changed(db)
-        self.follow()
+        self._follow_own()
 
     def clear(self) -> None:
         """Removes all rules, and ends the running timeline. Raises 503."""
         with self._store.writing() as db:
             self.reset(db, ())
-        self.follow()
+        self._follow_own()
 
     # --- timelines
 
@@ -382,14 +383,14 @@ class Faults:
             row = {"id": 1, "mark": uuid.uuid4().hex, "began": self._clock_now().isoformat()}
             db.table("fault_timeline").upsert(row | {"timeline": timeline.model_dump_json()}, pk="id")
             _changed(db)
-        self.follow()
+        self._follow_own()
 
     def stop(self) -> None:
         """Ends the timeline that runs, if any: its rules go, those that it took away are back. Raises 503."""
         with self._store.writing() as db:
             db.execute("delete from fault_timeline")
             _changed(db)
-        self.follow()
+        self._follow_own()
 
     def running(self) -> tuple[Timeline, datetime] | None:
         """The timeline that runs, and when it began by the simulator's clock. Raises 503."""
@@ -413,6 +414,11 @@ class Faults:
         for place, rule in enumerate(self._scenario[0] if rules is None else rules):
             _insert(db, rule, place)
         _changed(db)
+
+    def _follow_own(self) -> None:
+        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
+        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+            self.follow()
 
     def follow(self) -> None:
         """Does what any process has set, and ends the waits of rules that went. Cheap when there is nothing new.

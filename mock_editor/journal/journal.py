@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 
+from mock_editor.base import threads
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
@@ -95,6 +96,7 @@ class Journal:
         """Starts what writes, and what looks for the entries of other processes; after a fork, in the child.
 
         Without it, the first exchange has the writer begin, and the first who waits for one has the other begin.
+        Raises 503.
         """
         self._stays = True
         self._watch()
@@ -103,15 +105,15 @@ class Journal:
 
     def _begin(self) -> None:
         if self._writer is None:
-            self._writer = threading.Thread(target=self._run, name="journal", daemon=True)
-            self._writer.start()
+            self._writer = threads.start("journal", self._run)
 
     def _watch(self) -> None:
         with self._lock:
-            begins, self._watching = not self._watching, True
-        if begins:
-            self._store.on_change(self._tell)
+            if self._watching:
+                return
             self._store.watch()
+            self._watching = True
+        self._store.on_change(self._tell)
 
     def flush(self, seconds: float = _FLUSH) -> bool:
         """Waits until what this process has taken down is written, or given up; False if that takes longer."""
@@ -139,8 +141,11 @@ class Journal:
         """Takes down an exchange; it is written soon after, or given up when the writer cannot follow."""
         weight = _weight(exchange)
         with self._lock:
-            if self._writer is None:
+            try:
                 self._begin()
+            except EditorError:
+                self._give_up()
+                return
             if self._is_full() and not self._wait_for_room():
                 self._give_up()
                 return

@@ -13,7 +13,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -31,6 +30,7 @@ from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.database import begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
+from mock_editor.base.threads import Pool, start
 from mock_editor.calendars.model import Editor
 from mock_editor.faults.faults import Faults
 from mock_editor.faults.rules import Rule
@@ -157,6 +157,8 @@ class Sender:
         self._embedded = embedded or {}
         self._journal = journal
         self._faults = faults
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
         self._woken = threading.Event()
         self._stopped = threading.Event()
         self._slow = threading.Semaphore(_SLOW)
@@ -177,24 +179,32 @@ class Sender:
         """Says that there may be something to send."""
         self._woken.set()
 
+    def prepare(self) -> threading.Thread:
+        """Begins the threads that are needed, which do nothing before ``start``. Raises 503."""
+        if self._thread is None:
+            with contextlib.ExitStack() as begun:
+                slow = begun.enter_context(Pool(_SLOW, "slow-notification"))
+                pool = begun.enter_context(Pool(self._parallel, "notification"))
+                self._thread = start("notifications", self._run, pool, slow)
+                begun.pop_all()
+        return self._thread
+
     def start(self) -> threading.Thread:
-        """Sends from now on, in the background, for as long as the process lives or until ``stop``."""
-        thread = threading.Thread(target=self.run, name="notifications", daemon=True)
-        thread.start()
+        """Sends from now on, in the background, for as long as the process lives or until ``stop``. Raises 503."""
+        thread = self.prepare()
+        self._started.set()
         return thread
 
     def stop(self) -> None:
-        """Ends ``run`` when what is on its way has come to an end."""
+        """Ends that when what is on its way has come to an end."""
         self._stopped.set()
+        self._started.set()
         self._woken.set()
 
-    def run(self) -> None:
-        """Sends until ``stop``."""
-        with (
-            # This one ends last: the other one's threads give it work.
-            ThreadPoolExecutor(_SLOW, thread_name_prefix="slow-notification") as slow,
-            ThreadPoolExecutor(self._parallel, thread_name_prefix="notification") as pool,
-        ):
+    def _run(self, pool: Pool, slow: Pool) -> None:
+        self._started.wait()
+        # The second one ends first: its threads give the other one work.
+        with slow, pool:
             while not self._stopped.is_set():
                 self._woken.clear()
                 try:
@@ -207,7 +217,7 @@ class Sender:
                 if not busy and self._woken.wait(_LOOK):
                     self._stopped.wait(_REST)
 
-    def _round(self, pool: ThreadPoolExecutor, slow: ThreadPoolExecutor) -> bool:
+    def _round(self, pool: Pool, slow: Pool) -> bool:
         """Claims as much as can be sent at once, and has it sent; says whether there was anything."""
         self._idle.acquire()
         free = 1
@@ -228,7 +238,7 @@ class Sender:
                 self._idle.release()
         return bool(found)
 
-    def _deliver(self, claimed: Claimed, slow: ThreadPoolExecutor, began: float) -> None:
+    def _deliver(self, claimed: Claimed, slow: Pool, began: float) -> None:
         begin_task(began)
         target = self._targets[claimed.editor]
         put_off: bool | None = True
@@ -376,9 +386,7 @@ class Sender:
             for rule in holders - self._rules().keys():
                 self._outbox.release(rule)
 
-    def _send_slowly(
-        self, claimed: Claimed, target: Target, found: Way, slow: ThreadPoolExecutor, began: float
-    ) -> None:
+    def _send_slowly(self, claimed: Claimed, target: Target, found: Way, slow: Pool, began: float) -> None:
         """Sends it bit by bit, which may take minutes, apart from the others."""
         if not self._slow.acquire(blocking=False):
             self._outbox.hold(claimed, found.rule, found.held, wait=timedelta(), real=_SLOW_AGAIN)
@@ -394,8 +402,12 @@ class Sender:
                 self._slow.release()
                 self._woken.set()
 
-        self._outbox.extend(claimed, found.seconds + self._lease)
-        slow.submit(send)
+        try:
+            self._outbox.extend(claimed, found.seconds + self._lease)
+            slow.submit(send)
+        except BaseException:
+            self._slow.release()
+            raise
 
     def _pause(self, rule: str, seconds: float) -> None:
         """Waits between two pieces, as long as the rule is in force. Raises RequestException when the process stops."""

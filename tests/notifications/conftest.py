@@ -219,15 +219,15 @@ class Side:
         self.journal = Journal(self.journal_file, self.clock.now, limits)
         targets = dict.fromkeys(editors, target)
         self.sender = Sender(self.outbox, editors, targets, parallel=parallel, journal=self.journal, faults=self.faults)
-        self._thread = threading.Thread(target=self.sender.run, daemon=True)
+        self._thread: threading.Thread | None = None
 
     def send(self) -> None:
         """Sends in the background from now on."""
-        self._thread.start()
+        self._thread = self.sender.start()
 
     def stop(self) -> None:
         self.sender.stop()
-        if self._thread.ident:
+        if self._thread:
             self._thread.join(30)
         self.store.close()
         self.journal.close()

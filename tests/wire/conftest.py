@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
@@ -189,15 +189,17 @@ Serve = Callable[..., "Simulator"]
 class Simulator:
     """A running ``mock-editor serve`` of the default scenario; ``announced`` is what it printed until it was ready.
 
-    FHIR clients are told ``fhir_url``. What it says on standard error goes into the file ``log``, if there is one: a
-    pipe that nobody reads holds 64 kB, and then stalls it.
+    ``before`` is a command that runs it. FHIR clients are told ``fhir_url``. What it says on standard error goes into
+    the file ``log``, if there is one: a pipe that nobody reads holds 64 kB, and then stalls it.
     """
 
-    def __init__(self, folder: Path, *options: str, log: Path | None = None, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, *options: str, log: Path | None = None, before: Sequence[str] = (), **environment: str
+    ) -> None:
         self._log = log
         with log.open("w") if log else nullcontext() as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
+                [*before, sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
                 stdout=subprocess.PIPE,
                 stderr=errors or subprocess.PIPE,
                 text=True,

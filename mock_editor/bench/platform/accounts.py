@@ -4,13 +4,13 @@ Source: the guide on regulator accounts. The platform tells when somebody signs 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
+from mock_editor.base.threads import Pool
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform.answers import refusal
 from mock_editor.bench.platform.calls import Caller
@@ -66,7 +66,7 @@ class Accounts:
         token = quote(f"{first['system']}|{first['value']}", safe=":")
         urls = [f"{peer.base}/Practitioner?identifier={token}" for peer in self._peers]
         # Threads of its own: whoever signs in does not wait for the searches of others.
-        with ThreadPoolExecutor(len(urls) or 1) as pool:
+        with Pool(len(urls) or 1, "accounts") as pool:
             outcomes = list(pool.map(lambda url: self._caller.call("PUT", url, body), urls))
         standings = {}
         for peer, outcome in zip(self._peers, outcomes, strict=True):

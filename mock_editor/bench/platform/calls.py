@@ -4,7 +4,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTi
 
 from mock_editor.base import client
 from mock_editor.base.fhir import Resource, dumps
+from mock_editor.base.threads import Pool
 
 # Searches under way at once, in one process.
 _PARALLEL = 32
@@ -125,11 +126,11 @@ _lock = threading.Lock()
 
 
 @functools.cache
-def _made() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_PARALLEL, thread_name_prefix="platform")
+def _made() -> Pool:
+    return Pool(_PARALLEL, "platform")
 
 
-def _pool() -> ThreadPoolExecutor:
+def _pool() -> Pool:
     """The one of this process. It begins with the first call: threads do not survive a fork."""
     with _lock:
         return _made()
