@@ -28,7 +28,8 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
-from mock_editor.base.forms import in_french
+from mock_editor.base.forms import HEADERS, in_french
+from mock_editor.base.http import PROTECTION
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
@@ -285,6 +286,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         guard.only_with_access()
         return Response(render(stage.journal, simulator.played.name, _metrics(simulator)), content_type=CONTENT_TYPE)
 
+    app.after_request(_protected)
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
@@ -393,7 +395,7 @@ class _Mounted:
         environ["SCRIPT_NAME"] = self._path
         if REFUSED in environ:
             with self._app.request_context(environ):
-                return _refusal(environ[REFUSED])(environ, start_response)
+                return _protected(_refusal(environ[REFUSED]))(environ, start_response)
         return self._behind(environ, start_response)
 
 
@@ -418,8 +420,16 @@ def _refusal(error: EditorError) -> Response:
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
     if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/_admin"):
         title, text = in_french(error)
-        return Response(render_template("erreur.html", title=title, text=text), error.status, error.headers)
+        page = render_template("erreur.html", title=title, text=text)
+        return Response(page, error.status, HEADERS | dict(error.headers))
     return problem.response(error)
+
+
+def _protected(response: Response) -> Response:
+    """Pages say more by themselves: what they show comes from here."""
+    for name, value in PROTECTION:
+        response.headers.setdefault(name, value)
+    return response
 
 
 def _paths(catalogue: Catalogue) -> list[str]:

@@ -4,8 +4,10 @@ import math
 import os
 import re
 import shlex
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import IO, Any
 from urllib.parse import quote
 
 import click
@@ -17,6 +19,7 @@ from requests import PreparedRequest, Response
 from mock_editor.admin.operation import JSON, Answers, Example, Operation, Parameter, parameters
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import client
+from mock_editor.base.files import OWN_MODE
 from mock_editor.base.logs import visible
 from mock_editor.settings import PREFIX, URL_VARIABLE, SettingsError, secret
 
@@ -251,9 +254,22 @@ def _show(operation: Operation, response: Response, output: str) -> None:
             if line:
                 click.echo(visible(line.decode("utf-8", "replace")))
     elif operation.answers is Answers.DOWNLOAD:
-        with click.open_file(output, "wb") as target:
+        with _target(output) as target:
             for piece in response.iter_content(chunk_size=65536):
                 target.write(piece)
+
+
+def _target(output: str) -> AbstractContextManager[IO[Any]]:
+    """Where a download goes: a file of its owner's only, because a snapshot holds passwords. Raises UsageError."""
+    if output == "-":
+        return click.open_file(output, "wb")
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWN_MODE)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, OWN_MODE)
+        return os.fdopen(descriptor, "wb")
+    except OSError as error:
+        raise click.UsageError(f"--output: {output}: {error.strerror}") from None
 
 
 def _for_terminal(text: str) -> str:

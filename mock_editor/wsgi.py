@@ -38,6 +38,7 @@ from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import TLS
 from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.base.http import PROTECTION
 from mock_editor.base.restarts import Restarts
 from mock_editor.base.threads import Pool, start
 from mock_editor.settings import Settings
@@ -45,6 +46,7 @@ from mock_editor.tls.server import TlsServer, reason, say_goodbye
 
 _BACKLOG = 2048
 _LINE_LIMIT = _FIELD_LIMIT = 8190
+_PROTECTION = "".join(f"{name}: {value}\r\n" for name, value in PROTECTION)
 _FIELDS_LIMIT = 100
 
 # Seconds that running requests get when the server stops: less than gunicorn's kill, which comes without a word.
@@ -614,7 +616,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.app.hooks.on_refusal(peer, method, url, status, body, issues[0].diagnostics)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nDate: {util.http_date()}\r\nConnection: close\r\n"
-            f"Content-Type: {FHIR_JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: {FHIR_JSON}\r\nContent-Length: {len(body)}\r\n{_PROTECTION}\r\n"
         )
         with contextlib.suppress(BrokenPipeError), _taking(client, self.settings.write_timeout):
             client.sendall(head.encode("ascii") + (b"" if getattr(req, "method", "") == "HEAD" else body))

@@ -45,7 +45,7 @@ def blueprint(
 
     @bp.after_request
     def protect(response: Response) -> Response:
-        response.headers.update({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     return bp

@@ -10,6 +10,7 @@ import math
 import os
 import queue
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.files import OWN_MODE
 
 # Seconds that a request waits for the database, in all; anything else, each time.
 PATIENCE = 5.0
@@ -116,6 +118,10 @@ class DatabaseFile:
         address = f"file:{quote(str(self.path))}?mode={mode}"
         with self._opening:
             self._expect_there()
+            if not self._home:
+                # Whatever the umask; SQLite gives the files beside it the same mode.
+                with contextlib.suppress(OSError):
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWN_MODE))
             # Threads take turns on a connection.
             connection = sqlite3.connect(
                 address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
@@ -135,7 +141,11 @@ class DatabaseFile:
         return Database(connection)
 
     def keep(self) -> None:
-        """From now on, the file that is there is the one."""
+        """From now on, the file that is there is the one, and for its owner only."""
+        for path in (self.path, *self._parts):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                if stat.S_IMODE(path.stat().st_mode) != OWN_MODE:
+                    path.chmod(OWN_MODE)
         self._home, self._beside = _identity(self.path.stat()), self._beside and self._now_beside()
 
     def close(self) -> None:

@@ -1,6 +1,9 @@
-"""Finds the files that come with the product: ``scenarios/`` and ``data/``."""
+"""Finds the files that come with the product: ``scenarios/`` and ``data/``; and says whose those are that it makes."""
 
 from pathlib import Path
+
+# Of what holds passwords or keys.
+OWN_MODE = 0o600
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 

@@ -11,17 +11,14 @@ from flask import Response, g, request
 
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.http import PROTECTION, expect_media_type, read_body
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.sites import ForeignSiteError
 
 HEADERS = {
+    **dict(PROTECTION),
     "Cache-Control": "no-store",
-    # Not "no-referrer": browsers then send "Origin: null" with our own forms, as with those of other sites.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),

@@ -16,6 +16,14 @@ from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
 
 MAX_BODY = 1_000_000
+# What every answer has that says nothing else: it is what it says it is, and no page of anybody's.
+PROTECTION = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    # Not "no-referrer": browsers then send "Origin: null" with our own forms, as with those of other sites.
+    ("Referrer-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"),
+)
 _PIECE = 64 * 1024
 
 

@@ -25,7 +25,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import ENDED, RULE, received_url
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow, flow_of
-from mock_editor.base.http import read_body
+from mock_editor.base.http import PROTECTION, read_body
 from mock_editor.base.waits import Ended, Hold, Waits, stopped
 from mock_editor.faults.exchange import Answer, CloseConnection, Exchange, Proceed
 from mock_editor.faults.faults import Acting, Faults, WaitEndedError
@@ -351,7 +351,7 @@ def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
 
 
 def _refusal(error: EditorError) -> Answer:
-    headers = (*error.headers.items(),)
+    headers = (*error.headers.items(), *PROTECTION)
     return Answer(error.status, headers, b"").with_body(dumps(operation_outcome(error.issues)), FHIR_JSON)
 
 

@@ -10,6 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import REFUSED
+from mock_editor.base.http import PROTECTION
 from mock_editor.search.searches import Answer, Searches
 
 
@@ -26,7 +27,7 @@ class SearchFront:
         answer = self._answer(environ) if ours else None
         if answer is None or answer.pretty:
             return self._behind(environ, start_response)
-        start_response("200 OK", [("Content-Type", FHIR_JSON), ("Content-Length", str(len(answer.body)))])
+        start_response("200 OK", [("Content-Type", FHIR_JSON), ("Content-Length", str(len(answer.body))), *PROTECTION])
         return [answer.body]
 
     def _answer(self, environ: WSGIEnvironment) -> Answer | None:

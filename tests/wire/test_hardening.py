@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from mock_editor import scenario
+from mock_editor.base.http import PROTECTION
 from mock_editor.base.logs import CONFIG, Formatter, visible
 from mock_editor.base.store import digest_of
 from mock_editor.settings import Settings
+from tests.conftest import slot_search
 from tests.wire.conftest import Simulator, run
 
 TOKEN = "token-that-nobody-may-read-0123456789"  # noqa: S105 - made up, as is the next one
@@ -397,3 +400,99 @@ def test_the_image_runs_as_nobody_and_writes_in_one_folder() -> None:
         "VOLUME /data",
     ]
     assert any("TMPDIR=/data" in line and "MOCK_EDITOR_DATABASE=/data/" in line for line in lines)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.is_file()}
+
+
+def test_files_are_for_their_owner_only_whatever_the_umask_and_before(serve: Started, tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    database = folder / "state.db"
+    before = os.umask(0)
+    try:
+        one = serve("--database", str(database))
+        requests.get(f"{one.url}/agenda-ville/fhir/metadata", timeout=WAIT).raise_for_status()
+        assert requests.get(f"{one.url}/_admin/journal/count", timeout=WAIT).ok
+        while_running = modes(folder)
+        saved = folder / "saved.db"
+        saved.write_text("for all to read")
+        assert run("snapshot", "save", "--output", str(saved), MOCK_EDITOR_URL=one.url).returncode == 0
+        ended(one)
+        for path in folder.iterdir():
+            path.chmod(0o644)
+        serve("--database", str(database))
+    finally:
+        os.umask(before)
+    assert {"state.db", "state.db-wal", "state.db-shm"} <= set(while_running)
+    assert len([name for name in while_running if "journal" in name]) > 1
+    assert set(while_running.values()) == {0o600}
+    again = modes(folder)
+    assert again.pop("saved.db") == 0o644  # which nobody has asked for again
+    assert set(again.values()) == {0o600}
+
+
+def test_a_snapshot_is_for_its_owner_only(serve: Started, tmp_path: Path) -> None:
+    one = serve()
+    saved = tmp_path / "saved.db"
+    saved.touch(0o644)
+    assert run("snapshot", "save", "--output", str(saved), MOCK_EDITOR_URL=one.url).returncode == 0
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    nowhere = run("snapshot", "save", "--output", str(tmp_path), MOCK_EDITOR_URL=one.url)
+    assert nowhere.returncode == 2
+    assert nowhere.stderr.splitlines()[-1] == f"mock-editor: --output: {tmp_path}: Is a directory"
+
+
+PAGES = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/agenda-ville/fhir/metadata", {}, 200),
+        ("HEAD", "/agenda-ville/fhir/metadata", {}, 200),
+        ("GET", slot_search(["810100050075"]), {}, 200),
+        ("GET", "/agenda-ville/fhir/Slot?status=busy", {}, 400),
+        ("DELETE", "/agenda-ville/fhir/Slot", {}, 405),
+        ("OPTIONS", "/agenda-ville/fhir/Slot", {}, 405),
+        ("GET", "/agenda-ville/fhir/Nothing", {}, 404),
+        ("GET", "/agenda-ville/connexion", {}, 200),
+        ("DELETE", "/agenda-ville/connexion", PAGES, 405),
+        ("GET", "/nowhere", PAGES, 404),
+        ("GET", "/nowhere", {}, 404),
+        ("GET", "/", {}, 302),
+        ("GET", "/_static/erreur.css", {}, 200),
+        ("HEAD", "/_static/erreur.css", {}, 200),
+        ("GET", "/_static/nowhere.css", {}, 404),
+        ("GET", "/_health", {}, 200),
+        ("POST", "/_health", {}, 405),
+        ("GET", "/_metrics", {}, 200),
+        ("GET", "/_metrics", {"Host": "lga.example"}, 401),
+        ("GET", "/_admin/accounts", {}, 200),
+        ("GET", "/_admin/nowhere", {}, 404),
+        ("DELETE", "/_admin/accounts", {}, 405),
+        ("GET", "/_admin/journal/stream", {}, 200),
+        ("GET", "/_console/", {}, 200),
+        ("GET", "/_console/nowhere", PAGES, 404),
+        ("GET", "/_idp/.well-known/openid-configuration", {}, 200),
+        ("GET", "/_idp/authorize", {}, 400),
+        ("GET", "/_sas/", {}, 200),
+        ("POST", "/_sas/fhir/Appointment", {}, 415),
+        ("GET", "/agenda-ville/fhir/metadata", {"Expect": "something"}, 417),
+        ("GET", "/agenda-ville/fhir/metadata", {"X-Long": "a" * 9000}, 431),
+    ],
+)  # fmt: skip
+def test_every_answer_says_how_it_is_to_be_taken(
+    shared: Simulator, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    answer = requests.request(
+        method, shared.url + path, headers=headers, timeout=WAIT, allow_redirects=False, stream=True
+    )
+    with answer:
+        assert answer.status_code == status
+        expected = dict(PROTECTION)
+        policy = expected.pop("Content-Security-Policy").partition(";")[0]
+        assert expected.items() <= answer.headers.items()
+        assert answer.headers["Content-Security-Policy"].startswith(policy)
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.datastructures import Authorization
 
 from mock_editor.base.errors import EditorError
-from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.http import PROTECTION, expect_media_type, read_body
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
@@ -35,10 +35,8 @@ FOR_OTHER_SITES = frozenset({"idp.authorize", "idp.disconnect", "idp.token", "id
 _PORTS = {"http": 80, "https": 443}
 
 _HEADERS = {
+    **dict(PROTECTION),
     "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
     # No form-action: Chromium applies it to the redirect that follows the form, and that goes to the client.
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
