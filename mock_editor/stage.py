@@ -35,10 +35,12 @@ from mock_editor.search import conformance
 from mock_editor.settings import Settings
 from mock_editor.simulator import Part, Simulator
 
-# How often another world was put in the place of one, since which of them the state goes on, and how far each process
-# that shares the file has followed.
+# How often another world was put in the place of one, since which of them the state goes on, and since when (monotonic,
+# which is the same for all processes) something may have begun that writes; and how far each process that shares the
+# file has followed.
 SCHEMA = """
-create table if not exists generations (number integer primary key, state integer not null) strict;
+create table if not exists generations (
+    number integer primary key, state integer not null, since real not null) strict;
 create table if not exists workers (pid integer primary key, generation integer not null) strict
 """
 
@@ -48,6 +50,8 @@ _NOT_SAVED = ("keys", "generations", "workers")
 # Seconds that the other workers get to play what has been loaded.
 _PATIENCE = 5.0
 _LOOK = 0.01
+# Seconds for which nothing is written at most while they do.
+_CLOSED = 2 * _PATIENCE
 
 _log = logging.getLogger(__name__)
 
@@ -61,21 +65,15 @@ class Extra(StrEnum):
 
 
 class _Turn:
-    """The time in which a world is in play: its generation, once it has one, and since when that is."""
+    """The time in which a world is in play: its generation, once it has one."""
 
-    def __init__(self) -> None:
-        self.generation: int | None = None
-        self._since = 0.0
-
-    def begin(self, generation: int) -> None:
-        """Has the turn begin; or begin anew, for a world whose state was put back."""
-        self.generation, self._since = generation, time.monotonic()
+    generation: int | None = None
 
     def check(self, db: Database) -> None:
-        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun before it."""
+        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun too early."""
         _expect_generation(db, self.generation)
         began = begun()
-        if began is not None and began < self._since:
+        if began is not None and began < _since(db):
             raise _too_late()
 
     def check_state(self, db: Database) -> None:
@@ -153,7 +151,7 @@ class Stage:
         if leads:
             self._open(played)
         else:
-            self._turn.begin(self._generation)
+            self._turn.generation = self._generation
         self.follow()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -170,14 +168,13 @@ class Stage:
             same = controls.get(db, _SCRIPT) == _written(played.script)
             if not same:
                 controls.put(db, _SCRIPT, _written(played.script))
-                _next_generation(db, keep_state=True)
+                _next_generation(db, keep_state=True, closed=False)
                 self.faults.reset(db)
             if not same or self.settings.now:
                 _put_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
-            self._generation = _last_generation(db)
-            self._turn.begin(self._generation)
+            self._turn.generation = self._generation = _last_generation(db)
             self.simulator.accounts.declare(db)
 
     def _make(self, played: LoadedScenario) -> _World:
@@ -269,8 +266,7 @@ class Stage:
         with contextlib.suppress(EditorError):  # what looks for changes does it again
             world.simulator.follow()
         self._play_faults(world.simulator.played)
-        self._generation = generation
-        world.turn.begin(generation)
+        world.turn.generation = self._generation = generation
         old, (self._turn, self.simulator, self._app) = self.simulator, world
         if self._started:
             world.simulator.start()
@@ -287,11 +283,20 @@ class Stage:
             self._await_others()
         except EditorError as error:
             _log.warning("What was loaded or put back is played, but not by every process yet: %s", error.text)
+        with contextlib.suppress(EditorError):  # then it is as if that took longer
+            self._settle()
 
     def _say_generation(self) -> None:
         if self._started:
             with self.store.writing() as db:
                 db.table("workers").upsert({"pid": self._pid, "generation": self._generation}, pk="pid")
+
+    def _settle(self) -> None:
+        """Has written again what is begun from now on."""
+        with self.store.writing() as db:
+            now = time.monotonic()
+            query = "update generations set since = ? where number = ? and since > ?"
+            db.execute(query, [now, self._generation, now])
 
     def _await_others(self) -> None:
         """Waits until every process plays this generation. Raises 503."""
@@ -329,7 +334,7 @@ class Stage:
             simulator = world.simulator
             try:
                 with self._prepared(world), self.store.writing() as db:
-                    generation = _next_generation(db, keep_state=keep_state)
+                    generation = _next_generation(db, keep_state=keep_state, closed=not keep_state)
                     controls.put(db, _SCRIPT, _written(script))
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
                     self.faults.reset(db, played.faults)
@@ -395,8 +400,7 @@ class Stage:
                     # It has a file of its own. When that cannot be written, nothing else has happened either.
                     self.journal.clear()
             if own:
-                self._generation = generation
-                self._turn.begin(generation)
+                self._turn.generation = self._generation = generation
         self._spread()
 
     def save(self, path: Path) -> None:
@@ -442,12 +446,24 @@ def _last_generation(db: Database) -> int:
     return int(number)
 
 
-def _next_generation(db: Database, *, keep_state: bool) -> int:
+def _next_generation(db: Database, *, keep_state: bool, closed: bool = True) -> int:
     number = _last_generation(db) + 1
-    [(state,)] = db.execute("select coalesce(max(state), 0) from generations")
+    [(state, since)] = db.execute("select coalesce(max(state), 0), coalesce(max(since), 0.0) from generations")
+    if not keep_state:
+        state = number
+    if closed:
+        # Until every process has followed, nothing is written: it may have been begun for the state of before.
+        since = time.monotonic() + _CLOSED
     db.execute("delete from generations")
-    db.execute("insert into generations values (?, ?)", [number, state if keep_state else number])
+    db.execute("insert into generations values (?, ?, ?)", [number, state, since])
     return number
+
+
+def _since(db: Database) -> float:
+    """When something has to have begun that may write."""
+    [(since,)] = db.execute("select coalesce(max(since), 0.0) from generations")
+    # That is of before the machine was started again, whose monotonic time began anew.
+    return 0.0 if since > time.monotonic() + _CLOSED else float(since)
 
 
 def _written(script: Script) -> dict[str, Any]:
