@@ -36,8 +36,10 @@ from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.idp import state as idp_state
+from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform import routes as platform_routes
+from mock_editor.bench.platform import sign_in
 from mock_editor.bench.platform import state as platform_state
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.calls import Identity
@@ -225,7 +227,16 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     )
     app.register_blueprint(pages)
     people = partial(_people, simulator)
-    app.register_blueprint(idp_routes.blueprint(people, public_url, simulator.store, settings.body_timeout))
+    app.register_blueprint(
+        idp_routes.blueprint(
+            people,
+            public_url,
+            simulator.store,
+            settings.body_timeout,
+            clients=_clients(settings, public_url, catalogue.editors),
+            to_clients=here,
+        )
+    )
     simulator.on_reset(Part.ACCOUNTS, idp_state.State(simulator.store).reset)
     directory = Directory(partial(_registers, simulator))
     inbox = receiver_routes.blueprint(
@@ -409,6 +420,15 @@ def _identity_provider(
     if settings.oidc_issuer == "embedded":
         return IdentityProvider(f"{public_url}/_idp", settings, journal, here)
     return IdentityProvider(settings.oidc_issuer, settings, journal)
+
+
+def _clients(settings: Settings, public_url: str, editors: Iterable[str]) -> list[Registration]:
+    """Whom the embedded provider sends people back to: the bench, the editors, and whoever the settings name."""
+    clients = [Registration(sign_in.CLIENT_ID, f"{public_url}{sign_in.RETURN_PATH}")]
+    for slug in editors:
+        site = f"{public_url}/{slug}/sso"
+        clients.append(Registration(settings.oidc_client_id or slug, f"{site}/retour", f"{site}/deconnexion"))
+    return clients + [Registration(None, uri) for uri in settings.idp_redirect_uris or ()]
 
 
 def _refusal(error: EditorError) -> Response:

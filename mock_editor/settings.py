@@ -132,6 +132,14 @@ def _words(text: str) -> tuple[str, ...]:
     return words
 
 
+def _addresses(text: str) -> tuple[str, ...]:
+    for word in _words(text):
+        parts = urlsplit(word)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+            raise ValueError(f"expected http(s)://host[:port][/path][?query] with commas between them (got {word!r})")
+    return _words(text)
+
+
 def _issuer(text: str) -> str:
     if text not in ("embedded", "none"):
         _url(text)
@@ -271,6 +279,9 @@ class Settings:
         "sub,preferred_username", _words, "Claims that may hold the SAS technical identifier.", "LIST"
     )
     oidc_email_claims: tuple[str, ...] = _setting("email", _words, "Claims that may hold the e-mail.", "LIST")
+    idp_redirect_uris: tuple[str, ...] | None = _setting(
+        None, _addresses, "Where the embedded identity provider sends people back to, beside the simulator.", "LIST"
+    )
     login_tries: int = _setting("5", _whole(1, 1000), "Wrong passwords in a row that lock an account.", "N")
     login_lock: int = _setting("15", _whole(1, 100000), "Minutes that a locked account takes no password.", "MINUTES")
     sas_url: str = _setting(

@@ -32,6 +32,7 @@ HEADERS_WITH_SCRIPTS = HEADERS | {
 }
 _LARGEST = 20_000
 _COOKIE, _FIELD = "formulaire", "jeton"
+_MARK = "."
 _NONCE = re.compile("[A-Za-z0-9_-]{32}")
 
 # What people are told of a refusal that is written for developers: a title, a text.
@@ -57,6 +58,13 @@ _FOREIGN = (
 )
 
 
+_OTHERS = (
+    "Formulaire d’une autre session",
+    "Cette page a été ouverte pour quelqu’un d’autre, ou avant une nouvelle connexion : rien n’a été enregistré. "
+    "Rouvrez-la pour recommencer.",
+)
+
+
 class ForeignFormError(EditorError):
     """400: a form that no page of ours has shown to this browser, or not lately."""
 
@@ -64,10 +72,19 @@ class ForeignFormError(EditorError):
         super().__init__(400, [Issue("security", "The form does not bring back what the cookie holds")])
 
 
+class OthersFormError(EditorError):
+    """403: a form that this browser was shown while somebody else was there."""
+
+    def __init__(self) -> None:
+        super().__init__(403, [Issue("security", "The form was shown to somebody else")])
+
+
 def in_french(error: EditorError) -> tuple[str, str]:
     """What a page says of a refusal: title and text."""
     if isinstance(error, ForeignFormError):
         return _EXPIRED
+    if isinstance(error, OthersFormError):
+        return _OTHERS
     if isinstance(error, ForeignSiteError):
         return _FOREIGN
     return _REFUSALS.get(error.status, _REFUSALS[400])
@@ -104,7 +121,7 @@ class Forms:
         """What the forms of the page in the making have to bring back."""
         if "form_nonce" not in g:
             g.form_nonce = self._held() or secrets.token_urlsafe(24)
-        return self._made(g.form_nonce)
+        return f"{self._of_browser(g.form_nonce)}{_MARK}{self._of_owner(g.form_nonce)}"
 
     def remember(self, response: Response) -> None:
         """Sets the cookie, when the page has forms and the browser has none yet."""
@@ -112,17 +129,26 @@ class Forms:
             name, path = self._cookie()
             response.set_cookie(name, g.form_nonce, path=path, secure=self._secure(), httponly=True, samesite="Lax")
 
-    def check(self, sent: str) -> None:
-        """Raises ForeignFormError unless ``sent`` is what a form of ours brings back from this browser's owner."""
-        held = self._held()
-        if held is None or not secrets.compare_digest(sent.encode("utf-8", "replace"), self._made(held).encode()):
-            raise ForeignFormError
+    def check(self, sent: str, *, anybodys: bool = False) -> None:
+        """Whether ``sent`` is what a form of ours brings back from this browser's owner, or ``anybodys`` in it.
 
-    def read(self) -> Callable[[str], str]:
-        """The fields of the form that was posted. Raises 400 (ForeignFormError among them), 408, 413, 415."""
+        Raises ForeignFormError or OthersFormError.
+        """
+        held = self._held()
+        browser, _, owner = sent.partition(_MARK)
+        if held is None or not _same(browser, self._of_browser(held)):
+            raise ForeignFormError
+        if not anybodys and not _same(owner, self._of_owner(held)):
+            raise OthersFormError
+
+    def read(self, *, anybodys: bool = False) -> Callable[[str], str]:
+        """The fields of the form that was posted; ``anybodys`` is one that does the same whoever was there.
+
+        Raises 400 (ForeignFormError among them), 403 (OthersFormError), 408, 413, 415.
+        """
         expect_media_type(request.headers, (codes.FORM,))
         parameters = Parameters(read_body(request.environ, seconds=self._seconds, limit=_LARGEST))
-        self.check(parameters.one(_FIELD) or "")
+        self.check(parameters.one(_FIELD) or "", anybodys=anybodys)
         return lambda name: (parameters.one(name) or "").strip()
 
     def _cookie(self) -> tuple[str, str]:
@@ -134,7 +160,16 @@ class Forms:
         found = request.cookies.get(self._cookie()[0], "")
         return found if _NONCE.fullmatch(found) else None
 
-    def _made(self, nonce: str) -> str:
+    def _of_browser(self, nonce: str) -> str:
+        return self._made(self._scope, nonce)
+
+    def _of_owner(self, nonce: str) -> str:
+        return self._made(self._scope, nonce, self._owner())
+
+    def _made(self, *parts: str) -> str:
         secret = self._keys.get("forms", lambda: secrets.token_hex(32))
-        text = "\0".join([self._scope, nonce, self._owner()])
-        return hmac.new(secret.encode(), text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return hmac.new(secret.encode(), "\0".join(parts).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+
+def _same(sent: str, expected: str) -> bool:
+    return secrets.compare_digest(sent.encode("utf-8", "replace"), expected.encode())

@@ -7,30 +7,43 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, jsonify, render_template, request, url_for
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from mock_editor.accounts.payload import Token
 from mock_editor.accounts.regulators import Account, Regulators
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError
 from mock_editor.base.forms import HEADERS, Forms, in_french
+from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError, Session, accepted_origin, origins
 from mock_editor.booking.bookings import Bookings
-from mock_editor.booking.sessions import Sessions
-from mock_editor.booking.sso import FLOW_SECONDS, Flow, IdentityProvider, ProviderError, sealed, unsealed
+from mock_editor.booking.sessions import Sessions, key_of
+from mock_editor.booking.sso import (
+    FLOW_SECONDS,
+    Flow,
+    Identity,
+    IdentityProvider,
+    ProviderError,
+    sealed,
+    unsealed,
+)
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
 from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor
 from mock_editor.settings import Settings
 
-_SESSION, _FLOW = "agenda", "sso-"
+_SESSION, _FLOW, _ARRIVED = "agenda", "sso-", "arrivee"
+# The browser goes on at once.
+_ARRIVED_SECONDS = 60
 # So many names there are for the cookies of sign-ins that are under way, and so many of the latest are kept: two slots
 # may be opened at once, and a browser that restores its tabs opens them all before it has any of these.
 _FLOW_NAMES, _FLOWS_KEPT = 16, 5
 _LISTED = 40
+_LARGEST_LOGOUT = 20_000
 _log = logging.getLogger(__name__)
 
 
@@ -74,9 +87,9 @@ def blueprint(
         return Response(status=303, headers={"Location": target})
 
     def owner() -> str:
-        """Whose page this is: forms of somebody else's are refused."""
+        """Whose page this is, and with which rights: forms of somebody else's are refused."""
         session: Session | None = g.get("session")
-        return f"{g.slug} {session.booker}" if session else g.slug
+        return f"{g.slug} {session.booker} {session.sas}" if session else g.slug
 
     def page(template: str, status: int = 200, **content: Any) -> Response:
         shared = {name: g.get(name) for name in ("editor", "session", "account")}
@@ -98,6 +111,7 @@ def blueprint(
         if g.slug not in catalogue.editors:
             abort(404)  # told as for any path that is not there
         g.editor = catalogue.editor(g.slug)
+        g.over = []  # cookies that have served
         g.account = None
         g.session = session = sessions.find(g.slug, request.cookies.get(_SESSION))
         if session and session.account:
@@ -112,8 +126,8 @@ def blueprint(
     @bp.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS)
-        if "flow" in g:
-            cookie(response, g.flow, "", seconds=0)
+        for name in g.get("over", ()):
+            cookie(response, name, "", seconds=0)
         if "editor" in g:
             forms.remember(response)
         return response
@@ -148,15 +162,38 @@ def blueprint(
         target = _here()
         if found := origins(request.query_string):
             origin = accepted_origin(found, settings.accepted_origins)
-            if session is None or not session.sas:
-                if provider is None:
-                    raise _Detour(redirect(url_for("web.log_in", suite=target, origine=origin)))
+            regulator = session is not None and session.sas
+            if provider is None and not regulator:
+                raise _Detour(redirect(url_for("web.log_in", suite=target, origine=origin)))
+            # Somebody else may be at this browser by now, or at the platform: that is asked at each arrival.
+            if provider and not (regulator if request.method == "POST" else has_arrived(target)):
                 raise _Detour(leave_for(provider, target))
         if session is None:
             raise _Detour(redirect(url_for("web.log_in", suite=target)))
         if g.account and not g.account.terms_accepted:
             raise _Detour(redirect(url_for("web.terms", suite=target)))
         return session
+
+    def has_arrived(target: str) -> bool:
+        """Whether the browser comes here straight from the provider, with the session that was opened then."""
+        if not g.session:
+            return False
+        try:
+            found = arrivals().loads(request.cookies.get(_ARRIVED, ""), max_age=_ARRIVED_SECONDS)
+        except BadData:
+            return False
+        if request.method == "GET":
+            g.over.append(_ARRIVED)  # once: the next time it may be somebody else
+        return bool(found == [g.session.key, key_of(target)])
+
+    def arriving(target: str, session_key: str) -> Response:
+        """Sends a browser on to a page, of whose session it has just been proved whose it is."""
+        response = redirect(target)
+        cookie(response, _ARRIVED, arrivals().dumps([session_key, key_of(target)]), seconds=_ARRIVED_SECONDS)
+        return response
+
+    def arrivals() -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(secret(), "arrival")
 
     def inside(target: str) -> str:
         """Where to go on after signing in: a page of this editor, or the list of appointments."""
@@ -166,13 +203,20 @@ def blueprint(
 
     # --- signing in
 
-    def signed_in(account: Account | None, *, sas: bool, target: str) -> Response:
-        """Opens a session, always a new one, and goes on."""
+    def signed_in(account: Account | None, *, target: str, sas: bool = False, who: Identity | None = None) -> Response:
+        """Opens a session, always a new one, and goes on. ``who`` is what an identity provider said, if one did."""
+        sign_out()
+        told = {"subject": who.subject, "sid": who.sid} if who else {}
+        held = sessions.open(g.slug, account.id if account else None, sas=sas, **told)
+        response = arriving(inside(target), key_of(held))
+        cookie(response, _SESSION, held)
+        return response
+
+    def sign_out() -> None:
+        """Ends the session that there is, if any."""
         if g.session:
             sessions.end(g.session)
-        response = redirect(inside(target))
-        cookie(response, _SESSION, sessions.open(g.slug, account.id if account else None, sas=sas))
-        return response
+        g.session = g.account = None
 
     def admitted(account: Account | None) -> Account:
         """The account of somebody who proved who they are. Raises PageError."""
@@ -224,13 +268,43 @@ def blueprint(
                 "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard. Revenez au SAS."
             )
             raise PageError(400, "Connexion interrompue", text)
-        g.flow = name  # it is over, however it ends
+        g.over.append(name)  # however it ends
         answer = {one: parameters.one(one) for one in ("code", "error", "error_description", "iss")}
-        who = provider.finish(g.slug, redirect_uri(), flow, answer)
+        try:
+            who = provider.finish(g.slug, redirect_uri(), flow, answer)
+        except ProviderError as error:
+            # The provider does not stand for whoever came from the SAS before.
+            if error.refused and g.session and g.session.sas:
+                sign_out()
+            raise
+        sign_out()
         tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
         tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
         account = admitted(regulators.identify(g.slug, tokens, who.emails))
-        return signed_in(account, sas=True, target=flow.target)
+        return signed_in(account, target=flow.target, sas=True, who=who)
+
+    @bp.post("/sso/deconnexion")
+    def sso_logout() -> Response:
+        """Where the identity provider says which sessions have ended (OpenID Connect Back-Channel Logout 1.0)."""
+        if provider is None:
+            raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
+        try:
+            expect_media_type(request.headers, (codes.FORM,))
+            sent = Parameters(read_body(request.environ, seconds=settings.body_timeout, limit=_LARGEST_LOGOUT))
+            ended = provider.read_logout(g.slug, sent.one("logout_token") or "")
+        except EditorError as error:
+            return refuse_logout(error.status, error.issues[0].diagnostics)
+        except ProviderError as error:
+            _log.warning("A logout of the identity provider is not followed: %s", error.reason)
+            return refuse_logout(400 if error.refused else 502, error.reason)
+        if not sessions.end_elsewhere(g.slug, ended):
+            return refuse_logout(400, "the token was used before")
+        return Response(status=200)
+
+    def refuse_logout(status: int, reason: str) -> Response:
+        response = jsonify(error="invalid_request", error_description=reason)
+        response.status_code = status
+        return response
 
     @bp.get("/connexion")
     def log_in() -> Response:
@@ -242,7 +316,7 @@ def blueprint(
 
     @bp.post("/connexion")
     def try_password() -> Response:
-        field = forms.read()
+        field = forms.read(anybodys=True)
         target, origin, email = field("suite"), field("origine"), field("email")
         if origin and provider is None:
             accepted_origin([origin], settings.accepted_origins)
@@ -257,19 +331,17 @@ def blueprint(
             return login_page(target, origin, status=403, problem=problem, email=email)
         # With an identity provider, the regulator's level is opened there and nowhere else.
         sas = bool(origin) and provider is None
-        return signed_in(admitted(done.account), sas=sas, target=target)
+        return signed_in(admitted(done.account), target=target, sas=sas)
 
     @bp.post("/visite")
     def visit() -> Response:
         """Goes on without an account, as a private person."""
-        return signed_in(None, sas=False, target=forms.read()("suite"))
+        return signed_in(None, target=forms.read(anybodys=True)("suite"))
 
     @bp.post("/deconnexion")
     def log_out() -> Response:
-        forms.read()
-        if g.session:
-            sessions.end(g.session)
-        g.session = g.account = None
+        forms.read(anybodys=True)
+        sign_out()
         response = page("message.html", title="Vous êtes déconnecté", text="Votre session est terminée.")
         cookie(response, _SESSION, "", seconds=0)
         return response
@@ -280,7 +352,7 @@ def blueprint(
 
     @bp.post("/mot-de-passe-oublie")
     def renew() -> Response:
-        regulators.renew_password(g.slug, forms.read()("email"))
+        regulators.renew_password(g.slug, forms.read(anybodys=True)("email"))
         return page("oublie.html", done=True)
 
     @bp.get("/cgu")
@@ -291,14 +363,13 @@ def blueprint(
 
     @bp.post("/cgu")
     def answer_terms() -> Response:
-        field = forms.read()
         if not g.account:
             raise _Detour(redirect(url_for("web.log_in")))
+        field = forms.read()
         if field("accepter"):
             regulators.accept_terms(g.slug, g.account.id)
-            return redirect(inside(field("suite")))
-        sessions.end(g.session)
-        g.session = g.account = None
+            return arriving(inside(field("suite")), g.session.key)
+        sign_out()
         text = "Sans acceptation des conditions générales d’utilisation, ce logiciel ne peut pas être utilisé."
         return page("message.html", 403, title="Conditions refusées", text=text)
 
@@ -397,8 +468,9 @@ def blueprint(
 
     @bp.post("/rendez-vous/<identifier>/annuler")
     def cancel(identifier: str) -> Response:
-        _, found = own(identifier)
+        visitor()
         forms.read()
+        _, found = own(identifier)
         bookings.cancel(found)
         return redirect(url_for("web.appointment", identifier=identifier))
 
@@ -410,10 +482,12 @@ def blueprint(
 
     @bp.post("/rendez-vous/<identifier>/deplacer")
     def move(identifier: str) -> Response:
+        visitor()
+        field = forms.read()
         session, found = own(identifier)
         where = other_agenda(found)
         g.back = url_for("web.appointment", identifier=identifier)
-        bookings.move(found, where, _required_start(forms.read()("creneau")), session.exposed(where))
+        bookings.move(found, where, _required_start(field("creneau")), session.exposed(where))
         return redirect(url_for("web.appointment", identifier=identifier))
 
     def other_agenda(found: Appointment) -> Agenda:

@@ -1,7 +1,11 @@
-"""Sessions of the web site: a random key in a cookie, its SHA-256 in the store. All their SQL."""
+"""Sessions of the web site: a random key in a cookie, its SHA-256 in the store. All their SQL.
+
+One that an identity provider opened knows what that calls the person and their session there, and ends with it.
+"""
 
 import hashlib
 import secrets
+import time
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -9,13 +13,22 @@ from sqlite_utils import Database
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.booking.access import Session
+from mock_editor.booking.tokens import Ended
 
 SCHEMA = """
 create table if not exists sessions (
-    key text primary key, editor text not null, account text, sas integer not null, expires text not null) strict;
-create index if not exists sessions_of on sessions (editor, account)
+    key text primary key, editor text not null, account text, sas integer not null, expires text not null,
+    subject text, sid text) strict;
+create index if not exists sessions_of on sessions (editor, account);
+create table if not exists logout_tokens (
+    editor text not null, token text not null, until real not null, primary key (editor, token)) strict
 """
 LIFETIME = timedelta(hours=12)  # a duty
+# One that the provider gave no sid may be any of that person's.
+_END = """
+delete from sessions where editor = :editor and (:subject is null or subject = :subject)
+and (:sid is null or sid = :sid or (sid is null and :subject is not null))
+"""
 
 
 class Sessions:
@@ -25,11 +38,16 @@ class Sessions:
         self._store = store
         self._clock = clock
 
-    def open(self, editor: str, account: str | None, *, sas: bool) -> str:
-        """Opens a session and returns what its cookie holds. Forgets those that are over."""
+    def open(
+        self, editor: str, account: str | None, *, sas: bool, subject: str | None = None, sid: str | None = None
+    ) -> str:
+        """Opens a session and returns what its cookie holds. Forgets those that are over.
+
+        ``subject`` and ``sid`` are those of the identity provider.
+        """
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
-        row = {"key": _key(cookie), "editor": editor, "account": account, "sas": sas}
+        row = {"key": key_of(cookie), "editor": editor, "account": account, "sas": sas, "subject": subject, "sid": sid}
         with self._store.writing() as db:
             db.execute("delete from sessions where expires <= ?", [now.isoformat()])
             db.table("sessions").insert(row | {"expires": (now + LIFETIME).isoformat()})
@@ -41,20 +59,33 @@ class Sessions:
             return None
         query = "select account, sas, expires from sessions where key = ? and editor = ?"
         with self._store.reading() as db:
-            row = db.execute(query, [_key(cookie), editor]).fetchone()
+            row = db.execute(query, [key_of(cookie), editor]).fetchone()
         if row is None or datetime.fromisoformat(row[2]) <= self._clock.now():
             return None
-        return Session(_key(cookie), editor, row[0], bool(row[1]))
+        return Session(key_of(cookie), editor, row[0], bool(row[1]))
 
     def end(self, session: Session) -> None:
         """Ends a session."""
         with self._store.writing() as db:
             db.execute("delete from sessions where key = ?", [session.key])
 
+    def end_elsewhere(self, editor: str, ended: Ended) -> bool:
+        """Ends the sessions that the identity provider has ended; False for a token that was here before."""
+        with self._store.writing() as db:
+            db.execute("delete from logout_tokens where until <= ?", [time.time()])
+            new = db.execute(
+                "insert or ignore into logout_tokens values (?, ?, ?)", [editor, ended.token, ended.until]
+            ).rowcount
+            if new:
+                values = {"editor": editor, "subject": ended.subject, "sid": ended.sid}
+                db.execute(_END, values)
+        return bool(new)
+
     def reset(self, db: Database) -> None:
         """Ends all sessions."""
         db.execute("delete from sessions")
 
 
-def _key(cookie: str) -> str:
+def key_of(cookie: str) -> str:
+    """The key of the session whose cookie this is."""
     return hashlib.sha256(cookie.encode()).hexdigest()

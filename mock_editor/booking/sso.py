@@ -173,14 +173,15 @@ class IdentityProvider:
 
     def read_logout(self, editor: str, token: str) -> Ended:
         """Whose sessions the provider ends. Raises ProviderError, ``refused`` for a token that is none for us."""
-        with self._client(editor, "") as client:
-            with _failures():
-                issuer = self._discover(client).metadata.issuer
+        with self._client(editor, "") as client, _failures():
+            issuer = self._discover(client).metadata.issuer
             try:
                 claims = self._verified(client, token, anybodys=True)
                 return tokens.check_logout(claims, issuer=issuer, client_id=self._client_id(editor))
+            except RequestException:
+                raise  # of the provider itself
             except (JoseError, ValueError, TypeError, LookupError, ArithmeticError) as error:
-                raise ProviderError(f"not a logout token for us: {error}", refused=True) from error
+                raise ProviderError(_told_as("not a logout token for us", error), refused=True) from error
 
     def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, flow: Flow, code: str) -> Mapping[str, Any]:
         client.token_endpoint_auth_method = self._authentication(metadata)

@@ -6,7 +6,7 @@ import html
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 from authlib.integrations.flask_client import OAuth
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -24,7 +24,9 @@ from werkzeug.test import TestResponse
 from werkzeug.wsgi import get_input_stream
 
 from mock_editor.base import keys
+from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.store import Store
+from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.routes import blueprint
 from mock_editor.bench.idp.state import SCHEMA, State
@@ -75,10 +77,18 @@ def worker(tmp_path: Path, now: Time) -> Iterator[Callable[..., FlaskClient]]:
     """Makes a browser before a worker process of its own; all workers share a file."""
     stores: list[Store] = []
 
-    def make(people: tuple[Person, ...] = PEOPLE, public_url: str = PUBLIC_URL) -> FlaskClient:
+    def make(
+        people: tuple[Person, ...] = PEOPLE,
+        public_url: str = PUBLIC_URL,
+        clients: Sequence[Registration] = (Registration(None, CALLBACK),),
+        told: Flask | None = None,
+    ) -> FlaskClient:
         stores.append(Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA]))
         app = Flask(__name__)
-        app.register_blueprint(blueprint(lambda: people, public_url, stores[-1], 5, now))
+        to_clients = InProcessAdapter(told or app, public_url)
+        app.register_blueprint(
+            blueprint(lambda: people, public_url, stores[-1], 5, clients=clients, to_clients=to_clients, now=now)
+        )
         app.url_map.strict_slashes = False
         return app.test_client()
 
@@ -161,7 +171,9 @@ def provider_url(tmp_path: Path) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, limited, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
-    app.register_blueprint(blueprint(lambda: PEOPLE, url, store, 5))
+    clients = [Registration(None, "http://editor.example/sso")]
+    there = InProcessAdapter(app, url)
+    app.register_blueprint(blueprint(lambda: PEOPLE, url, store, 5, clients=clients, to_clients=there))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield url
@@ -238,6 +250,7 @@ def test_claims(browser: FlaskClient, now: Time, person: Person, sub: str, usern
     claims = claims_of(browser, tokens["id_token"])
     issued = int(now())
     assert claims.pop("at_hash")
+    assert claims.pop("sid")
     assert claims == told | {
         "iss": ISSUER,
         "aud": "agenda",
@@ -493,6 +506,96 @@ def test_signing_out_goes_back_to_us_only(browser: FlaskClient) -> None:
         assert "Location" not in response.headers
 
 
+# --- clients are told that a session has ended
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+class Told:
+    """Clients of the provider, and the logout tokens that they got, by path."""
+
+    def __init__(self, status: int = 200) -> None:
+        self.app = Flask("clients")
+        self.tokens: list[tuple[str, str]] = []
+
+        @self.app.post("/<client>/logout")
+        def logout(client: str) -> Any:
+            self.tokens.append((client, request.form["logout_token"]))
+            return "", status
+
+
+EDITORS = [Registration(name, f"{PUBLIC_URL}/{name}/back", f"{PUBLIC_URL}/{name}/logout") for name in ("a", "b", "c")]
+
+
+def enter(browser: FlaskClient, client: str, person: Person | None = None) -> dict[str, Any]:
+    """Signs in at a client; returns what its ID token says."""
+    there = {"client_id": client, "redirect_uri": f"{PUBLIC_URL}/{client}/back"}
+    answer = ask(browser, **there)
+    if person:
+        answer = choose(browser, answer if answer.status_code == 200 else ask(browser, prompt="login", **there), person)
+    code = dict(parse_qsl(urlsplit(answer.location).query))["code"]
+    return claims_of(browser, redeem(browser, code, **there).get_json()["id_token"])
+
+
+def test_whoever_signs_out_is_signed_out_where_they_were(worker: Callable[..., FlaskClient], now: Time) -> None:
+    told = Told()
+    browser, other = (worker(clients=EDITORS, told=told.app) for _ in range(2))
+    known = enter(browser, "a", RENEE)
+    assert enter(browser, "b")["sid"] == known["sid"]
+    assert enter(other, "c", RENEE)["sid"] != known["sid"]
+    browser.get("/_idp/deconnexion", base_url=PUBLIC_URL)
+    assert [client for client, _ in told.tokens] == ["a", "b"]
+    for client, token in told.tokens:
+        claims = claims_of(browser, token)
+        assert claims.pop("jti")
+        issued = int(now())
+        assert claims == {
+            "iss": ISSUER,
+            "aud": client,
+            "iat": issued,
+            "exp": issued + 120,
+            "events": {EVENT: {}},
+            "sub": known["sub"],
+            "sid": known["sid"],
+        }
+    # Once.
+    browser.get("/_idp/deconnexion", base_url=PUBLIC_URL)
+    assert len(told.tokens) == 2
+
+
+def test_a_session_that_another_takes_the_place_of_has_ended(worker: Callable[..., FlaskClient]) -> None:
+    told = Told()
+    browser = worker(clients=EDITORS, told=told.app)
+    before = enter(browser, "a", RENEE)
+    # She has to say again who she is, and is the same.
+    assert enter(browser, "b", RENEE)["sid"] == before["sid"]
+    assert told.tokens == []
+    after = enter(browser, "b", MARC)
+    assert after["sid"] != before["sid"]
+    assert {claims_of(browser, token)["sid"] for _, token in told.tokens} == {before["sid"]}
+
+
+def test_a_client_that_takes_no_logout_keeps_nobody_from_signing_out(worker: Callable[..., FlaskClient]) -> None:
+    told = Told(status=500)
+    browser = worker(clients=EDITORS, told=told.app)
+    enter(browser, "a", RENEE)
+    enter(browser, "b")
+    assert browser.get("/_idp/deconnexion", base_url=PUBLIC_URL).status_code == 200
+    assert len(told.tokens) == 2
+    assert ask(browser, client_id="a", redirect_uri=f"{PUBLIC_URL}/a/back").status_code == 200
+
+
+def test_a_cookie_and_a_code_end_with_the_session(browser: FlaskClient, worker: Callable[..., FlaskClient]) -> None:
+    code = code_of(browser)
+    cookie = browser.get_cookie("mock_idp", "lga.example", "/_idp")
+    browser.get("/_idp/deconnexion", base_url=PUBLIC_URL)
+    assert redeem(browser, code).get_json()["error"] == "invalid_grant"
+    other = worker()
+    assert cookie
+    other.set_cookie("mock_idp", cookie.value, domain="lga.example", path="/_idp")
+    assert ask(other).status_code == 200
+
+
 # --- codes
 
 
@@ -694,10 +797,43 @@ def test_a_wrong_redirect_uri_is_a_page(browser: FlaskClient, uri: str | None) -
     ],
     ids=lambda uri: uri[:40],
 )
-def test_a_right_redirect_uri_is_kept_as_it_is(browser: FlaskClient, uri: str) -> None:
-    response = ask(browser, redirect_uri=uri, prompt="none")
+def test_a_right_redirect_uri_is_kept_as_it_is(worker: Callable[..., FlaskClient], uri: str) -> None:
+    response = ask(worker(clients=[Registration(None, uri)]), redirect_uri=uri, prompt="none")
     assert response.status_code == 303
     assert response.location.startswith(f"{uri}{'&' if '?' in uri else '?'}error=login_required&")
+
+
+@pytest.mark.parametrize(
+    ("client_id", "uri", "known"),
+    [
+        ("a", f"{PUBLIC_URL}/a/back", True),
+        ("anybody", CALLBACK, True),
+        ("a", CALLBACK, True),
+        ("b", f"{PUBLIC_URL}/a/back", False),
+        ("anybody", f"{PUBLIC_URL}/a/back", False),
+        ("a", f"{PUBLIC_URL}/a/back/", False),
+        ("a", f"{PUBLIC_URL}/a/back?x=y", False),
+        ("a", f"{PUBLIC_URL}/a/back/../logout", False),
+        ("a", f"{PUBLIC_URL}:443/a/back", False),
+        ("a", f"{PUBLIC_URL.replace('lga', 'LGA')}/a/back", False),
+        ("a", f"{PUBLIC_URL}/a/%62ack", False),
+        ("a", "https://evil.example/", False),
+        ("a", "https://lga.example.evil.example/a/back", False),
+        ("anybody", f"{CALLBACK}&more", False),
+    ],
+)
+def test_people_are_sent_back_to_those_that_are_known(
+    worker: Callable[..., FlaskClient], client_id: str, uri: str, known: bool
+) -> None:
+    browser = worker(clients=[*EDITORS, Registration(None, CALLBACK)])
+    # Neither with a code nor with an error.
+    for changes in ({}, {"prompt": "none"}, {"scope": ""}):
+        answer = ask(browser, client_id=client_id, redirect_uri=uri, **changes)
+        assert (answer.status_code in (200, 303)) is known
+        if not known:
+            assert answer.status_code == 400
+            assert "--idp-redirect-uris" in answer.text
+            assert "Location" not in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -487,6 +488,131 @@ def test_a_provider_that_changes_its_keys_is_still_trusted(known: Imposed, open_
     page = open_page()
     go(page, site.link() + "&origin=sas")
     assert page.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+
+# --- the provider ends sessions
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+def signed_in(played: Impostor, site: Site, **claims: Any) -> requests.Session:
+    """The browser of somebody who came from the SAS, of a session that the provider describes like this."""
+    played.changes = {"claims": claims}
+    session = requests.Session()
+    page = session.get(site.link() + "&origin=sas", timeout=20)
+    if told(page)[1].startswith("Conditions"):
+        form_key = page.text.split('name="jeton" value="')[1].partition('"')[0]
+        session.post(page.url, data={"jeton": form_key, "accepter": "1"}, timeout=20)
+    assert is_in(session, site)
+    return session
+
+
+def is_in(session: requests.Session, site: Site) -> bool:
+    return "Régulateur SAS" in session.get(site.link(), timeout=20).text
+
+
+def logout_token(played: Impostor, *, name: str = "its own", **changes: Any) -> str:
+    """What the provider sends when a session ends; claims that are None are left out."""
+    now = int(time.time())
+    claims = {
+        "iss": played.url,
+        "aud": "agenda-ville",
+        "iat": now,
+        "exp": now + 60,
+        "jti": uuid.uuid4().hex,
+        "events": {EVENT: {}},
+        "sub": "s",
+        "sid": "one",
+    } | changes
+    sound = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode({"alg": "RS256", "kid": "one", "typ": "logout+jwt"}, sound, key(name))
+
+
+def log_out(site: Site, token: str, editor: str = "agenda-ville") -> requests.Response:
+    return requests.post(f"{site.url}/{editor}/sso/deconnexion", data={"logout_token": token}, timeout=20)
+
+
+def test_sessions_end_with_those_at_the_provider(known: Imposed) -> None:
+    played, site = known
+    site.reset()
+    first, second = signed_in(played, site, sid="one"), signed_in(played, site, sid="two")
+    answer = log_out(site, logout_token(played))
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert not is_in(first, site)
+    assert is_in(second, site)
+    # Of a person as such: all.
+    third = signed_in(played, site, sid="three")
+    assert log_out(site, logout_token(played, sid=None)).status_code == 200
+    assert not is_in(second, site)
+    assert not is_in(third, site)
+
+
+@pytest.mark.parametrize(
+    ("sid", "changes", "ended"),
+    [
+        ("one", {"sub": None}, True),
+        ("one", {"sub": "else"}, False),
+        ("one", {"sid": "two"}, False),
+        ("one", {"aud": ["agenda-cpts", "agenda-ville"]}, True),
+        (None, {}, True),  # whose session the provider gave no name
+        (None, {"sub": None}, False),
+    ],
+    ids=str,
+)
+def test_only_the_sessions_that_are_meant_end(
+    known: Imposed, sid: str | None, changes: dict[str, Any], ended: bool
+) -> None:
+    played, site = known
+    site.reset()
+    session = signed_in(played, site, **({"sid": sid} if sid else {}))
+    assert log_out(site, logout_token(played, **changes)).status_code == 200
+    assert is_in(session, site) is not ended
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "http://elsewhere.example"},
+        {"aud": "agenda-cpts"},
+        {"exp": 1_000_000_000},
+        {"exp": None},
+        {"exp": 10**400},
+        {"iat": None},
+        {"iat": 10_000_000_000},
+        {"jti": None},
+        {"events": None},
+        {"events": []},
+        {"events": {EVENT: True}},
+        {"events": {"http://schemas.openid.net/event/else": {}}},
+        {"nonce": "n"},
+        {"sub": None, "sid": None},
+        {"sub": 1},
+        {"sid": ["one"]},
+        {"name": "nobody's"},
+    ],
+    ids=str,
+)
+def test_a_logout_token_that_is_not_sound_ends_nothing(known: Imposed, changes: dict[str, Any]) -> None:
+    played, site = known
+    site.reset()
+    session = signed_in(played, site, sid="one")
+    answer = log_out(site, logout_token(played, **changes))
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert is_in(session, site)
+
+
+def test_neither_does_an_id_token_nor_what_is_no_token_nor_one_that_was_used(known: Imposed) -> None:
+    played, site = known
+    site.reset()
+    used = logout_token(played)
+    assert log_out(site, used).status_code == 200
+    session = signed_in(played, site, sid="one")
+    for token in (used, played.id_token(), "", "a.b.c", "é", "eyJhbGciOiJub25lIn0.e30."):
+        answer = log_out(site, token)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert requests.post(f"{site.url}/agenda-ville/sso/deconnexion", json={}, timeout=20).status_code == 415
+    assert is_in(session, site)
 
 
 # --- no provider at all

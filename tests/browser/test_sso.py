@@ -1,6 +1,7 @@
 """From a link of the SAS to an agenda, through the embedded identity provider."""
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -21,8 +22,10 @@ from tests.browser.conftest import (
     book,
     choose,
     come_from_sas,
+    confirm,
     go,
     led,
+    log_in,
     press,
     redirects,
     return_url,
@@ -31,6 +34,9 @@ from tests.browser.conftest import (
     title,
     told,
 )
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -279,3 +285,196 @@ def test_an_address_that_no_cookie_holds_is_refused_with_a_page(site: Site) -> N
     more = "".join(f"&a{number}={number * 7919}" for number in range(300))
     answer = requests.get(f"{site.link()}&origin=sas{more}", timeout=20)
     assert told(answer) == (400, "Adresse trop longue")
+
+
+def test_the_embedded_provider_sends_nobody_elsewhere(site: Site) -> None:
+    ours = f"{site.url}/agenda-ville/sso/retour"
+    for client, uri, status in (
+        ("agenda-ville", ours, 200),
+        ("agenda-cpts", ours, 400),
+        ("agenda-ville", "http://elsewhere.example/", 400),
+        ("sas", f"{site.url}/_sas/connexion/retour", 200),
+        ("sas", ours, 400),
+    ):
+        asked = {"client_id": client, "redirect_uri": uri, "response_type": "code", "scope": "openid"}
+        answer = requests.get(f"{site.url}/_idp/authorize", params=asked, allow_redirects=False, timeout=20)
+        assert answer.status_code == status, (client, uri)
+
+
+# --- whoever is there
+
+
+def test_whoever_comes_after_somebody_else_is_who_they_are(site: Site, open_page: OpenPage) -> None:
+    page, link = open_page(), site.link() + "&origin=sas"
+    go(page, f"{site.url}/_sas/connexion")
+    choose(page, "Solène MERCIER")
+    go(page, link)
+    accept_terms(page)
+    left_open = page.context.new_page()
+    go(left_open, site.link())
+    assert left_open.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+    go(page, f"{site.url}/_sas/")
+    press(page, "Se déconnecter")
+    # Her session at the editor has ended with the one that it came from.
+    go(left_open, site.link())
+    assert title(left_open) == "Connexion"
+    go(page, f"{site.url}/_sas/connexion")
+    choose(page, "Idriss ROUSSEL")
+    go(page, link)
+    accept_terms(page)
+    assert page.url == link
+    assert page.get_by_text("Idriss ROUSSEL Régulateur SAS").is_visible()
+    book(page)
+    told = requests.get(f"{site.url}/_admin/appointments", timeout=20).json()["appointments"]
+    regulators = {one["regulator"] for one in told if one["regulator"]}
+    assert regulators == {"urn:oid:1.2.250.1.213.3.6|7d0a2f6e-5a0b-4c1c-9f5e-0d6b3f1c2a01"}
+
+
+def test_a_provider_that_knows_somebody_else_by_now_has_the_last_word(site: Site, open_page: OpenPage) -> None:
+    page, link = open_page(), site.link() + "&origin=sas"
+    come_from_sas(page, site.link())
+    # Not through the platform: at the provider itself, which the editor is told nothing by.
+    page.context.clear_cookies(name="mock_idp")
+    go(page, link)
+    assert at_provider(page)
+    choose(page, "Idriss ROUSSEL")
+    accept_terms(page)
+    assert page.get_by_text("Idriss ROUSSEL Régulateur SAS").is_visible()
+
+
+@pytest.mark.parametrize("name", ["Loïc VASSEUR", "Garance TESSIER"])
+def test_who_may_not_in_does_not_find_the_session_of_another_either(site: Site, open_page: OpenPage, name: str) -> None:
+    page = open_page()
+    come_from_sas(page, site.link())
+    page.context.clear_cookies(name="mock_idp")
+    go(page, site.link() + "&origin=sas")
+    assert choose(page, name).status == 403
+    go(page, site.link())
+    assert title(page) == "Connexion"
+
+
+def test_who_refuses_at_the_provider_does_not_either(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link())
+    page.context.clear_cookies(name="mock_idp")
+    go(page, site.link() + "&origin=sas")
+    assert press(page, "Refuser et revenir à l’application").status == 403
+    go(page, site.link())
+    assert title(page) == "Connexion"
+
+
+def test_the_provider_is_asked_at_each_arrival_and_at_no_other_click(site: Site, open_page: OpenPage) -> None:
+    page, link = open_page(), site.link() + "&origin=sas"
+    come_from_sas(page, site.link())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/_idp/" in request.url else None)
+    for _ in range(2):
+        answer = go(page, link)
+        assert answer.status == 200
+        assert page.url == link
+        assert redirects(answer) == 3
+        assert len(asked) == 1
+        asked.clear()
+    book(page)
+    press(page, "Mes rendez-vous", "link")
+    press(page, "Agendas", "link")
+    assert asked == []
+
+
+def test_signing_out_of_the_platform_ends_the_sessions_of_every_editor_that_came_from_it(
+    site: Site, open_page: OpenPage
+) -> None:
+    page = open_page()
+    go(page, f"{site.url}/_sas/connexion")
+    choose(page, "Solène MERCIER")
+    links = [site.link(), site.link(FORET, "agenda-cpts"), site.link(RENNES, "agenda-sos")]
+    for link in links:
+        go(page, link + "&origin=sas")
+        accept_terms(page)
+    other = open_page()
+    come_from_other_browser = site.link()
+    go(other, come_from_other_browser + "&origin=sas")
+    choose(other, "Solène MERCIER")
+
+    go(page, f"{site.url}/_sas/")
+    press(page, "Se déconnecter")
+    for link in links:
+        go(page, link)
+        assert title(page) == "Connexion"
+    # That of her other browser has another session at the provider.
+    go(other, come_from_other_browser)
+    assert other.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+
+def as_somebody_else(page: "Page", site: Site) -> None:
+    """In a second tab, Idriss Roussel comes after Solène Mercier."""
+    tab = page.context.new_page()
+    page.context.clear_cookies(name="mock_idp")
+    go(tab, site.link() + "&origin=sas")
+    choose(tab, "Idriss ROUSSEL")
+    if title(tab) == "Conditions générales d’utilisation":
+        accept_terms(tab)
+    assert tab.get_by_text("Idriss ROUSSEL Régulateur SAS").is_visible()
+
+
+def refused_as_of_another(page: "Page", name: str) -> None:
+    assert press(page, re.compile(name)).status == 403
+    assert title(page) == "Formulaire d’une autre session"
+    assert page.get_by_text("rien n’a été enregistré").is_visible()
+
+
+def test_a_form_of_somebody_else_books_moves_and_cancels_nothing(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link(THOMAS))
+    book(page)
+    cancelling, moving, booking = page, page.context.new_page(), page.context.new_page()
+    go(moving, page.url)
+    press(moving, "Déplacer", "link")
+    go(booking, site.link(THOMAS))
+    led(booking, slots(booking).first.click)
+    booking.get_by_label("Nom du patient", exact=True).fill("Fictif")
+    before = requests.get(f"{site.url}/_admin/appointments", timeout=20).json()["appointments"]
+
+    as_somebody_else(page, site)
+    refused_as_of_another(booking, "Confirmer le rendez-vous")
+    refused_as_of_another(cancelling, "Annuler le rendez-vous")
+    led(moving, moving.get_by_role("button", name=re.compile("^Choisir")).first.click)
+    assert title(moving) == "Formulaire d’une autre session"
+    assert requests.get(f"{site.url}/_admin/appointments", timeout=20).json()["appointments"] == before
+
+
+def test_nobody_accepts_the_terms_for_somebody_else(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    go(page, site.link() + "&origin=sas")
+    choose(page, "Solène MERCIER")
+    as_somebody_else(page, site)
+    refused_as_of_another(page, "J’accepte les conditions")
+    assert not site.account(MERCIER)["terms_accepted"]
+
+
+def test_a_form_that_was_opened_without_the_level_is_not_sent_with_it(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    go(page, site.link())
+    log_in(page, MERCIER, site.account(MERCIER)["password"])
+    accept_terms(page)
+    led(page, slots(page).first.click)
+    page.get_by_label("Nom du patient", exact=True).fill("Fictif")
+    tab = page.context.new_page()
+    go(tab, site.link() + "&origin=sas")
+    choose(tab, "Solène MERCIER")
+    refused_as_of_another(page, "Confirmer le rendez-vous")
+
+
+def test_a_form_stays_good_for_the_same_person_who_comes_again(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link(THOMAS))
+    led(page, slots(page).first.click)
+    tab = page.context.new_page()
+    go(tab, site.link() + "&origin=sas")
+    assert tab.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+    assert confirm(page).status == 200
+    # And whoever wants to leave is let go from any page.
+    as_somebody_else(page, site)
+    press(page, "Se déconnecter")
+    assert title(page) == "Vous êtes déconnecté"

@@ -348,6 +348,8 @@ def _web(known: Known) -> Iterator[Request]:
         yield known.form(f"/{slug}/cgu", accepter="1", suite=inside)
         yield known.form(f"/{slug}/mot-de-passe-oublie", email="x@test.example")
         yield known.form(f"/{slug}/deconnexion")
+        told = [("logout_token", "eyJhbGciOiJSUzI1NiJ9.e30.x")]
+        yield Request("client", "POST", f"/{slug}/sso/deconnexion", headers=[("Content-Type", codes.FORM)], form=told)
 
 
 def _console(known: Known) -> Iterator[Request]:
@@ -393,7 +395,8 @@ def _idp(known: Known) -> Iterator[Request]:
         yield known.page(f"/_idp/authorize?{urlencode(demand)}", session)
         yield known.form("/_idp/authorize", session, **demand)
         yield known.form("/_idp/connexion", session, demande=known.demand, personne="mercier")
-        yield known.page("/_idp/deconnexion?post_logout_redirect_uri=http://127.0.0.1/x&state=s", session)
+        # Without the session, which would have ended.
+        yield known.page("/_idp/deconnexion?post_logout_redirect_uri=http://127.0.0.1/x&state=s")
         yield known.form("/_idp/token", "", "client", **grant)
     for authorization in (f"Bearer {known.token}", "Basic ZnV6ejpz"):
         yield Request("client", "GET", "/_idp/userinfo", headers=[("Authorization", authorization)])
@@ -629,7 +632,7 @@ class Run:
             "unknown": showing(pki, "sas-other-authority"),
             "nobody": showing(pki, None),
         }
-        options = (*listening(pki), "--plain-fhir", "on")
+        options = (*listening(pki), "--plain-fhir", "on", "--idp-redirect-uris", CLIENT["redirect_uri"])
         process = Process(self._folder, "simulator", *options, database=str(self._folder / "state.db"), **OPTIONS)
         try:
             url = process.url()

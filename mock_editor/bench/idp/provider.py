@@ -1,14 +1,15 @@
 """The rules of the provider, without a framework: what may be asked, who is signed in, codes and tokens.
 
 Rules: OpenID Connect Core 1.0 with the code flow only, OAuth 2.0 (RFC 6749, 6750), PKCE (RFC 7636) and the best current
-practice (RFC 9700). Only codes are kept, and how often there was a reset; sessions, access tokens and what a page
-brings back are signed values.
+practice (RFC 9700). Sessions and codes are kept; access tokens and what a page brings back are signed values. Who ends
+a session has its clients told (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0).
 """
 
 import base64
 import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -18,18 +19,21 @@ from itsdangerous import BadData, URLSafeSerializer
 from joserfc import jwt
 
 from mock_editor.base.parameters import Parameters
+from mock_editor.bench.idp.clients import Registration, registered
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.idp.state import State
+from mock_editor.bench.idp.state import Row, State, Visit
 
 # Seconds.
 SESSION_LIFETIME = 8 * 3600
 TOKEN_LIFETIME = 3600
 _CODE_LIFETIME = 60
 _DEMAND_LIFETIME = 1800
+_LOGOUT_LIFETIME = 120
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post", "none")
 CLAIMS = (
-    *("iss", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "sub", "SubjectNameID"),
+    *("iss", "aud", "iat", "exp", "auth_time", "nonce", "amr", "at_hash", "sid", "sub", "SubjectNameID"),
     *("preferred_username", "email", "email_verified", "given_name", "family_name", "name"),
 )
 _GRANT = "authorization_code"
@@ -66,7 +70,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks, and where the answer goes. Any id will do: clients are the editors we play, and people's own tools."""
+    """Who asks, and where the answer goes."""
 
     id: str
     redirect_uri: str
@@ -102,19 +106,32 @@ class Wishes:
 
 
 class Session(NamedTuple):
-    """Who signed in, and when."""
+    """Who signed in, and when; ``sid`` is what clients know it by."""
 
     person: Person
     since: int
+    sid: str
 
 
-def read_client(parameters: Parameters) -> Client:
+class Notice(NamedTuple):
+    """That a session has ended: the ``token`` for the client that wants it at ``uri``."""
+
+    uri: str
+    token: str
+
+
+def read_client(parameters: Parameters, known: Sequence[Registration]) -> Client:
     """Who asks. Raises PageError: where it is not known whom to answer, nobody is redirected (RFC 6749, 4.1.2.1)."""
     client_id, redirect_uri = parameters.one("client_id"), parameters.one("redirect_uri")
     if not client_id:
         raise PageError("Le paramètre « client_id » est attendu, une seule fois.")
     if not redirect_uri or not absolute_url(redirect_uri):
         raise PageError("Le paramètre « redirect_uri » doit être une adresse http(s) absolue, sans fragment.")
+    if registered(known, client_id, redirect_uri) is None:
+        raise PageError(
+            "L’adresse de retour (redirect_uri) n’est pas connue pour ce client. Le réglage --idp-redirect-uris "
+            "du simulateur en admet d’autres."
+        )
     return Client(client_id, redirect_uri, parameters.one("state"))
 
 
@@ -160,9 +177,15 @@ class Provider:
     """
 
     def __init__(
-        self, people: Callable[[], Sequence[Person]], issuer: str, state: State, now: Callable[[], float]
+        self,
+        people: Callable[[], Sequence[Person]],
+        clients: Sequence[Registration],
+        issuer: str,
+        state: State,
+        now: Callable[[], float],
     ) -> None:
         self.people = people
+        self.clients = clients
         self.issuer = issuer
         self._state = state
         self._now = now
@@ -183,20 +206,57 @@ class Provider:
             raise ProtocolError("login_required", "The person would have to be asked, and prompt=none")
         return None
 
-    def sign_in(self, key: str | None) -> tuple[Session, str]:
-        """The session of a person who has just been chosen, and its cookie. Raises PageError."""
+    def sign_in(self, key: str | None, cookie: str | None) -> tuple[Session, str, list[Notice]]:
+        """The session of a person who has just been chosen, its cookie, and whom to tell that another's has ended.
+
+        ``cookie`` is that of the browser so far. Raises PageError.
+        """
         person = self._person(key)
         if not person:
             raise PageError("Aucune identité n’a été choisie, ou elle n’existe plus.")
-        session = Session(person, int(self._now()))
-        content = {"person": person.key, "since": session.since, "resets": self._state.resets()}
-        return session, self._sign("session", content, SESSION_LIFETIME)
+        before = self._row(cookie)
+        same = before is not None and before.person == person.key
+        notices = [] if same else self._end(before)
+        sid = before.sid if before and same else None
+        row, value = self._state.open(person.key, sid, now=int(self._now()), seconds=SESSION_LIFETIME)
+        return Session(person, row.since, row.sid), value, notices
+
+    def sign_out(self, cookie: str | None) -> list[Notice]:
+        """Ends the session of a browser; and whom to tell."""
+        return self._end(self._row(cookie))
+
+    def _end(self, row: Row | None) -> list[Notice]:
+        if row is None:
+            return []
+        person = self._person(row.person)
+        visits = self._state.end(row.sid)
+        return [Notice(one.logout_uri, self._logout_token(one, row.sid, person)) for one in visits]
+
+    def _logout_token(self, visit: Visit, sid: str, person: Person | None) -> str:
+        now = int(self._now())
+        claims = {
+            "iss": self.issuer,
+            "aud": visit.client_id,
+            "iat": now,
+            "exp": now + _LOGOUT_LIFETIME,
+            "jti": secrets.token_urlsafe(16),
+            "events": {_LOGOUT: {}},
+            "sid": sid,
+            **({"sub": person.claims()["sub"]} if person else {}),
+        }
+        return self._signed_token(claims, typ="logout+jwt")
+
+    def _signed_token(self, claims: dict[str, Any], **header: str) -> str:
+        key = self._state.keys().signing
+        return jwt.encode({"alg": "RS256", "kid": key.kid, **header}, claims, key)
+
+    def _row(self, cookie: str | None) -> Row | None:
+        return self._state.session(cookie, now=int(self._now())) if cookie else None
 
     def _session(self, cookie: str | None) -> Session | None:
-        content = self._signed("session", cookie)
-        sound = content and content.get("resets") == self._state.resets()
-        person = self._person(content["person"]) if content and sound else None
-        return Session(person, content["since"]) if content and person else None
+        row = self._row(cookie)
+        person = self._person(row.person) if row else None
+        return Session(person, row.since, row.sid) if row and person else None
 
     def _person(self, key: str | None) -> Person | None:
         return next((person for person in self.people() if person.key == key), None)
@@ -216,8 +276,16 @@ class Provider:
 
     def code(self, demand: Demand, session: Session) -> str:
         """A code for the client."""
-        content = {"demand": asdict(demand), "person": session.person.key, "since": session.since}
-        return self._state.keep(content, now=int(self._now()), seconds=_CODE_LIFETIME)
+        client = demand.client
+        content = {
+            "demand": asdict(demand),
+            "person": session.person.key,
+            "since": session.since,
+            "sid": session.sid,
+        }
+        known = registered(self.clients, client.id, client.redirect_uri)
+        visit = Visit(client.id, known.logout_uri) if known and known.logout_uri else None
+        return self._state.keep(content, visit, now=int(self._now()), seconds=_CODE_LIFETIME)
 
     def tokens(self, clients: Collection[str], parameters: Parameters) -> dict[str, Any]:
         """The tokens for a code, for a client that may write its id as one of ``clients``. Raises ProtocolError."""
@@ -231,8 +299,10 @@ class Provider:
         if not (grant_type and code and redirect_uri):
             raise ProtocolError("invalid_request", "grant_type, code and redirect_uri are required")
         # The first attempt spends the code, even a wrong one: somebody has seen it whom it is not for.
-        content = self._state.take(code, now=int(self._now()))
-        person = self._person(content["person"]) if content else None
+        now = int(self._now())
+        content = self._state.take(code, now=now)
+        lasts = content and self._state.lasts(content["sid"], now=now)
+        person = self._person(content["person"]) if content and lasts else None
         if not content or not person:
             raise ProtocolError("invalid_grant", "The code is unknown, expired or used")
         demand = _demand(content["demand"])
@@ -247,25 +317,25 @@ class Provider:
             "token_type": "Bearer",
             "expires_in": TOKEN_LIFETIME,
             "scope": demand.scope,
-            "id_token": self._id_token(person, demand, content["since"], access_token),
+            "id_token": self._id_token(Session(person, content["since"], content["sid"]), demand, access_token),
         }
 
-    def _id_token(self, person: Person, demand: Demand, since: int, access_token: str) -> str:
+    def _id_token(self, session: Session, demand: Demand, access_token: str) -> str:
         now = int(self._now())
-        claims = person.claims() | {
+        claims = session.person.claims() | {
             "iss": self.issuer,
             "aud": demand.client.id,
             "iat": now,
             "exp": now + TOKEN_LIFETIME,
-            "auth_time": since,
+            "auth_time": session.since,
+            "sid": session.sid,
             # Only the presence of somebody is tested (RFC 8176).
             "amr": ["user"],
             "at_hash": _base64(hashlib.sha256(access_token.encode()).digest()[:16]),
         }
         if demand.nonce:
             claims["nonce"] = demand.nonce
-        key = self._state.keys().signing
-        return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
+        return self._signed_token(claims)
 
     def userinfo(self, access_token: str) -> dict[str, Any]:
         """The claims of a person. Raises ProtocolError."""

@@ -1,21 +1,27 @@
 """The endpoints of the provider, ``/_idp/…``: pages in French for people, JSON for clients."""
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from flask import Blueprint, Response, jsonify, render_template, request
+from requests import RequestException
+from requests.adapters import BaseAdapter
 from werkzeug.datastructures import Authorization
 
+from mock_editor.base import client
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import PROTECTION, expect_media_type, read_body
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
+from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.provider import (
     CLAIMS,
     CLIENT_AUTHENTICATION,
     SESSION_LIFETIME,
+    Notice,
     PageError,
     ProtocolError,
     Provider,
@@ -27,6 +33,7 @@ from mock_editor.bench.idp.provider import (
 from mock_editor.bench.idp.state import State
 
 _COOKIE = "mock_idp"
+_log = logging.getLogger(__name__)
 _LARGEST_BODY = 100_000
 _FORM = ("application/x-www-form-urlencoded",)
 _PAGES = frozenset({"idp.authorize", "idp.connect", "idp.disconnect"})
@@ -57,14 +64,18 @@ def blueprint(
     public_url: str,
     store: Store,
     body_timeout: float,
+    *,
+    clients: Sequence[Registration],
+    to_clients: BaseAdapter,
     now: Callable[[], float] = time.time,
 ) -> Blueprint:
     """The endpoints, whose issuer is ``<public_url>/_idp``, for those whom ``people`` tells.
 
-    A client has ``body_timeout`` seconds to send a body.
+    People are sent back to ``clients``; ``to_clients`` carries what these are told. A client has ``body_timeout``
+    seconds to send a body.
     """
     issuer = f"{public_url}/_idp"
-    provider = Provider(people, issuer, State(store), now)
+    provider = Provider(people, clients, issuer, State(store), now)
     bp = Blueprint("idp", __name__, url_prefix="/_idp", template_folder="templates")
     home = urlsplit(issuer)
 
@@ -82,6 +93,17 @@ def blueprint(
         )
         return response
 
+    def tell(notices: Iterable[Notice]) -> None:
+        """Has clients know that a session has ended; whoever does not want to is left alone."""
+        for notice in notices:
+            try:
+                with client.session(client.Limits()) as session:
+                    session.mount(public_url, to_clients)
+                    answer = session.post(notice.uri, data={"logout_token": notice.token})
+                    answer.raise_for_status()
+            except RequestException as error:
+                _log.warning("A client does not take a logout: %s: %s", notice.uri, error)
+
     @bp.get("/.well-known/openid-configuration")
     def configuration() -> Response:
         return jsonify(
@@ -91,6 +113,8 @@ def blueprint(
             userinfo_endpoint=f"{issuer}/userinfo",
             jwks_uri=f"{issuer}/jwks",
             end_session_endpoint=f"{issuer}/deconnexion",
+            backchannel_logout_supported=True,
+            backchannel_logout_session_supported=True,
             response_types_supported=["code"],
             response_modes_supported=["query"],
             grant_types_supported=["authorization_code"],
@@ -118,19 +142,19 @@ def blueprint(
     def authorize() -> Response:
         """Sends a browser back with a code, after having asked who is there if need be."""
         parameters = sent()
-        client = read_client(parameters)
+        asking = read_client(parameters, provider.clients)
         try:
-            demand, wishes = read_demand(client, parameters)
+            demand, wishes = read_demand(asking, parameters)
             session = provider.signed_in(request.cookies.get(_COOKIE), wishes)
         except ProtocolError as error:
-            return _redirect(client.answer(issuer, error=error.error, error_description=error.description))
+            return _redirect(asking.answer(issuer, error=error.error, error_description=error.description))
         if session:
-            return _redirect(client.answer(issuer, code=provider.code(demand, session)))
+            return _redirect(asking.answer(issuer, code=provider.code(demand, session)))
         known = people()
         hinted = [one for one in known if one.answers_to(wishes.login_hint)]
         shown = hinted + [one for one in known if one not in hinted]
         signed = provider.suspend(demand)
-        return _page("connexion.html", client=client, people=shown, preselected=hinted[:1], demand=signed)
+        return _page("connexion.html", client=asking, people=shown, preselected=hinted[:1], demand=signed)
 
     @bp.post("/connexion")
     def connect() -> Response:
@@ -141,7 +165,8 @@ def blueprint(
             return _redirect(
                 demand.client.answer(issuer, error="access_denied", error_description="The person refused")
             )
-        session, value = provider.sign_in(parameters.one("personne"))
+        session, value, notices = provider.sign_in(parameters.one("personne"), request.cookies.get(_COOKIE))
+        tell(notices)
         response = _redirect(demand.client.answer(issuer, code=provider.code(demand, session)))
         return set_session(response, value, SESSION_LIFETIME)
 
@@ -149,6 +174,7 @@ def blueprint(
     def disconnect() -> Response:
         """Ends the session (OpenID Connect RP-Initiated Logout), and goes back to a page of ours only."""
         parameters = sent()
+        tell(provider.sign_out(request.cookies.get(_COOKIE)))
         back = parameters.one("post_logout_redirect_uri")
         url = absolute_url(back) if back else None
         if back and url and _origin(url) == _origin(home):

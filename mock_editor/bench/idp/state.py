@@ -1,5 +1,6 @@
-"""What all workers share: the keys, the codes that wait for their client, the resets. All its SQL."""
+"""What all workers share: the keys, who is signed in and where, the codes that wait for their client. All its SQL."""
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,7 +16,11 @@ SCHEMA = """
 create table if not exists idp_codes (
     code text primary key, expires integer not null, content text not null) strict;
 create index if not exists idp_codes_expires on idp_codes (expires);
-create table if not exists idp_resets (number integer primary key) strict
+create table if not exists idp_sessions (
+    sid text primary key, key text not null unique, person text not null, since integer not null,
+    expires integer not null) strict;
+create table if not exists idp_visited (
+    sid text not null, client text not null, logout_uri text not null, primary key (sid, client, logout_uri)) strict
 """
 
 
@@ -24,6 +29,21 @@ class SigningKeys(NamedTuple):
 
     signing: RSAKey
     secret: str
+
+
+class Row(NamedTuple):
+    """A session: who signed in, and when; ``sid`` is what clients know it by."""
+
+    sid: str
+    person: str
+    since: int
+
+
+class Visit(NamedTuple):
+    """A client that a session was used at, and where it wants to be told that it has ended."""
+
+    client_id: str
+    logout_uri: str
 
 
 class State:
@@ -41,13 +61,52 @@ class State:
             self._keys = SigningKeys(signing, self._named.get("idp-secret", lambda: secrets.token_hex(32)))
         return self._keys
 
-    def keep(self, content: Mapping[str, Any], *, now: int, seconds: int) -> str:
-        """A code that stands for ``content`` for some seconds. Raises 503."""
+    # --- sessions
+
+    def open(self, person: str, sid: str | None, *, now: int, seconds: int) -> tuple[Row, str]:
+        """Begins a session, or renews that of ``sid``; and what its cookie holds. Raises 503."""
+        cookie = secrets.token_urlsafe(32)
+        row = Row(sid or secrets.token_urlsafe(16), person, now)
+        with self._store.writing() as db:
+            _forget(db, now)
+            values = row._asdict() | {"key": _hashed(cookie), "expires": now + seconds}
+            db.table("idp_sessions").upsert(values, pk="sid")
+        return row, cookie
+
+    def session(self, cookie: str, *, now: int) -> Row | None:
+        """The session of a cookie, if it is not over. Raises 503."""
+        query = "select sid, person, since from idp_sessions where key = ? and expires > ?"
+        with self._store.reading() as db:
+            found = db.execute(query, [_hashed(cookie), now]).fetchone()
+        return Row(*found) if found else None
+
+    def lasts(self, sid: str, *, now: int) -> bool:
+        """Whether a session is not over. Raises 503."""
+        with self._store.reading() as db:
+            found = db.execute("select 1 from idp_sessions where sid = ? and expires > ?", [sid, now]).fetchone()
+        return bool(found)
+
+    def end(self, sid: str) -> list[Visit]:
+        """Ends a session; and the clients to be told. Raises 503."""
+        with self._store.writing() as db:
+            db.execute("delete from idp_sessions where sid = ?", [sid])
+            rows = db.execute("delete from idp_visited where sid = ? returning client, logout_uri", [sid]).fetchall()
+        return [Visit(*row) for row in rows]
+
+    # --- codes
+
+    def keep(self, content: Mapping[str, Any], visit: Visit | None = None, *, now: int, seconds: int) -> str:
+        """A code that stands for ``content``, of the session ``sid`` in it, for some seconds. Raises 503.
+
+        With it, the session remembers the client that it goes to.
+        """
         code = secrets.token_urlsafe(32)
         with self._store.writing() as db:
             _forget(db, now)
             row = {"code": code, "expires": now + seconds, "content": orjson.dumps(content).decode()}
             db.table("idp_codes").insert(row)
+            if visit:
+                db.execute("insert or ignore into idp_visited values (?, ?, ?)", [content["sid"], *visit])
         return code
 
     def take(self, code: str, *, now: int) -> dict[str, Any] | None:
@@ -57,16 +116,10 @@ class State:
             rows = db.execute("delete from idp_codes where code = ? returning content", [code]).fetchall()
         return orjson.loads(rows[0][0]) if rows else None
 
-    def resets(self) -> int:
-        """How often everything was forgotten: a session from before the last time is over. Raises 503."""
-        with self._store.reading() as db:
-            [(number,)] = db.execute("select coalesce(max(number), 0) from idp_resets")
-        return int(number)
-
     def reset(self, db: Database) -> None:
         """Forgets the codes, and ends every session."""
-        db.execute("delete from idp_codes")
-        db.execute("insert into idp_resets select coalesce(max(number), 0) + 1 from idp_resets")
+        for table in ("idp_codes", "idp_sessions", "idp_visited"):
+            db.execute(f"delete from {table}")  # noqa: S608 - names of ours
 
 
 def _signing_key() -> str:
@@ -76,3 +129,9 @@ def _signing_key() -> str:
 
 def _forget(db: Database, now: int) -> None:
     db.execute("delete from idp_codes where expires <= ?", [now])
+    db.execute("delete from idp_sessions where expires <= ?", [now])
+    db.execute("delete from idp_visited where sid not in (select sid from idp_sessions)")
+
+
+def _hashed(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()

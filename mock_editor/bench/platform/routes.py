@@ -23,7 +23,7 @@ from mock_editor.bench.platform.accounts import Accounts, Peer
 from mock_editor.bench.platform.calls import Caller, Identity
 from mock_editor.bench.platform.directory import Directory, Offer
 from mock_editor.bench.platform.search import Search, Searcher
-from mock_editor.bench.platform.sign_in import FLOW_SECONDS, SignIn
+from mock_editor.bench.platform.sign_in import CLIENT_ID, FLOW_SECONDS, RETURN_PATH, SignIn
 from mock_editor.bench.platform.state import LIFETIME, State
 from mock_editor.bench.platform.view import Wanted
 
@@ -65,7 +65,7 @@ def blueprint(
     accounts, searcher = Accounts(peers, caller, state, now), Searcher(peers, caller, state, now)
     keys = Keys(store)
     forms = Forms("sas", keys, public_url, seconds=body_timeout, owner=lambda: person.key if (person := who()) else "")
-    issuer, back = f"{public_url}/_idp", f"{public_url}/_sas/connexion/retour"
+    issuer, back = f"{public_url}/_idp", f"{public_url}{RETURN_PATH}"
     sign_in = SignIn(people, issuer, back, provider, lambda: keys.get("sas-sign-in", view.new_secret))
 
     # --- what every page needs
@@ -164,8 +164,8 @@ def blueprint(
     def leave() -> Response:
         forms.read()
         state.close(request.cookies.get(_SESSION))
-        # The provider's session too, or the next one would be signed in as this one.
-        query = urlencode({"post_logout_redirect_uri": f"{public_url}/_sas/"})
+        # The provider's session too, or the next one would be signed in as this one; with it go those of the editors.
+        query = urlencode({"client_id": CLIENT_ID, "post_logout_redirect_uri": f"{public_url}/_sas/"})
         return set_cookie(moved(f"{issuer}/deconnexion?{query}"), _SESSION, "", 0)
 
     # --- searching

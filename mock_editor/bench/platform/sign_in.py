@@ -19,7 +19,7 @@ from requests.adapters import BaseAdapter
 from mock_editor.base import client
 from mock_editor.bench.idp.people import Person
 
-CLIENT_ID = "sas"
+CLIENT_ID, RETURN_PATH = "sas", "/_sas/connexion/retour"
 FLOW_SECONDS = 15 * 60
 _log = logging.getLogger(__name__)
 
