@@ -362,7 +362,7 @@ def _registers(simulator: Simulator) -> tuple[Iterator[Listed], Iterator[Listed]
             one.id,
             one.family,
             one.given or "",
-            {each.code: labels[each.code] for each in one.specialties if each.code},
+            {each.code: labels.get(each.code, each.code) for each in one.specialties if each.code},
             [
                 Site("", place.structure_id, place.line, place.postal_code, place.city, place.phone)
                 for place in one.places

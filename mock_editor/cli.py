@@ -317,12 +317,15 @@ def revoke_certificate(folder: Path, certificate: Path) -> None:
 
 
 def _load(name: str) -> scenario.LoadedScenario:
-    """The scenario of a file or of a shipped name, checked to its FHIR resources."""
+    """The scenario of a file or of a shipped name, checked to its FHIR resources; what is doubtful in it is told."""
     try:
         path = scenario.find(name)
-        return checked(Script.read(path))
+        played = checked(Script.read(path))
     except ScenarioError as error:
         raise _Refusal(str(error)) from None
+    for warning in played.warnings:
+        click.echo(f"{warning.where(played.script.source)}: warning: {warning.what}", err=True)
+    return played
 
 
 def _local_url(host: str, port: int, scheme: str = "http") -> str:

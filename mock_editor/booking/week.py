@@ -1,13 +1,11 @@
 """What the pages show of calendars and appointments, in French: weeks, labels, dates."""
 
-import csv
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mock_editor.base.files import folder
+from mock_editor.calendars import people
 from mock_editor.calendars.catalogue import Agenda, stamp
 from mock_editor.calendars.model import (
     AppointmentStatus,
@@ -58,12 +56,6 @@ def moment(instant: datetime, zone: ZoneInfo) -> str:
     return f"{day_name(local.date())} à {local:%H:%M}"
 
 
-@functools.cache
-def _specialties() -> dict[str, str]:
-    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as lines:
-        return {row["code"]: row["label"] for row in csv.DictReader(lines)}
-
-
 def title(agenda: Agenda) -> str:
     """Whose agenda it is."""
     owner = agenda.owner
@@ -83,7 +75,8 @@ def specialties(agenda: Agenda) -> list[str]:
     """What a practitioner's specialities are called."""
     owner = agenda.owner
     found = owner.specialties if isinstance(owner, Practitioner) else ()
-    return [one.text or _specialties().get(str(one.code), str(one.code)) for one in found]
+    labels = people.specialties()
+    return [one.text or labels.get(str(one.code), str(one.code)) for one in found]
 
 
 @dataclass(frozen=True, slots=True)

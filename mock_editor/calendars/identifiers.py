@@ -7,6 +7,9 @@ on INT_R01 (prefixes of PS and structure identifiers, phone format).
 import re
 from enum import StrEnum
 
+import phonenumbers
+from phonenumbers import PhoneNumber
+
 
 class PractitionerIdKind(StrEnum):
     """Kinds of national practitioner identifier."""
@@ -58,28 +61,42 @@ def structure_id(kind: StructureIdKind, value: str) -> str:
     return _prefixed(value, _STRUCTURE[kind])
 
 
-# First digits of a national number -> country code. Overseas departments have their own.
-_OVERSEAS = {
-    "0262": "262", "0263": "262", "0269": "262", "0639": "262", "0692": "262", "0693": "262",
-    "0590": "590", "0690": "590", "0691": "590",
-    "0594": "594", "0694": "594",
-    "0596": "596", "0696": "596", "0697": "596",
-}  # fmt: skip
+# Country codes of the French numbering plan. A number that several of them have is overseas: metropolitan France leaves
+# those ranges to the departments. La Réunion comes first and Guyane last, whose range of 09 76 covers those of others.
+_METROPOLITAN = 33
+_OVERSEAS = (262, 590, 596, 594)
+# Kept for works of fiction (ARCEP, décision 2018-0881). Other ranges for them are valid anyway.
+_FICTION = re.compile(r"\+3363998[0-9]{4}")
 
 
 def phone(value: str) -> str:
-    """A phone number as ``+33``, ``+262``, ``+590``, ``+594`` or ``+596`` and 9 digits. Raises ValueError."""
+    """A phone number as ``+33``, ``+262``, ``+590``, ``+594`` or ``+596`` and 9 digits. Raises ValueError.
+
+    The range of a number says where it is (libphonenumber), unless a country code is given that has it.
+    """
     bare = re.sub(r"[\s.\-/]", "", value).replace("(0)", "")
     if bare.startswith("00"):
         bare = "+" + bare[2:]
-    found = re.fullmatch(r"\+(33|262|590|594|596)0?([0-9]{9})", bare)
-    if found and not (found[1] == "33" and found[2].startswith("0")):
-        return f"+{found[1]}{found[2]}"
-    if re.fullmatch(r"0[1-9][0-9]{8}", bare):
-        return f"+{_OVERSEAS.get(bare[:4], '33')}{bare[1:]}"
-    raise ValueError(
-        "expected a French phone number: ten digits from 0, or +33, +262, +590, +594, +596 and nine digits"
-    )
+    found = re.fullmatch(r"(?:\+(33|262|590|594|596)0?|0)([1-9][0-9]{8})", bare)
+    if not found:
+        raise ValueError(
+            "expected a French phone number: ten digits from 0, or +33, +262, +590, +594, +596 and nine digits"
+        )
+    digits = found[2]
+    given = int(found[1] or _METROPOLITAN)
+    # Special numbers (08) are the same everywhere.
+    likely = (given, *_OVERSEAS) if found[1] or digits.startswith("8") else (*_OVERSEAS, given)
+    code = next((one for one in (*likely, _METROPOLITAN) if _is_valid(one, digits)), given)
+    return f"+{code}{digits}"
+
+
+def is_assigned(number: str) -> bool:
+    """Whether a number, as ``phone`` writes it, is of a range that is given out, or kept for works of fiction."""
+    return _is_valid(int(number[1:-9]), number[-9:]) or _FICTION.fullmatch(number) is not None
+
+
+def _is_valid(code: int, digits: str) -> bool:
+    return phonenumbers.is_valid_number(PhoneNumber(country_code=code, national_number=int(digits)))
 
 
 def luhn_digit(digits: str) -> str:

@@ -1,8 +1,9 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ from mock_editor.scenario.schema import (
     check_extra_opening,
     refused,
 )
+from mock_editor.scenario.warnings import doubtful_values
 
 _MINUTES_A_DAY = 24 * 60
 _DEFAULTS = ShapeSection(
@@ -69,7 +71,7 @@ class LoadedScenario:
     By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
     the ``endings`` of its appointments, whom its ``tls`` accepts. ``regulators`` are those whom the SAS knows.
     ``extra_openings`` reads what people open by hand. ``faults`` are the rules that are there from the start,
-    ``timelines`` those that can be run; ``seed`` is for what they draw.
+    ``timelines`` those that can be run; ``seed`` is for what they draw. ``warnings`` tell what is doubtful.
     """
 
     script: Script
@@ -86,6 +88,7 @@ class LoadedScenario:
     faults: Sequence[Rule]
     timelines: Sequence[Timeline]
     seed: str
+    warnings: Sequence[Problem]
 
 
 def load(path: Path) -> LoadedScenario:
@@ -219,7 +222,12 @@ class _Builder:
             scenario.faults,
             scenario.timelines,
             scenario.seed,
+            sorted(self._warnings(), key=attrgetter("line")),
         )
+
+    def _warnings(self) -> Iterator[Problem]:
+        for doubtful in doubtful_values(self._document.data):
+            yield self._document.problem(*doubtful)
 
     def _problem(self, location: Location, message: str) -> None:
         self._problems.append(self._document.problem(location, message))

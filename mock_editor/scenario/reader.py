@@ -26,11 +26,21 @@ Location = tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a scenario: where (line from 1, or 0 for the whole file; path of keys) and what."""
+    """One thing wrong with a scenario, or doubtful: what, and where (line from 1, or 0 for all; path of keys)."""
 
     line: int
     location: Location
     message: str
+
+    def where(self, source: str) -> str:
+        """File and line; ``source`` is what the scenario was read from."""
+        return f"{source}:{self.line}" if self.line else source
+
+    @property
+    def what(self) -> str:
+        """Place in the structure and text."""
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.location).lstrip(".")
+        return f"{path}: {self.message}" if path else self.message
 
 
 class ScenarioError(ValueError):
@@ -39,21 +49,7 @@ class ScenarioError(ValueError):
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
         self.problems = sorted(problems, key=lambda problem: problem.line)
-        super().__init__("\n".join(f"{self.where(one)}: {self.what(one)}" for one in self.problems))
-
-    def where(self, problem: Problem) -> str:
-        """File and line of a problem."""
-        return f"{self.source}:{problem.line}" if problem.line else self.source
-
-    @staticmethod
-    def what(problem: Problem) -> str:
-        """Place in the structure and text of a problem."""
-        return f"{_path(problem.location)}{problem.message}"
-
-
-def _path(location: Location) -> str:
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return f"{text}: " if text else ""
+        super().__init__("\n".join(f"{one.where(source)}: {one.what}" for one in self.problems))
 
 
 def shipped() -> list[Path]:

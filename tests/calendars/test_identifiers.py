@@ -3,6 +3,7 @@ import pytest
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
+    is_assigned,
     luhn_digit,
     phone,
     practitioner_id,
@@ -66,6 +67,39 @@ def test_an_impossible_practitioner_id_is_refused(kind: str, held: str) -> None:
         ("0694000000", "+594694000000"),
         ("0596000000", "+596596000000"),
         ("+262 262 00 00 11", "+262262000011"),
+        # Whatever code the editor holds, the range says where a number is.
+        ("+33 692 12 34 56", "+262692123456"),
+        ("0033692123456", "+262692123456"),
+        ("+33 (0)690 00 00 00", "+590690000000"),
+        ("0693 12 34 56", "+262693123456"),
+        ("0639 69 00 11", "+262639690011"),
+        ("0263 00 00 11", "+262263000011"),
+        ("0269 60 00 11", "+262269600011"),
+        ("0697 00 00 00", "+596697000000"),
+        # Departments share out mobile numbers in 07 09, and those that are bound to no place (09 47, 09 76).
+        ("0709 01 23 45", "+590709012345"),
+        ("0709 12 34 56", "+596709123456"),
+        ("0709 20 00 00", "+262709200000"),
+        ("0709 30 00 00", "+594709300000"),
+        ("0709 36 00 00", "+262709360000"),
+        ("0976 22 00 00", "+262976220000"),
+        ("0976 90 00 00", "+262976900000"),
+        ("0976 00 00 00", "+590976000000"),
+        ("0976 70 00 00", "+596976700000"),
+        ("0976 40 00 00", "+594976400000"),
+        ("0947 50 00 00", "+590947500000"),
+        ("0970 12 34 56", "+33970123456"),
+        # Special numbers are the same everywhere, and a code that is given counts where it can.
+        ("0800 12 34 56", "+33800123456"),
+        ("+262 800 12 34 56", "+262800123456"),
+        ("+262 692 12 34 56", "+262692123456"),
+        # Kept for works of fiction; nobody has the last one.
+        ("01 99 00 12 34", "+33199001234"),
+        ("02 61 91 12 34", "+33261911234"),
+        ("03 53 01 12 34", "+33353011234"),
+        ("04 65 71 12 34", "+33465711234"),
+        ("06 39 98 12 34", "+33639981234"),
+        ("0691 00 00 00", "+33691000000"),
         ("15", None),
         ("", None),
         ("+441632960000", None),
@@ -79,6 +113,22 @@ def test_a_phone_is_international_whatever_the_editor_holds(held: str, wire: str
             phone(held)
     else:
         assert phone(held) == wire
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("+33536490002", True),
+        ("+33639981234", True),
+        ("+262692123456", True),
+        ("+33692123456", False),
+        ("+33709123456", False),
+        ("+33691000000", False),
+        ("+262639981234", False),
+    ],
+)
+def test_a_number_is_of_a_range_that_is_given_out_or_of_fiction(number: str, expected: bool) -> None:
+    assert is_assigned(number) == expected
 
 
 def test_luhn() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_editor.calendars.identifiers import luhn_digit
+from mock_editor.calendars.identifiers import is_assigned, luhn_digit, phone
 from mock_editor.calendars.model import Booking, Calendar, Place, Plan, Practitioner
 from mock_editor.calendars.people import (
     LARGEST_GROUP,
@@ -115,6 +115,18 @@ def test_generated_numbers_carry_their_check_digits() -> None:
                 assert number[13] == luhn_digit(number[:13])
             assert len(number) == {"1": 9, "3": 14, "4": 14}[kind]
     assert kinds == {"1", "3", "4"}
+
+
+def test_phones_are_of_ranges_that_are_given_out_or_of_fiction_in_every_department() -> None:
+    for department, known in communes().items():
+        codes = {"971": "+590", "972": "+596", "973": "+594", "974": "+262", "976": "+262"}
+        for commune in known:
+            for last in ("0000", "4321", "9999"):
+                number = f"{commune.phone_start}{last}"
+                assert is_assigned(number), (department, number)
+                # As it would be read where somebody has written it down.
+                assert phone(number) == phone(f"0{number[-9:]}") == number
+                assert number.startswith(codes.get(department, "+33"))
 
 
 def test_people_live_where_the_group_says() -> None:

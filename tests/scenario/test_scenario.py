@@ -53,6 +53,42 @@ def test_a_sound_scenario_is_loaded(write_scenario: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "doubtful"),
+    [
+        ("", "", []),
+        ("family: THOMAS", "family: THOMAS\n        specialties: [SM54, SM98]", ["SM98"]),
+        ("family: THOMAS", "family: THOMAS\n        specialties:\n          - SM54\n          - SM98", ["SM98"]),
+        ("calendars: [matin]", "calendars: [matin]\n        specialties: [SM00, SM54, SCD03, SM95]", ["SM00"]),
+        ("slot_minutes: 30", "slot_minutes: 30\n    specialties: [SI99]", ["SI99"]),
+        ("slot_minutes: 30", "slot_minutes: 30\n    mix: [{share: 1, specialties: [SM96]}]", ["SM96"]),
+        (
+            "calendars:\n",
+            "cpts: {c: {finess: '339900501', phone: 0691 00 00 00}}\ncalendars:\n",
+            ["0691 00 00 00"],
+        ),
+        ("calendars:\n", "cpts: {c: {finess: '339900501', phone: 06 39 98 00 00}}\ncalendars:\n", []),
+        ("calendar: matin", "phone: '+33692000000'\n            calendar: matin", []),
+        ("calendar: matin", "phone: 06 91 00 00 00\n            calendar: matin", ["06 91 00 00 00"]),
+        # A calendar may have any name.
+        ("  matin:", "  specialties: {}\n  phone: {}\n  matin:", []),
+    ],
+)
+def test_what_is_doubtful_is_told_with_its_line(write_scenario: Write, old: str, new: str, doubtful: list[str]) -> None:
+    text = SOUND.replace(old, new, 1)
+    warnings = scenario.load(write_scenario(text)).warnings
+    lines = text.splitlines()
+    assert [[one for one in doubtful if one in lines[each.line - 1]] for each in warnings] == [
+        [one] for one in doubtful
+    ]
+    assert all(one in each.what for one, each in zip(doubtful, warnings, strict=True))
+
+
+def test_nothing_is_doubtful_in_what_is_shipped() -> None:
+    for path in scenario.shipped():
+        assert scenario.load(path).warnings == [], path.stem
+
+
+@pytest.mark.parametrize(
     ("old", "new", "line", "expected"),
     [
         ("title: Essai", "titel: Essai", 2, "titel: unknown key; expected: name, title, description, seed"),
@@ -363,12 +399,12 @@ def test_a_wrong_fault_is_refused_with_its_line(
     with pytest.raises(ScenarioError) as caught:
         scenario.load(write_scenario(FAULTY.replace(old, new, 1)))
     [problem] = caught.value.problems
-    assert expected in caught.value.what(problem)
+    assert expected in problem.what
     assert problem.line == line
 
 
 def test_a_kind_that_there_is_not_tells_those_that_there_are(write_scenario: Write) -> None:
     with pytest.raises(ScenarioError) as caught:
         scenario.load(write_scenario(FAULTY.replace("kind: cut-body", "kind: cut")))
-    [told] = [caught.value.what(problem) for problem in caught.value.problems]
+    [told] = [problem.what for problem in caught.value.problems]
     assert told.partition("there are: ")[2].split(", ") == [one.kind for one in catalogue()]

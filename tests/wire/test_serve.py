@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from mock_editor import scenario
 from tests.conftest import GUIDE_THOMAS, slot_search
 from tests.test_settings import LINKS
 from tests.wire.conftest import Serve, eventually, run
@@ -18,6 +19,7 @@ from tests.wire.conftest import Serve, eventually, run
 pytestmark = pytest.mark.wire
 
 NOW = "2026-11-20T08:00:00+01:00"
+YAML = {"Content-Type": "application/yaml"}
 PUBLIC = "https://lga.example"
 
 
@@ -148,6 +150,24 @@ def test_a_wrong_scenario_is_said_with_file_and_line(tmp_path: Path) -> None:
     done = run("serve", "--scenario", str(path))
     assert done.returncode == 2
     assert f"{path}:3: seeed: unknown key; expected: name, title" in done.stderr
+
+
+def test_a_doubtful_scenario_is_played_and_said_with_file_and_line(tmp_path: Path, serve: Serve) -> None:
+    path = tmp_path / "douteux.yaml"
+    text = scenario.find("decouverte").read_text(encoding="utf-8")
+    path.write_text(text.replace("specialties: [SM54]", "specialties: [SM54, SM98]", 1), encoding="utf-8")
+    line = next(at for at, one in enumerate(path.read_text().splitlines(), 1) if "SM98" in one)
+    done = run("check", str(path), "decouverte")
+    assert done.returncode == 0
+    assert [one.partition(",")[0] for one in done.stdout.splitlines()] == [f"{path}: ok", "decouverte: ok"]
+    [told] = done.stderr.splitlines()
+    assert told.startswith(f"{path}:{line}: warning: ")
+    assert told.endswith("SM98 is no code of the national list (TRE_R38-SpecialiteOrdinale)")
+    simulator = serve("--scenario", str(path))
+    answer = requests.post(f"{simulator.url}/_admin/scenario/check", path.read_bytes(), headers=YAML, timeout=20)
+    assert answer.json()["warnings"] == [told.replace(f"{path}", "scenario.yaml").replace("warning: ", "")]
+    # The bench shows the specialities of its directory by their labels.
+    assert "SM98" in requests.get(f"{simulator.url}/_sas/lrm", timeout=20).text
 
 
 def test_options_can_come_from_the_environment() -> None:

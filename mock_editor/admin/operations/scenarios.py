@@ -38,6 +38,7 @@ class Scenario(Model):
     source: Annotated[str, Field(description="Where it was read from")]
     file: Annotated[bool, Field(description="Whether that is a file, which can be read again")]
     editors: list[ScenarioEditor]
+    warnings: Annotated[list[str], Field(description="What is doubtful in it, each with its file and line")]
 
 
 class KnownScenario(Model):
@@ -238,7 +239,7 @@ def _faults() -> Iterator[None]:
         yield
     except ScenarioError as error:
         issues = [
-            Issue("invalid", error.what(problem), error.where(problem)) for problem in error.problems[:MOST_ISSUES]
+            Issue("invalid", problem.what, problem.where(error.source)) for problem in error.problems[:MOST_ISSUES]
         ]
         raise EditorError(422, issues) from None
 
@@ -258,4 +259,5 @@ def _told(played: LoadedScenario) -> Scenario:
             )
             for one in played.editors
         ],
+        warnings=[f"{one.where(played.script.source)}: {one.what}" for one in played.warnings[:MOST_ISSUES]],
     )
