@@ -29,7 +29,7 @@ from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.forms import HEADERS, in_french
-from mock_editor.base.http import PROTECTION
+from mock_editor.base.http import PROTECTION, ignore_absurd_dates
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
@@ -264,6 +264,11 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     guard = Guard(settings.admin_token)
     app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
     app.register_blueprint(console.blueprint(simulator, stage, guard))
+
+    @app.before_request
+    def conditions() -> None:
+        """Those of static files; nothing else has any that are dates."""
+        ignore_absurd_dates(request.environ)
 
     @app.before_request
     def only_own_pages() -> Response | None:

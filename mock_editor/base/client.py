@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -362,7 +362,6 @@ class Network(HTTPAdapter):
         super().__init__(max_retries=0)
         self._limits = limits
         self._context = _timed(context) if context else None
-        self._contexts: dict[tuple[Any, Any], ssl.SSLContext] = {}
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **how: Any) -> Any:
@@ -376,25 +375,12 @@ class Network(HTTPAdapter):
     ) -> tuple[Any, Any]:
         """See HTTPAdapter: which pool it is. All about certificates is in a context."""
         host, _ = super().build_connection_pool_key_attributes(request, verify=True)
-        return host, {"ssl_context": self._context or self._made(verify, cert)}
+        if host["scheme"] != "https":
+            return host, {}
+        return host, {"ssl_context": self._context or _context_for(verify, cert)}
 
     def cert_verify(self, *_: Any) -> None:
         """Nothing: the context does."""
-
-    def _made(self, verify: Any, cert: Any) -> ssl.SSLContext:
-        """The context for what a session says of certificates."""
-        if (verify, cert) not in self._contexts:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            if verify:
-                authority = DEFAULT_CA_BUNDLE_PATH if verify is True else verify
-                folder = Path(authority).is_dir()
-                context.load_verify_locations(**{"capath" if folder else "cafile": authority})
-            else:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            if cert:
-                context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
-            self._contexts[verify, cert] = _timed(context)
-        return self._contexts[verify, cert]
 
     def send(
         self,
@@ -419,6 +405,27 @@ class Network(HTTPAdapter):
             _call.reset(before)
         response.raw.stream = partial(_counted, response.raw, response.raw.stream, limits.size)  # type: ignore[method-assign]
         return response
+
+
+def _context_for(verify: Any, cert: Any) -> ssl.SSLContext:
+    """What a session says of certificates, as a context. Raises OSError for files that cannot be used."""
+    files = [] if isinstance(verify, bool) else [verify]
+    files += [cert] if isinstance(cert, str) else cert or ()
+    # Whoever puts another file in the place of one is heard.
+    return _kept_context(verify, cert, *(Path(one).stat().st_mtime_ns for one in files))
+
+
+@lru_cache(32)
+def _kept_context(verify: Any, cert: Any, *_: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if verify:
+        authority = DEFAULT_CA_BUNDLE_PATH if verify is True else verify
+        context.load_verify_locations(**{"capath" if Path(authority).is_dir() else "cafile": authority})
+    else:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if cert:
+        context.load_cert_chain(*([cert] if isinstance(cert, str) else cert))
+    return _timed(context)
 
 
 def _is_here(host: str) -> bool:

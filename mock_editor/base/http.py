@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import Headers
-from werkzeug.http import parse_options_header
+from werkzeug.http import parse_date, parse_options_header
 
 from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
@@ -36,6 +36,15 @@ def expect_media_type(headers: Headers, allowed: Collection[str]) -> None:
     encoding = headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() not in ("", "identity"):
         raise EditorError(415, [Issue("not-supported", f"Content-Encoding: {encoding[:60]!r} is not understood")])
+
+
+def ignore_absurd_dates(environ: dict[str, Any]) -> None:
+    """Takes conditions out of a request whose date is none (RFC 9110, 13.1.3), where Werkzeug would fail on it."""
+    for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
+        try:
+            parse_date(environ.get(name))
+        except ArithmeticError:
+            del environ[name]
 
 
 def read_body(environ: dict[str, Any], *, seconds: float, limit: int = MAX_BODY) -> bytes:

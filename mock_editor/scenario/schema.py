@@ -66,6 +66,13 @@ def _day(text: object) -> tuple[date, bool]:
         raise ValueError("expected a day: 2026-12-24, or 12-24 for every year") from None
 
 
+def _date(text: object) -> date:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise ValueError("expected a date, e.g. 2026-12-24") from None
+
+
 def _playable(moment: datetime) -> datetime:
     Clock(moment)
     return moment
@@ -105,7 +112,8 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
 YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
-PlayableDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]
+# Not whatever else pydantic takes for one: seconds since 1970, an instant.
+PlayableDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)), BeforeValidator(_date)]
 Days = Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
 PlaceKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")]
 Share = Annotated[float, Field(ge=0, le=1)]

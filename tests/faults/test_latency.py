@@ -75,6 +75,7 @@ def test_percentiles_are_those_that_are_given() -> None:
     [
         (latency.LatencyNormal, {"mean_seconds": 0, "deviation_seconds": 50}),
         (latency.LatencyLognormal, {"median_seconds": 1, "p95_seconds": 100}),
+        (latency.LatencyLognormal, {"median_seconds": 5e-324, "p95_seconds": 600}),
         (latency.LatencyExponential, {"mean_seconds": 100}),
         (latency.LatencyPercentiles, {"seconds_at": {"50": 50}}),
     ],

@@ -141,6 +141,8 @@ def test_nothing_is_doubtful_in_what_is_shipped() -> None:
         ("editors:", "editors: []\nnotes:", 9, "editors: List should have at least 1 item"),
         ("slot_minutes: 30", 'reasons: ["a\\0start\\0b"]', 6, "reasons[0]: a control character"),
         ("slot_minutes: 30", 'exceptional_openings: [{date: 0001-01-01, hours: ["09:00-10:00"]}]', 6, "1900-01-01"),
+        ("slot_minutes: 30", 'exceptional_openings: [{date: 1e20, hours: ["09:00-10:00"]}]', 6, "expected a date"),
+        ("slot_minutes: 30", 'exceptional_openings: [{date: 0, hours: ["09:00-10:00"]}]', 6, "expected a date"),
         ("title: Essai", "title: Essai\nclock: {frozen_at: 9999-12-31T23:00:00+01:00}", 3, "from 1900 to 2200"),
         ("title: Essai", "title: {", 0, "not YAML"),
         ("title: Essai", "title: *rien", 0, "not YAML"),

@@ -114,8 +114,10 @@ class LatencyLognormal(_DrawnDelay):
 
     def draw(self, exchange: Exchange) -> float:
         """Of a lognormal distribution."""
-        deviation = math.log(self.p95_seconds / self.median_seconds) / _P95
-        return exchange.draw.lognormvariate(math.log(self.median_seconds), deviation)
+        middle = math.log(self.median_seconds)
+        deviation = (math.log(self.p95_seconds) - middle) / _P95
+        # Of a wide one, what is drawn may be more than any number.
+        return math.exp(min(exchange.draw.normalvariate(middle, deviation), math.log(2 * MOST_SECONDS)))
 
 
 class LatencyExponential(_DrawnDelay):
@@ -196,6 +198,6 @@ class SlowBody(Kind):
             return Pace(math.ceil(size / pieces) or 1, self.seconds / pieces)
         rate = self.bytes_per_second or math.inf
         # Nobody waits longer than for everything else.
-        rate = max(rate, size / MOST_SECONDS)
+        rate = max(rate, max(size, 1) / MOST_SECONDS)
         piece = max(math.ceil(rate / _PIECES_PER_SECOND), 1)
         return Pace(piece, piece / rate)
