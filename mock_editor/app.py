@@ -261,7 +261,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
     # One for all, so that wrong tokens count wherever they are tried.
-    guard = Guard(settings.admin_token)
+    guard = Guard(settings.admin_token, public_url, settings.all_proxies, partial(_pause, stage.waits))
     app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
     app.register_blueprint(console.blueprint(simulator, stage, guard))
 
@@ -306,6 +306,12 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.register_error_handler(EditorError, _refusal)
     app.register_error_handler(HTTPException, partial(_http_error, catalogue))
     return app
+
+
+def _pause(waits: Waits, seconds: float) -> None:
+    """Has the request at hand wait, while its client does."""
+    with waits.hold(request.environ) as hold:
+        hold.sleep(seconds)
 
 
 def make_sender(stage: Stage, simulator: Simulator, embedded: Mapping[str, BaseAdapter] | None = None) -> Sender:

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import click
 
 from mock_editor import __version__, certs, remote, scenario, wsgi
-from mock_editor.admin.guard import names_this_machine
 from mock_editor.app import SCHEMAS, deliverer, from_outside, make_gate, make_stage
 from mock_editor.base import logs
+from mock_editor.base.addresses import names_this_machine
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store, StoreError
@@ -135,8 +135,10 @@ def serve(browse: bool, **options: str | None) -> None:
             click.echo("These ask for a client certificate: curl --cert FILE --key FILE --cacert FILE …\n")
         if settings.oidc_issuer == "embedded" and not settings.shows_bench:
             click.echo("Without the bench, regulators have no SSO: see --with-bench and --oidc-issuer\n")
+        if public_url.startswith("https:") and not settings.all_proxies:
+            click.echo("A proxy ends TLS for it: name that one (--proxies), or its clients may pass for local ones\n")
         if told:
-            click.echo(f"From other machines, /_console/ and /_admin ask for a token: {told}\n")
+            click.echo(f"From other machines, and by proxies, /_console/ and /_admin ask for a token: {told}\n")
         if browse:
             _browse(f"{public_url}/_console/visite")
 
@@ -200,7 +202,7 @@ def _with_token(settings: Settings) -> tuple[Settings, str | None]:
     if settings.admin_token:
         return settings, None
     token = secrets.token_urlsafe(24)
-    alone = settings.public_url is None and names_this_machine(settings.host)
+    alone = settings.public_url is None and not settings.all_proxies and names_this_machine(settings.host)
     return dataclasses.replace(settings, admin_token=token), None if alone else token
 
 

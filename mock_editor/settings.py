@@ -241,10 +241,13 @@ class Settings:
     certificate_proxies: tuple[str, ...] | None = _setting(
         None, _networks, "Addresses or networks of those proxies; from others the header counts for nothing.", "LIST"
     )
+    proxies: tuple[str, ...] | None = _setting(
+        None, _networks, "Addresses or networks of proxies: who comes by one is never a local client.", "LIST"
+    )
     with_bench: bool | None = _setting(
         None,
         _switch,
-        "Show the bench (/_sas) and the identity provider (/_idp) (default: on a loopback address only).",
+        "Show the bench (/_sas) and the identity provider (/_idp) (default: on a loopback address, without proxies).",
         SWITCH,
     )
     now: datetime | None = _setting(  # noqa: RUF009 - a field like the others; the rule takes `datetime` for a call
@@ -392,10 +395,15 @@ class Settings:
 
     @property
     def shows_bench(self) -> bool:
-        """Whether clients get the bench's pages and those of the identity provider: as set, or on loopback only."""
+        """Whether clients get the bench's pages and those of the identity provider: as set, or this machine's only."""
         if self.with_bench is not None:
             return self.with_bench
-        return self.host == "localhost" or _is_loopback(self.host)
+        return not self.all_proxies and (self.host == "localhost" or _is_loopback(self.host))
+
+    @property
+    def all_proxies(self) -> tuple[str, ...]:
+        """Every proxy that a setting names."""
+        return (*(self.proxies or ()), *(self.certificate_proxies or ()))
 
     @property
     def connections(self) -> int:

@@ -1,38 +1,59 @@
-"""Who may see and change the simulator's state: clients of its own machine, and from elsewhere those with the token.
-
-A request is from here if its peer is, nothing says that a proxy has passed it on, and it was sent to a name of this
-machine: a page of another site may have had its own name resolved to this address (DNS rebinding).
-"""
+"""Who may see and change the simulator's state: clients of its own machine, and from elsewhere those with the token."""
 
 import hashlib
 import hmac
-import ipaddress
 import re
 import secrets
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 
 from flask import request
 
+from mock_editor.base.addresses import Networks, is_loopback, names_this_machine
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.exchanges import TLS
+from mock_editor.base.sites import refuse_foreign
 
-_PASSED_ON = ("forwarded", "x-forwarded-", "x-real-ip", "via")
+# How headers begin that say who the client of a proxy is, or that there is one.
+_PASSED_ON = (
+    "ali-cdn-", "cdn-loop", "cf-", "client-cert", "client-ip", "fastly-", "forwarded", "front-end-https",
+    "proxy-client-ip", "ssl-", "true-client-ip", "via", "wl-proxy-", "x-amzn-", "x-appengine-", "x-arr-", "x-azure-",
+    "x-client-cert", "x-client-ip", "x-cloud-trace", "x-cluster-", "x-envoy-", "x-forward", "x-host",
+    "x-original-", "x-originating-", "x-proxy", "x-real-", "x-remote-", "x-ssl-",
+)  # fmt: skip
 COOKIE = "acces"
 LIFETIME = 12 * 3600  # seconds: a duty
-# Wrong tokens that an address has, in so many seconds.
-_TRIES, _WHILE = 20, 60
-# Addresses that are remembered, so that many of them cannot fill the memory.
-_MOST_ADDRESSES = 1000
+# Of the wrong tokens that an address has sent in so many seconds, some are free: people mistype. Each of the others
+# waits twice as long as the one before, in seconds.
+_WHILE, _FREE, _SHORTEST, _LONGEST = 60, 5, 0.25, 2.0
+# Wrong tokens that wait at once in a process: each holds a thread.
+_MOST_WAITING = 16
+# Addresses that are remembered, and wrong tokens of each, so that many of them cannot fill the memory.
+_MOST_ADDRESSES, _MOST_FAILURES = 1000, 20
 
 
 class Guard:
-    """Keeps out who has no access. Without a ``token``, that is everybody from elsewhere."""
+    """Keeps out who has no access. Without a ``token``, that is everybody from elsewhere.
 
-    def __init__(self, token: str | None) -> None:
+    What comes from ``proxies`` is never from this machine. ``pause`` has the request at hand wait, in seconds.
+    """
+
+    def __init__(
+        self,
+        token: str | None,
+        public_url: str,
+        proxies: Sequence[str] = (),
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._token = token
+        self._public_url = public_url
+        self._proxies = Networks(proxies)
+        self._pause = pause
         self._failures: dict[str, deque[float]] = {}
         self._counting = threading.Lock()
+        self._waiting = threading.Semaphore(_MOST_WAITING)
 
     def expect_token(self) -> None:
         """Raises 403 where no token gives access from elsewhere."""
@@ -48,41 +69,89 @@ class Guard:
                 raise self._unauthorized("The token is wrong")
             # Whoever has it may be anywhere; a browser does not send it on its own.
             return
-        if from_here():
-            not_for_other_sites()
-        else:
+        if why := self._why_not_from_here():
             self.expect_token()
-            raise self._unauthorized("From another machine this wants the token, as Authorization: Bearer")
+            raise self._unauthorized(f"This wants the token, as Authorization: Bearer, because {why}")
+        self._not_for_other_sites()
 
     def _unauthorized(self, text: str) -> EditorError:
         return EditorError(401, [Issue("login", text)], {"WWW-Authenticate": 'Bearer realm="mock-editor"'})
 
     def knows(self, given: str) -> bool:
-        """Whether that is the token. Raises 429 for an address that has tried too many others."""
-        now, peer = time.monotonic(), request.remote_addr or ""
+        """Whether that is the token. It is told at once; that it is not, the later the more often an address was wrong.
+
+        Nobody is locked out by the mistakes of others, with whom they may share a proxy's address. Raises 429 for a
+        wrong one, when too many wait already.
+        """
+        # A header may hold any bytes, and is text here.
+        if self._token is not None and secrets.compare_digest(_bytes(given), _bytes(self._token)):
+            return True
+        seconds = self._penalty(request.remote_addr or "", time.monotonic())
+        if seconds and not self._waiting.acquire(blocking=False):
+            raise EditorError(429, [Issue("throttled", "Too many wrong tokens at once")], {"Retry-After": "2"})
+        if seconds:
+            try:
+                self._pause(seconds)
+            finally:
+                self._waiting.release()
+        return False
+
+    def _penalty(self, peer: str, now: float) -> float:
+        """How long one more wrong token of an address waits."""
         with self._counting:
-            failures = self._failures.get(peer, deque())
+            failures = self._failures.pop(peer, None) or deque(maxlen=_MOST_FAILURES)
             while failures and failures[0] < now - _WHILE:
                 failures.popleft()
-            if len(failures) >= _TRIES:
-                text = f"More than {_TRIES} wrong tokens within {_WHILE} s"
-                raise EditorError(429, [Issue("throttled", text)], {"Retry-After": str(_WHILE)})
-            # A header may hold any bytes, and is text here.
-            right = self._token is not None and secrets.compare_digest(_bytes(given), _bytes(self._token))
-            if not right:
-                failures.append(now)
-                if peer not in self._failures and len(self._failures) >= _MOST_ADDRESSES:
-                    del self._failures[next(iter(self._failures))]
-                self._failures[peer] = failures
-        return right
+            if len(self._failures) >= _MOST_ADDRESSES:
+                del self._failures[next(iter(self._failures))]
+            # The last one comes last: whoever was not seen for longest is forgotten first.
+            self._failures[peer] = failures
+            failures.append(now)
+            costly = len(failures) - _FREE
+        return min(_SHORTEST * 2 ** (costly - 1), _LONGEST) if costly > 0 else 0
+
+    # --- from where
+
+    def from_here(self) -> bool:
+        """Whether the request comes from this machine, by no proxy, and was meant for it."""
+        return self._why_not_from_here() is None
+
+    def _why_not_from_here(self) -> str | None:
+        """What says that a request is not of a client of this machine. The one place where that is decided.
+
+        A proxy on this machine looks like such a client. It is known by the settings, by what it adds, or by its
+        HTTP/1.0: nginx speaks that where it is not told otherwise, and no client in use does. One that is silent, and
+        speaks HTTP/1.1 with a ``Host`` of this machine, has to be named in the settings.
+        """
+        environ, peer, host = request.environ, request.remote_addr or "", request.headers.get("Host", "")
+        if not is_loopback(peer):
+            return "it comes from another machine"
+        if peer in self._proxies:
+            return "it comes from a proxy (--proxies, --certificate-proxies)"
+        for name in request.headers.keys():  # noqa: SIM118 - pairs
+            if name.lower().startswith(_PASSED_ON):
+                return f"a proxy has passed it on ({name})"
+        if environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
+            return "it is not HTTP/1.1: a proxy may have passed it on"
+        # With a whole URL, whose host counts instead of the header (RFC 9112, 3.2.2), or by TLS.
+        if not environ.get("RAW_URI", "/").startswith("/") or TLS in environ:
+            return "it is made for a proxy, or by TLS"
+        # A page of another site may have had its own name resolved to this address (DNS rebinding).
+        if not names_this_machine(host):
+            return "its Host is not this machine"
+        return None
+
+    def _not_for_other_sites(self) -> None:
+        """Raises 403 for a page of another site in a browser that has access."""
+        refuse_foreign(request.headers, request.remote_addr or "", self._public_url)
 
     # --- browsers
 
     def admits_browser(self) -> bool:
         """Whether a browser may see the console. Raises 403 for a page of another site."""
-        if not from_here() and not self._admitted(request.cookies.get(COOKIE, "")):
+        if not self.from_here() and not self._admitted(request.cookies.get(COOKIE, "")):
             return False
-        not_for_other_sites()
+        self._not_for_other_sites()
         return True
 
     def pass_for_browser(self, now: float | None = None) -> str:
@@ -102,38 +171,6 @@ class Guard:
 
     def _signature(self, until: str) -> str:
         return hmac.new(_bytes(self._token or ""), f"console until {until}".encode(), hashlib.sha256).hexdigest()
-
-
-def from_here() -> bool:
-    """Whether the request comes from this machine, by no proxy, and was meant for it."""
-    passed_on = any(name.lower().startswith(_PASSED_ON) for name in request.headers.keys())  # noqa: SIM118 - pairs
-    host = request.headers.get("Host")
-    return not passed_on and _loopback(request.remote_addr or "") and (not host or names_this_machine(host))
-
-
-def not_for_other_sites() -> None:
-    """Raises 403 for a page of another site in a browser that has access."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise EditorError(403, [Issue("forbidden", "Not for pages of other sites")])
-
-
-def names_this_machine(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine for everybody who says so."""
-    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]{0,5})?", host)
-    if not found:
-        return False
-    name = found[1] or found[2]
-    return name.lower().rstrip(".") == "localhost" or _loopback(name)
-
-
-def _loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    # One that listens on all addresses of both kinds sees 127.0.0.1 so.
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_loopback
 
 
 def _bytes(text: str) -> bytes:

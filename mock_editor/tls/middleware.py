@@ -3,12 +3,12 @@
 What is refused is still answered by the application, past the faults: it knows in which form.
 """
 
-import ipaddress
 import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from mock_editor.base.addresses import Networks
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import CERTIFICATE, REFUSED, TLS
 from mock_editor.tls.certificates import Authorities, Certificate, Gate, from_header, read_certificate
@@ -25,7 +25,7 @@ class Proxies:
     def __init__(self, header: str, networks: Sequence[str], authorities: Authorities | None) -> None:
         self._header = header
         self._key = f"HTTP_{header.upper().replace('-', '_')}"
-        self._networks = [ipaddress.ip_network(one) for one in networks]
+        self._networks = Networks(networks)
         self._authorities = authorities
 
     def passed(self, environ: WSGIEnvironment) -> Certificate | None:
@@ -34,7 +34,7 @@ class Proxies:
         if not text:
             return None
         peer = environ.get("REMOTE_ADDR", "")
-        if not any(_address(peer) in network for network in self._networks):
+        if peer not in self._networks:
             raise _forbidden(f"{self._header} counts only when it comes from a known proxy, and {peer} is none")
         try:
             shown = read_certificate(from_header(text))
@@ -112,12 +112,6 @@ class Doors:
             return read_certificate(der) if der else None
         except ValueError as error:
             raise _forbidden(f"The client certificate cannot be read: {error}") from None
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address of a client; a listener for both IPv4 and IPv6 writes one of IPv4 as one of IPv6."""
-    address = ipaddress.ip_address(text)
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _forbidden(text: str) -> EditorError:

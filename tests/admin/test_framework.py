@@ -125,7 +125,7 @@ OPERATIONS = (take_settings, change_name, take_text, take_file, give_file, give_
 @pytest.fixture
 def app(world: Stage) -> Flask:
     made = Flask(__name__)
-    made.register_blueprint(routes.blueprint(world.simulator, world, Guard(None), OPERATIONS))
+    made.register_blueprint(routes.blueprint(world.simulator, world, Guard(None, "https://lga.example"), OPERATIONS))
     made.register_error_handler(EditorError, problem.response)
     return made
 
@@ -149,7 +149,7 @@ def test_the_document_tells_of_all_of_them(client: FlaskClient) -> None:
 def test_a_body_without_any_required_field_may_be_missing(client: FlaskClient) -> None:
     assert client.post("/_admin/settings").json == {"id": 1, "text": "{}"}
     assert client.post("/_admin/settings", json={}).json == {"id": 1, "text": "{}"}
-    assert client.post("/_admin/settings", data=b"", content_type="text/plain").status_code == 200
+    assert client.post("/_admin/settings", data=b"", content_type="text/plain").status_code == 415
     assert client.post("/_admin/settings", data=b" ", content_type="text/plain").status_code == 415
 
 

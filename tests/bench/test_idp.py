@@ -379,13 +379,6 @@ def test_a_tampered_demand_is_refused(browser: FlaskClient) -> None:
         assert "Location" not in response.headers
 
 
-def test_the_form_of_another_site_is_refused(browser: FlaskClient) -> None:
-    fields = {"demande": hidden(ask(browser).text), "personne": "renee"}
-    response = post(browser, "connexion", fields, headers={"Sec-Fetch-Site": "cross-site"})
-    assert response.status_code == 403
-    assert post(browser, "connexion", fields, headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
-
-
 # --- the session
 
 

@@ -1,6 +1,7 @@
 """The web site of an editor as browsers see it: who gets in, what is shown, what is done with appointments."""
 
 import html
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -475,7 +476,8 @@ def test_cookies_and_headers(browser: Browser) -> None:
     cookies = fresh.get("/agenda-ville/connexion").headers.getlist("Set-Cookie")
     assert cookies
     for cookie in cookies:
-        assert {"HttpOnly", "SameSite=Lax", "Secure", "Path=/agenda-ville/"} <= set(cookie.split("; "))
+        assert {"HttpOnly", "SameSite=Lax", "Secure", "Path=/"} <= set(cookie.split("; "))
+        assert re.match("__Host-formulaire-[0-9a-f]{8}=", cookie)
 
 
 def test_every_value_is_escaped(browser: Browser) -> None:
@@ -509,7 +511,7 @@ def test_links_begin_with_the_path_of_the_public_url(played: LoadedScenario, clo
     assert answer.headers["Location"].startswith("/simulateur/agenda-ville/connexion?suite=/simulateur/agenda-ville/")
     page = client.get("/agenda-ville/connexion")
     assert 'action="/simulateur/agenda-ville/connexion"' in page.text
-    assert "Path=/simulateur/agenda-ville/" in page.headers["Set-Cookie"]
+    assert "Path=/;" in page.headers["Set-Cookie"]
 
 
 @pytest.mark.parametrize(

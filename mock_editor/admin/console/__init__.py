@@ -48,7 +48,7 @@ _REFUSALS = {
         "Accès refusé",
         "La console ne s’ouvre que dans un navigateur de la machine du simulateur, et pas depuis un autre site.",
     ),
-    429: ("Trop d’essais", "Trop de jetons incorrects ont été essayés d’ici. Réessayez dans une minute."),
+    429: ("Trop d’essais", "Trop de jetons incorrects sont essayés en ce moment. Réessayez dans un instant."),
 }
 
 

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, current_app, g, render_template, request, url_for
 from werkzeug.urls import iri_to_uri
 
-from mock_editor.admin import guard as access
 from mock_editor.admin.console.fields import Typed
 from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import Control
@@ -83,7 +82,7 @@ class Pages:
     @property
     def secure(self) -> bool:
         """Whether cookies are for HTTPS only. On this machine it is plain HTTP, whatever the public URL is."""
-        return self._https and not access.from_here()
+        return self._https and not self.guard.from_here()
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -133,7 +132,7 @@ class Pages:
     @property
     def guest(self) -> bool:
         """Whether somebody is there who has come with the token, and may leave."""
-        return not access.from_here()
+        return not self.guard.from_here()
 
     @property
     def navigation(self) -> list[tuple[str, str, bool]]:
