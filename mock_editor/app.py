@@ -142,7 +142,7 @@ def from_outside(stage: Stage, gate: Gate | None) -> Recorder:
     settings = stage.settings
     proxies = None
     if settings.certificate_header:
-        proxies = Proxies(settings.certificate_header, settings.certificate_proxies or (), _authorities(settings))
+        proxies = Proxies(settings.certificate_header, settings.certificate_proxies or ())
     doors = Doors(
         _faulty(stage, stage),
         stage,
@@ -163,15 +163,13 @@ def make_gate(stage: Stage) -> Gate | None:
     settings = stage.settings
     if settings.tls_port is None and settings.certificate_header is None:
         return None
+    authorities = Authorities(settings.tls_client_ca) if settings.tls_client_ca else None
     return Gate(
         Names(settings.tls_client_cn, settings.tls_client_ou),
         partial(_names, stage),
-        Revoked(settings.tls_crl, _authorities(settings)) if settings.tls_crl else None,
+        Revoked(settings.tls_crl, authorities) if settings.tls_crl else None,
+        authorities,
     )
-
-
-def _authorities(settings: Settings) -> Authorities | None:
-    return Authorities(settings.tls_client_ca) if settings.tls_client_ca else None
 
 
 def _names(stage: Stage) -> dict[str, Names]:

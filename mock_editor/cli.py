@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -187,8 +187,8 @@ def _listen(host: str, port: int) -> socket.socket:
 def _tls_server(settings: Settings, gate: Gate) -> TlsServer:
     """What speaks TLS with the SAS. Raises TlsError."""
 
-    def refusal(der: bytes | None) -> str | None:
-        return gate.refusal_everywhere(read_certificate(der) if der else None)
+    def refusal(der: bytes, others: Sequence[bytes] | None) -> str | None:
+        return gate.refusal_everywhere(read_certificate(der) if der else None, others)
 
     if not (settings.tls_cert and settings.tls_client_ca):
         raise TlsError("--tls-port: needs --tls-cert and --tls-client-ca")

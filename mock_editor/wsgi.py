@@ -18,7 +18,7 @@ import struct
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.database import begin_request
 from mock_editor.base.deadlines import Deadlines
 from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.exchanges import TLS
+from mock_editor.base.exchanges import CHAIN, TLS
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.http import PROTECTION
 from mock_editor.base.restarts import Restarts
@@ -289,8 +289,9 @@ class _Connection(TConn):  # type: ignore[misc]
     with a socket that has no descriptor any more.
     """
 
-    # With TLS, the client's certificate in DER: None until hands are shaken, empty if it has none.
+    # With TLS, the client's certificate in DER: None until hands are shaken, empty if it has none; and those above it.
     certificate: bytes | None = None
+    chain: Sequence[bytes] | None = ()
     # A deadline shut its reading side: "the end" read from it is ours, not the client's.
     cut = False
 
@@ -522,7 +523,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         seconds = self.settings.header_timeout
         try:
             with self.deadlines.watch(conn.sock, seconds) as watch:
-                conn.certificate = self.app.tls.server.shake_hands(conn.sock) or b""
+                conn.certificate, conn.chain = self.app.tls.server.shake_hands(conn.sock)
         except OSError as error:
             text = f"it did not end within {seconds:g} s" if watch.expired else reason(error)
             told = f"The TLS handshake failed: {text}"
@@ -563,7 +564,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # Flask finds its way so: whoever stands before it, and lets in by the path, has to see the same one.
         environ["PATH_INFO"] = f"/{environ['PATH_INFO'].lstrip('/')}"
         if conn.certificate is not None:
-            environ["wsgi.url_scheme"], environ[TLS] = "https", conn.certificate
+            environ["wsgi.url_scheme"], environ[TLS], environ[CHAIN] = "https", conn.certificate, conn.chain
         environ["mock_editor.deadlines"] = self.deadlines
         try:
             self._answer(environ, resp)

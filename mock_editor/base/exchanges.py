@@ -1,15 +1,15 @@
 """What those who stand around the application know of an exchange, and where they leave it for each other.
 
-Below these names in the WSGI environment: with TLS, the client's certificate (DER; empty if it has none), then the same
-in words; the rule that made a fault; how the connection ended, if that was not the client's doing; the error with which
-a request is to be refused.
+Below these names in the WSGI environment: with TLS, the client's certificate (DER; empty if it has none), those above
+it that came with it (DER; None if only the handshake knew them), then the first in words; the rule that made a fault;
+how the connection ended, if that was not the client's doing; the error with which a request is to be refused.
 """
 
 from urllib.parse import quote
 from wsgiref.types import WSGIEnvironment
 
-TLS, CERTIFICATE, RULE = "mock_editor.tls", "mock_editor.certificate", "mock_editor.rule"
-ENDED, REFUSED = "mock_editor.ended", "mock_editor.refused"
+TLS, CHAIN, CERTIFICATE = "mock_editor.tls", "mock_editor.chain", "mock_editor.certificate"
+RULE, ENDED, REFUSED = "mock_editor.rule", "mock_editor.ended", "mock_editor.refused"
 
 
 def received_url(environ: WSGIEnvironment, query: str) -> str:

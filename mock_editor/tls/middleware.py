@@ -5,13 +5,13 @@ What is refused is still answered by the application, past the faults: it knows 
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from functools import lru_cache
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from mock_editor.base.addresses import Networks
 from mock_editor.base.errors import EditorError, Issue
-from mock_editor.base.exchanges import CERTIFICATE, REFUSED, TLS
-from mock_editor.tls.certificates import Authorities, Certificate, Gate, from_header, read_certificate
+from mock_editor.base.exchanges import CERTIFICATE, CHAIN, REFUSED, TLS
+from mock_editor.tls.certificates import Certificate, Gate, from_header, is_authority, read_certificate
 
 _FHIR = re.compile(r"/([^/_][^/]*)/fhir(?:/|$)")
 
@@ -19,17 +19,16 @@ _FHIR = re.compile(r"/([^/_][^/]*)/fhir(?:/|$)")
 class Proxies:
     """Those who end TLS before us, at ``networks``, and pass the client's certificate in ``header``.
 
-    What they pass is checked by ``authorities``, if there are any; else they are believed.
+    Those above it come in the same header, or in one whose name goes on with ``-Chain`` (RFC 9440).
     """
 
-    def __init__(self, header: str, networks: Sequence[str], authorities: Authorities | None) -> None:
+    def __init__(self, header: str, networks: Sequence[str]) -> None:
         self._header = header
         self._key = f"HTTP_{header.upper().replace('-', '_')}"
         self._networks = Networks(networks)
-        self._authorities = authorities
 
-    def passed(self, environ: WSGIEnvironment) -> Certificate | None:
-        """The certificate that came with a request. Raises 403."""
+    def passed(self, environ: WSGIEnvironment) -> tuple[Certificate, Sequence[bytes]] | None:
+        """The certificate that came with a request, and those above it, in DER. Raises 403."""
         text = environ.get(self._key)
         if not text:
             return None
@@ -37,13 +36,16 @@ class Proxies:
         if peer not in self._networks:
             raise _forbidden(f"{self._header} counts only when it comes from a known proxy, and {peer} is none")
         try:
-            shown = read_certificate(from_header(text))
+            first, *others = _known(text)
+            if above := environ.get(f"{self._key}_CHAIN"):
+                others += _known(above)
+            shown = read_certificate(first)
         except ValueError as error:
             raise _forbidden(f"{self._header} holds no certificate that can be read: {error}") from None
-        wrong = self._authorities and self._authorities.refusal(shown, datetime.now(UTC))
-        if wrong:
-            raise _forbidden(f"The client certificate is refused: {wrong}; presented: {shown}")
-        return shown
+        # Those of two clients: the proxy has added its own to what its client sent, instead of replacing it.
+        if not all(map(is_authority, others)):
+            raise _forbidden(f"{self._header} holds a second certificate that is no authority's")
+        return shown, tuple(others)
 
 
 class Doors:
@@ -95,23 +97,27 @@ class Doors:
             raise EditorError(404, [Issue("not-found", "This is switched off here (--with-bench switches it on)")])
         if not fhir or self._gate is None:
             return
-        shown = self._shown(environ, der)
+        shown, others = self._shown(environ, der)
         if shown:
             environ[CERTIFICATE] = str(shown)
         elif der is None and self._plain_fhir:
             return
-        wrong = self._gate.refusal(shown, fhir[1])
+        wrong = self._gate.refusal(shown, fhir[1], others)
         if wrong:
             where = f"; the FHIR paths are at {self._elsewhere}" if der is None and self._elsewhere else ""
             raise _forbidden(wrong + where)
 
-    def _shown(self, environ: WSGIEnvironment, der: bytes | None) -> Certificate | None:
+    def _shown(self, environ: WSGIEnvironment, der: bytes | None) -> tuple[Certificate | None, Sequence[bytes] | None]:
         if der is None:
-            return self._proxies.passed(environ) if self._proxies else None
+            return (self._proxies and self._proxies.passed(environ)) or (None, ())
         try:
-            return read_certificate(der) if der else None
+            return read_certificate(der) if der else None, environ.get(CHAIN, ())
         except ValueError as error:
             raise _forbidden(f"The client certificate cannot be read: {error}") from None
+
+
+# A client comes again and again with the same.
+_known = lru_cache(maxsize=100)(from_header)
 
 
 def _forbidden(text: str) -> EditorError:

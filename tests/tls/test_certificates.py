@@ -1,18 +1,19 @@
 """Names, forms of headers, chains and lists of revoked certificates, with certificates made for each case."""
 
+import contextlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mock_editor.settings import Settings, SettingsError
 from mock_editor.tls.certificates import (
@@ -59,6 +60,7 @@ def make(
     since: datetime = NOW - DAY,
     until: datetime = NOW + DAY,
     serial: int | None = None,
+    extensions: Sequence[x509.ExtensionType] = (),
 ) -> Made:
     """One issued ``by`` another, or by itself; ``authority`` is what its basic constraints say, if it has any."""
     key = key or ec.generate_private_key(ec.SECP256R1())
@@ -74,6 +76,8 @@ def make(
     )
     if authority is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=below), critical=True)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=True)
     return Made(builder.sign(by.key if by else key, hashes.SHA256()), key)
 
 
@@ -102,12 +106,18 @@ def file_of(folder: Path, *made: Made) -> Path:
     [
         (Names(), True),
         (Names(["sas.example"]), True),
-        (Names(["x", "SAS.EXAMPLE"]), True),
+        (Names(["x", "sas.example"]), True),
+        (Names(["SAS.EXAMPLE"]), False),
+        (Names(["\u017fas.example"]), False),
+        (Names(["sas.example\u200b"]), False),
         (Names(["sas.example "]), False),
         (Names(["sas"]), False),
         (Names(["*.example"]), False),
-        (Names(None, ["second"]), True),
-        (Names(None, ["RÉGULATION"]), True),
+        (Names(None, ["Second"]), True),
+        (Names(None, ["second"]), False),
+        (Names(None, ["\u017fecond"]), False),
+        (Names(None, ["Régulation"]), True),
+        (Names(None, ["Re\u0301gulation"]), False),
         (Names(None, ["First, Second"]), False),
         (Names(["sas.example"], ["x"]), False),
         (Names(["x"], ["Second"]), False),
@@ -137,7 +147,7 @@ def test_its_words_fit_in_a_line_whatever_its_names() -> None:
 
 
 def test_an_editor_has_names_of_its_own() -> None:
-    gate = Gate(Names(["sas.example"]), lambda: {"other": Names(["other.example"])})
+    gate = Gate(Names(["sas.example"]), lambda: {"other": Names(["other.example"])}, now=lambda: NOW)
     sas, other, nobody = (make(cn(name)).read for name in ("sas.example", "other.example", "x"))
     assert gate.refusal(sas, "one") is None
     assert gate.refusal(other, "other") is None
@@ -166,7 +176,66 @@ FORMS: dict[str, Callable[[Made], str]] = {
 def test_a_certificate_is_read_as_proxies_write_it(form: str) -> None:
     for _ in range(20):
         made = make(cn("sas.example"), by=ROOT)
-        assert from_header(FORMS[form](made)) == made.der
+        assert from_header(FORMS[form](made)) == [made.der]
+
+
+def bare(one: Made) -> str:
+    return "".join(one.pem.splitlines()[1:-1])
+
+
+# As proxies write a client's certificate with those above it.
+CHAINS: dict[str, Callable[[Sequence[Made]], str]] = {
+    "AWS": lambda chain: quote("".join(one.pem for one in chain), safe="+=/"),
+    "Traefik": lambda chain: ",".join(map(bare, chain)),
+    "Traefik, escaped": lambda chain: quote(",".join(map(bare, chain)), safe=""),
+    "escaped as a form": lambda chain: quote_plus("".join(one.pem for one in chain)),
+    "HAProxy": lambda chain: b64encode(b"".join(one.der for one in chain)).decode(),
+    "RFC 9440": lambda chain: ", ".join(f":{b64encode(one.der).decode()}:" for one in chain),
+    "Envoy": lambda chain: (
+        f'By=spiffe://a;Hash=00;Cert="{quote(chain[0].pem, safe="")}";'
+        f'Chain="{quote("".join(one.pem for one in chain), safe="")}";Subject="O=\\"x\\",CN=a;b=c";URI=spiffe://b'
+    ),
+    "Envoy, the chain alone": lambda chain: f'Chain="{quote("".join(one.pem for one in chain), safe="")}"',
+    "Envoy, behind another": lambda chain: (
+        f'By=spiffe://a;Cert="{quote(ROOT.pem, safe="")}";Subject="CN=a,O=b",'
+        f'Hash=00;Chain="{quote("".join(one.pem for one in chain), safe="")}"'
+    ),
+}
+
+
+@pytest.mark.parametrize("form", CHAINS)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_chain_is_read_as_proxies_write_it(form: str, count: int) -> None:
+    made = chain([(True, None)] * count)[::-1]
+    made = [make(cn("sas.example"), by=made[0]), *made]
+    assert from_header(CHAINS[form](made)) == [one.der for one in made]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Cert="',
+        'Hash=00;Cert="x',
+        "Hash=00;Subject=x",
+        'Cert="AAAA",Hash=00',
+        "AAAA," * 20,
+        b64encode(ROOT.der * 12).decode(),
+    ],
+)
+def test_what_is_malformed_or_too_much_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match=r"empty|missing|neither|more than"):
+        from_header(text)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["-----BEGIN ", "-----BEGIN CERTIFICATE-----", '\\"', 'Cert="', "Cert=", "%2", ":,", '";Cert="', "AA", "=;,"],
+)
+@pytest.mark.parametrize("before", ["", 'Cert="', "Hash="])
+def test_reading_takes_time_that_grows_with_the_length_only(before: str, part: str) -> None:
+    # What took the square of it would take minutes.
+    with contextlib.suppress(ValueError):
+        from_header(before + part * (200_000 // len(part)))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +243,7 @@ def test_a_certificate_is_read_as_proxies_write_it(form: str) -> None:
 )
 def test_anything_else_is_no_certificate(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - its words differ
-        read_certificate(from_header(text))
+        read_certificate(from_header(text)[0])
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
@@ -285,6 +354,113 @@ def test_a_file_without_authorities_is_told(tmp_path: Path, content: bytes) -> N
     path.write_bytes(content)
     with pytest.raises(TlsError, match=str(path)):
         Authorities(path)
+
+
+def usage(**what: bool) -> x509.KeyUsage:
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{name: what.get(name, False) for name in (*names, *others)})
+
+
+CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+
+
+@pytest.mark.parametrize(
+    ("extensions", "accepted"),
+    [
+        ([], True),
+        ([usage(digital_signature=True)], True),
+        ([usage(key_agreement=True)], True),
+        ([usage(key_encipherment=True)], False),
+        ([usage(key_cert_sign=True)], False),
+        ([x509.ExtendedKeyUsage([CLIENT])], True),
+        ([x509.ExtendedKeyUsage([SERVER, CLIENT])], True),
+        ([x509.ExtendedKeyUsage([SERVER])], False),
+        ([usage(digital_signature=True), x509.ExtendedKeyUsage([SERVER])], False),
+    ],
+)
+def test_a_certificate_has_to_be_for_clients(
+    tmp_path: Path, extensions: Sequence[x509.ExtensionType], accepted: bool
+) -> None:
+    shown = make(cn("sas.example"), by=ROOT, extensions=extensions)
+    for authorities in (None, Authorities(file_of(tmp_path, ROOT))):
+        wrong = Gate(Names(), authorities=authorities, now=lambda: NOW).refusal(shown.read, None)
+        assert (wrong is None) is accepted
+        assert accepted or "it is not made for clients (key usage, extended key usage)" in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "trusted"),
+    [
+        ([usage(key_cert_sign=True)], True),
+        ([usage(crl_sign=True)], False),
+        ([usage(key_cert_sign=True), x509.ExtendedKeyUsage([SERVER])], False),
+    ],
+)
+def test_an_authority_has_to_be_for_those_of_clients(
+    tmp_path: Path, extensions: Sequence[x509.ExtensionType], trusted: bool
+) -> None:
+    authority = make(cn("Autorité"), authority=True, extensions=extensions)
+    assert refusal(tmp_path, make(cn("sas.example"), by=authority), authority) == (None if trusted else STRANGER)
+
+
+def test_dates_count_without_authorities_too() -> None:
+    moments = iter([NOW, NOW + 2 * DAY, NOW - 2 * DAY])
+    gate = Gate(Names(), now=lambda: next(moments))
+    shown = make(cn("sas.example")).read
+    assert gate.refusal(shown, None) is None
+    assert "it has expired on 2026-11-21T07:00:00Z" in str(gate.refusal(shown, None))
+    assert "it is not valid before 2026-11-19T07:00:00Z" in str(gate.refusal(shown, None))
+
+
+def test_authorities_that_came_with_it_are_followed_and_looked_at(tmp_path: Path) -> None:
+    inter = make(cn("Fille"), by=ROOT, authority=True, serial=7, until=NOW + timedelta(hours=1))
+    shown = make(cn("sas.example"), by=inter).read
+    crl = tmp_path / "crl"
+    crl.write_bytes(listed(ROOT, 1).public_bytes(Encoding.PEM))
+    moment = [NOW]
+    authorities = Authorities(file_of(tmp_path, ROOT))
+    gate = Gate(Names(), dict, Revoked(crl, authorities), authorities, lambda: moment[0])
+    assert STRANGER in str(gate.refusal(shown, None))
+    assert gate.refusal(shown, None, [inter.der]) is None
+    assert gate.refusal(shown, None, [b"garbage", inter.der]) is None
+    # A handshake has followed them.
+    assert gate.refusal(shown, None, None) is None
+    moment[0] += timedelta(hours=2)
+    assert "its authority has expired on" in str(gate.refusal(shown, None, [inter.der]))
+    moment[0] = NOW
+    crl.write_bytes(listed(ROOT, 7).public_bytes(Encoding.PEM))
+    assert "its authority is revoked" in str(gate.refusal(shown, None, [inter.der]))
+
+
+def test_authorities_are_read_again_when_their_file_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    other = make(cn("Autre"), authority=True)
+    path = file_of(tmp_path, ROOT)
+    gate = Gate(Names(), authorities=Authorities(path), now=lambda: NOW)
+    one, two = make(cn("a"), by=ROOT).read, make(cn("b"), by=other).read
+
+    def accepted() -> tuple[bool, bool]:
+        return gate.refusal(one, None) is None, gate.refusal(two, None) is None
+
+    assert accepted() == (True, False)
+    path.write_text(other.pem)
+    assert accepted() == (False, True)
+    # What a handshake has found out is not believed any more.
+    assert STRANGER in str(gate.refusal(one, None, None))
+    path.write_text("half a")
+    assert accepted() == (False, True)
+    assert caplog.text.count("The authorities stay as they were") == 1
+    path.write_text(ROOT.pem + other.pem)
+    assert accepted() == (True, True)
+
+
+def test_authorities_of_one_name_that_issue_each_other_cost_little(tmp_path: Path) -> None:
+    key = ROOT.key
+    many = [make(cn("Racine"), by=make(cn("Racine"), key=key), authority=True, key=key).der for _ in range(10)]
+    shown = make(cn("sas.example"), by=make(cn("Racine"), key=key)).read
+    # All ways through ten of them are millions.
+    trusted = Authorities(file_of(tmp_path, make(cn("Autre"), authority=True)))
+    assert trusted.refusal(shown, NOW, many) == STRANGER
 
 
 # --- lists of revoked certificates
