@@ -16,7 +16,7 @@ run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
 demo: $(VENV)/.installed ## Start the demonstration: console, bench and a guided tour, in French
 	@exec $(BIN)/mock-editor serve --scenario demonstration --with-bench --browse $(RUN_ARGS)
 
-test: $(VENV)/.installed-dev validator axe ## Set up what the tests need and run them all
+test: $(VENV)/.installed-dev validator axe oidc-provider ## Set up what the tests need and run them all
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Style checks
@@ -62,4 +62,11 @@ validator:
 axe:
 	@if command -v npm >/dev/null && [ ! -d var/axe/node_modules ]; then \
 		npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix var/axe axe-core@4.14.1; \
+	fi
+
+# A certified identity provider, for the tests of signing in.
+.PHONY: oidc-provider
+oidc-provider:
+	@if command -v npm >/dev/null && [ ! -d var/oidc-provider/node_modules ]; then \
+		npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix var/oidc-provider oidc-provider@9.13.3; \
 	fi
