@@ -1,7 +1,14 @@
-FROM python:3.11-slim AS build
+# Another base that has Python 3.11 or newer, as `python3`: docker build --build-arg BASE=…
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
+# Where pip finds packages, if not on PyPI; and an authority that it trusts: `ca.pem` beside this file, and
+# --build-arg PIP_CERT=/src/ca.pem
+ARG PIP_INDEX_URL
+ARG PIP_CERT
 WORKDIR /src
-COPY requirements.txt .
-RUN python -m venv /opt/mock_editor \
+COPY requirements.txt ca.pe[m] ./
+RUN python3 -m venv /opt/mock_editor \
     && /opt/mock_editor/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 COPY pyproject.toml README.md ./
 COPY mock_editor mock_editor
@@ -10,21 +17,19 @@ COPY data data
 RUN /opt/mock_editor/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \
     && /opt/mock_editor/bin/python -m compileall -q /opt/mock_editor
 
-FROM python:3.11-slim
+FROM ${BASE}
 # The two folders are there so that volumes mounted on them belong to the user.
-RUN useradd --system --uid 10001 --no-create-home mock_editor \
-    && install -d -o mock_editor -m 700 /data /certs
+RUN install -d -o 10001 -g 10001 -m 700 /data /certs
 COPY --from=build /opt/mock_editor /opt/mock_editor
-USER mock_editor
+# A number: Kubernetes cannot tell of a name whether it is root.
+USER 10001:10001
 # State, journal and temporary files: all that is written. The root file system may be read-only.
 WORKDIR /data
 VOLUME /data
 # In a container, clients are never on its own loopback.
-ENV MOCK_EDITOR_HOST=0.0.0.0 MOCK_EDITOR_PUBLIC_URL=http://localhost:8000 MOCK_EDITOR_DATABASE=/data/state.db \
-    TMPDIR=/data PYTHONDONTWRITEBYTECODE=1
-EXPOSE 8000 8443
-# Not urllib.request: Docker may hand its user's proxy on to the container, and 127.0.0.1 is not for a proxy.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/opt/mock_editor/bin/python", "-c", \
-    "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8000, 2); c.request('GET', '/_health'); exit(c.getresponse().status != 200)"]
-ENTRYPOINT ["/opt/mock_editor/bin/mock-editor"]
+ENV PATH=/opt/mock_editor/bin:$PATH MOCK_EDITOR_HOST=0.0.0.0 MOCK_EDITOR_PUBLIC_URL=http://localhost:8000 \
+    MOCK_EDITOR_DATABASE=/data/state.db TMPDIR=/data PYTHONDONTWRITEBYTECODE=1
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["python", "-m", "mock_editor.health"]
+ENTRYPOINT ["mock-editor"]
 CMD ["serve"]

@@ -109,13 +109,20 @@ _FILES = (
 
 
 def init(
-    folder: Path, names: Sequence[str] = (), *, force: bool = False, days: int = 365, now: datetime | None = None
+    folder: Path,
+    names: Sequence[str] = (),
+    *,
+    force: bool = False,
+    renew: int | None = None,
+    days: int = 365,
+    now: datetime | None = None,
 ) -> list[Path]:
     """Fills ``folder`` with an authority, certificates good and bad, and a README.md that explains them.
 
     The server's certificate is for this machine and ``names``, host names or IP addresses. All are valid for ``days``
     from ``now`` (aware; real time by default), but those that are bad by their dates. A folder that is made here is its
-    owner's only. Gives the files written: all of them, or none.
+    owner's only. With ``renew``, those that are there stay if they are valid for so many days more, and are replaced
+    otherwise. Gives the files written: all of them, or none.
 
     Raises CertificatesError, before anything is written, if a name is wrong or, without ``force``, if one of the files
     is there; and if they cannot be written.
@@ -127,7 +134,13 @@ def init(
     try:
         with _alone_in(folder):
             there = [name for name in _FILES if os.path.lexists(folder / name)]
-            if there and not force:
+            if renew is not None and len(there) == len(_FILES):
+                server = _certificate(folder / "server.pem")
+                if not _issued_by(server, _certificate(folder / f"{_AUTHORITY}.pem")):
+                    raise CertificatesError(f"{folder / 'server.pem'} was not made here; --force replaces it")
+                if server.not_valid_after_utc - now > timedelta(days=renew):
+                    return []
+            elif there and not force:
                 raise CertificatesError(f"{folder} has already {', '.join(there)}; --force replaces them")
             return _put(folder, _made(addresses, _Span(now - _SKEW, now + timedelta(days=days))))
     except OSError as error:

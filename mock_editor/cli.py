@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
 import secrets
 import signal
@@ -10,6 +11,8 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,11 +31,13 @@ from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
 from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError, unknown
 from mock_editor.simulator import check_files
-from mock_editor.stage import checked
+from mock_editor.stage import Stage, checked
 from mock_editor.tls.certificates import Gate, TlsError, read_certificate
 from mock_editor.tls.server import TlsServer
+from mock_editor.tls.validity import ending
 
 _STOP = (signal.SIGTERM, signal.SIGINT)
+_log = logging.getLogger(__name__)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -165,7 +170,16 @@ def serve(browse: bool, **options: str | None) -> None:
             on_leave=stage.journal.close,
             on_refusal=recorder.refused,
             secured=wsgi.Secured(secured, tls) if secured and tls else None,
+            daily=partial(_tell_ends, stage),
         )
+
+
+def _tell_ends(stage: Stage) -> None:
+    """Has the log say which certificates of the simulator's own end soon."""
+    settings, targets = stage.settings, stage.simulator.targets().values()
+    files = [settings.tls_cert, settings.bench_certificate, *(one.certificate for one in targets)]
+    for line in ending(filter(None, files), datetime.now(UTC)):
+        _log.warning(line)
 
 
 def _browse(url: str) -> None:
@@ -262,6 +276,7 @@ def deliver(**options: str | None) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
         click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
         stage.start()
+        _tell_ends(stage)
         signal.sigwait(_STOP)
         stage.stop()
         stage.journal.close()
@@ -297,12 +312,16 @@ def certificates() -> None:
 @click.option("--name", "names", multiple=True, metavar="NAME", help="Another name or address of the server.")
 @click.option("--days", default=365, show_default=True, help="Days that they are valid.")
 @click.option("--force", is_flag=True, help="Replace those that are there.")
-def make_certificates(folder: Path, names: tuple[str, ...], days: int, force: bool) -> None:
+@click.option("--renew", type=int, metavar="N", help="Replace those that are there if they end within N days.")
+def make_certificates(folder: Path, names: tuple[str, ...], days: int, force: bool, renew: int | None) -> None:
     """Make a throw-away authority, and certificates for the server, the SAS (good and bad) and INT_R03, in DIR."""
     try:
-        files = certs.init(folder, names, force=force, days=days)
+        files = certs.init(folder, names, force=force, renew=renew, days=days)
     except certs.CertificatesError as error:
         raise _Refusal(str(error)) from None
+    if not files:
+        click.echo(f"The certificates in {folder} are valid for more than {renew} days, and stay")
+        return
     click.echo(f"{len(files)} files in {folder}; {folder / 'README.md'} says what each is for")
 
 

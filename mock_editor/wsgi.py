@@ -62,6 +62,7 @@ _DRAIN_SECONDS = 5.0
 # How long the last words of a worker may take.
 _LAST_SECONDS = 1.0
 
+_DAY = 86_400.0
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _MOMENT = struct.Struct("d")
 
@@ -72,11 +73,12 @@ Refused = Callable[[str, str, str, int | None, bytes, str], None]
 
 
 class _Hooks(NamedTuple):
-    """What is called in a worker, see ``run``."""
+    """What is called, see ``run``."""
 
     on_stop: Callable[[], None]
     on_leave: Callable[[], None]
     on_refusal: Refused | None
+    daily: Callable[[], None]
 
 
 class Secured(NamedTuple):
@@ -109,6 +111,7 @@ def run(
     on_leave: Callable[[], None] = lambda: None,
     on_refusal: Refused | None = None,
     secured: Secured | None = None,
+    daily: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
 
@@ -118,6 +121,8 @@ def run(
     ``on_ready`` is called once, in the master, when connections are accepted, ``in_worker`` at the start of each
     worker. ``app`` is forked with the workers: what does not survive a fork (SQLite connections) it must open on first
     use, and threads of its own begin in ``in_worker``.
+
+    ``daily`` is called in the master, at the start and then once a day.
 
     In each worker, ``on_stop`` is called when it begins to stop: requests that wait on purpose are to be woken then.
     ``on_leave`` is called when it ends, and may take a second. ``on_refusal`` is told what the server answers itself,
@@ -153,7 +158,7 @@ def run(
         "worker_exit": _leave,
         "child_exit": _Master.ended,
     }
-    _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal), tls).run()
+    _Server(app, settings, options, _Hooks(on_stop, on_leave, on_refusal, daily), tls).run()
 
 
 class _Tls(NamedTuple):
@@ -211,6 +216,16 @@ class _Master(Arbiter):  # type: ignore[misc]
         self._restarts = Restarts()
         self._has_served = self._stopping = False
         self._refused_starts = 0
+        self._next_day = time.monotonic()
+
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        if time.monotonic() >= self._next_day:
+            self._next_day += _DAY
+            try:
+                self.app.hooks.daily()
+            except Exception:
+                self.log.exception("What is done once a day failed")  # it is no reason to end the server
 
     def stop(self, graceful: bool = True) -> None:
         self._stopping = True

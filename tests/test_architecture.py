@@ -14,6 +14,7 @@ PACKAGE = Path(mock_editor.__file__).parent
 LEVELS = {
     "settings": 0,
     "certs": 0,
+    "health": 1,
     "tls": 1,
     "base": 0,
     "calendars": 1,

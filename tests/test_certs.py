@@ -363,6 +363,29 @@ def test_force_replaces_what_is_ours_and_leaves_the_rest(folder: Path) -> None:
     assert stat.S_IMODE((folder / "server.key.pem").stat().st_mode) == 0o600
 
 
+def test_renewing_replaces_only_what_ends_soon(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 20, 8, tzinfo=UTC)
+    assert certs.init(tmp_path, days=365, renew=30, now=now)
+    before = contents(tmp_path)
+    assert certs.init(tmp_path, renew=30, now=now + timedelta(days=334)) == []
+    assert contents(tmp_path) == before
+    assert certs.init(tmp_path, renew=30, now=now + timedelta(days=336))
+    assert set_is_whole(tmp_path)
+    assert all(contents(tmp_path)[name] != content for name, content in before.items())
+
+
+def test_renewing_leaves_alone_what_was_not_made_here(tmp_path: Path, folder: Path) -> None:
+    certs.init(tmp_path)
+    (folder / "server.pem").write_bytes((tmp_path / "server.pem").read_bytes())
+    before = contents(folder)
+    with pytest.raises(CertificatesError, match="was not made here"):
+        certs.init(folder, renew=4000)
+    (folder / "server.pem").unlink()
+    with pytest.raises(CertificatesError, match="has already"):
+        certs.init(folder, renew=30)
+    assert contents(folder) == {name: content for name, content in before.items() if name != "server.pem"}
+
+
 def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_others(folder: Path) -> None:
     (folder / "server.p12").unlink()
     (folder / "server.p12").mkdir()

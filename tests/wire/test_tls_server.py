@@ -14,12 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
 from mock_editor import certs
-from tests.wire.conftest import Serve, Simulator, eventually
+from tests.wire.conftest import Serve, Simulator, eventually, run
 from tests.wire.tls import (
     METADATA,
     TLS_1_2,
@@ -530,3 +531,22 @@ def test_many_at_once_on_both_listeners(simulator: Simulator, made: Path) -> Non
     with nothing_is_lost(simulator), ThreadPoolExecutor(30) as threads:
         list(threads.map(some, range(100)))
     assert (found.count(200), found.count(403)) == (250, 250)
+
+
+def test_certificates_that_end_soon_are_told_once_and_renewed_while_it_runs(serve: Serve, tmp_path: Path) -> None:
+    folder = tmp_path / "certs"
+    certs.init(folder, days=20)
+    own = ("--sas-certificate", str(folder / "editor.pem"), "--sas-key", str(folder / "editor.key.pem"))
+    simulator = serve(*listening(folder), *own, "--workers", "2", log=tmp_path / "log")
+    parts = urlsplit(simulator.fhir_url)
+    address = (str(parts.hostname), int(parts.port or 0))
+    assert ssl.get_server_certificate(address, timeout=20) == (folder / "server.pem").read_text()
+    done = run("certs", "init", str(folder), "--renew", "30")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert eventually(
+        lambda: ssl.get_server_certificate(address, timeout=20) == (folder / "server.pem").read_text(), 20
+    )
+    assert run("certs", "init", str(folder), "--renew", "30").stdout.endswith("more than 30 days, and stay\n")
+    said = simulator.stop()[1]
+    for name in ("server", "editor"):
+        assert said.count(f"{folder / name}.pem: the certificate ends on ") == 1

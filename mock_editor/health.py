@@ -1,0 +1,47 @@
+"""``python -m mock_editor.health``, the image's health check: asks the simulator of this container whether it is well.
+
+It asks where ``serve`` listens, the first process of the container: as its options say, else the environment.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from requests import RequestException
+
+from mock_editor.base import client
+from mock_editor.settings import Settings, SettingsError
+
+_LIMITS = client.Limits(connect=1, answer=1.5, size=100_000)
+_COMMAND = Path("/proc/1/cmdline")
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
+
+
+def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
+    """What is wrong with the simulator that was started with these words and variables; None if it answers."""
+    try:
+        settings = Settings.from_env(env, host=_option("host", words), port=_option("port", words))
+        host = _ANY.get(settings.host, settings.host)
+        url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+        # Not by way of a proxy: Docker may hand its user's on to the container.
+        with client.session(_LIMITS) as session:
+            status = session.get(f"{url}/_health").status_code
+    except (SettingsError, RequestException) as error:
+        return str(error)
+    return None if status == 200 else f"answered with {status}"
+
+
+def _option(name: str, words: Sequence[str]) -> str | None:
+    """The value of an option, of which the last one counts."""
+    found = None
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        if word == f"--{name}":
+            found = following
+        elif word.startswith(f"--{name}="):
+            found = word.partition("=")[2]
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(trouble(_COMMAND.read_text(errors="replace").split("\0"), os.environ))
