@@ -7,7 +7,9 @@ import re
 import socket
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,61 @@ def test_a_command_shows_what_others_have_sent_without_obeying_it(serve: Started
     assert told.returncode == 0
     assert re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", told.stdout) is None
     assert json.loads(told.stdout)
+
+
+# --- who is of this machine
+
+ACCOUNTS = "/_admin/accounts"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"GET {ACCOUNTS} HTTP/1.1",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost:",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: 127.1",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: lga.example",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nHost: lga.example",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nHost: localhost",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 127.0.0.1",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nfOrWaRdEd: for=127.0.0.1",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nVia: 1.0 x",
+        f"GET {ACCOUNTS} HTTP/1.1\r\nHost: localhost\r\nX-Real-IP: 127.0.0.1",
+        f"GET {ACCOUNTS} HTTP/1.0\r\nHost: localhost",
+        f"GET {ACCOUNTS} HTTP/1.0",
+        f"GET http://localhost{ACCOUNTS} HTTP/1.1\r\nHost: localhost",
+        f"GET http://lga.example{ACCOUNTS} HTTP/1.1\r\nHost: localhost",
+        f"GET HTTP://lga.example{ACCOUNTS} HTTP/1.1\r\nHost: localhost",
+        f"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET {ACCOUNTS} HTTP/1.1\r\nHost: localhost",
+    ],
+)
+def test_what_may_have_been_passed_on_wants_the_token(shared: Simulator, head: str) -> None:
+    answer = send(shared.url, f"{head}\r\n\r\n".encode())
+    status = int(answer.split()[1])
+    assert status in (400, 401)
+    assert b"password" not in answer
+    for host in ("localhost", "127.0.0.1:8000", "[::1]", "LOCALHOST."):
+        own = f"GET {ACCOUNTS} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        assert send(shared.url, own.encode()).startswith(b"HTTP/1.1 200 ")
+
+
+def test_wrong_tokens_are_slowed_and_the_right_one_is_not_locked_out(serve: Started) -> None:
+    token = "un-jeton-de-trente-signes-au-moins"  # noqa: S105 - of this test only
+    simulator = serve(MOCK_EDITOR_ADMIN_TOKEN=token)
+
+    def tried(given: str) -> int:
+        headers = {"Authorization": f"Bearer {given}"}
+        return requests.get(f"{simulator.url}{ACCOUNTS}", headers=headers, timeout=WAIT).status_code
+
+    began = time.monotonic()
+    assert [tried("faux") for _ in range(7)] == [401] * 7
+    assert time.monotonic() - began >= 0.75
+    with ThreadPoolExecutor(40) as pool:
+        wrong = [pool.submit(tried, "faux") for _ in range(40)]
+        assert [tried(token) for _ in range(20)] == [200] * 20
+        # Few of them hold a thread.
+        assert {one.result(WAIT) for one in wrong} <= {401, 429}
+    assert tried(token) == 200
 
 
 # --- files
