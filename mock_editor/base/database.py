@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -57,9 +57,9 @@ class _Work(threading.local):
 _work = _Work()
 
 
-def begin_request() -> None:
+def begin_request(patience: float = PATIENCE) -> None:
     """Says that this thread begins with another request: what it waits for databases counts from here on."""
-    _work.began, _work.left = time.monotonic(), PATIENCE
+    _work.began, _work.left = time.monotonic(), patience
 
 
 def begin_task(at: float) -> None:
@@ -88,13 +88,18 @@ class DatabaseFile:
     """The file ``path`` in this process, with ``settings`` (pragmas) for each connection.
 
     At most ``writers`` threads wait for their turn to write. Connections are opened on first use: none may live through
-    a fork, hence ``close``. Once ``keep`` was called, only that very file is opened and written to.
+    a fork, hence ``close``. Once ``keep`` was called, only that very file is opened and written to; with ``renew``,
+    which makes another and calls ``keep``, another one in its place.
     """
 
-    def __init__(self, path: Path, settings: Sequence[str], writers: int) -> None:
+    def __init__(
+        self, path: Path, settings: Sequence[str], writers: int, renew: Callable[[], None] | None = None
+    ) -> None:
         self.path = path
         self._parts = [path.with_name(path.name + part) for part in _BESIDE]
         self._settings = settings
+        self._renew = renew
+        self.renewals = 0  # how often it was
         self._turn = threading.Lock()
         self._places = threading.Semaphore(writers)
         self._writer: Database | None = None
@@ -102,6 +107,7 @@ class DatabaseFile:
         self._readers: queue.LifoQueue[Database | None] = queue.LifoQueue()
         for _ in range(_READERS):
             self._readers.put(None)
+        self._lost: list[Database] = []
         self._opening = threading.Lock()
         self._home: _Identity | None = None
         self._beside: tuple[_Identity | None, ...] | None = None
@@ -146,7 +152,7 @@ class DatabaseFile:
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 if stat.S_IMODE(path.stat().st_mode) != OWN_MODE:
                     path.chmod(OWN_MODE)
-        self._home, self._beside = _identity(self.path.stat()), self._beside and self._now_beside()
+        self._home, self._beside = _identity(self.path.stat()), None
 
     def close(self) -> None:
         """Closes every connection; the next use opens them anew. Nobody else may be using the file."""
@@ -154,21 +160,48 @@ class DatabaseFile:
         self._close_readers()
         self._beside, self._size = None, 0
 
+    def _let_go(self) -> None:
+        """Closes a file of which something is missing, and removes the rest; not one that another process has made."""
+        ours = _found(self.path) in (None, self._home)
+        for path, known in zip(self._parts, self._beside or (None, None), strict=True):
+            # Or SQLite would take what it finds there for part of the next one.
+            if ours or (known and _found(path) == known):
+                path.unlink(missing_ok=True)
+        if ours:
+            self.path.unlink(missing_ok=True)
+        self._close_writer()
+        self._close_readers()
+        self.renewals += 1
+        self._home, self._beside, self._size = None, None, 0
+
+    def drop(self, db: Database, renewals: int) -> None:
+        """Closes a connection of before so many renewals; one to a file that was taken away stays, unused.
+
+        Whoever closes a database last removes the files beside it: by their names, under which there may be others now.
+        """
+        if renewals != self.renewals or self.strange():
+            self._lost.append(db)
+        else:
+            db.close()
+
     def _close_writer(self) -> None:
         if self._writer:
-            self._writer.close()
+            self.drop(self._writer, self.renewals)
             self._writer = None
 
     def _close_readers(self) -> None:
         for connection in [self._readers.get() for _ in range(_READERS)]:
             if connection:
-                connection.close()
+                self.drop(connection, self.renewals)
         for _ in range(_READERS):
             self._readers.put(None)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:
         """A connection to read with. Raises 503."""
+        if self._renew and self.look():
+            with self.turn():
+                pass
         begin = time.monotonic()
         try:
             db = self._readers.get_nowait()
@@ -193,6 +226,9 @@ class DatabaseFile:
         self._take_turn()
         try:
             with self.available():
+                if self._renew and self.look():
+                    self._let_go()
+                    self._renew()
                 self._expect_there()
                 if self._writer is None:
                     self._writer, self._timeout = self.open(), 0
@@ -228,9 +264,11 @@ class DatabaseFile:
             db.execute(f"pragma busy_timeout = {timeout}")
             self._timeout = timeout
         begin = time.monotonic()
-        # Not a deferred transaction: one that begins with reading fails at once when another process has written.
-        db.execute("begin immediate")
-        _spend(time.monotonic() - begin)
+        try:
+            # Not a deferred transaction: one that begins with reading fails at once when another process has written.
+            db.execute("begin immediate")
+        finally:
+            _spend(time.monotonic() - begin)
         try:
             yield
             db.commit()

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from mock_editor.base import threads
-from mock_editor.base.database import DatabaseFile
+from mock_editor.base.database import DatabaseFile, unavailable
 from mock_editor.base.errors import EditorError
 
 # Seconds between two looks for changes by others; a look takes some microseconds. One at the files is as cheap, and
@@ -44,28 +44,37 @@ class StoreError(ValueError):
 class Store:
     """The tables of ``schemas`` (SQL, ``create … if not exists``) in the file ``path``, which is made if need be.
 
-    ``settings`` (pragmas) are for each connection, ``writers`` is how many threads may wait to write. Connections are
-    opened on first use: none may live through a fork, hence ``close``.
+    ``settings`` (pragmas) are for each connection, ``writers`` is how many threads may wait to write. A file that is
+    taken away while it is used is missed, unless with ``anew``: then there is soon another one. Connections are opened
+    on first use: none may live through a fork, hence ``close``.
     Raises StoreError for a file that is not one of ours, is of another version, or cannot be written.
     """
 
     def __init__(
-        self, path: Path, schemas: Sequence[str], *, settings: Sequence[str] = (), writers: int = _WRITERS
+        self,
+        path: Path,
+        schemas: Sequence[str],
+        *,
+        settings: Sequence[str] = (),
+        writers: int = _WRITERS,
+        anew: bool = False,
     ) -> None:
-        self._file = DatabaseFile(path, settings, writers)
+        self._schemas = schemas
+        self._anew = anew
+        self._file = DatabaseFile(path, settings, writers, self._renew if anew else None)
         self._listeners: list[Callable[[], None]] = []
         self._watcher: threading.Thread | None = None
         self._ended = threading.Event()
         self._check: Callable[[Database], None] | None = None
         try:
-            self._prepare(schemas)
+            self._prepare()
         except sqlite3.DatabaseError as error:
             raise StoreError(str(error)) from None
         finally:
             self.close()
 
-    def _prepare(self, schemas: Sequence[str]) -> None:
-        text = ";\n".join(schemas)
+    def _prepare(self) -> None:
+        text = ";\n".join(self._schemas)
         version = zlib.crc32(text.encode()) & 0x7FFFFFFF
         with contextlib.closing(self._file.open()) as db:
             # Before anything is written: not even the journal mode of somebody else's file may change.
@@ -82,7 +91,18 @@ class Store:
                     db.execute(statement)
                 db.execute(f"pragma application_id = {_APPLICATION_ID}")
                 db.execute(f"pragma user_version = {version}")
+                self._prepared(db)
             self._file.keep()
+
+    def _prepared(self, db: Database) -> None:
+        """What else a file begins with, in the transaction that makes its tables."""
+
+    def _renew(self) -> None:
+        try:
+            self._prepare()
+        except StoreError as error:
+            raise unavailable(f"{self._file.path.name} {error}") from None
+        _log.warning("%s is made anew", self._file.path.name)
 
     def guarded(self, check: Callable[[Database], None]) -> "Store":
         """The same store for those who may only write as long as ``check`` raises nothing, in their transaction."""
@@ -131,16 +151,20 @@ class Store:
 
     def _watch(self) -> None:
         while not self._ended.is_set():
+            renewals = self._file.renewals
             try:
-                with contextlib.closing(self._file.open()) as db:
-                    self._watch_with(db)
+                db = self._file.open()
+                try:
+                    self._watch_with(db, renewals)
+                finally:
+                    self._file.drop(db, renewals)
             except Exception as error:
                 # Whatever it was, this thread may not end: nobody else tells this process of changes.
                 if not isinstance(error, sqlite3.DatabaseError | EditorError):
                     _log.exception("The database cannot be watched")
                 self._ended.wait(1)
 
-    def _watch_with(self, db: Database) -> None:
+    def _watch_with(self, db: Database, renewals: int) -> None:
         seen, looks = None, 0
         while not self._ended.wait(_LOOK):
             # It differs once another connection has committed.
@@ -150,8 +174,11 @@ class Store:
                     listener()
                 seen = version
             looks += 1
-            if looks % _LOOKS == 0:
-                self._file.look()
+            if looks % _LOOKS == 0 and self._file.look() and self._anew:
+                with self._file.turn():
+                    pass
+            if renewals != self._file.renewals:
+                return
 
     def save(self, path: Path, *, without: Sequence[str]) -> None:
         """Writes all that is committed into a new file, but the rows of some tables. Raises 503."""

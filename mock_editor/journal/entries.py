@@ -191,11 +191,18 @@ class Limits:
 class JournalFile(Store):
     """The file of a journal, which is made if need be. Raises StoreError.
 
-    Nothing in it waits for the disk: what was committed survives ``kill -9``, but a power cut may spoil the file.
+    ``sequence`` is the last id that this process has seen. When the file is taken away, there is soon another one, with
+    what comes from then on. Nothing in it waits for the disk: what was committed survives ``kill -9``, but a power cut
+    may spoil the file.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, (SCHEMA,), settings=_SETTINGS)
+        self.sequence = 0
+        super().__init__(path, (SCHEMA,), settings=_SETTINGS, anew=True)
+
+    def _prepared(self, db: Database) -> None:
+        # In a file that was made anew, ids go on.
+        db.execute("update totals set sequence = max(sequence, ?)", [self.sequence])
 
 
 class Count(NamedTuple):
@@ -328,7 +335,7 @@ class Totals:
 class Entries:
     """The rows of the journal in ``store``."""
 
-    store: Store
+    store: JournalFile
     limits: Limits
 
     # --- writing
@@ -352,6 +359,7 @@ class Entries:
             self._count(db, batch)
             sums = [totals.sequence, totals.entries, totals.bytes, totals.lost]
             db.execute("update totals set sequence = ?, entries = ?, bytes = ?, lost = ?", sums)
+        self.store.sequence = totals.sequence
         for one, row in zip(batch.exchanges, batch.rows, strict=True):
             one.id = row[0]
 

@@ -17,9 +17,8 @@ from datetime import datetime
 
 from mock_editor.base import threads
 from mock_editor.base.errors import EditorError
-from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
-from mock_editor.journal.entries import Batch, Brief, Entries, Entry, Exchange, Limits
+from mock_editor.journal.entries import Batch, Brief, Entries, Entry, Exchange, JournalFile, Limits
 from mock_editor.journal.filters import Filters
 
 _log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class Journal:
 
     def __init__(
         self,
-        store: Store,
+        store: JournalFile,
         clock_now: Callable[[], datetime],
         limits: Limits,
         keep: bool = True,
