@@ -92,9 +92,12 @@ def _read(parsed: x509.Certificate) -> Certificate:
 def _unfit(one: x509.Certificate, *, authority: bool) -> bool:
     """Whether a certificate says that it is not for clients of TLS, or not for authorities of theirs.
 
-    RFC 5280, 4.2.1.3 and 4.2.1.12, as OpenSSL reads them: what is not said is not restricted.
+    RFC 5280, 4.2, 4.2.1.3 and 4.2.1.12, as OpenSSL reads them: what is not said is not restricted, and what has to be
+    understood, and is not, is.
     """
     said = one.extensions
+    if any(each.critical and isinstance(each.value, x509.UnrecognizedExtension) for each in said):
+        return True
     usage = next((each.value for each in said if isinstance(each.value, x509.KeyUsage)), None)
     if usage and not (usage.key_cert_sign if authority else usage.digital_signature or usage.key_agreement):
         return True
@@ -229,13 +232,13 @@ Serials = frozenset[tuple[str, int]]  # with their issuers
 class Authorities:
     """The authorities of a PEM file, which is read again when it has changed. Raises TlsError.
 
-    They are ``original`` until then.
+    ``version`` says how often it has.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = Watched(path)
         self._certificates = self._read()
-        self.original = True
+        self.version = 0
         self._ways: dict[tuple[Certificate, Sequence[bytes]], list[Way]] = {}
 
     def _read(self) -> list[x509.Certificate]:
@@ -247,7 +250,7 @@ class Authorities:
     def follow(self) -> None:
         """Has a new file count. One that cannot be read is told in the log, and the old one goes on counting."""
         if self._file.changed():
-            self.original = False
+            self.version += 1
             try:
                 self._certificates = self._read()
             except TlsError as error:
@@ -345,16 +348,21 @@ class Revoked:
         self._file = Watched(path)
         self._authorities = authorities
         self._certificates = self._read()
+        self._refused = 0
 
     def __contains__(self, shown: Certificate) -> bool:
         return (shown.issuer, shown.serial) in self.now()
 
     def now(self) -> Serials:
         """All of them, as the file says at present."""
-        if self._file.changed():
+        version = self._authorities.version if self._authorities else 0
+        # One that was refused may be of an authority that has come since.
+        if self._file.changed() or 0 < self._refused <= version:
+            self._refused = 0
             try:
                 self._certificates = self._read()
             except TlsError as error:
+                self._refused = version + 1
                 _log.warning("The revoked certificates stay as they were: %s", error)
         return self._certificates
 
@@ -401,11 +409,11 @@ class Gate:
     def _standing(self, shown: Certificate, others: Sequence[bytes] | None) -> str | None:
         if shown.misuse:
             return shown.misuse
-        revoked = self.revoked.now() if self.revoked else frozenset()
         if self.authorities:
             self.authorities.follow()
-            if others is not None or not self.authorities.original:
-                return self.authorities.refusal(shown, self.now(), others or (), revoked)
+        revoked = self.revoked.now() if self.revoked else frozenset()
+        if self.authorities and (others is not None or self.authorities.version):
+            return self.authorities.refusal(shown, self.now(), others or (), revoked)
         return _wrong_on((shown,), self.now(), revoked)
 
     def refusal_everywhere(self, shown: Certificate | None, others: Sequence[bytes] | None = ()) -> str | None:

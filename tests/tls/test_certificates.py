@@ -377,6 +377,8 @@ CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUT
         ([x509.ExtendedKeyUsage([SERVER, CLIENT])], True),
         ([x509.ExtendedKeyUsage([SERVER])], False),
         ([usage(digital_signature=True), x509.ExtendedKeyUsage([SERVER])], False),
+        # That has to be understood, and is not.
+        ([x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")], False),
     ],
 )
 def test_a_certificate_has_to_be_for_clients(
@@ -510,6 +512,20 @@ def test_a_list_is_read_again_when_its_file_changes(
     assert caplog.text.count("The revoked certificates stay as they were") == 3
     path.write_bytes(listed(ROOT).public_bytes(encoding))
     assert (one in revoked, two in revoked) == (False, False)
+
+
+def test_a_list_of_an_authority_that_comes_later_counts_then(tmp_path: Path) -> None:
+    other = make(cn("Autre"), authority=True)
+    crl, path = tmp_path / "crl", file_of(tmp_path, ROOT)
+    crl.write_bytes(listed(ROOT).public_bytes(Encoding.PEM))
+    authorities = Authorities(path)
+    gate = Gate(Names(), dict, Revoked(crl, authorities), authorities, lambda: NOW)
+    shown = make(cn("sas.example"), by=ROOT, serial=5).read
+    lists = (listed(ROOT, 5), listed(other))
+    crl.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in lists))
+    assert gate.refusal(shown, None) is None
+    path.write_text(ROOT.pem + other.pem)
+    assert "it is revoked" in str(gate.refusal(shown, None))
 
 
 def test_a_list_that_was_to_be_renewed_counts_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

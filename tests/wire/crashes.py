@@ -305,8 +305,17 @@ class Regulator:
             threading.Event().wait(self._random.uniform(0, 0.08))
 
     def _url_from(self, stage: Stage) -> bool:
-        self._url = stage.url() or ""
-        return bool(self._url)
+        """Whether it is not over. Where it listens anew, the pages are loaded anew: their forms are for one address."""
+        while url := stage.url():
+            if url == self._url:
+                return True
+            self._url = url
+            try:
+                for page in ("/_console/", f"/{self.editor.slug}/rendez-vous"):
+                    self._look(page)
+            except requests.RequestException:
+                self._url = ""  # killed again
+        return False
 
     # --- operations
 
