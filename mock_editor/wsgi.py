@@ -69,7 +69,7 @@ _MOMENT = struct.Struct("d")
 
 # Called with the client's address, method and URL (empty when they could not be read), status and body of the answer
 # (None and empty when a handshake failed), and what was wrong.
-Refused = Callable[[str, str, str, int | None, bytes, str], None]
+Refused = Callable[[str, str, str, str, int | None, bytes, str], None]
 
 
 class _Hooks(NamedTuple):
@@ -544,7 +544,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             told = f"The TLS handshake failed: {text}"
             self.log.warning("%s: %s", conn.client[0], told)
             if self.app.hooks.on_refusal:
-                self.app.hooks.on_refusal(f"{conn.client[0]}:{conn.client[1]}", "", "", None, b"", told)
+                self.app.hooks.on_refusal(_peer(conn.client), _origin(conn.sock), "", "", None, b"", told)
             raise
 
     def _read_head(self, conn: _Connection) -> Any:
@@ -628,14 +628,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.warning("Refused a request of %s: %d, %s", addr[0], status, issues[0].diagnostics)
         body = dumps(operation_outcome(issues))
         if self.app.hooks.on_refusal and not told:
-            method, url, peer = getattr(req, "method", ""), getattr(req, "uri", ""), f"{addr[0]}:{addr[1]}"
-            self.app.hooks.on_refusal(peer, method, url, status, body, issues[0].diagnostics)
+            method, url = getattr(req, "method", ""), getattr(req, "uri", "")
+            self.app.hooks.on_refusal(_peer(addr), _origin(client), method, url, status, body, issues[0].diagnostics)
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nDate: {util.http_date()}\r\nConnection: close\r\n"
             f"Content-Type: {FHIR_JSON}\r\nContent-Length: {len(body)}\r\n{_PROTECTION}\r\n"
         )
         with contextlib.suppress(BrokenPipeError), _taking(client, self.settings.write_timeout):
             client.sendall(head.encode("ascii") + (b"" if getattr(req, "method", "") == "HEAD" else body))
+
+
+def _peer(address: Any) -> str:
+    return f"{address[0]}:{address[1]}"
+
+
+def _origin(sock: socket.socket) -> str:
+    """Where a connection came in, as a URL; empty when that is not known any more."""
+    try:
+        host, port = sock.getsockname()[:2]
+    except OSError:
+        return ""
+    scheme = "https" if isinstance(sock, ssl.SSLSocket) else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _why(error: Exception) -> str:

@@ -78,6 +78,9 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\
 def _read_instant(value: Any) -> Any:
     if not isinstance(value, str):
         return value
+    # In a query, the `+` of an offset often arrives as a space.
+    if value[-6:-5] == " ":
+        value = f"{value[:-6]}+{value[-5:]}"
     # Not whatever else pydantic takes: seconds since 1970, a day.
     if not _INSTANT.fullmatch(value):
         raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")

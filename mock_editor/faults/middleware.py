@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
-from mock_editor.base.exchanges import ENDED, RULE, received_url
+from mock_editor.base.exchanges import ENDED, ENDING, RULE, received_url
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow, flow_of
 from mock_editor.base.http import PROTECTION, read_body
@@ -298,6 +298,9 @@ class _Faulty:
 
     def _end(self, text: str, sent: bytes, *, reset: bool) -> Exception:
         self._environ[ENDED] = text
+        # Whoever sees the connection end finds the exchange in the journal.
+        if ending := self._environ.get(ENDING):
+            ending(text)
         # Before the descriptor becomes that of another socket.
         self.release()
         return end(self._sock, text, sent=sent, reset=reset)

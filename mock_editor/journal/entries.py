@@ -25,7 +25,8 @@ from mock_editor.journal.filters import Filters, milliseconds, prepare
 SCHEMA = """
 create table if not exists entries (
     id integer primary key, weight integer not null, time integer not null, clock integer not null,
-    duration real not null, direction text not null, editor text, flow text not null, method text not null,
+    duration real not null, direction text not null, origin text not null, editor text, flow text not null,
+    method text not null,
     status integer, error text, rule text, peer text, certificate text, request_size integer not null,
     answer_size integer not null, path text not null, url text not null, request_headers text not null,
     answer_headers text not null, request_body blob not null, answer_body blob not null) strict;
@@ -42,9 +43,9 @@ create table if not exists latencies (
 create table if not exists processes (pid integer primary key, waiting integer not null) strict
 """
 _COLUMNS = (
-    "id", "weight", "time", "clock", "duration", "direction", "editor", "flow", "method", "status", "error", "rule",
-    "peer", "certificate", "request_size", "answer_size", "path", "url", "request_headers", "answer_headers",
-    "request_body", "answer_body",
+    "id", "weight", "time", "clock", "duration", "direction", "origin", "editor", "flow", "method", "status",
+    "error", "rule", "peer", "certificate", "request_size", "answer_size", "path", "url", "request_headers",
+    "answer_headers", "request_body", "answer_body",
 )  # fmt: skip
 # Each step of SQLite lets another thread run and has to wait for its turn again, which costs more than the row: so
 # there are statements for so many rows at once.
@@ -82,8 +83,9 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class Exchange:
     """An exchange as it happened, secrets included. Bodies are what was kept of them, sizes those of the whole.
 
-    ``began`` is in seconds since 1970, ``seconds`` is how long it took until the answer was complete. The writer notes
-    the ``id`` that it got, and in ``taken`` that a change comes too late to go along.
+    ``origin`` is where it was received (``https://lga.example:8443``), if it was; ``began`` is in seconds since 1970,
+    ``seconds`` is how long it took until the answer was complete. The writer notes the ``id`` that it got, and in
+    ``taken`` that a change comes too late to go along.
     """
 
     began: float
@@ -93,6 +95,7 @@ class Exchange:
     flow: Flow
     method: str
     url: str
+    origin: str = ""
     seconds: float = 0.0
     status: int | None = None
     peer: str | None = None
@@ -122,6 +125,7 @@ class Entry:
     clock: datetime
     duration: float
     direction: str
+    origin: str
     editor: str | None
     flow: Flow
     method: str
@@ -274,9 +278,9 @@ def _row(one: Exchange, limits: Limits) -> list[Any]:
     weight = _OVERHEAD + len(url) + len(request_headers) + len(answer_headers) + len(request_body) + len(answer_body)
     return [
         0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
-        one.editor, one.flow.value, one.method, one.status, redaction.text(one.error) if one.error else None, one.rule,
-        one.peer, one.certificate, one.request_size, one.answer_size, _path(url), url, request_headers, answer_headers,
-        request_body, answer_body,
+        one.origin, one.editor, one.flow.value, one.method, one.status,
+        redaction.text(one.error) if one.error else None, one.rule, one.peer, one.certificate, one.request_size,
+        one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
     ]  # fmt: skip
 
 

@@ -44,22 +44,22 @@ def as_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
     return (orjson.dumps(as_json(entry), option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
 
 
-def as_har(entries: Iterable[Entry], *, version: str, base_url: str) -> Iterator[bytes]:
-    """A HAR file, in pieces. ``base_url`` is where the requests that came in had been sent."""
+def as_har(entries: Iterable[Entry], *, version: str) -> Iterator[bytes]:
+    """A HAR file, in pieces."""
     head = {"version": "1.2", "creator": {"name": "mock_editor", "version": version}, "entries": []}
     yield b'{"log":' + orjson.dumps(head).removesuffix(b"]}")
     mark = b""
     for entry in entries:
-        yield mark + orjson.dumps(_har_entry(entry, base_url))
+        yield mark + orjson.dumps(_har_entry(entry))
         mark = b",\n"
     yield b"]}}"
 
 
-def _har_entry(entry: Entry, base_url: str) -> dict[str, Any]:
+def _har_entry(entry: Entry) -> dict[str, Any]:
     found: dict[str, Any] = {
         "startedDateTime": _instant(entry.time),
         "time": entry.duration,
-        "request": _har_request(entry, base_url),
+        "request": _har_request(entry),
         "response": _har_response(entry),
         "cache": {},
         "timings": {"send": 0, "wait": entry.duration, "receive": 0},
@@ -78,9 +78,16 @@ def _har_entry(entry: Entry, base_url: str) -> dict[str, Any]:
     return found
 
 
-def _har_request(entry: Entry, base_url: str) -> dict[str, Any]:
-    # HAR wants absolute URLs. What the server could not read has none.
-    url = entry.url if "://" in entry.url else f"{base_url}{entry.url or '/'}"
+def _absolute(entry: Entry) -> str:
+    """The URL as HAR wants it. What the server could not read has none, ``OPTIONS *`` is about all of the server."""
+    if entry.url.startswith(("http://", "https://")):
+        return entry.url
+    url = "" if entry.url == "*" else entry.url.removeprefix("/")
+    return f"{entry.origin}/{url}"
+
+
+def _har_request(entry: Entry) -> dict[str, Any]:
+    url = _absolute(entry)
     request: dict[str, Any] = {
         "method": entry.method or "?",
         "url": url,

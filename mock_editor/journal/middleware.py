@@ -10,7 +10,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from mock_editor.base.errors import EditorError
-from mock_editor.base.exchanges import CERTIFICATE, ENDED, RULE, received_url
+from mock_editor.base.exchanges import CERTIFICATE, ENDED, ENDING, RULE, received_at, received_url
 from mock_editor.base.flows import flow_of
 from mock_editor.journal.entries import Exchange
 from mock_editor.journal.journal import Journal
@@ -42,7 +42,9 @@ class Recorder:
             raise
         return taken.passing(pieces)
 
-    def refused(self, peer: str, method: str, url: str, status: int | None, body: bytes, error: str) -> None:
+    def refused(
+        self, peer: str, origin: str, method: str, url: str, status: int | None, body: bytes, error: str
+    ) -> None:
         """Takes down what the server answers by itself, or not at all: it was no request for the application."""
         path, _, query = url.partition("?")
         editor, flow = flow_of(method, path, query, self._editors())
@@ -55,6 +57,7 @@ class Recorder:
                 flow=flow,
                 method=method,
                 url=url,
+                origin=origin,
                 status=status,
                 peer=peer,
                 answer_body=body[: self._journal.limits.body] if self._journal.keep else b"",
@@ -150,6 +153,7 @@ class _Taken:
             # It may be a posted search.
             most = max(self._room, _FORM) if environ["PATH_INFO"].rstrip("/").endswith("_search") else self._room
             environ["wsgi.input"] = self._body = _Body(environ["wsgi.input"], most)
+        environ[ENDING] = self._fail
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """The server's, with a look at what passes."""
@@ -203,6 +207,8 @@ class _Taken:
 
     def fail(self, error: BaseException) -> None:
         """Notes that the application failed, which the server answers by itself if nothing has been sent yet."""
+        if self._ended:
+            return  # whoever ended the connection has said so before
         if isinstance(error, _GONE):
             self._fail(self._environ.get(ENDED, _LEFT))
             return
@@ -223,6 +229,8 @@ class _Taken:
         if self._exchange:
             return
         environ, body = self._environ, self._body
+        # What holds itself is not let go of at once.
+        environ.pop(ENDING, None)
         method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]
         sent = b"".join(body.kept) if body else b""
         editor, flow = flow_of(method, environ["PATH_INFO"], query, self._editors(), sent)
@@ -241,7 +249,7 @@ class _Taken:
             rule=environ.get(RULE),
         )
         if self._journal.keep:
-            exchange.url = received_url(environ, query)
+            exchange.url, exchange.origin = received_url(environ, query), received_at(environ)
             exchange.peer = _peer(environ)
             exchange.certificate = environ.get(CERTIFICATE)
             exchange.request_headers = [(name, value) for key, value in environ.items() if (name := _NAMES[key])]

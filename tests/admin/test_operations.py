@@ -16,7 +16,10 @@ from werkzeug.test import TestResponse
 
 from mock_editor.admin.operation import NDJSON, Answers, Example, Operation, parameters
 from mock_editor.admin.operations import OPERATIONS
+from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.cli import commands
+from mock_editor.faults.catalogue import catalogue
+from tests.admin.conftest import TAKEN
 
 DOCUMENT = "/_admin/openapi.json"
 EXAMPLES = [(one, example) for one in OPERATIONS for example in one.examples]
@@ -147,3 +150,70 @@ def test_the_document_and_the_routes_agree(app: Flask, client: FlaskClient) -> N
 
 def test_the_document_is_the_same_each_time(client: FlaskClient, app: Flask) -> None:
     assert client.get(DOCUMENT).data == app.test_client().get(DOCUMENT).data
+
+
+def putting_back() -> list[tuple[str, dict[str, str]]]:
+    """The paths under which something is told and set, and how their places are filled in."""
+    told = {one.path for one in OPERATIONS if one.method == "GET"}
+    return [
+        (f"/_admin{one.path}", {"name": "everything"}) for one in OPERATIONS if one.method == "PUT" and one.path in told
+    ]
+
+
+@pytest.mark.parametrize(("path", "places"), putting_back(), ids=lambda value: value if isinstance(value, str) else "")
+def test_what_is_told_can_be_put_back_as_it_is_and_changes_nothing(
+    client: FlaskClient, path: str, places: dict[str, str]
+) -> None:
+    rule = {
+        "priority": 3, "flows": ["INT_R01"], "editors": ["agenda-ville"], "identifiers": ["810"], "methods": ["GET"],
+        "headers": {"X-A": "*"}, "since": "2026-11-20T08:00:00+01:00", "until": "2026-11-21T08:00:00+01:00",
+        "hours": "22:00-06:00", "every": 2, "first": 4, "share": 0.5, "uses": 3,
+        "do": [{"kind": "latency", "seconds": 2}, {"kind": "status", "code": 500}],
+    }  # fmt: skip
+    assert client.put("/_admin/faults/everything", json=rule).status_code == 200
+    taken = client.post("/_admin/appointments", json=TAKEN)
+    assert taken.status_code == 201
+    url = path.format(**places)
+    with client.get(url) as told:
+        assert told.status_code == 200
+    back = client.put(url, data=told.data, content_type=told.content_type)
+    assert back.status_code in (200, 204), back.text
+    if back.data and told.is_json:
+        assert back.json == told.json
+    with client.get(url) as again:
+        assert "/snapshot" in path or again.data == told.data  # a file of a database tells when it was written
+    # Only a text is played anew, and does away with what has happened.
+    kept = client.get("/_admin/appointments").json["appointments"]
+    assert len(kept) == (0 if path.endswith("/scenario/text") else 1)
+
+
+def test_counts_that_go_on_do_not_keep_a_rule_from_being_put_back(client: FlaskClient) -> None:
+    body = {"do": [{"kind": "status", "code": 500}]}
+    told = client.put("/_admin/faults/broken", json=body).json
+    for sent in (told | {"matched": 3, "acted": 1, "in_force": False}, told["rule"]):
+        assert client.put("/_admin/faults/broken", json=sent).json["rule"] == told["rule"]
+    other = client.put("/_admin/faults/other", json=told["rule"])
+    assert (other.status_code, other.json["errors"][0]["where"]) == (422, "body.name")
+    half = client.put("/_admin/faults/broken", json={"rule": told["rule"]})
+    assert half.status_code == 422
+
+
+def test_a_rule_of_any_kind_is_told_as_it_is_put(client: FlaskClient) -> None:
+    for kind in catalogue():
+        required: dict[str, Any] = dict.fromkeys(kind.parameters.get("required", ()), 1)
+        if "seconds_at" in required:
+            required["seconds_at"] = {"50": 1, "99.9": 2}
+        if "bytes_per_second" in kind.parameters["properties"]:
+            required["bytes_per_second"] = 1000
+        told = client.put("/_admin/faults/one", json={"do": [{"kind": kind.kind, **required}]})
+        assert told.status_code == 200, (kind.kind, told.text)
+        assert client.put("/_admin/faults/one", data=told.data, content_type="application/json").data == told.data
+
+
+def test_an_account_that_was_read_can_be_put_back(client: FlaskClient) -> None:
+    url = f"/agenda-ville/fhir/Practitioner/{MERCIER}"
+    told = client.get(url)
+    back = client.put(url, data=told.data, content_type=told.content_type)
+    assert back.status_code == 200, back.text
+    # It is a version of its own, of the same content.
+    assert back.json | {"meta": None} == told.json | {"meta": None}

@@ -1,5 +1,6 @@
 """What stands between the journal and the simulator, without a server: chains of kinds, and what goes wrong in them."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mock_editor.base import controls
 from mock_editor.base.errors import EditorError
+from mock_editor.base.exchanges import ENDING
 from mock_editor.base.http import MAX_BODY, read_body
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
@@ -23,6 +25,10 @@ from mock_editor.faults.middleware import ENDED, RULE, FaultFront
 from mock_editor.faults.rules import Rule
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.journal import middleware as journal
+from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.filters import Filters
+from mock_editor.journal.journal import Journal
+from tests.journal.conftest import limits
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 EDITORS = {"e": SimpleNamespace(zone=ZoneInfo("Europe/Paris"))}
@@ -221,3 +227,36 @@ def test_when_nothing_can_be_counted_no_rule_acts(front: Front, caplog: pytest.L
         db.execute("pragma query_only = on")
     assert front.ask()[0] == 200
     assert "No rule acts, because the counts cannot be kept" in caplog.text
+
+
+class Noting(socket.socket):
+    """The server's end of a connection, which notes what the journal has when the connection is about to be reset."""
+
+    def __init__(self, end: socket.socket, look: Callable[[], list[str | None]]) -> None:
+        super().__init__(end.family, end.type, end.proto, end.detach())
+        self.look = look
+        self.seen: list[list[str | None]] = []
+
+    def setsockopt(self, *option: Any) -> None:
+        self.seen.append(self.look())
+        super().setsockopt(*option)
+
+
+@pytest.mark.parametrize("where", ["start", "headers", "body"])
+def test_the_journal_has_an_exchange_before_its_connection_is_reset(tmp_path: Path, where: str) -> None:
+    front = Front(tmp_path)
+    front.put({"kind": "connection-reset", "where": where})
+    kept = Journal(JournalFile(tmp_path / "journal.db"), lambda: NOW, limits())
+    recorder = journal.Recorder(front.front, kept, lambda: EDITORS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        end = Noting(listener.accept()[0], lambda: [one.error for one in kept.find(Filters(), 2)])
+    environ = EnvironBuilder(path=SLOT).get_environ() | {"gunicorn.socket": end}
+    with client, end, pytest.raises(BrokenPipeError):
+        run_wsgi_app(recorder, environ, buffered=True)
+    kept.close()
+    [[error]] = end.seen
+    assert error
+    assert error.startswith("the connection was reset")
+    # And nothing of it is held by itself.
+    assert ENDING not in environ

@@ -27,7 +27,7 @@ def exchange(**changed: Any) -> Exchange:
     usual = {
         "began": BEGAN, "clock": CLOCK, "direction": "in", "editor": "agenda-ville", "flow": Flow.INT_R01,
         "method": "GET", "url": "/agenda-ville/fhir/Slot?status=free", "seconds": 0.002, "status": 200,
-        "peer": "127.0.0.1:4000",
+        "peer": "127.0.0.1:4000", "origin": "https://lga.example:8443",
     }  # fmt: skip
     for side in ("request", "answer"):
         usual[f"{side}_size"] = len(changed.get(f"{side}_body", b""))

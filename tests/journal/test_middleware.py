@@ -294,8 +294,8 @@ def test_a_client_that_leaves_while_the_application_reads_has_no_status(journal:
 
 def test_what_the_server_refuses_by_itself_is_taken_down(journal: Journal) -> None:
     recorder = recorded(journal, answering(list))
-    recorder.refused("10.0.0.1:4000", "", "", 400, b"{}", "Invalid HTTP version")
-    recorder.refused("10.0.0.1:4000", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", "no")
+    recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", "Invalid HTTP version")
+    recorder.refused("10.0.0.1:4000", "http://lga:80", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", "no")
     first, second = journal.find(Filters(), 10, newest_first=False)
     assert (first.status, first.method, first.url, first.flow) == (400, "", "", Flow.OTHER)
     assert (first.error, first.answer_body, first.peer) == ("Invalid HTTP version", b"{}", "10.0.0.1:4000")

@@ -1,14 +1,19 @@
 """What a running simulator has in its journal, whatever it is sent."""
 
+import contextlib
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from tests.wire.conftest import Simulator
+from tests.wire.conftest import Simulator, read_all
+from tests.wire.tls import listening, showing
 
 pytestmark = pytest.mark.wire
 
@@ -27,6 +32,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def simulator(folder: Path) -> Iterator[Simulator]:
     one = Simulator(folder, "--now", NOW, "--database", str(folder / "state.db"))
+    yield one
+    one.process.terminate()
+    one.process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Iterator[Simulator]:
+    """One with a second listener, for mutual TLS, whose plain one has FHIR too."""
+    one = Simulator(tmp_path_factory.mktemp("secured"), *listening(made), "--plain-fhir", "on", "--now", NOW)
     yield one
     one.process.terminate()
     one.process.communicate(timeout=10)
@@ -96,3 +110,83 @@ def test_secrets_are_in_no_entry_and_no_file(emptied: Simulator, folder: Path) -
     shown += [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
     assert any("pass\\\\u0077ord" in text for text in shown)
     assert {found for text in shown for found in re.findall("S3CRET.|UzNDUkVU|eyJzdWIi", text)} == set()
+
+
+@pytest.mark.parametrize("since", ["2026-11-20T08:00:00+01:00", "2026-11-20T08:00:00%2B01:00"])
+@pytest.mark.parametrize("path", ["journal", "journal/count", "journal/wait", "journal/har", "journal/ndjson"])
+def test_the_plus_of_an_offset_may_arrive_as_a_space(simulator: Simulator, path: str, since: str) -> None:
+    requests.get(f"{simulator.url}/agenda-ville/fhir/metadata", timeout=WAIT).raise_for_status()
+    assert requests.get(f"{simulator.url}/_admin/{path}?since={since}", timeout=WAIT).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["journal", "journal/count", "journal/wait", "journal/har", "journal/ndjson", "journal/stream"]
+)
+def test_an_editor_that_there_is_not_is_not_found(simulator: Simulator, path: str) -> None:
+    answer = requests.get(f"{simulator.url}/_admin/{path}?editor=nobody", timeout=WAIT)
+    assert (answer.status_code, "nobody" in answer.json()["detail"]) == (404, True)
+
+
+def test_every_url_of_a_har_is_absolute(emptied: Simulator) -> None:
+    host, port = emptied.url.removeprefix("http://").split(":")
+    for line in (
+        "GET /agenda-ville/fhir/metadata?x=http://elsewhere HTTP/1.1\r\nHost: lga.example:81",
+        f"GET {emptied.url}/agenda-ville/fhir/metadata HTTP/1.1\r\nHost: {host}",
+        "OPTIONS * HTTP/1.1\r\nHost: lga.example",
+        "GET //agenda-ville/fhir/metadata HTTP/1.0",
+        "GET /agenda-ville/fhir/metadata HTTP/9",
+        "nonsense",
+    ):
+        with socket.create_connection((host, int(port)), timeout=WAIT) as sock:
+            sock.sendall(f"{line}\r\nConnection: close\r\n\r\n".encode())
+            read_all(sock)
+    har = requests.get(f"{emptied.url}/_admin/journal/har", timeout=WAIT).json()
+    assert [one["request"]["url"] for one in har["log"]["entries"]] == [
+        "http://lga.example:81/agenda-ville/fhir/metadata?x=http://elsewhere",
+        f"{emptied.url}/agenda-ville/fhir/metadata",
+        "http://lga.example/",
+        f"{emptied.url}//agenda-ville/fhir/metadata",
+        f"{emptied.url}/",
+        f"{emptied.url}/",
+    ]
+
+
+CONNECTION = [
+    {"kind": "connection-closed"},
+    {"kind": "connection-closed", "done_first": True},
+    *({"kind": "connection-reset", "where": where} for where in ("start", "headers", "body")),
+    {"kind": "truncated-body"},
+    {"kind": "garbage"},
+    {"kind": "malformed-chunk"},
+]
+
+
+@pytest.mark.parametrize("kind", CONNECTION, ids=lambda kind: "-".join(map(str, kind.values())))
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_an_exchange_is_there_before_its_connection_ends(
+    secured: Simulator, made: Path, secure: bool, kind: dict[str, Any]
+) -> None:
+    admin = f"{secured.url}/_admin"
+    requests.delete(f"{admin}/journal", timeout=WAIT).raise_for_status()
+    requests.put(f"{admin}/faults/broken", json={"do": [kind]}, timeout=WAIT).raise_for_status()
+    url = urlsplit(secured.fhir_url if secure else secured.url)
+    sock: socket.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=WAIT)
+    if secure:
+        sock = showing(made).wrap_socket(sock, server_hostname="localhost")
+    with sock:
+        sock.sendall(b"GET /agenda-ville/fhir/metadata HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            read_all(sock)
+        [entry] = entries(secured)
+    assert entry["rule"] == f"broken: {kind['kind']}"
+    assert entry["error"].startswith("the connection was ")
+
+
+def test_a_har_tells_what_came_by_mutual_tls(secured: Simulator, made: Path) -> None:
+    requests.delete(f"{secured.url}/_admin/journal", timeout=WAIT).raise_for_status()
+    requests.delete(f"{secured.url}/_admin/faults", timeout=WAIT).raise_for_status()
+    certificate = str(made / "sas.pem"), str(made / "sas.key.pem")
+    url = f"{secured.fhir_url}/agenda-ville/fhir/metadata"
+    requests.get(url, cert=certificate, verify=str(made / "authority.pem"), timeout=WAIT).raise_for_status()
+    har = requests.get(f"{secured.url}/_admin/journal/har", timeout=WAIT).json()
+    assert [one["request"]["url"] for one in har["log"]["entries"]] == [url]

@@ -73,6 +73,26 @@ def test_the_same_test_fails_where_something_is_wrong(serve: Serve) -> None:
     assert "0 such exchange(s) after 0.2 s, 1 expected" in done.stdout
 
 
+def test_the_same_test_fails_where_a_request_has_failed(serve: Serve) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    simulator = serve()
+    # In the middle of it, somebody gets a 500.
+    rule = '{"name": "broken", "flows": ["metadata"], "do": [{"kind": "status", "code": 500}]}'
+    begin = "# What has to be in the journal"
+    script = SCRIPT.read_text(encoding="utf-8").replace(
+        begin,
+        f"""json -X POST "$MOCK/_admin/faults" -d '{rule}'
+curl -s "$MOCK/agenda-ville/fhir/metadata"
+{begin}""",
+    )
+    done = subprocess.run(
+        ["sh", "-s", simulator.url], input=script, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert done.stdout.endswith('Expected {"count":0}, but the answer is: {"count":1}\n')
+
+
 def test_every_worker_knows_the_time_at_once(simulator: Simulator) -> None:
     stale = 0.0
     for hour in range(5):

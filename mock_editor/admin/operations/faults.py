@@ -48,8 +48,11 @@ def _without_name(schema: dict[str, Any]) -> None:
     schema["required"].remove("name")
 
 
+_UNNAMED = "named-by-the-path"
+
+
 class RuleOfPath(Rule):
-    """A rule that comes in, named by the path."""
+    """A rule that comes in, named by the path: on its own, or with all that is told of it (see Fault)."""
 
     model_config = ConfigDict(json_schema_extra=_without_name)
 
@@ -57,9 +60,8 @@ class RuleOfPath(Rule):
     @classmethod
     def _read(cls, value: Any, _: Any) -> Any:
         if isinstance(value, dict):
-            if "name" in value:
-                raise ValueError("the name stands in the path, not here")
-            value = {**value, "name": "named-by-the-path"}
+            told = value.keys() == Fault.model_fields.keys() and isinstance(value["rule"], dict)
+            value = {"name": _UNNAMED} | (value["rule"] if told else value)
         return _strictly(Rule, value)
 
 
@@ -216,7 +218,12 @@ def add_fault(control: Control, body: NewRule) -> Fault:
     ],
 )
 def set_fault(control: Control, name: Annotated[Name, Field(description=_OF_RULE)], body: RuleOfPath) -> Fault:
-    """Puts a rule in the place of the one of that name, if there is one; its counts begin anew."""
+    """Puts a rule in the place of the one of that name, if there is one; its counts begin anew.
+
+    What `GET` has told of a rule can be put as it is, with its name and its counts, of which the latter are not read.
+    """
+    if body.name not in (_UNNAMED, name):
+        raise refusal(422, f"the path names {name!r}", "body.name")
     return _put(control, body.model_copy(update={"name": name}))
 
 

@@ -15,6 +15,7 @@ from mock_editor.journal.entries import Entry
 from mock_editor.journal.filters import Filters
 
 _LONGEST_WAIT = 600.0
+_NO_EDITOR = {404: "There is no such editor"}
 Number = Annotated[int, Field(ge=1, le=2**53, description="Number of the exchange")]
 
 
@@ -42,6 +43,15 @@ class Filter(Model):
         """The same as the journal takes it."""
         names = Filter.model_fields
         return Filters(**{name: getattr(self, name) for name in names})
+
+
+def _asked(control: Control, query: Filter) -> Filters:
+    """The same as the journal takes it. Raises 404 for an editor that neither the scenario nor the journal knows."""
+    editors, journal = control.simulator.catalogue.editors, control.stage.journal
+    # It may be one of a scenario that was played before.
+    if query.editor and query.editor not in editors and not journal.count(Filters(editor=query.editor)):
+        control.simulator.catalogue.editor(query.editor)
+    return query.asked()
 
 
 class Page(Filter):
@@ -118,6 +128,7 @@ class Count(Model):
     "/journal",
     "journal list",
     "List exchanges",
+    refusals=_NO_EDITOR,
     examples=[
         Example("The last ones"),
         Example("Refused accounts", query={"flow": "INT_R02", "status": "4xx"}),
@@ -127,7 +138,7 @@ class Count(Model):
 def list_journal(control: Control, query: Page) -> Summaries:
     """The exchanges that the journal holds, without heads and bodies."""
     newest = query.order == "newest"
-    found = control.stage.journal.find(query.asked(), query.limit, newest_first=newest)
+    found = control.stage.journal.find(_asked(control, query), query.limit, newest_first=newest)
     return Summaries(entries=[_summary(one) for one in found])
 
 
@@ -152,6 +163,7 @@ def show_exchange(control: Control, number: Number) -> Exchange:
     "/journal/count",
     "journal count",
     "Count exchanges",
+    refusals=_NO_EDITOR,
     examples=[
         Example(
             "How often a regulator was provisioned",
@@ -161,7 +173,7 @@ def show_exchange(control: Control, number: Number) -> Exchange:
 )
 def count_journal(control: Control, query: Filter) -> Count:
     """How many exchanges the journal holds of those that are asked for."""
-    return Count(count=control.stage.journal.count(query.asked()))
+    return Count(count=control.stage.journal.count(_asked(control, query)))
 
 
 @operation(
@@ -169,7 +181,7 @@ def count_journal(control: Control, query: Filter) -> Count:
     "/journal/wait",
     "journal wait",
     "Wait until there are so many exchanges",
-    refusals={409: "The time is over, and there are not so many", 503: "Too many requests wait already"},
+    refusals=_NO_EDITOR | {409: "The time is over, and there are not so many", 503: "Too many requests wait already"},
     examples=[
         Example("A notification that does not come", query={"flow": "INT_R03", "count": 1, "timeout": 0.0}, status=409)
     ],
@@ -179,8 +191,9 @@ def wait_for_journal(control: Control, query: Awaited) -> Count:
 
     With a timeout of 0 it is an assertion.
     """
+    asked = _asked(control, query)
     with control.stage.waits.hold(request.environ) as hold:
-        reached = control.stage.journal.wait(query.asked(), query.count, query.timeout, hold)
+        reached = control.stage.journal.wait(asked, query.count, query.timeout, hold)
     if reached < query.count:
         text = f"{reached} such exchange(s) after {query.timeout:g} s, {query.count} expected"
         raise refusal(409, text)
@@ -192,7 +205,7 @@ def wait_for_journal(control: Control, query: Awaited) -> Count:
     "/journal/stream",
     "journal follow",
     "Follow exchanges as they come",
-    refusals={503: "Too many requests wait already"},
+    refusals=_NO_EDITOR | {503: "Too many requests wait already"},
     examples=[Example("What is refused", query={"status": "4xx"})],
 )
 def follow_journal(control: Control, query: Filter) -> Iterator[Exchange | None]:
@@ -200,12 +213,13 @@ def follow_journal(control: Control, query: Filter) -> Iterator[Exchange | None]
 
     Server-sent events carry the number as their id; `Last-Event-ID` goes on from there.
     """
+    asked = _asked(control, query)
     if request.method == "HEAD":
         return iter(())
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else query.after
     hold = control.stage.waits.hold(request.environ)
-    return _Live(control.stage.journal.follow(query.asked(), hold, after), hold)
+    return _Live(control.stage.journal.follow(asked, hold, after), hold)
 
 
 class _Live(Iterator[Exchange | None]):
@@ -235,13 +249,14 @@ class _Live(Iterator[Exchange | None]):
     "/journal/har",
     "journal har",
     "Export exchanges as HAR 1.2",
+    refusals=_NO_EDITOR,
     produces=[JSON],
     examples=[Example("Everything")],
 )
 def export_har(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for as a HAR 1.2 file, the oldest first. Tools of browsers open it."""
-    found = control.stage.journal.export(query.asked())
-    return Download("mock-editor.har", har.as_har(found, version=__version__, base_url=control.simulator.public_url))
+    found = control.stage.journal.export(_asked(control, query))
+    return Download("mock-editor.har", har.as_har(found, version=__version__))
 
 
 @operation(
@@ -249,12 +264,13 @@ def export_har(control: Control, query: Filter) -> Download:
     "/journal/ndjson",
     "journal ndjson",
     "Export exchanges line by line",
+    refusals=_NO_EDITOR,
     produces=["application/x-ndjson"],
     examples=[Example("Everything")],
 )
 def export_lines(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for, one JSON object a line, the oldest first."""
-    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(query.asked())))
+    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(_asked(control, query))))
 
 
 @operation("DELETE", "/journal", "journal clear", "Forget all exchanges", examples=[Example("All of them")])

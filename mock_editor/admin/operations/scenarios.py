@@ -3,9 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
@@ -56,10 +56,25 @@ class KnownScenarios(Model):
 
 
 class Load(Model):
-    """Which scenario to play."""
+    """Which scenario to play; or one as it is told (see Scenario), of which the name counts."""
 
     name: ScenarioName
     keep_state: Annotated[bool, _KEEP] = False
+    _told: Scenario | None = PrivateAttr(None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(value, dict) or value.keys() != Scenario.model_fields.keys():
+            return read(value)
+        found = read({"name": value["name"]})
+        with contextlib.suppress(ValidationError):
+            found._told = Scenario.model_validate(value)
+        return found
+
+    def is_told_of(self, played: Scenario) -> bool:
+        """Whether it is what is told of the scenario in play, and so changes nothing."""
+        return self._told == played
 
 
 class Source(Model):
@@ -163,8 +178,11 @@ def check_scenario(control: Control, query: Source, body: str) -> Scenario:  # n
 def load_scenario(control: Control, body: Load) -> Scenario:
     """Plays a scenario of the list, in all workers when this is answered; a wrong one changes nothing.
 
-    The state becomes what the scenario says, its clock included, unless it is to be kept.
+    The state becomes what the scenario says, its clock included, unless it is to be kept. What `GET` tells of the
+    scenario in play can be put as it is, and changes nothing.
     """
+    if body.is_told_of(now := _told(control.simulator.played)):
+        return now
     with _faults():
         return _told(control.stage.load(_script(control.stage, body.name), keep_state=body.keep_state))
 
