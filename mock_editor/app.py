@@ -433,7 +433,8 @@ def _identity_provider(
 
 def _clients(settings: Settings, public_url: str, editors: Iterable[str]) -> list[Registration]:
     """Whom the embedded provider sends people back to: the bench, the editors, and whoever the settings name."""
-    clients = [Registration(sign_in.CLIENT_ID, f"{public_url}{sign_in.RETURN_PATH}")]
+    bench = (f"{public_url}{path}" for path in (sign_in.RETURN_PATH, sign_in.LOGOUT_PATH))
+    clients = [Registration(sign_in.CLIENT_ID, *bench)]
     for slug in editors:
         site = f"{public_url}/{slug}/sso"
         clients.append(Registration(settings.oidc_client_id or slug, f"{site}/retour", f"{site}/deconnexion"))

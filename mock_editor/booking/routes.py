@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Blueprint, Response, abort, g, jsonify, render_template, request, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
+from werkzeug.urls import iri_to_uri
 
 from mock_editor.accounts.payload import Token
 from mock_editor.accounts.regulators import Account, Regulators
@@ -184,12 +185,16 @@ def blueprint(
             return False
         if request.method == "GET":
             g.over.append(_ARRIVED)  # once: the next time it may be somebody else
-        return bool(found == [g.session.key, key_of(target)])
+        return bool(found == [g.session.key, page_key(target)])
+
+    def page_key(target: str) -> str:
+        # In the header that leads to it, some signs of a URL are escaped.
+        return key_of(iri_to_uri(target))
 
     def arriving(target: str, session_key: str) -> Response:
         """Sends a browser on to a page, of whose session it has just been proved whose it is."""
         response = redirect(target)
-        cookie(response, _ARRIVED, arrivals().dumps([session_key, key_of(target)]), seconds=_ARRIVED_SECONDS)
+        cookie(response, _ARRIVED, arrivals().dumps([session_key, page_key(target)]), seconds=_ARRIVED_SECONDS)
         return response
 
     def arrivals() -> URLSafeTimedSerializer:
@@ -297,7 +302,9 @@ def blueprint(
         except ProviderError as error:
             _log.warning("A logout of the identity provider is not followed: %s", error.reason)
             return refuse_logout(400 if error.refused else 502, error.reason)
-        if not sessions.end_elsewhere(g.slug, ended):
+        # A provider tells a client once, and all editors may be the same.
+        client_id = settings.oidc_client_id
+        if not sessions.end_elsewhere(catalogue.editors if client_id else [g.slug], client_id or g.slug, ended):
             return refuse_logout(400, "the token was used before")
         return Response(status=200)
 

@@ -6,6 +6,7 @@ One that an identity provider opened knows what that calls the person and their 
 import hashlib
 import secrets
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -21,7 +22,7 @@ create table if not exists sessions (
     subject text, sid text) strict;
 create index if not exists sessions_of on sessions (editor, account);
 create table if not exists logout_tokens (
-    editor text not null, token text not null, until real not null, primary key (editor, token)) strict
+    client text not null, token text not null, until real not null, primary key (client, token)) strict
 """
 LIFETIME = timedelta(hours=12)  # a duty
 # One that the provider gave no sid may be any of that person's.
@@ -69,16 +70,19 @@ class Sessions:
         with self._store.writing() as db:
             db.execute("delete from sessions where key = ?", [session.key])
 
-    def end_elsewhere(self, editor: str, ended: Ended) -> bool:
-        """Ends the sessions that the identity provider has ended; False for a token that was here before."""
+    def end_elsewhere(self, editors: Collection[str], client_id: str, ended: Ended) -> bool:
+        """Ends the sessions that the identity provider has ended, at all editors that are this client of it.
+
+        False for a token that was here before.
+        """
         with self._store.writing() as db:
             db.execute("delete from logout_tokens where until <= ?", [time.time()])
             new = db.execute(
-                "insert or ignore into logout_tokens values (?, ?, ?)", [editor, ended.token, ended.until]
+                "insert or ignore into logout_tokens values (?, ?, ?)", [client_id, ended.token, ended.until]
             ).rowcount
             if new:
-                values = {"editor": editor, "subject": ended.subject, "sid": ended.sid}
-                db.execute(_END, values)
+                for editor in editors:
+                    db.execute(_END, {"editor": editor, "subject": ended.subject, "sid": ended.sid})
         return bool(new)
 
     def reset(self, db: Database) -> None:

@@ -4,13 +4,17 @@ Sources: RFC 7515 and 7517 (signatures, key sets), OpenID Connect Core 1.0 (3.1.
 Logout 1.0. Token times are compared with the real clock: the provider's is not the simulator's.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jws, jwt
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, OctKey
+
+# Of algorithms that go out of use and of short secrets: it is the provider that chooses them.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 _LEEWAY = 120
 # All that the library can do, by the type of key that each is made with; `none` is not among them.

@@ -156,10 +156,12 @@ KEYS: dict[str, Key] = {
     "ES384": ECKey.generate_key("P-384", {"kid": "p384"}),
     "ES512": ECKey.generate_key("P-521", {"kid": "p521"}),
     "Ed25519": OKPKey.generate_key("Ed25519", {"kid": "ed"}),
+    "EdDSA": OKPKey.generate_key("Ed25519", {"kid": "eddsa"}),
     "HS256": RSA,
 }
 
 
+@pytest.mark.filterwarnings("ignore:EdDSA is deprecated")  # the runner has filters of its own
 @pytest.mark.parametrize("signed", ["id_token", "userinfo"])
 @pytest.mark.parametrize("algorithm", KEYS)
 def test_whatever_signs_is_believed(certified: Certified, algorithm: str, signed: str) -> None:

@@ -376,6 +376,9 @@ def test_the_provider_is_asked_at_each_arrival_and_at_no_other_click(site: Site,
         assert redirects(answer) == 3
         assert len(asked) == 1
         asked.clear()
+    # Signs that a browser leaves as they are are escaped on the way.
+    assert redirects(go(page, f"{link}&x=a|b")) == 3
+    asked.clear()
     book(page)
     press(page, "Mes rendez-vous", "link")
     press(page, "Agendas", "link")
@@ -405,6 +408,21 @@ def test_signing_out_of_the_platform_ends_the_sessions_of_every_editor_that_came
     # That of her other browser has another session at the provider.
     go(other, come_from_other_browser)
     assert other.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
+
+
+def test_the_platform_does_not_keep_whom_the_provider_has_let_go(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    go(page, f"{site.url}/_sas/connexion")
+    choose(page, "Solène MERCIER")
+    go(page, f"{site.url}/_sas/")
+    assert page.get_by_text("Solène MERCIER").first.is_visible()
+    # At the provider itself, somewhere else.
+    go(page.context.new_page(), f"{site.url}/_idp/deconnexion")
+    go(page, f"{site.url}/_sas/")
+    assert page.get_by_text("Solène MERCIER").count() == 0
+    for token in ("", "a.b.c", "eyJhbGciOiJub25lIn0.e30."):
+        answer = requests.post(f"{site.url}/_sas/connexion/fin", data={"logout_token": token}, timeout=20)
+        assert answer.status_code == 400
 
 
 def as_somebody_else(page: "Page", site: Site) -> None:

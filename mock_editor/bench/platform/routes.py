@@ -9,9 +9,11 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, Response, render_template, request, url_for
 from requests.adapters import BaseAdapter
 
+from mock_editor.base import codes
 from mock_editor.base import forms as pages
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.forms import Forms
+from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
@@ -23,7 +25,7 @@ from mock_editor.bench.platform.accounts import Accounts, Peer
 from mock_editor.bench.platform.calls import Caller, Identity
 from mock_editor.bench.platform.directory import Directory, Offer
 from mock_editor.bench.platform.search import Search, Searcher
-from mock_editor.bench.platform.sign_in import CLIENT_ID, FLOW_SECONDS, RETURN_PATH, SignIn
+from mock_editor.bench.platform.sign_in import CLIENT_ID, FLOW_SECONDS, RETURN_PATH, Flow, SignIn
 from mock_editor.bench.platform.state import LIFETIME, State
 from mock_editor.bench.platform.view import Wanted
 
@@ -36,6 +38,7 @@ _TOGETHER = 0.1
 _FRAMED = ("platform", "receiver")
 # It travels in a cookie, which browsers drop beyond 4096 characters.
 _LONGEST_TARGET = 2000
+_LARGEST_LOGOUT = 20_000
 _SESSION, _FLOW = "sas_session", "sas_flow"
 
 
@@ -145,24 +148,40 @@ def blueprint(
         if flow is None:
             text = "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard."
             return message(400, "Connexion interrompue", text)
+        # However it ends, it is over.
+        return set_cookie(come_in(flow, parameters), _FLOW, "", 0)
+
+    def come_in(flow: Flow, parameters: Parameters) -> Response:
+        """Signs in whoever the provider says has come back, if it says so."""
+        if parameters.one("error") == "access_denied":
+            return message(403, "Connexion refusée", "L’authentification a été refusée.")
         code = parameters.one("code")
-        if not code:
-            return message(403, "Connexion refusée", "L’authentification a été refusée ou a échoué.")
-        person = sign_in.finish(flow, code)
-        if person is None:
+        found = sign_in.finish(flow, code) if code else None
+        if found is None:
             text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
             return message(502, "Connexion impossible", text)
+        person, sid = found
         if person.key in state.withdrawn():
-            text = f"L’habilitation de {person.name} a été retirée sur la plateforme SAS."
-            return set_cookie(message(403, "Accès retiré", text), _FLOW, "", 0)
+            return message(403, "Accès retiré", f"L’habilitation de {person.name} a été retirée sur la plateforme SAS.")
         # Signing in is what has the platform tell the editors (INT_R02).
         accounts.tell(person, active=True)
-        response = set_cookie(moved(flow.target), _SESSION, state.open(person), LIFETIME.total_seconds())
-        return set_cookie(response, _FLOW, "", 0)
+        return set_cookie(moved(flow.target), _SESSION, state.open(person, sid), LIFETIME.total_seconds())
+
+    @bp.post("/connexion/fin")
+    def end() -> Response:
+        """Where the identity provider says that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
+        expect_media_type(request.headers, (codes.FORM,))
+        sent = Parameters(read_body(request.environ, seconds=body_timeout, limit=_LARGEST_LOGOUT))
+        sid = sign_in.ended(sent.one("logout_token") or "")
+        if sid is None:
+            raise EditorError(400, [Issue("invalid", "Not a logout token for this client")])
+        state.close_from(sid)
+        return Response(status=200)
 
     @bp.post("/deconnexion")
     def leave() -> Response:
-        forms.read()
+        # Whoever was there when the page was shown: nobody is to be thought gone who is not.
+        forms.read(anybodys=True)
         state.close(request.cookies.get(_SESSION))
         # The provider's session too, or the next one would be signed in as this one; with it go those of the editors.
         query = urlencode({"client_id": CLIENT_ID, "post_logout_redirect_uri": f"{public_url}/_sas/"})

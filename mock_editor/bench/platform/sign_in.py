@@ -1,25 +1,30 @@
 """Signing regulators in at the identity provider of the bench: authorization code with state and PKCE.
 
-The session that the provider then has lets them in at the editors without being asked again. Who somebody is comes from
-its userinfo endpoint, straight from there. Protocol times are real ones: the provider's clock is not the simulator's.
+The session that the provider then has lets them in at the editors without being asked again, and ends theirs with it
+(back-channel logout). Who somebody is comes from its userinfo endpoint, straight from there. Protocol times are real
+ones: the provider's clock is not the simulator's.
 """
 
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 from itsdangerous import BadData, URLSafeTimedSerializer
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
 from requests import RequestException
 from requests.adapters import BaseAdapter
 
 from mock_editor.base import client
 from mock_editor.bench.idp.people import Person
 
-CLIENT_ID, RETURN_PATH = "sas", "/_sas/connexion/retour"
+CLIENT_ID, RETURN_PATH, LOGOUT_PATH = "sas", "/_sas/connexion/retour", "/_sas/connexion/fin"
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 FLOW_SECONDS = 15 * 60
 _log = logging.getLogger(__name__)
 
@@ -66,20 +71,48 @@ class SignIn:
             return None
         return found if secrets.compare_digest(found.state.encode(), (state or "").encode()) else None
 
-    def finish(self, flow: Flow, code: str) -> Person | None:
-        """Who came back with ``code``; None when the provider does not tell."""
+    def finish(self, flow: Flow, code: str) -> tuple[Person, str] | None:
+        """Who came back with ``code``, and the ``sid`` of their session; None when the provider does not tell."""
         try:
             with self._client() as session:
-                session.fetch_token(
+                told = session.fetch_token(
                     f"{self._issuer}/token", code=code, code_verifier=flow.verifier, grant_type="authorization_code"
                 )
+                sid = str(self._claims(session, told["id_token"])["sid"])
                 answer = session.get(f"{self._issuer}/userinfo")
                 answer.raise_for_status()
                 subject = answer.json()["sub"]
-        except (RequestException, AuthlibBaseError, ValueError, LookupError, TypeError) as error:
+        except (RequestException, AuthlibBaseError, JoseError, ValueError, LookupError, TypeError) as error:
             _log.warning("The identity provider fails: %s: %s", type(error).__name__, error)
             return None
-        return next((one for one in self._people() if one.claims()["sub"] == subject), None)
+        person = next((one for one in self._people() if one.claims()["sub"] == subject), None)
+        return (person, sid) if person else None
+
+    def ended(self, token: str) -> str | None:
+        """The ``sid`` of the session that a logout token ends; None for one that is not sound.
+
+        A token that comes twice ends what has ended: a ``sid`` is of one session.
+        """
+        try:
+            with self._client() as session:
+                claims = self._claims(session, token)
+        except (RequestException, JoseError, ValueError, LookupError, TypeError):
+            return None
+        events, sid = claims.get("events"), claims.get("sid")
+        sound = isinstance(events, dict) and _LOGOUT in events and "nonce" not in claims
+        return sid if sound and isinstance(sid, str) else None
+
+    def _claims(self, session: OAuth2Session, token: str) -> dict[str, Any]:
+        """What the provider has signed for us. Raises RequestException, JoseError, ValueError…"""
+        answer = session.request("GET", f"{self._issuer}/jwks", withhold_token=True)
+        answer.raise_for_status()
+        claims = jwt.decode(token, KeySet.import_key_set(answer.json()), algorithms=["RS256"]).claims
+        jwt.JWTClaimsRegistry(
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": CLIENT_ID},
+            exp={"essential": True},
+        ).validate(claims)
+        return claims
 
     def _client(self) -> OAuth2Session:
         session = OAuth2Session(

@@ -17,7 +17,7 @@ from mock_editor.bench.idp.people import Person
 
 SCHEMA = """
 create table if not exists platform_sessions (
-    key text primary key, person text not null, content text not null, expires text not null) strict;
+    key text primary key, person text not null, content text not null, expires text not null, sid text) strict;
 create table if not exists platform_withdrawn (person text primary key) strict;
 create table if not exists platform_accounts (
     person text not null, editor text not null, active integer not null, status integer, text text not null,
@@ -59,10 +59,14 @@ class State:
 
     # --- sessions
 
-    def open(self, person: Person) -> str:
-        """Opens a session and returns what its cookie holds. Forgets those that are over."""
+    def open(self, person: Person, sid: str | None = None) -> str:
+        """Opens a session and returns what its cookie holds. Forgets those that are over.
+
+        ``sid`` is that of the session at the identity provider.
+        """
         cookie = secrets.token_urlsafe(32)
-        row = {"key": _hashed(cookie), "person": person.key, "content": orjson.dumps(asdict(person)).decode()}
+        content = orjson.dumps(asdict(person)).decode()
+        row = {"key": _hashed(cookie), "person": person.key, "content": content, "sid": sid}
         with self._store.writing() as db:
             db.execute("delete from platform_sessions where expires <= ?", [self._now().isoformat()])
             db.table("platform_sessions").insert(row | {"expires": (self._now() + LIFETIME).isoformat()})
@@ -87,6 +91,11 @@ class State:
         """Ends the session of a cookie."""
         with self._store.writing() as db:
             db.execute("delete from platform_sessions where key = ?", [_hashed(cookie or "")])
+
+    def close_from(self, sid: str) -> None:
+        """Ends what was opened from a session at the identity provider."""
+        with self._store.writing() as db:
+            db.execute("delete from platform_sessions where sid = ?", [sid])
 
     # --- regulators
 
