@@ -63,6 +63,7 @@ from mock_editor.notifications.outbox import OPEN_STATES
 from mock_editor.notifications.sender import Sender
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
+from mock_editor.search.bundle import Most
 from mock_editor.search.front import SearchFront
 from mock_editor.search.searches import Searches
 from mock_editor.settings import Settings
@@ -203,7 +204,8 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     )
 
     settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
-    searches = Searches(catalogue, public_url, simulator.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS)
+    most = Most(settings.search_slots, settings.search_bytes)
+    searches = Searches(catalogue, public_url, simulator.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS, most)
     app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
     app.register_blueprint(

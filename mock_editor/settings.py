@@ -332,6 +332,10 @@ class Settings:
     journal_body: int = _setting(
         "8192", _whole(0, 1_000_000), "Bytes of a body that the journal keeps whole; of a longer one, 2048.", "BYTES"
     )
+    search_slots: int = _setting("25000", _whole(1, 10_000_000), "Slots that a search answers at most.", "N")
+    search_bytes: int = _setting(
+        "33554432", _whole(10_000, 999_999_999), "Bytes that a search answers at most.", "BYTES"
+    )
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
     # A twentieth of them is kept from requests that wait: a thousand of these may.
     threads: int = _setting(

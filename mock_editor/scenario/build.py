@@ -53,7 +53,7 @@ from mock_editor.scenario.schema import (
     check_extra_opening,
     refused,
 )
-from mock_editor.scenario.warnings import doubtful_values
+from mock_editor.scenario.warnings import doubtful_values, large_calendars
 
 _MINUTES_A_DAY = 24 * 60
 _DEFAULTS = ShapeSection(
@@ -226,7 +226,7 @@ class _Builder:
         )
 
     def _warnings(self) -> Iterator[Problem]:
-        for doubtful in doubtful_values(self._document.data):
+        for doubtful in (*doubtful_values(self._document.data), *large_calendars(self._plans)):
             yield self._document.problem(*doubtful)
 
     def _problem(self, location: Location, message: str) -> None:

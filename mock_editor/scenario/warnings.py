@@ -1,14 +1,36 @@
 """What is doubtful in a scenario that can be played: values that no real editor has, although nothing forbids them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mock_editor.calendars.identifiers import is_assigned, phone
+from mock_editor.calendars.model import Plan
 from mock_editor.calendars.people import specialties
 from mock_editor.scenario.reader import Location
+from mock_editor.settings import Settings
 
 # What is wrong in these, is so on purpose.
 _ON_PURPOSE = frozenset({"faults", "timelines"})
+
+# What the SAS asks for at once.
+_PRACTITIONERS, _DAYS = 25, 3
+
+
+def large_calendars(plans: Mapping[str, Plan]) -> Iterator[tuple[Location, str]]:
+    """Which calendars have more slots than a search answers, unless the settings say otherwise."""
+    most = Settings().search_slots
+    for name, plan in plans.items():
+        openings = [one for day in plan.week for one in day]
+        a_day = sum((one.end - one.start) // one.slot_minutes * (1 - one.taken) for one in openings) / 7
+        horizon = plan.booking.horizon.days
+        asked = {
+            f"a search of its {horizon} days": a_day * horizon,
+            f"a search for {_PRACTITIONERS} of it on {_DAYS} days": a_day * _DAYS * _PRACTITIONERS,
+        }
+        for search, found in asked.items():
+            if found > most:
+                text = f"{search} finds about {found:.0f} slots; {most} are answered at most, or as --search-slots says"
+                yield ("calendars", name), text
 
 
 def doubtful_values(data: Any, location: Location = ()) -> Iterator[tuple[Location, str]]:

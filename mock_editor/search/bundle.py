@@ -13,21 +13,28 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from itertools import accumulate
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
+from mock_editor.base.errors import BadRequestError, Issue
 from mock_editor.base.fhir import Resource, dumps, instant
+from mock_editor.base.once import Once
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import Booking, Calendar, Editor, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.calendars.taken import AS_MADE, Standing, Taken
 from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes
+from mock_editor.settings import Settings
 
 _CACHE_BYTES = 64 * 1024 * 1024
 # What a cached piece holds besides its bytes: objects, key, offsets. Rounded up from measurements.
 _OVERHEAD = 600
 _OVERHEAD_PER_SLOT = 120
+# How many runs are rendered at once, and how many seconds a search waits for its own at most.
+_AT_ONCE, _PATIENCE = 4, 30.0
+# More slots than a run can have outside of the window: on its first and last day, and in the night before.
+_OUTSIDE = 1000
 
 # Stand for the times of a slot in its template. They hold NUL, which no text of a scenario does and JSON escapes.
 _MARKS = SlotTimes("\x00stamp\x00", "\x00start\x00", "\x00end\x00")
@@ -36,6 +43,21 @@ _MARK = re.compile(rb"\\u0000(\w+)\\u0000")
 Buffer = bytes | memoryview
 Owner = TypeVar("Owner")
 Located = TypeVar("Located", Place, SosPlace)
+
+
+class Most(NamedTuple):
+    """How many slots, and how many bytes, a search answers."""
+
+    slots: int = Settings().search_slots
+    bytes: int = Settings().search_bytes
+
+    def refusal(self) -> BadRequestError:
+        """400 for a search that finds more."""
+        text = (
+            f"The search finds more than {self.slots} slots, or more than {self.bytes} bytes of them: "
+            "ask for a shorter window or for fewer calendars (--search-slots, --search-bytes)"
+        )
+        return BadRequestError(Issue("too-costly", text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +106,16 @@ class AskedWindow:
 
 
 class EntryWriter:
-    """Writes Bundle entries of an editor whose FHIR base is ``base``, and keeps them."""
+    """Writes Bundle entries of an editor whose FHIR base is ``base``, and keeps them. A search has ``most`` slots."""
 
-    def __init__(self, editor: Editor, base: str, taken: Taken) -> None:
+    def __init__(self, editor: Editor, base: str, taken: Taken, most: Most | None = None) -> None:
         self._base = base
+        self._most = most or Most()
         self._standings = taken.of(editor.seed)
         self._runs: ByteCache[RunSlots] = ByteCache(_CACHE_BYTES)
+        # The keys of runs that are too large to be answered.
+        self._oversized: ByteCache[bool] = ByteCache(_CACHE_BYTES // 64)
+        self._rendering: Once[RunSlots] = Once(_AT_ONCE, _PATIENCE)
         self._companions: ByteCache[tuple[bytes, ...]] = ByteCache(_CACHE_BYTES // 8)
         self.kept = self._companions.get
 
@@ -111,7 +137,10 @@ class EntryWriter:
         located: Iterable[tuple[Owner, Located]],
         describe: Callable[[Flow, Owner, Located, SlotShape, SlotTimes], Resource],
     ) -> FoundSlots:
-        """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all."""
+        """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all.
+
+        Raises 400 for more than may be answered, 503 where too many are searched for the first time.
+        """
         found = FoundSlots(0, [], [], {})
         kept_run = self._runs.get
         standing_of = self._standings.get
@@ -129,9 +158,12 @@ class EntryWriter:
             key = (profile, calendar.key, day, days, standing)
             run = kept_run(key)
             if run is None:
-                run = self._render(
-                    key, standing, flow, mode, calendar, day, days, partial(describe, flow, owner, place)
+                self._check(found)
+                render = partial(
+                    self._render,
+                    *(key, standing, flow, mode, calendar, day, days, partial(describe, flow, owner, place)),
                 )
+                run = self._rendering.do(key, partial(self._known, key), render)
             starts = run.starts
             first, after = bisect_left(starts, begin), bisect_left(starts, end)
             found.shown.append(first < after)
@@ -142,7 +174,20 @@ class EntryWriter:
                     next_one = bisect_left(positions, first)
                     if next_one < len(positions) and positions[next_one] < after:
                         found.cpts[cpts] = None
+        if found.count > self._most.slots:
+            raise self._most.refusal()
         return found
+
+    def _check(self, found: FoundSlots) -> None:
+        """Raises 400 when there are too many already, so that no more are rendered."""
+        if found.count > self._most.slots or sum(map(len, found.entries)) > self._most.bytes:
+            raise self._most.refusal()
+
+    def _known(self, key: Hashable) -> RunSlots | None:
+        """The run that is kept. Raises 400 for one that was found to be too large."""
+        if self._oversized.get(key):
+            raise self._most.refusal()
+        return self._runs.get(key)
 
     def _render(
         self,
@@ -160,6 +205,7 @@ class EntryWriter:
         templates: dict[int, list[bytes]] = {}
         shown: list[Slot] = []
         pieces: list[bytes] = []
+        size = 0
         for ordinal in range(day, day + days):
             for slot in standing.slots_of_day(calendar, date.fromordinal(ordinal)):
                 if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
@@ -174,6 +220,13 @@ class EntryWriter:
                 piece[1::2] = [times[name] for name in template[1::2]]
                 shown.append(slot)
                 pieces.append(b"".join(piece))
+                size += len(pieces[-1])
+            # The window may leave out some of the first and last ones; without these, too, there would be too many.
+            outside = min(len(pieces), _OUTSIDE)
+            left = Most(len(pieces) - outside, size - outside * len(pieces[-1]) if pieces else 0)
+            if left.slots > self._most.slots or left.bytes > self._most.bytes:
+                self._oversized.put(key, item=True, weight=_OVERHEAD)
+                raise self._most.refusal()
         cpts: dict[str, list[int]] = {}
         for position, slot in enumerate(shown):
             for one in slot.shape.cpts:

@@ -1,7 +1,7 @@
 """Answers the slot searches of the SAS before Flask sees them.
 
-They are most of the traffic, and Flask's own share of a request is as large as the search's. Only what succeeds is
-answered here; whatever is refused, posted or unusual goes on to Flask, which does the same again and says why not.
+They are most of the traffic, and Flask's own share of a request is as large as the search's. Whatever is posted or
+unusual goes on to Flask, which does the same; what is refused, too, with the refusal, so that it is not tried twice.
 """
 
 from collections.abc import Iterable
@@ -37,5 +37,6 @@ class SearchFront:
             return None
         try:
             return self._kinds[path[3]](self._searches.asked(path[1], environ))
-        except EditorError:
+        except EditorError as error:
+            environ[REFUSED] = error
             return None

@@ -12,7 +12,7 @@ from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.search import plain, query
-from mock_editor.search.bundle import EntryWriter, bundle
+from mock_editor.search.bundle import EntryWriter, Most, bundle
 from mock_editor.search.capabilities import capability_statement
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.reads import Reader
@@ -22,10 +22,10 @@ from mock_editor.search.sos import SosWriter
 class Played:
     """An editor and what answers for it."""
 
-    def __init__(self, catalogue: Catalogue, editor: Editor, base: str, web: str) -> None:
+    def __init__(self, catalogue: Catalogue, editor: Editor, base: str, web: str, most: Most) -> None:
         self.editor = editor
         self.base = base
-        self.entries = EntryWriter(editor, self.base, catalogue.taken)
+        self.entries = EntryWriter(editor, self.base, catalogue.taken, most)
         self.individual = IndividualWriter(editor, self.entries, web)
         self.sos = SosWriter(editor, self.entries, web)
         self.reader = Reader(catalogue, editor, {base, f"{web}/fhir"}, self.individual, self.sos)
@@ -51,7 +51,7 @@ class Searches:
     """The searches and reads of the editors of ``catalogue``, which clients reach under ``fhir_url``, browsers under
     ``public_url``.
 
-    ``also`` and ``follows`` are what other features add to the CapabilityStatement.
+    ``also`` and ``follows`` are what other features add to the CapabilityStatement. A search answers ``most``.
     """
 
     def __init__(
@@ -61,13 +61,15 @@ class Searches:
         fhir_url: str,
         also: Mapping[str, Supported] = MappingProxyType({}),
         follows: tuple[str, ...] = (),
+        most: Most | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._also, self._follows = also, follows
         self._fhir_url = fhir_url
+        self._most = most or Most()
         editors = catalogue.editors.items()
         self._played = {
-            slug: Played(catalogue, editor, f"{fhir_url}/{slug}/fhir", f"{public_url}/{slug}")
+            slug: Played(catalogue, editor, f"{fhir_url}/{slug}/fhir", f"{public_url}/{slug}", self._most)
             for slug, editor in editors
         }
 
@@ -89,7 +91,7 @@ class Searches:
         wanted = query.slot_query(it.parameters, it.played.editor.zone, strict=it.strict)
         found = [*filter(None, map(it.played.editor.directory.find, wanted.identifiers))]
         body = it.played.individual.slots(wanted, found, self._catalogue.clock.now(), it.link)
-        return Answer(body, wanted.output.pretty)
+        return self._bounded(Answer(body, wanted.output.pretty))
 
     def schedules(self, it: Asked) -> Answer:
         """``Schedule``: the places of SOS Médecins, or the calendars of an actor."""
@@ -98,7 +100,12 @@ class Searches:
             return self._plain(it, it.played.reader.schedules)
         wanted = query.sos_query(it.parameters, it.played.editor.zone, strict=it.strict)
         body = it.played.sos.schedules(wanted, self._catalogue.clock.now(), it.link)
-        return Answer(body, wanted.output.pretty)
+        return self._bounded(Answer(body, wanted.output.pretty))
+
+    def _bounded(self, answer: Answer) -> Answer:
+        if len(answer.body) > self._most.bytes:
+            raise self._most.refusal()
+        return answer
 
     def practitioners(self, it: Asked) -> Answer:
         """``Practitioner?identifier=``."""

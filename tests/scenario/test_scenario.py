@@ -83,6 +83,23 @@ def test_what_is_doubtful_is_told_with_its_line(write_scenario: Write, old: str,
     assert all(one in each.what for one, each in zip(doubtful, warnings, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("calendar", "told"),
+    [
+        ("slot_minutes: 5, horizon_days: 80, week: [{days: [mon, wed], hours: ['00:00-24:00']}]", []),
+        ("slot_minutes: 5, horizon_days: 3660, week: [{days: [mon, wed], hours: ['00:00-24:00']}]", ["its 3660 days"]),
+        ("slot_minutes: 5, taken: 0.95, horizon_days: 3660, week: [{days: [mon, wed], hours: ['00:00-24:00']}]", []),
+    ],
+)
+def test_a_calendar_with_more_slots_than_a_search_answers_is_doubtful(
+    write_scenario: Write, calendar: str, told: list[str]
+) -> None:
+    text = SOUND.replace("calendars:\n", f"calendars:\n  dense: {{{calendar}}}\n", 1)
+    warnings = scenario.load(write_scenario(text)).warnings
+    assert [one.location for one in warnings] == [("calendars", "dense")] * len(told)
+    assert all(one.line == 5 and part in one.what for one, part in zip(warnings, told, strict=True))
+
+
 def test_nothing_is_doubtful_in_what_is_shipped() -> None:
     for path in scenario.shipped():
         assert scenario.load(path).warnings == [], path.stem

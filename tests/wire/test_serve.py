@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 
 from mock_editor import scenario
 from tests.conftest import GUIDE_THOMAS, slot_search
+from tests.search.test_large_searches import TEN_YEARS
 from tests.test_settings import LINKS
 from tests.wire.conftest import Serve, eventually, run
 
@@ -168,6 +170,31 @@ def test_a_doubtful_scenario_is_played_and_said_with_file_and_line(tmp_path: Pat
     assert answer.json()["warnings"] == [told.replace(f"{path}", "scenario.yaml").replace("warning: ", "")]
     # The bench shows the specialities of its directory by their labels.
     assert "SM98" in requests.get(f"{simulator.url}/_sas/lrm", timeout=20).text
+
+
+def test_twelve_searches_of_ten_years_at_once_hold_neither_memory_nor_others_up(tmp_path: Path, serve: Serve) -> None:
+    path = tmp_path / "gros.yaml"
+    # The last editor of the announcement is to have this name.
+    path.write_text(TEN_YEARS.replace("name: Agenda\n", "name: Agenda SOS\n"), encoding="utf-8")
+    [warning] = run("check", str(path)).stderr.splitlines()
+    assert "a search of its 3660 days finds about 1054080 slots; 25000 are answered at most" in warning
+    simulator = serve("--scenario", str(path), "--now", NOW)
+    assert eventually(lambda: requests.get(f"{simulator.url}/_health", timeout=20).ok)
+    [worker] = simulator.workers()
+
+    def peak() -> int:
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())[0]) // 1000
+
+    directory = scenario.load(path).editors[0].directory
+    queries = [slot_search([one.id], end="2099-01-01") for one in directory][:12]
+    before = peak()
+    with ThreadPoolExecutor(12) as pool:
+        answers = [pool.submit(requests.get, simulator.url + query, timeout=60) for query in queries]
+        assert requests.get(f"{simulator.url}/_health", timeout=20).status_code == 200
+    assert {one.result().status_code for one in answers} == {400}
+    assert {one.result().json()["issue"][0]["code"] for one in answers} == {"too-costly"}
+    # In megabytes; it took thousands.
+    assert peak() - before < 600
 
 
 def test_options_can_come_from_the_environment() -> None:

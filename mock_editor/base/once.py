@@ -1,0 +1,70 @@
+"""Work that several threads want at the same time, done by one of them.
+
+Under the interpreter's lock, each of them doing it takes as long as doing it in turns, and the memory of all together.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from mock_editor.base.errors import EditorError, Issue
+
+Item = TypeVar("Item")
+
+
+class _Run(Generic[Item]):
+    """Work that somebody is doing; ``item`` is there once it is ``over``, unless it failed."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.item: Item | None = None
+
+
+class Once(Generic[Item]):
+    """Does pieces of work ``at_once``; whoever wants one for longer than ``patience`` seconds is refused."""
+
+    def __init__(self, at_once: int, patience: float) -> None:
+        self._places = threading.Semaphore(at_once)
+        self._patience = patience
+        self._runs: dict[Hashable, _Run[Item]] = {}
+        self._lock = threading.Lock()
+
+    def do(self, key: Hashable, known: Callable[[], Item | None], make: Callable[[], Item]) -> Item:
+        """What ``known`` finds, or else ``make`` makes; what it makes is shared with those that wait for this ``key``.
+
+        Raises what both do, and 503 for want of patience. When ``make`` fails, the next one that waits tries by itself.
+        """
+        until = time.monotonic() + self._patience
+        while True:
+            with self._lock:
+                run = self._runs.get(key)
+                leads = run is None
+                if run is None:
+                    run = self._runs[key] = _Run()
+            if leads:
+                try:
+                    # Another one may just have finished it.
+                    run.item = found = known() or self._made(make, until)
+                    return found
+                finally:
+                    with self._lock:
+                        del self._runs[key]
+                    run.over.set()
+            if not run.over.wait(max(0, until - time.monotonic())):
+                raise _busy()
+            if run.item is not None:
+                return run.item
+
+    def _made(self, make: Callable[[], Item], until: float) -> Item:
+        if not self._places.acquire(timeout=max(0, until - time.monotonic())):
+            raise _busy()
+        try:
+            return make()
+        finally:
+            self._places.release()
+
+
+def _busy() -> EditorError:
+    text = "Too many searches at once are for what has not been searched before; try again"
+    return EditorError(503, [Issue("throttled", text)], {"Retry-After": "1"})
