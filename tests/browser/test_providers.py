@@ -8,9 +8,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,11 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from mock_editor.base.client import within
+from mock_editor.booking.sso import IdentityProvider, ProviderError
+from mock_editor.settings import Settings
 from tests.browser.conftest import (
+    FORET,
     MERCIER,
     OpenPage,
     Served,
@@ -192,6 +196,8 @@ class Impostor:
         self.url = url
         self.changes: dict[str, Any] = {}
         self.nonce = ""
+        # What it says comes in pieces of so many bytes, until it is over.
+        self.piece, self.over = 10_000_000, threading.Event()
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, str, bytes] | str:
         """Status, media type and body; or where to redirect to."""
@@ -250,7 +256,10 @@ def impostor() -> Iterator[Impostor]:
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            for start in range(0, len(body), played.piece):
+                if start and played.over.wait(0.05):
+                    return
+                self.wfile.write(body[start : start + played.piece])
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -266,6 +275,7 @@ def impostor() -> Iterator[Impostor]:
     try:
         yield played
     finally:
+        played.over.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -281,6 +291,7 @@ BEFORE = {
     "configuration is a page": {"openid-configuration": HTML},
     "configuration is empty": {"openid-configuration": b"{}"},
     "configuration fails": {"openid-configuration": (500, "application/json", b"{}")},
+    "configuration is too large": {"openid-configuration": b" " * 2_000_000 + b"{}"},
     "configuration of another": {"openid-configuration": b'{"issuer": "http://elsewhere.example"}'},
     "keys are a list": {"jwks": b"[]"},
     "keys are a page": {"jwks": HTML},
@@ -309,6 +320,7 @@ AFTER = {
     "answer without a code": {"brings": {"code": ""}},
     "token that expires in no time that can be": {"lifetime": {"expires_in": 1e400}},
     "token of a type that is none": {"lifetime": {"token_type": 1}},
+    "token is too large": {"token": b"{}" + b" " * 2_000_000},
     "token is nested without end": {"token": b"[" * 200_000},
     "ID token with a time that cannot be": {"claims": {"exp": "soon"}},
     "userinfo is a page": {"userinfo": HTML},
@@ -355,6 +367,41 @@ def attempt(site: Site) -> requests.Response:
         assert told(answer) == (502, "Authentification impossible")
         assert told(session.get(site.link(), timeout=20)) == (200, "Connexion")
     return answer
+
+
+@pytest.mark.parametrize("page", ["openid-configuration", "jwks", "token", "userinfo"])
+def test_a_provider_that_dribbles_is_not_waited_for(page: str) -> None:
+    with impostor() as played:
+        read = Settings.from_env(SECRET, oidc_issuer=played.url, oidc_email_claims="mail")
+        provider = IdentityProvider(read.oidc_issuer, read)
+        # It would drip for longer than there is time, while no single read waits.
+        slow = json.dumps(json.loads(played.answer(f"/{page}", {})[2]) | {"x": "x" * 100_000}).encode()
+        attempt: Callable[[], object] = partial(provider.begin, "agenda-ville", f"{played.url}/retour", "/")
+        if page in ("token", "userinfo"):
+            url, flow = provider.begin("agenda-ville", f"{played.url}/retour", "/")
+            requests.get(url, allow_redirects=False, timeout=20)
+            attempt = partial(provider.finish, "agenda-ville", f"{played.url}/retour", flow, {"code": "c"})
+        played.changes, played.piece = rubbish(**{page: slow}), 2000
+        began = time.monotonic()
+        # Less than what a browser's request gives it, so that the test is short.
+        with pytest.raises(ProviderError) as raised, within(0.3):
+            attempt()
+        assert "timed out" in raised.value.reason.lower()
+        assert time.monotonic() - began < 20
+
+
+def test_a_logout_counts_for_all_editors_that_are_one_client(tmp_path: Path) -> None:
+    with impostor() as played:
+        named = ("--oidc-client-id", "lga")
+        with running(tmp_path, *options(played.url), *named, log=tmp_path / "log", **SECRET) as site:
+            played.changes = {"claims": {"aud": "lga", "sid": "one"}}
+            links = site.link(), site.link(FORET, "agenda-cpts")
+            with requests.Session() as session:
+                for link in links:
+                    assert told(session.get(link + "&origin=sas", timeout=20))[1].startswith("Conditions")
+                assert log_out(site, logout_token(played, aud="lga")).status_code == 200
+                for link in links:
+                    assert told(session.get(link, timeout=20)) == (200, "Connexion")
 
 
 @pytest.mark.parametrize(
