@@ -12,15 +12,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sqlite_utils import Database
 
-from mock_editor import scenario
+from mock_editor import scenario, snapshots
 from mock_editor.base import controls
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
 from mock_editor.base.database import begun, unavailable
@@ -146,6 +148,7 @@ class Stage:
         self._started = False
         self._pid = 0
         self._generation = 0
+        self._first = played.script
         self._turn, self.simulator, self._app = self._make(played)
         self._play_faults(played)
         if leads:
@@ -322,6 +325,16 @@ class Stage:
 
     # --- the scenario
 
+    def files(self) -> list[Path]:
+        """Where scenarios are read from: those shipped, those beside the simulator's own, and that one."""
+        beginning = Path(self._first.source)
+        if not (self._first.file and beginning.is_file()):
+            return scenario.shipped()
+        folder = beginning.parent.resolve()
+        # A link may lead elsewhere, but for the one that was named at the start.
+        beside = [path for path in beginning.parent.glob("*.yaml") if path.resolve().is_relative_to(folder)]
+        return [*scenario.shipped(), *beside, beginning]
+
     def load(self, script: Script, *, keep_state: bool) -> LoadedScenario:
         """Plays another scenario, or nothing changes. Without ``keep_state``, with what it says as the only state.
 
@@ -423,7 +436,8 @@ class Stage:
                     stack.enter_context(self._prepared(world))
                     put_back.append((world, generation))
 
-                self.store.restore(path, without=_NOT_SAVED, then=then)
+                check = partial(snapshots.check, without=_NOT_SAVED)
+                self.store.restore(path, without=_NOT_SAVED, check=check, then=then)
                 self._enter(*put_back[0])
         self._spread()
 
@@ -435,6 +449,10 @@ class Stage:
         except (TypeError, ValueError) as error:
             # Somebody has edited the file.
             raise StoreError(f"says things that make no sense: {error}") from None
+        if script.file and script.source not in {str(path) for path in self.files()}:
+            # It is not for a snapshot to say which files are read.
+            script = replace(script, file=False)
+            controls.put(db, _SCRIPT, _written(script))
         world = self._make(checked(script))
         if course.mode in (Mode.SHIFTED, Mode.SCALED):
             _put_course(db, Course(datetime.now(UTC), at, course.rate))

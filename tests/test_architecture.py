@@ -27,6 +27,7 @@ LEVELS = {
     "booking": 3,
     "scenario": 4,
     "simulator": 5,
+    "snapshots": 5,
     "stage": 6,
     "admin": 7,
     "app": 8,

@@ -35,6 +35,10 @@ _log = logging.getLogger(__name__)
 _TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name"
 # The table of a saved file that tells what it was saved with.
 _SEAL = "seal"
+_DEFINITIONS = (
+    "select type, name, tbl_name, sql from sqlite_master "  # noqa: S608 - a name of ours
+    f"where name not like 'sqlite_%' and name <> '{_SEAL}' order by 1, 2"
+)
 
 
 class StoreError(ValueError):
@@ -192,14 +196,21 @@ class Store:
             copy.execute(f"create table {_SEAL} (digest text not null) strict")
             copy.execute(f"insert into {_SEAL} values (?)", [seal])  # noqa: S608 - likewise
 
-    def restore(self, path: Path, *, without: Sequence[str], then: Callable[[Database], None]) -> None:
+    def restore(
+        self,
+        path: Path,
+        *,
+        without: Sequence[str],
+        check: Callable[[sqlite3.Connection], None],
+        then: Callable[[Database], None],
+    ) -> None:
         """Puts what ``save`` has written in the place of all that there is, but the rows of some tables.
 
-        ``then`` may go on in the same transaction. Raises StoreError for a file that ``save`` of this version has not
-        written, or that was changed since; 503.
+        Before that, ``check`` is called with the file, and may raise; ``then`` may go on in the same transaction.
+        Raises StoreError for a file that ``save`` of this version has not written, or that was changed since; 503.
         """
+        self._expect_saved(path, check)
         with self._file.turn() as db:
-            self._expect_saved(db, path)
             db.execute("attach ? as saved", [str(path)])
             # Tables come one after the other, those that refer to each other too.
             db.execute("pragma foreign_keys = off")
@@ -209,28 +220,36 @@ class Store:
                         if table not in without:
                             db.execute(f"delete from main.{table}")  # noqa: S608 - names of ours
                             db.execute(f"insert into main.{table} select * from saved.{table}")  # noqa: S608
-                    if db.execute("pragma main.foreign_key_check").fetchone():
-                        raise StoreError("has rows that refer to others that are not there")
+                    if alone := db.execute("pragma main.foreign_key_check").fetchone():
+                        raise StoreError(
+                            f"has rows in {alone[0]} that refer to others in {alone[2]} that are not there"
+                        )
                     then(db)
+            except sqlite3.IntegrityError as error:
+                raise StoreError(f"has rows that cannot stand together: {error}") from None
             finally:
                 db.execute("pragma foreign_keys = on")
                 db.execute("detach saved")
 
-    def _expect_saved(self, db: Database, path: Path) -> None:
+    def _expect_saved(self, path: Path, check: Callable[[sqlite3.Connection], None]) -> None:
+        marks = ("pragma application_id", "pragma user_version")
+        with self.reading() as db:
+            ours, definitions = [db.execute(one).fetchall() for one in marks], db.execute(_DEFINITIONS).fetchall()
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as saved:
-                for pragma in ("application_id", "user_version"):
-                    [ours], [(theirs,)] = db.execute(f"pragma {pragma}"), saved.execute(f"pragma {pragma}")
-                    if ours[0] != theirs:
-                        raise StoreError("was not saved by this version of the simulator")
+                if [saved.execute(one).fetchall() for one in marks] != ours:
+                    raise StoreError("was not saved by this version of the simulator")
                 [(sound,)] = saved.execute("pragma quick_check(1)")
                 if sound != "ok":
                     raise StoreError(f"is damaged: {sound}")
                 if (_SEAL,) not in saved.execute("select name from sqlite_master"):
                     raise StoreError("is a database of the simulator, but was not saved as a snapshot")
-                # The check above looks at the structure only. What rows say is believed later, without another look.
+                if saved.execute(_DEFINITIONS).fetchall() != definitions:
+                    raise StoreError("has other tables than the simulator")
+                # Somebody may have made it so that it fits.
                 if saved.execute(f"select digest from {_SEAL}").fetchall() != [(digest_of(saved),)]:  # noqa: S608
                     raise StoreError("is damaged: its rows are not those that were saved")
+                check(saved)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"is damaged: {error}") from None
 

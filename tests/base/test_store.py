@@ -92,7 +92,12 @@ def test_what_is_saved_is_restored_in_another_file_but_for_some_tables(tmp_path:
     store.save(tmp_path / "saved", without=["secrets"])
     # Neither in the table nor in what is left of it.
     assert b"of nobody" not in (tmp_path / "saved").read_bytes()
-    other.restore(tmp_path / "saved", without=["secrets"], then=lambda db: db.table("things").insert({"name": "then"}))
+    other.restore(
+        tmp_path / "saved",
+        without=["secrets"],
+        check=lambda _: None,
+        then=lambda db: db.table("things").insert({"name": "then"}),
+    )
     assert names(other) == ["saved", "then"]
     with other.reading() as db:
         assert db.execute("select name from secrets").fetchall() == [("there before, of nobody else's business",)]
@@ -107,9 +112,9 @@ def test_a_restore_that_fails_at_the_end_changes_nothing(store: Store, tmp_path:
         raise KeyError
 
     with pytest.raises(KeyError):
-        store.restore(tmp_path / "saved", without=[], then=fail)
+        store.restore(tmp_path / "saved", without=[], check=lambda _: None, then=fail)
     assert names(store) == ["kept"]
-    store.restore(tmp_path / "saved", without=[], then=lambda _: None)
+    store.restore(tmp_path / "saved", without=[], check=lambda _: None, then=lambda _: None)
     assert names(store) == []
 
 
@@ -151,7 +156,7 @@ def test_only_what_was_saved_by_this_version_is_restored(store: Store, tmp_path:
     else:
         path.write_bytes(b"Ceci n'est pas une base. " * 300 if kind == "text" else b"")
     with pytest.raises(StoreError, match=said):
-        store.restore(path, without=[], then=lambda _: None)
+        store.restore(path, without=[], check=lambda _: None, then=lambda _: None)
     assert len(names(store)) == 500
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
-from mock_editor.scenario import LoadedScenario, ScenarioError, Script, shipped
+from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.scenario.reader import LARGEST_FILE
 from mock_editor.stage import Stage, checked
 
@@ -220,7 +220,7 @@ def reload_scenario(control: Control, body: Reload) -> Scenario:
     """Plays the scenario as its file is now; a wrong one changes nothing."""
     script = control.simulator.played.script
     # A snapshot may say that it is of any file.
-    if script.file and script.source not in map(str, _files(control.stage)):
+    if script.file and script.source not in map(str, control.stage.files()):
         raise refusal(409, f"{script.source} is not a file that scenarios are read from here")
     with _faults():
         return _told(control.stage.reload(keep_state=body.keep_state))
@@ -228,18 +228,7 @@ def reload_scenario(control: Control, body: Reload) -> Scenario:
 
 def _known(stage: Stage) -> list[tuple[str, Path]]:
     """The files that can be named; one beside the simulator's own wins over a shipped one."""
-    return sorted({path.stem: path for path in _files(stage)}.items())
-
-
-def _files(stage: Stage) -> list[Path]:
-    """Where scenarios are read from: those shipped, those beside the simulator's own, and that one."""
-    beginning = Path(stage.settings.scenario)
-    if not beginning.is_file():
-        return shipped()
-    folder = beginning.parent.resolve()
-    # A link may lead elsewhere, but for the one that was named at the start.
-    beside = [path for path in beginning.parent.glob("*.yaml") if path.resolve().is_relative_to(folder)]
-    return [*shipped(), *beside, beginning]
+    return sorted({path.stem: path for path in stage.files()}.items())
 
 
 def _script(stage: Stage, name: str) -> Script:

@@ -1,0 +1,240 @@
+"""What a saved state may say: every value of every row is checked before anything of it is taken over.
+
+Whoever reads a row believes it, so a file that somebody has made up must not become the state. Types, and that nothing
+necessary is missing, SQLite checks (tables are strict), references and uniqueness too. The rest is here.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from mock_editor.accounts import payload as accounts
+from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Course
+from mock_editor.base.errors import EditorError
+from mock_editor.base.fhir import Resource
+from mock_editor.base.store import StoreError
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.receiver import payload as receiver
+from mock_editor.calendars.model import AppointmentStatus
+from mock_editor.calendars.overrides import OverrideKind
+from mock_editor.faults.rules import Rule, Timeline
+from mock_editor.notifications.outbox import State
+
+# Raises ValueError, or whatever else comes of a value that makes no sense.
+Check = Callable[[Any], object]
+
+_LONGEST, _LARGEST, _MOST = 20_000, 6_000_000, 2**53
+_METHODS = ("POST", "PUT")
+
+
+def _expect(fits: bool, what: str) -> None:
+    if not fits:
+        raise ValueError(f"expected {what}")
+
+
+def _text(value: str) -> None:
+    _expect(len(value) <= _LONGEST, f"at most {_LONGEST} characters")
+
+
+def _name(value: str) -> None:
+    _expect(0 < len(value) <= _LONGEST, f"1 to {_LONGEST} characters")
+
+
+def _whole(value: int) -> None:
+    _expect(0 <= value <= _MOST, f"a whole number from 0 to {_MOST}")
+
+
+def _number(value: float) -> None:
+    _expect(0 <= value <= _MOST, f"a number from 0 to {_MOST}")
+
+
+def _flag(value: int) -> None:
+    _expect(value in (0, 1), "0 or 1")
+
+
+def _instant(value: str) -> None:
+    at = datetime.fromisoformat(value)
+    _expect(at.tzinfo is not None, "an instant with an offset")
+    # Those that are to come may lie beyond what can be played.
+    _expect(FIRST_YEAR - 1 <= at.year <= LAST_YEAR + 100, f"an instant of the years from {FIRST_YEAR} to {LAST_YEAR}")
+
+
+def _utc(value: str) -> None:
+    # They are compared as texts.
+    _instant(value)
+    at = datetime.fromisoformat(value)
+    _expect(at.astimezone(UTC).isoformat() == value, "an instant in UTC, written like 2026-11-20T07:15:00+00:00")
+
+
+def _day(value: str) -> None:
+    year = date.fromisoformat(value).year
+    _expect(len(value) == len("2026-11-20"), "a day like 2026-11-20")
+    _expect(FIRST_YEAR <= year <= LAST_YEAR, f"a day of the years from {FIRST_YEAR} to {LAST_YEAR}")
+
+
+def _one_of(values: Collection[str] | type[StrEnum]) -> Check:
+    known = [str(value) for value in values]
+
+    def check(value: str) -> None:
+        _expect(value in known, f"one of {', '.join(known)}")
+
+    return check
+
+
+def _json(check: Check) -> Check:
+    def check_text(value: str) -> None:
+        _expect(len(value) <= _LARGEST, f"at most {_LARGEST} characters")
+        check(orjson.loads(value))
+
+    return check_text
+
+
+def _object(value: object) -> None:
+    _expect(isinstance(value, dict), "a JSON object")
+
+
+def _any(_: object) -> None:
+    pass
+
+
+def _person(value: Any) -> None:
+    person = Person(**value)
+    for field in fields(person):
+        one = getattr(person, field.name)
+        _expect(isinstance(one, str) or (one is None and field.default is None), f"{field.name} as a text")
+
+
+def _held(value: Any) -> None:
+    [seed, tallies] = value
+    _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), "a number, and a list of numbers")
+
+
+def _regulator(value: str) -> None:
+    _expect("|" in value, "a system and a value, with | between them")
+
+
+def _account(value: Resource) -> None:
+    accounts.regulator(value)
+
+
+def _appointment(value: str) -> None:
+    receiver.read(value.encode())
+
+
+def _script(value: Mapping[str, object]) -> None:
+    _expect(set(value) == {"source", "text", "file"}, "source, text and file")
+    _expect(isinstance(value["source"], str) and isinstance(value["text"], str), "source and text as texts")
+    _expect(isinstance(value["file"], bool), "true or false for file")
+    _text(str(value["source"]))
+
+
+def _course(value: tuple[str, str, float]) -> None:
+    since, at, rate = value
+    _instant(since)
+    _instant(at)
+    Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)
+
+
+_INTO: dict[str, Check] = {
+    "script": _script,
+    "clock": _course,
+    "saved at": _instant,
+    "sending paused": lambda value: _expect(isinstance(value, bool), "true or false"),
+    "faults": lambda value: _expect(isinstance(value, str), "a text"),
+}
+_OF_EDITOR: dict[str, Check] = {"editor": _name}
+_OF_CALENDAR: dict[str, Check] = _OF_EDITOR | {"calendar": _name}
+
+# Of each table that is saved, each column.
+CHECKS: dict[str, dict[str, Check]] = {
+    "absences": _OF_EDITOR | {"number": _whole, "owner": _name, "first": _day, "last": _day},
+    "account_emails": _OF_EDITOR | {"email": _name, "account": _name, "active": _flag},
+    "account_identifiers": _OF_EDITOR | {"system": _name, "value": _name, "account": _name},
+    "accounts": _OF_EDITOR
+    | {
+        "id": _name, "number": _whole, "version": _whole, "updated": _instant, "active": _flag,
+        "content": _json(_account), "password": _text, "terms_accepted": _instant, "declared": _text,
+        "passwords": _whole, "failures": _whole, "locked_until": _utc,
+    },
+    "appointments": _OF_CALENDAR
+    | {
+        "id": _name, "number": _whole, "start": _utc, "end": _utc, "status": _one_of(AppointmentStatus),
+        "created": _utc, "updated": _utc, "regulator": _regulator, "booker": _text, "sos": _flag,
+        "practitioner": _name, "patient": _text, "reason": _text,
+    },
+    "calendar_changes": _OF_CALENDAR | {"id": _whole},
+    "controls": {"name": _name, "value": _json(_any)},
+    "day_overrides": _OF_CALENDAR | {"day": _day, "open": _flag},
+    "extra_openings": _OF_CALENDAR | {"number": _whole, "day": _day, "section": _json(_object)},
+    "fault_counts": {"mark": _name, "matched": _whole, "acted": _whole, "different": _whole},
+    "fault_requests": {"mark": _name, "fingerprint": _name, "times": _whole},
+    "fault_rules": {"name": _name, "place": _whole, "mark": _name, "rule": Rule.model_validate_json},
+    "fault_tallies": {"mark": _name, "editor": _text, "seconds": _number, "period": _any, "times": _whole},
+    "fault_timeline": {"id": _whole, "mark": _name, "began": _instant, "timeline": Timeline.model_validate_json},
+    "idp_codes": {"code": _name, "expires": _whole, "content": _json(_object)},
+    "idp_sessions": {"sid": _name, "key": _name, "person": _name, "since": _whole, "expires": _whole},
+    "idp_visited": {"sid": _name, "client": _name, "logout_uri": _text},
+    "logout_tokens": _OF_EDITOR | {"token": _name, "until": _number},
+    "notification_attempts": {
+        "id": _whole, "notification": _whole, "at": _instant, "method": _one_of(_METHODS), "status": _whole,
+        "seconds": _number, "result": _text, "answer": _text,
+    },
+    "notification_copies": _OF_EDITOR
+    | {
+        "id": _whole, "notification": _whole, "appointment": _name, "rule": Rule.model_validate_json, "acting": _name,
+        "method": _one_of(_METHODS), "content_type": _name, "body": _any, "last": _flag, "rest": _whole,
+        "apart": _number, "due": _utc, "lease": _number,
+    },
+    "notifications": _OF_EDITOR
+    | {
+        "id": _whole, "appointment": _name, "creates": _flag, "body": _json(_object), "state": _one_of(State),
+        "created": _utc, "due": _utc, "attempts": _whole, "unsure": _flag, "lease": _number,
+        "rule": Rule.model_validate_json, "held": _json(_held), "passed": _flag,
+    },
+    "override_numbers": _OF_EDITOR | {"kind": _one_of(OverrideKind), "last": _whole},
+    "platform_accounts": _OF_EDITOR
+    | {"person": _name, "active": _flag, "status": _whole, "text": _text, "at": _instant, "seconds": _number},
+    "platform_known": _OF_EDITOR | {"practitioner": _name},
+    "platform_sessions": {"key": _name, "person": _name, "content": _json(_person), "expires": _utc},
+    "platform_withdrawn": {"person": _name},
+    "received_appointments": {"id": _name, "system": _name, "value": _name, "first": _whole, "latest": _whole},
+    "received_deliveries": {
+        "number": _whole, "appointment": _name, "version": _whole, "received": _instant, "method": _one_of(_METHODS),
+        "content": _appointment,
+    },
+    "sessions": _OF_EDITOR
+    | {"key": _name, "account": _name, "sas": _flag, "expires": _utc, "subject": _text, "sid": _text},
+    "slot_overrides": _OF_CALENDAR | {"start": _utc, "open": _flag},
+}  # fmt: skip
+
+
+def check(saved: sqlite3.Connection, without: Collection[str]) -> None:
+    """Raises StoreError that names table and column of the first value that makes no sense, of a state with our tables.
+
+    The rows of some tables are not looked at.
+    """
+    for table, checks in CHECKS.items():
+        if table in without:
+            continue
+        cursor = saved.execute(f'select * from "{table}"')  # noqa: S608 - names of ours
+        columns = [column[0] for column in cursor.description]
+        for number, row in enumerate(cursor, 1):
+            for column, value in zip(columns, row, strict=True):
+                if value is not None:  # where it may not be, SQLite has said so
+                    _check(table, number, column, value, checks[column])
+    for name, value in saved.execute("select name, value from controls"):
+        _check("controls", 0, f"value of {name!r:.60}", orjson.loads(value), _INTO.get(name, _any))
+
+
+def _check(table: str, number: int, column: str, value: Any, check: Check) -> None:
+    try:
+        check(value)
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, EditorError) as error:
+        reason = error.text if isinstance(error, EditorError) else str(error)
+        row = f", row {number}" if number else ""
+        raise StoreError(f"has a value in {table}.{column}{row} that makes no sense: {reason[:300]}") from None
