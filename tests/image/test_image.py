@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import requests
@@ -33,7 +33,7 @@ APART = ("unshare", "--mount", "--propagation", "private", "--")
 
 pytestmark = [
     pytest.mark.wire,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(
         os.getuid() != 0 or not all(map(shutil.which, TOOLS)), reason=f"needs root, and {', '.join(TOOLS)}"
     ),
@@ -42,7 +42,7 @@ pytestmark = [
 
 def run(*command: str, **environment: str) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=550, env=os.environ | environment, cwd=ROOT
+        command, capture_output=True, text=True, check=False, timeout=1500, env=os.environ | environment, cwd=ROOT
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
@@ -75,17 +75,33 @@ def configuration_of_pip() -> list[str]:
     return found
 
 
+def driver(folder: Path) -> str:
+    """What keeps layers in a folder: one that copies none of them, where the system can."""
+    for name in ("lower", "upper", "work", "all"):
+        (folder / name).mkdir()
+    layers = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
+    mount = [*APART, "mount", "-t", "overlay", "overlay", "-o", layers, str(folder / "all")]
+    return "vfs" if subprocess.run(mount, capture_output=True, check=False).returncode else "overlay"
+
+
+class Image(NamedTuple):
+    """What was built: a container of it that was not started yet, for whoever sees ``environment``."""
+
+    container: str
+    root: Path
+    config: dict[str, Any]
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def image(base: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The root of the image's files, and its configuration."""
+def image(base: Path) -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="mock-editor-image-", dir=BASE.parent) as name:
         folder = Path(name)
         store = folder / "storage.conf"
-        # Of all drivers, this one works everywhere, and mounts nothing.
-        store.write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n', encoding="utf-8"
-        )
-        known = {"CONTAINERS_STORAGE_CONF": str(store), "BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+        places = {"driver": driver(folder), "graphroot": folder / "storage", "runroot": folder / "run"}
+        lines = ["[storage]", *(f'{key} = "{value}"' for key, value in places.items())]
+        store.write_text("\n".join(lines), encoding="utf-8")
+        known = {"CONTAINERS_STORAGE_CONF": str(store), "BUILDAH_ISOLATION": "chroot"}
 
         def buildah(*arguments: str) -> str:
             return run(*APART, "buildah", *arguments, **known).strip()
@@ -97,16 +113,17 @@ def image(base: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         built = ("bud", "--quiet", "--format", "docker", "--build-arg", "BASE=localhost/base")
         buildah(*built, *configuration_of_pip(), "--tag", "localhost/mock_editor", ".")
         described = json.loads(buildah("inspect", "--type", "image", "localhost/mock_editor"))
-        root = Path(buildah("mount", buildah("from", "localhost/mock_editor")))
+        container = buildah("from", "localhost/mock_editor")
+        root = Path(buildah("mount", container))
         assert root.is_relative_to(folder)
-        yield root, described["Docker"]["config"]
+        yield Image(container, root, described["Docker"]["config"], known)
 
 
 class Container:
     """The image, started: with its user, its environment and its first process, on a root that is only read."""
 
-    def __init__(self, root: Path, config: dict[str, Any], data: Path, *arguments: str, **environment: str) -> None:
-        self._root, self._config = root, config
+    def __init__(self, image: Image, data: Path, *arguments: str, **environment: str) -> None:
+        self._root, self._config = root, config = image.root, image.config
         self._environment = dict(one.split("=", 1) for one in config["Env"]) | environment
         user, group = map(int, config["User"].split(":"))
         os.chown(data, user, group)
@@ -115,11 +132,11 @@ class Container:
             f'--bind "{root}" "{root}"', f'--bind "{data}" "{root}{volume}"', f'--bind /dev "{root}/dev"',
             f'-t proc proc "{root}/proc"', f'-o remount,bind,ro "{root}"',
         )  # fmt: skip
-        begin = " && ".join([*(f"mount {one}" for one in mounts), 'exec "$@"'])
+        begin = " && ".join([f"buildah mount {image.container}", *(f"mount {one}" for one in mounts), 'exec "$@"'])
         self.process = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--",
              "sh", "-c", begin, "sh", *self._inside(*config["Entrypoint"], *arguments)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | image.environment,
         )  # fmt: skip
 
     def _inside(self, *command: str) -> list[str]:
@@ -158,17 +175,15 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def test_it_runs_as_its_user_on_a_root_that_cannot_be_written_to(
-    image: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    root, config = image
+def test_it_runs_as_its_user_on_a_root_that_cannot_be_written_to(image: Image, tmp_path: Path) -> None:
+    config = image.config
     assert config["User"] == "10001:10001"
     assert (list(config["ExposedPorts"]), config["Cmd"]) == (["8000/tcp"], ["serve"])
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     # As where a Service is named like it, and with another port than the usual one.
     link = "tcp://10.0.0.1:8000"
-    with started(root, config, tmp_path, *config["Cmd"], "--port", str(port), MOCK_EDITOR_PORT=link) as container:
+    with started(image, tmp_path, *config["Cmd"], "--port", str(port), MOCK_EDITOR_PORT=link) as container:
 
         def well() -> bool:
             try:
