@@ -176,6 +176,7 @@ def test_whether_a_file_exists_is_not_told(on: Stage, craft: Craft, tmp_path: Pa
     assert [status for status, _ in said[0]] == [204, 409]
 
 
-def test_a_scenario_that_is_a_file_here_stays_one(on: Stage, craft: Craft) -> None:
+def test_a_scenario_that_is_a_file_here_stays_one(on: Stage, craft: Craft, played: LoadedScenario) -> None:
+    on.load(played.script, keep_state=True)
     assert restore(on, craft()).status_code == 204
     assert call(on, "POST", "/_admin/scenario/reload", json={}).status_code == 200
