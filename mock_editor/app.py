@@ -257,7 +257,9 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         body_timeout=settings.body_timeout,
     )
     app.register_blueprint(platform)
-    simulator.on_reset(Part.ACCOUNTS, platform_state.State(simulator.store, simulator.clock.now).reset)
+    sessions = platform_state.State(simulator.store, simulator.clock.now)
+    simulator.on_reset(Part.ACCOUNTS, sessions.reset)
+    simulator.on_set_back(sessions.set_back)
     simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
     # One for all, so that wrong tokens count wherever they are tried.
@@ -341,7 +343,8 @@ def _metrics(simulator: Simulator) -> Iterator[Metric]:
         "mock_editor_notification_oldest_seconds",
         "Age of the oldest notification that is not settled, by the simulator's clock.",
         ["editor"],
-        [((editor,), age) for editor, age in ages.items()],
+        # Those that were made before the clock was set back are of its future.
+        [((editor,), max(age, 0.0)) for editor, age in ages.items()],
     )
 
 

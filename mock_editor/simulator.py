@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Set
 from dataclasses import fields
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from threading import Thread
@@ -113,6 +114,7 @@ class Simulator:
         self.sender: Sender | None = None
         self._sending: Thread | None = None
         self._also: list[tuple[Part, Callable[[Database], None]]] = []
+        self._also_back: list[Callable[[Database, timedelta], None]] = []
         shares = {slug: Shares(one.fulfilled, one.noshow) for slug, one in played.endings.items()}
         self.endings = Endings(clock, editors, self.appointments, self.bookings, shares)
 
@@ -185,6 +187,15 @@ class Simulator:
     def on_reset(self, part: Part, also: Callable[[Database], None]) -> None:
         """Has ``also`` called when that part is reset, in the same transaction."""
         self._also.append((part, also))
+
+    def on_set_back(self, also: Callable[[Database, timedelta], None]) -> None:
+        """Has ``also`` called when the clock is set back, in the same transaction, with by how much."""
+        self._also_back.append(also)
+
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets all that waits for an instant back with the clock."""
+        for also in (self.sessions.set_back, self.accounts.set_back, self.outbox.set_back, *self._also_back):
+            also(db, by)
 
     def reset(self, db: Database, parts: Set[Part]) -> None:
         """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""

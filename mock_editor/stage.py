@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,8 @@ create table if not exists generations (
 create table if not exists workers (pid integer primary key, generation integer not null) strict
 """
 
+# Less is what passes between two looks at the clock.
+_SET_BACK = timedelta(seconds=1)
 _SCRIPT, _CLOCK, _SAVED_AT = "script", "clock", "saved at"
 # Not part of a snapshot: secrets, and what is about processes. A generation that came back would be followed by nobody.
 _NOT_SAVED = ("keys", "generations", "workers")
@@ -67,12 +69,15 @@ class Extra(StrEnum):
 
 
 class _Turn:
-    """The time in which a world is in play: its generation, once it has one."""
+    """The time in which a world is in play: its generation, once it has one; ``keep_time`` has the clock right."""
 
-    generation: int | None = None
+    def __init__(self, keep_time: Callable[[Database], None]) -> None:
+        self.generation: int | None = None
+        self._keep_time = keep_time
 
     def check(self, db: Database) -> None:
         """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun too early."""
+        self._keep_time(db)
         _expect_generation(db, self.generation)
         began = begun()
         if began is not None and began < _since(db):
@@ -80,6 +85,7 @@ class _Turn:
 
     def check_state(self, db: Database) -> None:
         """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
+        self._keep_time(db)
         [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
         if self.generation is None or self.generation < since:
             raise _too_late()
@@ -150,6 +156,7 @@ class Stage:
         self._generation = 0
         self._first = played.script
         self._turn, self.simulator, self._app = self._make(played)
+        self.faults.keep_time_with(self._keep_time)
         self._play_faults(played)
         if leads:
             self._open(played)
@@ -174,7 +181,7 @@ class Stage:
                 _next_generation(db, keep_state=True, closed=False)
                 self.faults.reset(db)
             if not same or self.settings.now:
-                _put_course(db, self._first_course(played))
+                self._set_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
             self._turn.generation = self._generation = _last_generation(db)
@@ -182,7 +189,7 @@ class Stage:
 
     def _make(self, played: LoadedScenario) -> _World:
         """A world that may write once its turn has begun."""
-        turn = _Turn()
+        turn = _Turn(self._keep_time)
         simulator = Simulator(
             self.settings,
             played,
@@ -222,10 +229,9 @@ class Stage:
 
     def follow(self) -> None:
         """Does what other processes have set. Cheap when there is nothing new."""
-        # As one: what was read before somebody here set another course must not come after it.
-        with self._timing, self.store.reading() as db:
+        self.follow_clock()
+        with self.store.reading() as db:
             generation = _last_generation(db)
-            self._run(_course(db))
         with self._changing:
             entered = generation > self._generation and self._follow_scenario(generation)
         self.faults.follow()
@@ -354,7 +360,7 @@ class Stage:
                     if keep_state:
                         simulator.accounts.declare(db)
                     else:
-                        _put_course(db, self._first_course(played))
+                        self._set_course(db, self._first_course(played))
                         self._run(_course(db))
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
@@ -379,10 +385,35 @@ class Stage:
 
     def run_clock(self, course: Course) -> None:
         """Has the clock of all processes run as ``course`` says. Raises 503."""
+        self.move_clock(lambda _: course)
+
+    def move_clock(self, course_of: Callable[[Clock], Course]) -> None:
+        """The same for a course that begins where the clock is, wherever it was set last. Raises 503, and what
+        ``course_of`` does."""
+        with self.store.writing() as db:
+            self._keep_time(db)
+            self._set_course(db, course_of(self.clock))
+        self.follow_clock()
+
+    def _set_course(self, db: Database, course: Course) -> None:
+        """In a transaction. What waits for an instant is set back with the clock, or it would wait for the old time."""
+        real = datetime.now(UTC)
+        back = _course(db).instant(real) - course.instant(real)
+        _put_course(db, course)
+        if back >= _SET_BACK:
+            self.simulator.set_back(db, back)
+            self.faults.set_back(db, back)
+
+    def follow_clock(self) -> None:
+        """Has the clock run as any process has set it last. Raises 503."""
+        # As one, here and below: what was read before another course was set must not come after it.
+        with self._timing, self.store.reading() as db:
+            self._run(_course(db))
+
+    def _keep_time(self, db: Database) -> None:
+        """In a transaction, whose instants may otherwise be those of a course that is over."""
         with self._timing:
-            with self.store.writing() as db:
-                _put_course(db, course)
-            self._run(course)
+            self._run(_course(db))
 
     def _run(self, course: Course) -> None:
         if course != self.clock.course:
@@ -404,7 +435,7 @@ class Stage:
                 _expect_generation(db, self._generation)
                 self.simulator.reset(db, own)
                 if Extra.CLOCK in parts:
-                    _put_course(db, self._first_course(self.simulator.played))
+                    self._set_course(db, self._first_course(self.simulator.played))
                 if Extra.FAULTS in parts:
                     self.faults.reset(db)
                 if own:

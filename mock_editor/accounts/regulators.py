@@ -22,6 +22,7 @@ from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, NotFoundError
 from mock_editor.base.fhir import Resource, instant
+from mock_editor.base.instants import set_back
 from mock_editor.base.preconditions import Current, Preconditions
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Editor, RegulatorId
@@ -355,8 +356,8 @@ class Regulators:
 
     def log_in(self, editor: str, email: str, password: str, *, tries: int, lock: timedelta) -> LogIn:
         """Tries a password. After ``tries`` wrong ones in a row, the account takes none for a while."""
-        now = self._clock.now()
         with self._store.writing() as db:
+            now = self._clock.now()
             found = _ownings(db, editor, [email_key(email)])
             best = next((one for one in found if one.active), next(iter(found), None))
             if best is None:
@@ -376,6 +377,10 @@ class Regulators:
                 [0 if locked_until else failures, locked_until and locked_until.isoformat(), *key],
             )
             return LogIn(_account(db, editor, best.account) if right else None, locked_until)
+
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets back with the clock until when accounts are locked."""
+        set_back(db, "accounts", "locked_until", by)
 
     def accept_terms(self, editor: str, identifier: str) -> None:
         """Notes when the editor's terms were accepted: once."""

@@ -50,6 +50,13 @@ class Course:
             return Mode.SCALED
         return Mode.REAL if self.at == self.since else Mode.SHIFTED
 
+    def instant(self, real: datetime) -> datetime:
+        """The simulated instant, in UTC, at a real one. Beyond the last year that can be played, it stands still."""
+        passed = (real - self.since).total_seconds() * self.rate
+        left = (_LAST - self.at).total_seconds()
+        # A real clock that is put back must not take the simulated one before its beginning.
+        return self.at.astimezone(UTC) + timedelta(seconds=min(max(passed, 0.0), max(left, 0.0)))
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REAL = Course(_EPOCH, _EPOCH, 1.0)
@@ -75,20 +82,20 @@ class Clock:
         if self._frozen is not None:
             return self._frozen
         real, course = datetime.now(UTC), self.course
-        return real if course is REAL else _simulated(course, real)
+        return real if course is REAL else course.instant(real)
 
     # --- other courses; each begins where the clock is now, unless it says otherwise
 
     def at_rate(self, rate: float, at: datetime | None = None) -> Course:
         """From ``at`` on, each real second brings ``rate`` simulated ones; 0 freezes. Raises ValueError."""
         real = datetime.now(UTC)
-        return Course(real, at or _simulated(self.course, real), rate)
+        return Course(real, at or self.course.instant(real), rate)
 
     def advanced(self, by: timedelta) -> Course:
         """As it runs now, but ``by`` later, or earlier. Raises ValueError."""
         real = datetime.now(UTC)
         try:
-            return Course(real, _simulated(self.course, real) + by, self.course.rate)
+            return Course(real, self.course.instant(real) + by, self.course.rate)
         except OverflowError:
             raise ValueError("that is out of any calendar") from None
 
@@ -96,10 +103,3 @@ class Clock:
 def frozen(at: datetime) -> Course:
     """Stands still. Raises ValueError for an instant that cannot be played."""
     return Course(_EPOCH, at, 0.0)
-
-
-def _simulated(course: Course, real: datetime) -> datetime:
-    passed = (real - course.since).total_seconds() * course.rate
-    left = (_LAST - course.at).total_seconds()
-    # A real clock that is put back must not take the simulated one before its beginning.
-    return course.at.astimezone(UTC) + timedelta(seconds=min(max(passed, 0.0), max(left, 0.0)))

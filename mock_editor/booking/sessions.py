@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from mock_editor.base.clock import Clock
+from mock_editor.base.instants import set_back
 from mock_editor.base.store import Store
 from mock_editor.booking.access import Session
 from mock_editor.booking.tokens import Ended
@@ -47,9 +48,9 @@ class Sessions:
         ``subject`` and ``sid`` are those of the identity provider.
         """
         cookie = secrets.token_urlsafe(32)
-        now = self._clock.now()
         row = {"key": key_of(cookie), "editor": editor, "account": account, "sas": sas, "subject": subject, "sid": sid}
         with self._store.writing() as db:
+            now = self._clock.now()
             db.execute("delete from sessions where expires <= ?", [now.isoformat()])
             db.table("sessions").insert(row | {"expires": (now + LIFETIME).isoformat()})
         return cookie
@@ -84,6 +85,10 @@ class Sessions:
                 for editor in editors:
                     db.execute(_END, {"editor": editor, "subject": ended.subject, "sid": ended.sid})
         return bool(new)
+
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets back with the clock when sessions are over."""
+        set_back(db, "sessions", "expires", by)
 
     def reset(self, db: Database) -> None:
         """Ends all sessions."""

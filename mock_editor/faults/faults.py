@@ -16,7 +16,7 @@ import uuid
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from mock_editor.base import controls
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.flows import Flow
 from mock_editor.base.globs import matches
+from mock_editor.base.instants import set_back
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold
 from mock_editor.faults.kind import Kind
@@ -274,6 +275,7 @@ class Faults:
         self._store = store
         self._clock_now = clock_now
         self._plan = _Plan(None, [], None)
+        self._keep_time: Callable[[Database], None] = lambda _: None
         self._following = threading.Lock()
         self._followed: _Table | None = None
         self._waiting: dict[Hold, Acting] = {}
@@ -400,6 +402,10 @@ class Faults:
 
     # --- the world
 
+    def keep_time_with(self, keep_time: Callable[[Database], None]) -> None:
+        """Has ``keep_time`` called before rules that others have set are followed: it has the clock right."""
+        self._keep_time = keep_time
+
     def play(self, rules: Sequence[Rule], timelines: Sequence[Timeline], seed: str) -> None:
         """What the scenario in play says, of which ``reset`` takes the rules. In every process; no SQL."""
         self._scenario = (rules, timelines, seed)
@@ -420,6 +426,11 @@ class Faults:
         with contextlib.suppress(EditorError):  # what looks for changes does it once more
             self.follow()
 
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets back with the clock when the running timeline began: it goes on where it was."""
+        set_back(db, "fault_timeline", "began", by)
+        _changed(db)
+
     def follow(self) -> None:
         """Does what any process has set, and ends the waits of rules that went. Cheap when there is nothing new.
 
@@ -429,6 +440,8 @@ class Faults:
             with self._store.reading() as db:
                 version = controls.get(db, _VERSION)
                 if version != self._plan.version:
+                    # When a timeline began is told by the clock that is set now.
+                    self._keep_time(db)
                     self._plan = _load(db, version)
             table = self._plan.table(self._clock_now())
             known, self._followed = self._followed, table

@@ -20,16 +20,18 @@ from sqlite_utils import Database
 from mock_editor.base import controls
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.instants import set_back
+from mock_editor.base.processes import boot
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Appointment, Editor
 from mock_editor.faults.kinds.outgoing import Again, Stale
 from mock_editor.notifications import payload
 
-# Instants are ISO 8601 in UTC, by the simulator's clock; `lease` is real time, in seconds since 1970: it is about
-# processes that die, and until then a fault may hold what waits. `unsure`: an attempt went out, and nobody knows
-# whether it was taken. `rule` (as JSON) has held it back last, `held` (see Held) is there until it has been sent after
-# that, `passed`: the following one is to go first. Copies: `rest` of them are still to be sent, `apart` seconds from
-# each other; the `last` ones go when nothing of their appointment is open.
+# Instants are ISO 8601 in UTC, by the simulator's clock; `lease` is the machine's monotonic time, which nobody sets: it
+# is about processes that die, and until then a fault may hold what waits. `unsure`: an attempt went out, and nobody
+# knows whether it was taken. `rule` (as JSON) has held it back last, `held` (see Held) is there until it has been sent
+# after that, `passed`: the following one is to go first. Copies: `rest` of them are still to be sent, `apart` seconds
+# from each other; the `last` ones go when nothing of their appointment is open.
 SCHEMA = """
 create table if not exists notifications (
     id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
@@ -52,7 +54,7 @@ create index if not exists notification_copies_of on notification_copies (editor
 """
 _OPEN = "('waiting', 'sending', 'tls failed')"
 _LONGEST_ANSWER = 10_000
-_PAUSED = "sending paused"
+_PAUSED, _BOOT = "sending paused", "boot of leases"
 
 
 class State(StrEnum):
@@ -216,12 +218,19 @@ class Outbox:
         room = dict.fromkeys(self._editors, most) if room is None else room
         if most <= 0:
             return []
-        now, real = self._clock.now().isoformat(), time.time()
+        now, real = self._clock.now().isoformat(), time.monotonic()
         with self._store.reading() as db:
             # Most looks find nothing, and need not wait for the writers.
-            if controls.get(db, _PAUSED) or not _due(db, now, real, 1, room, real + seconds):
+            same = controls.get(db, _BOOT) == boot()
+            if controls.get(db, _PAUSED) or (same and not _due(db, now, real, 1, room, real + seconds)):
                 return []
         with self._store.writing() as db:
+            now = self._clock.now().isoformat()
+            if not same:
+                # Whoever had taken them is gone with the machine's last start, or they come from another one.
+                controls.put(db, _BOOT, boot())
+                db.execute("update notifications set lease = null where lease is not null")
+                db.execute("update notification_copies set lease = null where lease is not null")
             found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room, real + seconds)
             for one in found:
                 if one.copy:
@@ -248,8 +257,8 @@ class Outbox:
         """Notes an attempt. ``wait`` is until the next one, if the notification is to wait; ``unsure`` whether the SAS
         may have taken it without our knowing; ``first``: those before do not count; ``then`` what follows if it is
         accepted."""
-        now = self._clock.now()
         with self._outcomes.writing() as db:
+            now = self._clock.now()
             # Whoever lost the lease has no say any more.
             ours = db.execute(
                 "update notifications set state = ?, due = ?, unsure = ?, attempts = ?, lease = null, held = null "
@@ -282,14 +291,14 @@ class Outbox:
         """Holds back what was claimed, which is then no attempt, for a rule (as JSON): ``wait`` by the simulator's
         clock, and ``real`` seconds. With ``passed``, until the following one of its appointment is through, if there
         is one by then."""
-        now = self._clock.now()
         with self._outcomes.writing() as db:
+            now = self._clock.now()
             db.execute(
                 "update notifications set state = 'waiting', due = ?, lease = ?, attempts = ?, rule = ?, "
                 "held = ?, passed = ? where id = ? and state = 'sending' and attempts = ?",
                 [
                     (now + wait).isoformat(),
-                    time.time() + real if real else None,
+                    time.monotonic() + real if real else None,
                     # Those that failed on TLS count for nothing, which the state does not tell any more.
                     0 if claimed.tls_failed else claimed.attempts,
                     rule,
@@ -305,15 +314,15 @@ class Outbox:
         with self._outcomes.writing() as db:
             db.execute(
                 "update notifications set lease = ? where id = ? and state = 'sending' and attempts = ?",
-                [time.time() + seconds, claimed.id, claimed.attempts + 1],
+                [time.monotonic() + seconds, claimed.id, claimed.attempts + 1],
             )
 
     def copied(self, claimed: Claimed, attempt: Attempt) -> None:
         """Notes that a copy was sent; whatever came of it, it is not tried again."""
         if not claimed.copy:
             raise ValueError(f"notification {claimed.id} was not claimed as a copy")
-        now = self._clock.now()
         with self._outcomes.writing() as db:
+            now = self._clock.now()
             found = db.execute(
                 "select rest, apart from notification_copies where id = ? and lease = ?",
                 [claimed.copy.id, claimed.copy.lease],
@@ -335,8 +344,8 @@ class Outbox:
 
     def release(self, rule: str) -> None:
         """Ends what a rule (as JSON) has done: what it holds back is due, what it would still send again is not."""
-        now, real = self._clock.now().isoformat(), time.time()
         with self._store.writing() as db:
+            now, real = self._clock.now().isoformat(), time.monotonic()
             db.execute(
                 "update notifications set due = ?, lease = null, rule = null, held = null, passed = 0 "
                 "where rule = ? and held is not null and state = 'waiting'",
@@ -409,8 +418,8 @@ class Outbox:
             where state in ('refused', 'given up', 'tls failed') and not exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
                 and e.id > n.id and e.state in ('accepted', 'sending'))"""
-        now = self._clock.now().isoformat()
         with self._store.writing() as db:
+            now = self._clock.now().isoformat()
             if identifier is None:
                 return int(db.execute(again, [now]).rowcount)
             if not db.execute(f"{again} and id = ?", [now, identifier]).rowcount:
@@ -427,6 +436,11 @@ class Outbox:
         """Whether nothing is sent for now."""
         with self._store.reading() as db:
             return bool(controls.get(db, _PAUSED))
+
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets back with the clock when what is open is due."""
+        set_back(db, "notifications", "due", by, f"state in {_OPEN}")
+        set_back(db, "notification_copies", "due", by)
 
     def reset(self, db: Database) -> None:
         """Forgets every notification, and sends again."""

@@ -1,5 +1,6 @@
 """Notifications against a SAS that misbehaves: nothing is lost, nothing doubled, the order kept, every attempt told."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ import pytest
 from requests import Response
 from requests.adapters import BaseAdapter
 
+from mock_editor.base import controls
 from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.errors import EditorError
 from mock_editor.calendars.appointments import Appointments
@@ -249,6 +251,32 @@ def test_a_process_that_died_on_the_way_is_followed_by_an_update(side: Callable[
     one = side()
     one.book()
     assert len(one.outbox.claim(5, -1)) == 1  # taken by somebody whose time is up
+    one.send()
+    assert one.settled(1)
+    assert [r.method for r in sas.received] == ["PUT"]
+
+
+def test_the_lease_of_a_process_that_died_does_not_outlive_it_when_the_clock_jumps_back(
+    side: Callable[..., Side], sas: Sas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = side()
+    one.book()
+    right = time.time
+    with monkeypatch.context() as wrong:
+        wrong.setattr(time, "time", lambda: right() + 7 * 24 * 3600)
+        assert len(one.outbox.claim(5, 0.5)) == 1
+    one.send()
+    assert one.settled(1)
+    assert [r.method for r in sas.received] == ["PUT"]
+
+
+def test_leases_of_another_start_of_the_machine_count_for_nothing(side: Callable[..., Side], sas: Sas) -> None:
+    one = side()
+    one.book()
+    assert len(one.outbox.claim(5, 10_000)) == 1
+    assert one.outbox.claim(5, 10) == []
+    with one.store.writing() as db:
+        controls.put(db, "boot of leases", "another one")
     one.send()
     assert one.settled(1)
     assert [r.method for r in sas.received] == ["PUT"]

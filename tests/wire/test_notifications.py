@@ -32,7 +32,9 @@ class Regulator:
         self.url = url
         self.session = requests.Session()
         page = self.session.get(f"{url}{AGENDA}&origin=sas", timeout=10).text
-        demand = re.findall(r'name="demande" value="([^"]*)"', page)[-1]
+        demands = re.findall(r'name="demande" value="([^"]*)"', page)
+        assert demands, page
+        demand = demands[-1]
         page = self.session.post(f"{url}/_idp/connexion", {"demande": demand, "personne": "mercier"}, timeout=10).text
         hidden = fields(page, "accepter")
         self.session.post(f"{url}/agenda-ville/cgu", hidden | {"accepter": "1"}, timeout=10)

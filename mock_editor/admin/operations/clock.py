@@ -1,12 +1,13 @@
 """The simulator's clock: slots, sessions, retries and the ends of appointments follow it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from mock_editor.admin.operation import Control, Example, Instant, Model, operation, refusal
-from mock_editor.base.clock import FASTEST, REAL, Course, Mode
+from mock_editor.base.clock import FASTEST, REAL, Clock, Course, Mode
 
 _AT = Field(description="Simulated time to begin at; without it, where the clock is now")
 _TOO_FAR = {422: "No such time can be played"}
@@ -114,9 +115,9 @@ def run_clock(control: Control, body: Run) -> Time:
 def advance_clock(control: Control, body: Advance) -> Time:
     """Moves the clock by an amount or to a given time; it goes on as it did, frozen or running."""
     if body.to:
-        return _run(control, rate=control.stage.clock.course.rate, at=body.to)
+        return _run(control, at=body.to)
     try:
-        return _follow(control, control.stage.clock.advanced(body.amount))
+        return _move(control, lambda clock: clock.advanced(body.amount))
     except ValueError as error:
         raise refusal(422, str(error), "body") from None
 
@@ -124,17 +125,18 @@ def advance_clock(control: Control, body: Advance) -> Time:
 @operation("POST", "/clock/real", "clock real", "Tell real time again", examples=[Example("Real time")])
 def real_clock(control: Control) -> Time:
     """Has the clock tell real time."""
-    return _follow(control, REAL)
+    return _move(control, lambda _: REAL)
 
 
-def _run(control: Control, **course: Any) -> Time:
+def _run(control: Control, *, at: datetime | None, rate: float | None = None) -> Time:
+    """Runs on from there, at this rate or as it does."""
     try:
-        return _follow(control, control.stage.clock.at_rate(**course))
+        return _move(control, lambda clock: clock.at_rate(clock.course.rate if rate is None else rate, at))
     except ValueError as error:
         raise refusal(422, str(error), "body.at") from None
 
 
-def _follow(control: Control, course: Course) -> Time:
-    control.stage.run_clock(course)
+def _move(control: Control, course_of: Callable[[Clock], Course]) -> Time:
+    control.stage.move_clock(course_of)
     shown: Time = show_clock.run(control)
     return shown

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import orjson
 from sqlite_utils import Database
 
+from mock_editor.base.instants import set_back
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
 
@@ -96,6 +97,10 @@ class State:
         """Ends what was opened from a session at the identity provider."""
         with self._store.writing() as db:
             db.execute("delete from platform_sessions where sid = ?", [sid])
+
+    def set_back(self, db: Database, by: timedelta) -> None:
+        """Sets back with the clock when sessions are over."""
+        set_back(db, "platform_sessions", "expires", by)
 
     # --- regulators
 
