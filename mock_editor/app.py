@@ -275,12 +275,12 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     @app.before_request
     def only_own_pages() -> Response | None:
         """Refuses what a page of another site would change. FHIR paths take JSON only, which no page sends unasked."""
-        elsewhere = request.endpoint in idp_routes.FOR_OTHER_SITES or _FHIR_PATH.match(request.path)
-        if request.method not in SAFE and not elsewhere:
-            try:
-                refuse_foreign(request.headers, request.remote_addr or "", public_url)
-            except EditorError as error:
-                return _refusal(error)
+        if request.method in SAFE or request.endpoint in idp_routes.FOR_OTHER_SITES or _FHIR_PATH.match(request.path):
+            return None
+        try:
+            refuse_foreign(request.headers, request.remote_addr or "", public_url)
+        except EditorError as error:
+            return _refusal(error)
         return None
 
     @app.get("/")

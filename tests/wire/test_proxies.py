@@ -185,6 +185,10 @@ def test_what_the_examples_pass_on_is_what_clients_are_to_reach(
                     assert "_admin/openapi.json" not in said or "No such path" in said
         for asked in ("GET /agenda-ville/connexion", "GET /_static/erreur.css", "GET /agenda-ville/static/agenda.css"):
             assert status(answer(place, showing(made, None), asked=asked)) == 200
+        # Forms are sent from there: this one is refused for want of its key only.
+        for origin, refused in (("https://localhost", 400), ("https://pirate.example", 403), ("null", 403)):
+            head = f"Origin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\n"
+            assert status(answer(place, showing(made, None), head, asked="POST /agenda-ville/visite")) == refused
         assert "accounts" in ask(simulator.url, "/_admin/accounts", source="127.0.0.2").json
 
 
