@@ -285,7 +285,7 @@ def _problem(response: Response) -> str:
     except (ValueError, KeyError, TypeError):
         # Not from a simulator.
         told = response.headers.get("Location") or " ".join(response.text.split())[:_LONGEST]
-        return f"{response.url} answers {response.status_code} {response.reason}: {told}"
+        return f"{response.url} answers {response.status_code} {response.reason}{_by_proxy(response.url)}: {told}"
 
 
 def _lines(problem: dict[str, Any]) -> Iterator[str]:
@@ -297,11 +297,17 @@ def _lines(problem: dict[str, Any]) -> Iterator[str]:
         yield f"{problem['title']}: {problem['detail']}"
 
 
+def _by_proxy(url: str) -> str:
+    proxy = client.proxy_of(url)
+    return f" through the proxy {proxy} (see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)" if proxy else ""
+
+
 def _reason(error: requests.RequestException, url: str) -> str:
+    by = _by_proxy(url)
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"no answer from {url} in time"
+        return f"no answer from {url}{by} in time"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"{url} broke off its answer"
+        return f"{url} broke off its answer{by}"
     if isinstance(error, requests.ConnectionError):
-        return f"no simulator answers at {url} (see --url)"
-    return f"--url: {str(error)[:_LONGEST]}"
+        return f"no simulator answers at {url}{by or ' (see --url)'}"
+    return f"--url: {str(error)[:_LONGEST]}{by}"

@@ -10,7 +10,6 @@ Interim answers (1xx) are passed over, as RFC 9110, 15.2 wants it; http.client d
 
 import contextlib
 import http.client
-import ipaddress
 import math
 import socket
 import ssl
@@ -29,10 +28,12 @@ from urllib.parse import urlsplit
 import requests
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from mock_editor.base.addresses import is_loopback, names_this_machine
 
 # Interim answers before the final one: nobody means more.
 _MOST_INTERIM = 50
@@ -429,10 +430,19 @@ def _kept_context(verify: Any, cert: Any, *_: int) -> ssl.SSLContext:
 
 
 def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return host.rstrip(".").endswith(".localhost") or is_loopback(host) or names_this_machine(host)
+
+
+def proxy_of(url: str) -> str | None:
+    """By which proxy a session that heeds its surroundings calls a URL, without user and password; None if by none."""
+    parts = urlsplit(url)
+    if _is_here(parts.hostname or ""):
+        return None
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return None
+    scheme, mark, rest = proxy.rpartition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def _timed(context: ssl.SSLContext) -> ssl.SSLContext:

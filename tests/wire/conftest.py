@@ -255,9 +255,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")} | {
-        "PYTHONUNBUFFERED": "1"
-    }
+    """Without settings of ours, and without proxies."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MOCK_EDITOR_") and not name.lower().endswith("_proxy")
+    } | {"PYTHONUNBUFFERED": "1"}
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -173,6 +173,52 @@ def test_where_nobody_answers_is_said_in_a_line() -> None:
     assert done.stderr == f"mock-editor: no simulator answers at {url} (see --url)\n"
 
 
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.9.1"])
+def test_a_simulator_on_this_machine_is_asked_directly(worlds: Callable[[str], World], host: str) -> None:
+    url = worlds("1").url.replace("127.0.0.1", host)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        proxy = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        environment = dict.fromkeys(PROXIES, proxy)
+        done = run("journal", "count", MOCK_EDITOR_URL=url, **environment)
+    # Nobody listens at the other addresses of this machine; that is told, and not of the proxy.
+    told = (0, "") if host != "127.8.9.1" else (2, f"mock-editor: no simulator answers at {url} (see --url)\n")
+    assert (done.returncode, done.stderr) == told
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("http://sim.example:8000", "HTTP_PROXY"),
+        ("http://sim.example:8000", "http_proxy"),
+        ("http://sim.example:8000", "ALL_PROXY"),
+        ("https://sim.example", "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_that_does_not_answer_is_named(url: str, name: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{nobody.getsockname()[1]}"
+        done = run("reset", MOCK_EDITOR_URL=url, **{name: f"http://me:S3CRET@{at}"})
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mock-editor: no simulator answers at {url} through the proxy http://{at} (see ")
+
+
+def test_a_proxy_answers_for_others_and_not_for_those_that_are_excepted(answering: Callable[[bytes], str]) -> None:
+    told = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"count": 7}'
+    url = "http://sim.invalid:8000"
+    by = run("journal", "count", MOCK_EDITOR_URL=url, HTTP_PROXY=answering(told))
+    assert (by.returncode, json.loads(by.stdout)) == (0, {"count": 7})
+    proxy = answering(b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno")
+    refused = run("journal", "count", MOCK_EDITOR_URL=url, HTTP_PROXY=proxy)
+    assert (refused.returncode, f"answers 503 No through the proxy {proxy} (see " in refused.stderr) == (1, True)
+    directly = run("journal", "count", MOCK_EDITOR_URL=url, HTTP_PROXY=proxy, NO_PROXY="sim.invalid")
+    assert directly.stderr == f"mock-editor: no simulator answers at {url} (see --url)\n"
+
+
 def test_what_is_no_simulator_is_said_in_a_line(answering: Callable[[bytes], str]) -> None:
     url = answering(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\n<br/>")
     assert f"{url}/_admin/reset answers 502 Bad Gateway: <br/>" in command(url, "reset").stderr
