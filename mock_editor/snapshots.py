@@ -179,7 +179,7 @@ CHECKS: dict[str, dict[str, Check]] = {
     "idp_codes": {"code": _name, "expires": _whole, "content": _json(_object)},
     "idp_sessions": {"sid": _name, "key": _name, "person": _name, "since": _whole, "expires": _whole},
     "idp_visited": {"sid": _name, "client": _name, "logout_uri": _text},
-    "logout_tokens": _OF_EDITOR | {"token": _name, "until": _number},
+    "logout_tokens": {"client": _name, "token": _name, "until": _number},
     "notification_attempts": {
         "id": _whole, "notification": _whole, "at": _instant, "method": _one_of(_METHODS), "status": _whole,
         "seconds": _number, "result": _text, "answer": _text,
@@ -200,7 +200,7 @@ CHECKS: dict[str, dict[str, Check]] = {
     "platform_accounts": _OF_EDITOR
     | {"person": _name, "active": _flag, "status": _whole, "text": _text, "at": _instant, "seconds": _number},
     "platform_known": _OF_EDITOR | {"practitioner": _name},
-    "platform_sessions": {"key": _name, "person": _name, "content": _json(_person), "expires": _utc},
+    "platform_sessions": {"key": _name, "person": _name, "content": _json(_person), "expires": _utc, "sid": _text},
     "platform_withdrawn": {"person": _name},
     "received_appointments": {"id": _name, "system": _name, "value": _name, "first": _whole, "latest": _whole},
     "received_deliveries": {
@@ -226,7 +226,7 @@ def check(saved: sqlite3.Connection, without: Collection[str]) -> None:
         for number, row in enumerate(cursor, 1):
             for column, value in zip(columns, row, strict=True):
                 if value is not None:  # where it may not be, SQLite has said so
-                    _check(table, number, column, value, checks[column])
+                    _check(table, number, column, value, checks.get(column, _any))
     for name, value in saved.execute("select name, value from controls"):
         _check("controls", 0, f"value of {name!r:.60}", orjson.loads(value), _INTO.get(name, _any))
 

@@ -129,7 +129,7 @@ def test_what_was_saved_here_is_taken(on: Stage, craft: Craft) -> None:
          "controls.value of 'script'"),
         ("insert into received_deliveries values (1, 'x', 1, '2026-11-20T07:15:00+00:00', 'PUT', '{}')",
          "received_deliveries.content"),
-        ("insert into platform_sessions values ('k', 'p', '{\"key\": 1}', '2026-11-20T07:15:00+00:00')",
+        ("insert into platform_sessions values ('k', 'p', '{\"key\": 1}', '2026-11-20T07:15:00+00:00', null)",
          "platform_sessions.content"),
     ],
 )  # fmt: skip
