@@ -37,7 +37,7 @@ from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_sta
 from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor
 from mock_editor.settings import Settings
 
-_SESSION, _FLOW, _ARRIVED = "agenda", "sso-", "arrivee"
+_SESSION, _FLOW, _ARRIVED = "agenda", "sso-", "arrivee-"
 # The browser goes on at once.
 _ARRIVED_SECONDS = 60
 # So many names there are for the cookies of sign-ins that are under way, and so many of the latest are kept: two slots
@@ -179,12 +179,13 @@ def blueprint(
         """Whether the browser comes here straight from the provider, with the session that was opened then."""
         if not g.session:
             return False
+        name = arrival_name(target)
         try:
-            found = arrivals().loads(request.cookies.get(_ARRIVED, ""), max_age=_ARRIVED_SECONDS)
+            found = arrivals().loads(request.cookies.get(name, ""), max_age=_ARRIVED_SECONDS)
         except BadData:
             return False
         if request.method == "GET":
-            g.over.append(_ARRIVED)  # once: the next time it may be somebody else
+            g.over.append(name)  # once: the next time it may be somebody else
         return bool(found == [g.session.key, page_key(target)])
 
     def page_key(target: str) -> str:
@@ -194,8 +195,13 @@ def blueprint(
     def arriving(target: str, session_key: str) -> Response:
         """Sends a browser on to a page, of whose session it has just been proved whose it is."""
         response = redirect(target)
-        cookie(response, _ARRIVED, arrivals().dumps([session_key, page_key(target)]), seconds=_ARRIVED_SECONDS)
+        told = arrivals().dumps([session_key, page_key(target)])
+        cookie(response, arrival_name(target), told, seconds=_ARRIVED_SECONDS)
         return response
+
+    def arrival_name(target: str) -> str:
+        # One of sixteen: several pages may be arrived at at once.
+        return f"{_ARRIVED}{page_key(target)[:1]}"
 
     def arrivals() -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(secret(), "arrival")
@@ -282,11 +288,16 @@ def blueprint(
             if error.refused and g.session and g.session.sas:
                 sign_out()
             raise
-        sign_out()
         tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
         tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
-        account = admitted(regulators.identify(g.slug, tokens, who.emails))
-        return signed_in(account, target=flow.target, sas=True, who=who)
+        account = regulators.identify(g.slug, tokens, who.emails)
+        session: Session | None = g.session
+        if account and session and session.sas and session.account == account.id:
+            # What they do in other tabs goes on.
+            sessions.renew(session, subject=who.subject, sid=who.sid)
+            return arriving(inside(flow.target), session.key)
+        sign_out()
+        return signed_in(admitted(account), target=flow.target, sas=True, who=who)
 
     @bp.post("/sso/deconnexion")
     def sso_logout() -> Response:

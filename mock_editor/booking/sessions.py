@@ -66,6 +66,13 @@ class Sessions:
             return None
         return Session(key_of(cookie), editor, row[0], bool(row[1]))
 
+    def renew(self, session: Session, *, subject: str, sid: str | None) -> None:
+        """Has a session last as long as a new one: its person has come from the identity provider again."""
+        expires = (self._clock.now() + LIFETIME).isoformat()
+        with self._store.writing() as db:
+            values = [subject, sid, expires, session.key]
+            db.execute("update sessions set subject = ?, sid = ?, expires = ? where key = ?", values)
+
     def end(self, session: Session) -> None:
         """Ends a session."""
         with self._store.writing() as db:

@@ -1,7 +1,9 @@
 """From a link of the SAS to an agenda, through the embedded identity provider."""
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import pytest
 import requests
@@ -383,6 +385,24 @@ def test_the_provider_is_asked_at_each_arrival_and_at_no_other_click(site: Site,
     press(page, "Mes rendez-vous", "link")
     press(page, "Agendas", "link")
     assert asked == []
+
+
+def test_two_pages_of_one_person_are_arrived_at_at_once(site: Site, open_page: OpenPage) -> None:
+    page = open_page()
+    come_from_sas(page, site.link())
+    links = [site.link() + "&origin=sas", site.link(THOMAS) + "&origin=sas"]
+    with requests.Session() as tabs:
+        for one in page.context.cookies():
+            tabs.cookies.set(one["name"], one["value"], domain="127.0.0.1", path=one["path"])
+        step = partial(tabs.get, allow_redirects=False, timeout=20)
+        # Each tab is as far as the other: at the provider, back from it, on its page.
+        asked = [step(link).headers["Location"] for link in links]
+        back = [step(url).headers["Location"] for url in asked]
+        arrived = [step(url).headers["Location"] for url in back]
+        assert [step(urljoin(links[0], url)).status_code for url in arrived] == [200, 200]
+        # And what was open before is still theirs.
+        go(page, site.link())
+        assert page.get_by_text("Solène MERCIER Régulateur SAS").is_visible()
 
 
 def test_signing_out_of_the_platform_ends_the_sessions_of_every_editor_that_came_from_it(
