@@ -8,7 +8,7 @@ import requests
 from flask import Flask
 
 from tests.conftest import GUIDE_THOMAS
-from tests.wire.conftest import Simulator, form_key
+from tests.wire.conftest import Serve, Simulator, form_key
 
 pytestmark = pytest.mark.wire
 
@@ -106,3 +106,28 @@ def test_a_browser_gets_one_cookie_for_the_forms_of_all_pages(simulator: Simulat
     for path in ("/_console/", "/agenda-ville/connexion", "/agenda-sos/connexion", "/_sas/regulateurs"):
         browser.get(f"{simulator.url}{path}", timeout=20).raise_for_status()
     assert [re.sub("[0-9a-f]{8}$", "#", name) for name in browser.cookies.keys()] == ["formulaire-#"]  # noqa: SIM118
+
+
+def test_a_cookie_that_somebody_else_has_planted_opens_no_form(simulator: Simulator) -> None:
+    browser = requests.Session()
+    page = browser.get(f"{simulator.url}/agenda-ville/connexion", timeout=20)
+    [name] = browser.cookies.keys()
+    visit = f"{simulator.url}/agenda-ville/visite"
+    stranger = form_key(requests.get(f"{simulator.url}/agenda-ville/connexion", timeout=20).text)
+    for key in (browser.cookies[name], stranger):
+        assert browser.post(visit, data={"jeton": key}, allow_redirects=False, timeout=20).status_code == 400
+    planted = {"Cookie": f"{name}={'x' * 32}"}
+    assert requests.post(visit, data={"jeton": "x" * 32}, headers=planted, timeout=20).status_code == 400
+    sent = browser.post(visit, data={"jeton": form_key(page.text)}, allow_redirects=False, timeout=20)
+    assert sent.status_code == 303
+
+
+def test_simulators_on_other_ports_do_not_undo_each_others_forms(simulator: Simulator, serve: Serve) -> None:
+    other, browser = serve(), requests.Session()
+    keys = {}
+    for one in (simulator, other, simulator):
+        keys[one.url] = form_key(browser.get(f"{one.url}/_console/", timeout=20).text)
+    for url, key in keys.items():
+        data = {"jeton": key, "vers": "/_console/"}
+        sent = browser.post(f"{url}/_console/faire/reset", data=data, allow_redirects=False, timeout=20)
+        assert sent.status_code == 303
