@@ -15,6 +15,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.auth import encode_client_secret_basic
+from authlib.oauth2.rfc7523 import ClientSecretJWT
 from itsdangerous import BadData, URLSafeTimedSerializer
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
@@ -200,7 +201,7 @@ class IdentityProvider:
             return "none"
         # What a provider takes that says nothing (OpenID Connect Discovery, 3).
         taken = metadata.listed("token_endpoint_auth_methods_supported", ["client_secret_basic"])
-        for method in ("client_secret_basic", "client_secret_post", "none"):
+        for method in ("client_secret_basic", "client_secret_post", ClientSecretJWT.name, "none"):
             if method in taken:
                 return method
         raise ValueError(f"the token endpoint takes {', '.join(map(str, taken))[:200]}, of which we can do nothing")
@@ -265,6 +266,7 @@ class IdentityProvider:
             leeway=0,
         )
         client.register_client_auth_method(("client_secret_basic", _encoded_basic))
+        client.register_client_auth_method(ClientSecretJWT())
         equip(client, Limits())
         if self._embedded:
             client.mount(self._issuer, self._embedded)

@@ -117,7 +117,11 @@ def through(browser: requests.Session, url: str, login: str) -> requests.Respons
     raise AssertionError(f"too many redirects: {url}")
 
 
-@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"], ids=["in the header", "in the body"])
+@pytest.mark.parametrize(
+    "method",
+    ["client_secret_basic", "client_secret_post", "client_secret_jwt"],
+    ids=["in the header", "in the body", "by a signature"],
+)
 def test_the_client_authenticates_as_the_provider_takes_it(certified: Certified, method: str) -> None:
     issuer = certified.make(f"/{method}", token_endpoint_auth_method=method)
     found = sign_in(client_of(issuer))
@@ -127,8 +131,9 @@ def test_the_client_authenticates_as_the_provider_takes_it(certified: Certified,
 
 
 def test_a_provider_that_takes_no_way_that_we_know_is_told_apart(certified: Certified) -> None:
-    issuer = certified.make("/jwt-only", token_endpoint_auth_method="client_secret_jwt")  # noqa: S106 - a method
-    with pytest.raises(ProviderError, match="the token endpoint takes client_secret_jwt") as raised:
+    key = {"jwks": {"keys": [RSA.as_dict(private=False)]}}
+    issuer = certified.make("/by-key", token_endpoint_auth_method="private_key_jwt", **key)  # noqa: S106 - a method
+    with pytest.raises(ProviderError, match="the token endpoint takes private_key_jwt") as raised:
         sign_in(client_of(issuer))
     assert not raised.value.refused
 
