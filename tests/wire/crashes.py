@@ -1,6 +1,6 @@
 """Kills a simulator again and again while regulators book, and counts what became of every appointment at the SAS.
 
-``python -m tests.wire.crashes --kills 200 --appointments 2000`` by hand; the tests run a short one.
+``python -m tests.wire.crashes --kills 200 --appointments 2000 --workers 3`` by hand; the tests run a short one.
 The SAS is a second simulator, which is not killed: its receiver refuses an appointment that is created twice.
 """
 
@@ -401,6 +401,8 @@ class Run:
     appointments: int
     seed: int = 1
     regulators: int = 6
+    workers: int = 2
+    seconds: float = 1e9  # after which no more are killed
     counts: Counts = field(default_factory=Counts)
 
     def __post_init__(self) -> None:
@@ -423,7 +425,7 @@ class Run:
         return self.counts
 
     def _start(self) -> Process:
-        common = {"scenario": str(self.file), "database": str(self.database), "workers": "2"}
+        common = {"scenario": str(self.file), "database": str(self.database), "workers": str(self.workers)}
         return Process(self.folder, "editor", **common, sas_url=self.sas_url, **QUICK)
 
     def _with_sas(self, sas_url: str) -> None:
@@ -447,6 +449,8 @@ class Run:
                     draw = random.Random(self.seed)
                     each = -(-self.appointments // len(people))
                     for life in range(self.kills):
+                        if time.monotonic() - begin > self.seconds:
+                            break
                         early = draw.random() < 0.1 and life > 0
                         if early:
                             threading.Event().wait(draw.uniform(0, 1.5))
@@ -570,9 +574,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--appointments", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=30, help="after which no more are killed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        counts = Run(Path(folder), options.kills, options.appointments, options.seed).run()
+        run = Run(Path(folder), options.kills, options.appointments, options.seed, workers=options.workers)
+        run.seconds = options.minutes * 60
+        counts = run.run()
     print(counts)
     sys.exit("\n".join(counts.faults))
 
