@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlite_utils import Database
@@ -77,11 +76,8 @@ def unavailable(text: str) -> EditorError:
     return EditorError(503, [Issue("transient", text)], {"Retry-After": "1"})
 
 
-class _Identity(NamedTuple):
-    """Which file stands under a name."""
-
-    device: int
-    number: int
+# Which file stands under a name: device and number. It is looked up with each write, hence os.stat and not pathlib.
+_Identity = tuple[int, int]
 
 
 class DatabaseFile:
@@ -96,7 +92,8 @@ class DatabaseFile:
         self, path: Path, settings: Sequence[str], writers: int, renew: Callable[[], None] | None = None
     ) -> None:
         self.path = path
-        self._parts = [path.with_name(path.name + part) for part in _BESIDE]
+        self._name = str(path)
+        self._names = [self._name + part for part in _BESIDE]
         self._settings = settings
         self._renew = renew
         self.renewals = 0  # how often it was
@@ -139,7 +136,7 @@ class DatabaseFile:
                     # With a look into it, the files beside it are there.
                     connection.execute("select 1 from sqlite_master limit 1").fetchall()
                     if self._beside is None:
-                        self._beside = self._now_beside()
+                        self._beside = tuple(map(_found, self._names))
                     self._expect_there()
             except BaseException:
                 connection.close()
@@ -148,11 +145,11 @@ class DatabaseFile:
 
     def keep(self) -> None:
         """From now on, the file that is there is the one, and for its owner only."""
-        for path in (self.path, *self._parts):
+        for path in map(Path, (self._name, *self._names)):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 if stat.S_IMODE(path.stat().st_mode) != OWN_MODE:
                     path.chmod(OWN_MODE)
-        self._home, self._beside = _identity(self.path.stat()), None
+        self._home, self._beside = _found(self._name), None
 
     def close(self) -> None:
         """Closes every connection; the next use opens them anew. Nobody else may be using the file."""
@@ -162,11 +159,11 @@ class DatabaseFile:
 
     def _let_go(self) -> None:
         """Closes a file of which something is missing, and removes the rest; not one that another process has made."""
-        ours = _found(self.path) in (None, self._home)
-        for path, known in zip(self._parts, self._beside or (None, None), strict=True):
+        ours = _found(self._name) in (None, self._home)
+        for name, known in zip(self._names, self._beside or (None, None), strict=True):
             # Or SQLite would take what it finds there for part of the next one.
-            if ours or (known and _found(path) == known):
-                path.unlink(missing_ok=True)
+            if ours or (known and _found(name) == known):
+                Path(name).unlink(missing_ok=True)
         if ours:
             self.path.unlink(missing_ok=True)
         self._close_writer()
@@ -301,6 +298,8 @@ class DatabaseFile:
     def look(self) -> str | None:
         """Looks at the files, and has the log say so when something is wrong that was not before, or no longer is."""
         before, self._trouble = self._trouble, self.strange()
+        if self._trouble is before is None:
+            return None
         if self._trouble and not before:
             _log.error("The database is not there: %s", self._trouble)
         elif before and not self._trouble:
@@ -316,42 +315,28 @@ class DatabaseFile:
         """What is wrong with the files: they were taken away, cut, or others are in their place. None if nothing is."""
         if self._home is None:
             return None
-        if reason := self._strange_file():
-            return reason
-        if self._beside is None:
-            return None
-        for part, known, now in zip(self._parts, self._beside, self._now_beside(), strict=True):
-            if known != now:
-                return f"{part.name} was removed or replaced while it was in use"
-        return None
-
-    def _strange_file(self) -> str | None:
-        if self._home is None:
-            return None
         try:
-            now = self.path.stat()
+            now = os.stat(self._name)  # noqa: PTH116
         except OSError as error:
             return f"{self.path.name} is gone: {error.strerror}"
-        if _identity(now) != self._home:
+        if (now.st_dev, now.st_ino) != self._home:
             return f"{self.path.name} was replaced by another file"
         if now.st_size < self._size:
             return f"{self.path.name} was cut from {self._size} bytes to {now.st_size}"
         self._size = now.st_size
+        if self._beside is not None:
+            for name, known in zip(self._names, self._beside, strict=True):
+                if _found(name) != known:
+                    return f"{Path(name).name} was removed or replaced while it was in use"
         return None
 
-    def _now_beside(self) -> tuple[_Identity | None, ...]:
-        return tuple(map(_found, self._parts))
 
-
-def _identity(of: os.stat_result) -> _Identity:
-    return _Identity(of.st_dev, of.st_ino)
-
-
-def _found(path: Path) -> _Identity | None:
+def _found(name: str) -> _Identity | None:
     try:
-        return _identity(path.stat())
+        found = os.stat(name)  # noqa: PTH116
     except OSError:
         return None
+    return found.st_dev, found.st_ino
 
 
 def _left() -> float:
