@@ -36,7 +36,7 @@ from mock_editor.tls.certificates import Gate, TlsError, read_certificate
 from mock_editor.tls.server import TlsServer
 from mock_editor.tls.validity import ending
 
-_STOP = (signal.SIGTERM, signal.SIGINT)
+_STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger(__name__)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -223,9 +223,8 @@ def _with_token(settings: Settings) -> tuple[Settings, str | None]:
 @contextlib.contextmanager
 def _stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
     """The store in the file of the settings and that of the journal beside it, or in files that are gone at the end."""
-    # Until the server, or who delivers, has its own idea of them: a start that is broken off clears up too.
-    for sig in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, _break_off)
+    # A start is not broken off half-way, which would leave files: the server, or who delivers, takes these then.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
     path = settings.database
     with contextlib.ExitStack() as stack:
         kept = path is not None
@@ -242,10 +241,6 @@ def _stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
             stack.callback(journal.settle)
             stack.callback(state.settle)
         yield state, journal
-
-
-def _break_off(sig: int, _: object) -> None:
-    sys.exit(128 + sig)
 
 
 @commands.command(epilog=_EPILOG)
@@ -272,8 +267,6 @@ def deliver(**options: str | None) -> None:
             make_app=deliverer,
             leads=False,
         )
-        # Before the threads begin, which inherit it: the signals are for this one only.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
         click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
         stage.start()
         _tell_ends(stage)

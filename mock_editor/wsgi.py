@@ -227,6 +227,11 @@ class _Master(Arbiter):  # type: ignore[misc]
             except Exception:
                 self.log.exception("What is done once a day failed")  # it is no reason to end the server
 
+    def init_signals(self) -> None:
+        super().init_signals()
+        # Whoever has us run may have kept them back until there was somebody to take them.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (*_STOP_SIGNALS, signal.SIGHUP))
+
     def stop(self, graceful: bool = True) -> None:
         self._stopping = True
         super().stop(graceful)
