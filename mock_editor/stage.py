@@ -25,7 +25,7 @@ from sqlite_utils import Database
 from mock_editor import scenario, snapshots
 from mock_editor.base import controls
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
-from mock_editor.base.database import begun, unavailable
+from mock_editor.base.database import OverError, begun
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
@@ -103,7 +103,7 @@ def _expect_generation(db: Database, generation: int | None) -> None:
 
 
 def _too_late() -> EditorError:
-    return unavailable("Another scenario or state has been put in the place of the one that was asked; ask again")
+    return OverError("Another scenario or state has been put in the place of the one that was asked; ask again")
 
 
 PARTS: frozenset[Part | Extra] = frozenset([*Part, *Extra])

@@ -80,6 +80,13 @@ def unavailable(text: str) -> EditorError:
 _Identity = tuple[int, int]
 
 
+class OverError(EditorError):
+    """503: what somebody works for is over; it may be asked again of what has taken its place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(503, [Issue("transient", text)], {"Retry-After": "1"})
+
+
 class DatabaseFile:
     """The file ``path`` in this process, with ``settings`` (pragmas) for each connection.
 
@@ -157,6 +164,12 @@ class DatabaseFile:
         self._close_readers()
         self._beside, self._size = None, 0
 
+    def _rescue(self) -> None:
+        """Brings what was acknowledged into the file, if that is still there, and only those beside it are not."""
+        if self._writer and _found(self._name) == self._home and Path(self._name).stat().st_size >= self._size:
+            with contextlib.suppress(sqlite3.Error):
+                self._writer.execute("pragma wal_checkpoint(full)").fetchall()
+
     def _let_go(self) -> None:
         """Closes a file of which something is missing, and removes the rest; not one that another process has made."""
         ours = _found(self._name) in (None, self._home)
@@ -223,9 +236,12 @@ class DatabaseFile:
         self._take_turn()
         try:
             with self.available():
-                if self._renew and self.look():
+                trouble = self.look()
+                if trouble and self._renew:
                     self._let_go()
                     self._renew()
+                elif trouble:
+                    self._rescue()
                 self._expect_there()
                 if self._writer is None:
                     self._writer, self._timeout = self.open(), 0

@@ -178,9 +178,9 @@ class Store:
                     listener()
                 seen = version
             looks += 1
-            if looks % _LOOKS == 0 and self._file.look() and self._anew:
-                with self._file.turn():
-                    pass
+            if looks % _LOOKS == 0 and self._file.look():
+                with contextlib.suppress(EditorError), self._file.turn():
+                    pass  # it does what can be done
             if renewals != self._file.renewals:
                 return
 

@@ -27,7 +27,7 @@ from requests.adapters import BaseAdapter
 
 from mock_editor.base import client
 from mock_editor.base.codes import FHIR_JSON
-from mock_editor.base.database import begin_task
+from mock_editor.base.database import OverError, begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.threads import Pool, start
@@ -310,10 +310,10 @@ class Sender:
                     raise
 
     def _failed(self, text: str, error: Exception) -> None:
-        """Has the log tell of it: with its traceback, unless the store was out of order."""
+        """Has the log tell of it: with its traceback, unless the store was out of order; not when its world is over."""
         if not isinstance(error, EditorError):
             _log.error(text, exc_info=error)
-        elif not self._stopped.is_set():
+        elif not isinstance(error, OverError):
             _log.warning("%s: %s", text, error)
 
     # --- what rules do

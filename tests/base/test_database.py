@@ -96,6 +96,18 @@ def test_nothing_is_acknowledged_that_goes_into_a_file_that_was_taken_away(
     assert path.exists() == (lose not in (_deleted, _without_folder))
 
 
+@pytest.mark.parametrize("lose", [_without_log, _without_index], ids=lambda lose: lose.__name__)
+def test_what_was_acknowledged_before_is_in_the_file_that_is_left(
+    store: Store, path: Path, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    lose(path)
+    with pytest.raises(EditorError, match="removed or replaced"):
+        write(store, "after")
+    copy = shutil.copy(path, tmp_path / "copy.db")
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("select name from things").fetchall() == [("before",)]
+
+
 def test_nor_what_was_under_way_when_it_was(store: Store, path: Path) -> None:
     def write_and_lose() -> None:
         with store.writing() as db:
