@@ -31,7 +31,7 @@ def run(checkout: Path, *arguments: str, code: str = "") -> "subprocess.Complete
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("MOCK_EDITOR_", "PYTHON"))}
     return subprocess.run(
         [sys.executable, "-S", "-B", "-c", start],
-        cwd=checkout, capture_output=True, text=True, timeout=60, check=False, env=environ,
+        cwd=checkout, capture_output=True, text=True, timeout=110, check=False, env=environ,
     )  # fmt: skip
 
 
