@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,15 +40,22 @@ def limit(pid: int, threads: str) -> None:
 
 
 @contextmanager
-def no_more_threads(simulator: Simulator) -> Iterator[None]:
-    [worker] = simulator.workers()
-    found = re.search(r"^Max processes +(\d+)", Path(f"/proc/{worker}/limits").read_text(), re.MULTILINE)
+def no_more_of(pid: int) -> Iterator[None]:
+    """The process gets no more threads, nor children."""
+    found = re.search(r"^Max processes +(\d+)", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
     assert found
-    limit(worker, "1")
+    limit(pid, "1")
     try:
         yield
     finally:
-        limit(worker, found[1])
+        limit(pid, found[1])
+
+
+@contextmanager
+def no_more_threads(simulator: Simulator) -> Iterator[None]:
+    [worker] = simulator.workers()
+    with no_more_of(worker):
+        yield
 
 
 def waiting(simulator: Simulator) -> str:
@@ -112,3 +120,15 @@ def test_a_scenario_whose_threads_cannot_begin_is_not_played(simulator: Simulato
     assert eventually(lambda: simulator.threads() <= threads + 1, 30)
     assert load(simulator, "exemples-guide").ok
     assert scenario(simulator) == "exemples-guide"
+
+
+def test_a_parent_that_gets_no_more_processes_goes_on_and_tries_again(serve: Serve, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    simulator = serve("--now", NOW, before=AS_USER, log=log)
+    with no_more_of(simulator.process.pid):
+        [gone] = simulator.workers()
+        os.kill(gone, signal.SIGKILL)
+        assert eventually(lambda: "A worker could not start: BlockingIOError" in log.read_text(), 60)
+        assert simulator.process.poll() is None
+    assert requests.get(f"{simulator.url}/_health", timeout=90).ok
+    assert simulator.stop()[0] == 0
