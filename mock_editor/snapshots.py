@@ -169,7 +169,7 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "calendar_changes": _OF_CALENDAR | {"id": _whole},
     "controls": {"name": _name, "value": _json(_any)},
-    "day_overrides": _OF_CALENDAR | {"day": _day, "open": _flag},
+    "day_overrides": _OF_CALENDAR | {"day": _day, "open": _flag, "extra": _whole},
     "extra_openings": _OF_CALENDAR | {"number": _whole, "day": _day, "section": _json(_object)},
     "fault_counts": {"mark": _name, "matched": _whole, "acted": _whole, "different": _whole},
     "fault_requests": {"mark": _name, "fingerprint": _name, "times": _whole},

@@ -34,13 +34,16 @@ class _Interval(NamedTuple):
 def slots_of_day(calendar: Calendar, day: date, extra: Sequence[Opening] = ()) -> tuple[Slot, ...]:
     """All slots of the openings that begin on ``day`` (local), in order: free and taken, exposed or not.
 
-    ``extra`` are openings besides those of the calendar's plan, which leave the slots of these as they are.
+    ``extra`` are openings besides those of the calendar's plan, which leave the slots of these as they are, but for
+    those that they lie over: they take their place.
     An opening that runs past midnight belongs to the day it begins. Openings are laid out in elapsed time: a night
     has one hour less or more of slots when the clocks change.
     """
     intervals = _layout(calendar.plan, calendar.zone, day)
     if extra:
-        intervals = _in_order((*intervals, *_intervals(extra, calendar.zone, day)))
+        over = _intervals(extra, calendar.zone, day)
+        left = [one for one in intervals if not any(one.start < more.end and more.start < one.end for more in over)]
+        intervals = _in_order((*left, *over))
     if not intervals:
         return ()
     count = (intervals[-1].step + 1) * _DRAWS

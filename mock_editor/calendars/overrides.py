@@ -8,7 +8,7 @@ import contextlib
 import functools
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -26,13 +26,14 @@ from mock_editor.calendars.generator import times_of
 from mock_editor.calendars.model import Absence, Opening, Slot, overlap
 from mock_editor.calendars.taken import Overlay, Standing
 
-# Instants are in UTC, days local. The numbers count what was ever made, so that no id is given twice.
+# Instants are in UTC, days local. The numbers count what was ever made, so that no id is given twice. `extra` is the
+# last number of an extra opening when a day was opened or closed: what comes later is not meant.
 SCHEMA = """
 create table if not exists slot_overrides (
     editor text not null, calendar text not null, start text not null, open integer not null,
     primary key (editor, calendar, start)) strict;
 create table if not exists day_overrides (
-    editor text not null, calendar text not null, day text not null, open integer not null,
+    editor text not null, calendar text not null, day text not null, open integer not null, extra integer not null,
     primary key (editor, calendar, day)) strict;
 create table if not exists absences (
     editor text not null, number integer not null, owner text not null, first text not null, last text not null,
@@ -70,7 +71,7 @@ class Override:
     """One thing that was opened or closed by hand, from the local day ``first`` to ``last``, both included.
 
     Absences and extra openings have an ``id``; an absence has no ``calendar``: it is of all those of its owner. A slot
-    has its ``start`` (UTC), an extra opening its ``section`` as it was given.
+    has its ``start`` (UTC), an extra opening its ``section`` as it was given; ``again``: it opens a closed day.
     """
 
     kind: OverrideKind
@@ -82,6 +83,7 @@ class Override:
     last: date
     start: datetime | None = None
     section: Section | None = None
+    again: bool = False
 
 
 class Overrides:
@@ -155,16 +157,20 @@ class Overrides:
     def open_day(self, editor: str, calendar: str, day: date) -> Override:
         """Makes every slot of a day's openings free, but those that appointments hold.
 
-        Raises NotFoundError when no opening begins that day.
+        Raises NotFoundError when no opening begins that day, 409 when an extra one lies over the hours of another.
         """
         return self._set_day(self._agenda(editor, calendar), day, is_open=True)
 
     def forget_day(self, editor: str, calendar: str, day: date) -> None:
-        """Has a day be as it would be without ``open_day`` and ``close_day``; its slots that were set alone stay so."""
-        self._agenda(editor, calendar)
+        """Has a day be as it would be without ``open_day`` and ``close_day``; its slots that were set alone stay so.
+
+        Raises 409 when an extra opening lies over the hours that would be back.
+        """
+        at = self._agenda(editor, calendar)
         with self._store.writing() as db:
             row = [editor, calendar, _playable(day).isoformat()]
-            db.execute("delete from day_overrides where editor = ? and calendar = ? and day = ?", row)
+            with self._nothing_hidden(db, [at]):
+                db.execute("delete from day_overrides where editor = ? and calendar = ? and day = ?", row)
             following.note(db, editor, calendar)
         self._follow_own()
 
@@ -175,7 +181,9 @@ class Overrides:
             if is_open and not Standing(overlay=self._overlay(db, at)).slots_of_day(at.calendar, day):
                 raise NotFoundError(f"No opening of {calendar} begins on {day}; an extra opening gives that day slots")
             row = {"editor": editor, "calendar": calendar, "day": day.isoformat(), "open": int(is_open)}
-            db.table("day_overrides").upsert(row, pk=("editor", "calendar", "day"))
+            with self._nothing_hidden(db, [at]):
+                last = _last_number(db, editor, OverrideKind.EXTRA)
+                db.table("day_overrides").upsert(row | {"extra": last}, pk=("editor", "calendar", "day"))
             following.note(db, editor, calendar)
         self._follow_own()
         return _of_day(at, day, is_open)
@@ -199,11 +207,16 @@ class Overrides:
         return _of_absence(number, owner, first, last)
 
     def end_absence(self, editor: str, identifier: str) -> None:
-        """Forgets an absence that was given by hand."""
-        self._catalogue.editor(editor)
+        """Forgets an absence that was given by hand. Raises 409 when an extra opening lies over hours of its days."""
+        known = self._catalogue.editor(editor)
         with self._store.writing() as db:
-            owner = _removed(db, editor, OverrideKind.ABSENCE, identifier, "absences", "owner")[0]
-            _note_each(db, agendas(self._catalogue.editor(editor), owner))
+            query = "select owner from absences where editor = ? and 'absence-' || number = ?"
+            found = [
+                at for (owner,) in db.execute(query, [editor, identifier]).fetchall() for at in agendas(known, owner)
+            ]
+            with self._nothing_hidden(db, found):
+                _removed(db, editor, OverrideKind.ABSENCE, identifier, "absences", "owner")
+            _note_each(db, found)
         self._follow_own()
 
     # --- extra openings
@@ -211,16 +224,19 @@ class Overrides:
     def add_extra(self, editor: str, calendar: str, day: date, section: Section) -> Override:
         """Opens a calendar once more on a day, as one of a scenario's ``exceptional_openings`` without its date would.
 
-        Raises 422 when the section is not sound or overlaps with other openings; 409 when an appointment of before lies
-        across its slots.
+        It may lie over hours of the scenario that a closed day or an absence covers. Raises 422 when the section is not
+        sound or overlaps with other openings; 409 when an appointment of before lies across its slots.
         """
         at = self._agenda(editor, calendar)
         _playable(day)
         openings = self._read_opening(at, section)
         with self._store.writing() as db:
-            if not _fits(at, day, openings, self._overlay(db, at).extra.get(day, ())):
+            overlay, slots = self._overlay(db, at), times_of(openings, at.calendar.zone, day)
+            if not _fits(at, day, openings, overlay.extra.get(day, ()), overlay):
                 raise _refused(f"It overlaps with another opening of {calendar} on {day}, or with the night before")
-            slots = times_of(openings, at.calendar.zone, day)
+            for slot in Standing(overlay=overlay).slots_of_day(at.calendar, day):
+                if overlay.slots.get(slot.start) and any(start < slot.end and slot.start < end for start, end in slots):
+                    raise _refused(f"It overlaps with the slot at {slot.start.isoformat()}, which was opened by hand")
             if not slots:
                 raise _refused(f"On {day} the clocks change, and no slot fits in")
             for start, end in held(db, editor, calendar).items():
@@ -231,9 +247,11 @@ class Overrides:
             text = json.dumps(dict(section), ensure_ascii=False)
             row = {"editor": editor, "number": number, "calendar": calendar, "day": day.isoformat(), "section": text}
             db.table("extra_openings").insert(row)
+            # What was said of slots at these times was said of others, in whose place these are.
+            _forget_slots(db, editor, calendar, slots)
             following.note(db, editor, calendar)
         self._follow_own()
-        return _of_extra(number, at, day, text)
+        return _of_extra(number, at, day, text, again=overlay.days.get(day) is False)
 
     def remove_extra(self, editor: str, identifier: str) -> None:
         """Takes an extra opening away, and what was said by hand of its slots. Its appointments stay."""
@@ -243,11 +261,9 @@ class Overrides:
             removed = _removed(db, editor, OverrideKind.EXTRA, identifier, "extra_openings", *columns)
             calendar, day, section = removed
             if at := agenda(known, calendar):
-                for opening in self._sound(editor, calendar, section):
-                    # Another opening of that day may have its slots at the same times later.
-                    for start, _ in times_of([opening], at.calendar.zone, date.fromisoformat(day)):
-                        query = "delete from slot_overrides where editor = ? and calendar = ? and start = ?"
-                        db.execute(query, [editor, calendar, start.isoformat()])
+                # Another opening of that day may have its slots at the same times later.
+                openings = self._sound(editor, calendar, section)
+                _forget_slots(db, editor, calendar, times_of(openings, at.calendar.zone, date.fromisoformat(day)))
             following.note(db, editor, calendar)
         self._follow_own()
 
@@ -269,7 +285,7 @@ class Overrides:
         with self._store.reading() as db:
             by_start = "select calendar, start, open from slot_overrides where editor = ? order by calendar, start"
             slots = db.execute(by_start, [editor]).fetchall()
-            by_day = "select calendar, day, open from day_overrides where editor = ? order by calendar, day"
+            by_day = "select calendar, day, open, extra from day_overrides where editor = ? order by calendar, day"
             days = db.execute(by_day, [editor]).fetchall()
             by_number = "select number, owner, first, last from absences where editor = ? order by number"
             absences = db.execute(by_number, [editor]).fetchall()
@@ -277,14 +293,15 @@ class Overrides:
             extra = db.execute(by_number, [editor]).fetchall()
         wanted = functools.cache(lambda key: agenda(known, key) if owner is None or key in kept else None)
         found += [_of_slot(at, datetime.fromisoformat(s), bool(o)) for key, s, o in slots if (at := wanted(key))]
-        found += [_of_day(at, date.fromisoformat(day), bool(o)) for key, day, o in days if (at := wanted(key))]
+        found += [_of_day(at, date.fromisoformat(day), bool(o)) for key, day, o, _ in days if (at := wanted(key))]
         found += [
             _of_absence(number, absent, date.fromisoformat(first), date.fromisoformat(last))
             for number, absent, first, last in absences
             if owner in (None, absent)
         ]
+        closed = {(key, day): last for key, day, is_open, last in days if not is_open}
         found += [
-            _of_extra(number, at, date.fromisoformat(day), text)
+            _of_extra(number, at, date.fromisoformat(day), text, again=number > closed.get((key, day), number))
             for number, key, day, text in extra
             if (at := wanted(key))
         ]
@@ -332,28 +349,43 @@ class Overrides:
     def _overlay(self, db: Database, at: Agenda) -> Overlay:
         """What the store says of a calendar."""
         one = [at.editor.slug, at.calendar.key]
-        slots = db.execute("select start, open from slot_overrides where editor = ? and calendar = ?", one)
-        days = db.execute("select day, open from day_overrides where editor = ? and calendar = ?", one)
+        query = "select start, open from slot_overrides where editor = ? and calendar = ?"
+        slots = {datetime.fromisoformat(start): bool(is_open) for start, is_open in db.execute(query, one)}
+        query = "select day, open, extra from day_overrides where editor = ? and calendar = ?"
+        rows = {date.fromisoformat(day): (bool(is_open), extra) for day, is_open, extra in db.execute(query, one)}
         query = "select first, last from absences where editor = ? and owner = ? order by number"
-        absences = db.execute(query, [at.editor.slug, at.owner.id])
-        query = "select day, section from extra_openings where editor = ? and calendar = ? order by number"
+        absences = tuple(
+            Absence(date.fromisoformat(first), date.fromisoformat(last), yearly=False)
+            for first, last in db.execute(query, [at.editor.slug, at.owner.id])
+        )
         extra: dict[date, tuple[Opening, ...]] = {}
-        for text, section in db.execute(query, one):
+        again: dict[date, tuple[Opening, ...]] = {}
+        overlay = Overlay(slots, {day: is_open for day, (is_open, _) in rows.items()}, absences, extra, again)
+        query = "select number, day, section from extra_openings where editor = ? and calendar = ? order by number"
+        for number, text, section in db.execute(query, one):
             day = date.fromisoformat(text)
             openings, others = self._sound(at.editor.slug, at.calendar.key, section), extra.get(day, ())
             # Of a scenario that has changed since.
-            if _fits(at, day, openings, others):
+            if _fits(at, day, openings, others, overlay):
                 extra[day] = (*others, *openings)
+                is_open, last = rows.get(day, (True, 0))
+                if not is_open and number > last:
+                    again[day] = (*again.get(day, ()), *openings)
             else:
                 _log.warning("An extra opening of %s on %s overlaps now, and is left out", at.calendar.key, day)
-        return Overlay(
-            {datetime.fromisoformat(start): bool(is_open) for start, is_open in slots},
-            {date.fromisoformat(day): bool(is_open) for day, is_open in days},
-            tuple(
-                Absence(date.fromisoformat(first), date.fromisoformat(last), yearly=False) for first, last in absences
-            ),
-            extra,
-        )
+        return overlay
+
+    @contextlib.contextmanager
+    def _nothing_hidden(self, db: Database, found: list[Agenda]) -> Iterator[None]:
+        """Raises 409 when what is done in here brings hours back over which an extra opening lies: it would be gone."""
+        before = [self._overlay(db, at).extra for at in found]
+        yield
+        for at, seen in zip(found, before, strict=True):
+            now = self._overlay(db, at).extra
+            gone = next((day for day in seen if seen[day] != now.get(day)), None)
+            if gone:
+                text = f"An extra opening of {at.calendar.key} on {gone} lies over these hours; take it back first"
+                raise EditorError(409, [Issue("conflict", text)])
 
     def _sound(self, editor: str, calendar: str, section: str) -> tuple[Opening, ...]:
         """The openings of a section in the store; none, when the scenario in play has no longer what it names."""
@@ -387,11 +419,25 @@ def _how_to_name(rest: str) -> str:
     return f"{what}: <national identifier of the practitioner, or SIRET of the association, with its prefix>{rest}"
 
 
-def _fits(at: Agenda, day: date, openings: tuple[Opening, ...], others: tuple[Opening, ...]) -> bool:
-    """Whether extra openings of a day overlap neither with the other openings nor with each other."""
+def _fits(at: Agenda, day: date, openings: tuple[Opening, ...], others: tuple[Opening, ...], overlay: Overlay) -> bool:
+    """Whether extra openings of a day overlap neither with others that are on offer nor with each other."""
+    there = (*_on_offer(at, day, overlay), *others, *openings)
+    # Those of a night stay slots of the day before, closed or not.
+    return not overlap([(-1, at.calendar.plan.openings(day - timedelta(days=1))), (0, there)])
+
+
+def _on_offer(at: Agenda, day: date, overlay: Overlay) -> tuple[Opening, ...]:
+    """The openings of the scenario on a day, but for those that are closed by hand."""
     plan = at.calendar.plan
-    before = plan.openings(day - timedelta(days=1))
-    return not overlap([(-1, before), (0, (*plan.openings(day), *others, *openings))])
+    if not overlay.covers(day):
+        return plan.openings(day)
+    return plan.exceptional.get(day, ()) if overlay.days.get(day) is None else ()
+
+
+def _forget_slots(db: Database, editor: str, calendar: str, slots: Iterable[tuple[datetime, datetime]]) -> None:
+    query = "delete from slot_overrides where editor = ? and calendar = ? and start = ?"
+    for start, _ in slots:
+        db.execute(query, [editor, calendar, start.isoformat()])
 
 
 def _playable(day: date) -> date:
@@ -414,6 +460,12 @@ def _refused(text: str) -> EditorError:
 def _note_each(db: Database, found: list[Agenda]) -> None:
     for at in found:
         following.note(db, at.editor.slug, at.calendar.key)
+
+
+def _last_number(db: Database, editor: str, kind: OverrideKind) -> int:
+    query = "select coalesce(max(last), 0) from override_numbers where editor = ? and kind = ?"
+    [(number,)] = db.execute(query, [editor, kind.value]).fetchall()
+    return int(number)
 
 
 def _next_number(db: Database, editor: str, kind: OverrideKind) -> int:
@@ -464,7 +516,7 @@ def _of_absence(number: int, owner: str, first: date, last: date) -> Override:
     return Override(kind=kind, open=False, owner=owner, calendar=None, id=f"{kind}-{number}", first=first, last=last)
 
 
-def _of_extra(number: int, at: Agenda, day: date, section: str) -> Override:
+def _of_extra(number: int, at: Agenda, day: date, section: str, *, again: bool) -> Override:
     return Override(
         kind=OverrideKind.EXTRA,
         open=True,
@@ -474,4 +526,5 @@ def _of_extra(number: int, at: Agenda, day: date, section: str) -> Override:
         first=day,
         last=day,
         section=json.loads(section),
+        again=again,
     )

@@ -20,13 +20,20 @@ class Overlay:
     """What people opened (True) and closed (False) by hand in a calendar, over what the scenario makes of it.
 
     ``slots`` are by their start in UTC, ``days`` and ``extra`` by the local day on which openings begin. A slot of its
-    own stands before its day, and a day before ``absences``, in which exceptional and extra openings are kept.
+    own stands before its day, and a day before ``absences``, in which exceptional and extra openings are kept. Those of
+    ``again``, which are among ``extra``, came after their day had been closed: that does not close them.
     """
 
     slots: Mapping[datetime, bool] = field(default_factory=dict)
     days: Mapping[date, bool] = field(default_factory=dict)
     absences: Sequence[Absence] = ()
     extra: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict)
+    again: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict)
+
+    def covers(self, day: date) -> bool:
+        """Whether the openings of the scenario on a day are off the offer, as long as nobody opens it by hand."""
+        opened = self.days.get(day)
+        return opened is False or (opened is None and any(absence.covers(day) for absence in self.absences))
 
 
 UNTOUCHED = Overlay()
@@ -55,10 +62,12 @@ class Standing:
             special = (*calendar.plan.exceptional.get(day, ()), *extra)
             kept = {start for start, _ in times_of(special, calendar.zone, day)}
 
+        again = {start for start, _ in times_of(overlay.again.get(day, ()), calendar.zone, day)}
+
         def is_free(slot: Slot) -> bool:
             if slot.start in self.held:
                 return False
-            by_hand = overlay.slots.get(slot.start, opened)
+            by_hand = overlay.slots.get(slot.start, None if slot.start in again else opened)
             if by_hand is not None:
                 return by_hand
             return not slot.taken and (kept is None or slot.start in kept)

@@ -308,6 +308,51 @@ def test_extra_openings_are_opened_and_closed_like_others_but_kept_in_an_absence
     assert one.free() == "9 10 11 14 15"
 
 
+def test_hours_of_a_closed_day_can_be_opened_again(one: Worker) -> None:
+    one.overrides.close_slot("one", FREE, at(9))
+    one.overrides.close_day("one", FREE, MONDAY)
+    one.overrides.add_extra("one", FREE, MONDAY, {"hours": ["09:00-10:00", "14:00-15:00"]})
+    assert one.free() == "9 14"
+    # In other steps than the scenario's.
+    one.overrides.add_extra("one", FREE, MONDAY, {"hours": ["10:30-11:30"], "slot_minutes": 30})
+    assert one.free() == "9 10 11 14"
+    half = timedelta(minutes=30)
+    assert [slot.start for slot in one.slots(FREE, MONDAY)] == [at(9), at(10) + half, at(11), at(14)]
+    with pytest.raises(EditorError, match="422: It overlaps with another opening"):
+        one.overrides.add_extra("one", FREE, MONDAY, {"hours": ["11:00-12:00"]})
+    # What would be back would lie under them.
+    for change in (one.overrides.forget_day, one.overrides.open_day):
+        with pytest.raises(EditorError, match=r"409: An extra opening of .* on 2026-11-23 lies over these hours"):
+            change("one", FREE, MONDAY)
+    assert one.free() == "9 10 11 14"
+    # Closed once more, they are closed too.
+    one.overrides.close_day("one", FREE, MONDAY)
+    assert one.free() == ""
+    for number in (1, 2):
+        one.overrides.remove_extra("one", f"extra-{number}")
+    one.overrides.forget_day("one", FREE, MONDAY)
+    assert one.free() == "9 10 11"
+
+
+def test_hours_of_an_absence_can_be_opened_again(one: Worker) -> None:
+    one.overrides.absent("one", DOCTOR, MONDAY, MONDAY)
+    one.overrides.add_extra("one", FREE, MONDAY, {"hours": ["09:30-10:30"]})
+    assert [slot.start for slot in one.slots(FREE, MONDAY)] == [at(9) + timedelta(minutes=30)]
+    with pytest.raises(EditorError, match=r"409: An extra opening of .* on 2026-11-23 lies over these hours"):
+        one.overrides.end_absence("one", "absence-1")
+    one.overrides.remove_extra("one", "extra-1")
+    one.overrides.end_absence("one", "absence-1")
+    assert one.free() == "9 10 11"
+
+
+def test_a_slot_that_was_opened_on_a_closed_day_is_not_laid_over(one: Worker) -> None:
+    one.overrides.close_day("one", FREE, MONDAY)
+    one.overrides.open_slot("one", FREE, at(10))
+    with pytest.raises(EditorError, match="422: It overlaps with the slot at 2026-11-23T09:00"):
+        one.overrides.add_extra("one", FREE, MONDAY, {"hours": ["09:30-10:30"]})
+    assert one.free() == "10"
+
+
 @pytest.mark.parametrize(
     ("calendar", "day", "section", "text"),
     [

@@ -138,6 +138,18 @@ def test_a_day_is_closed_opened_and_as_before(site: Site) -> None:
     assert site.search() == before
 
 
+def test_hours_of_a_closed_day_that_are_opened_again_are_found(site: Site) -> None:
+    surface, calendar = site.surface, site.first.calendar
+    site.overrides.close_day(surface.editor, calendar.key, SATURDAY)
+    before = site.slots()
+    hours: dict[str, Any] = {"hours": ["10:00-11:00"], "slot_minutes": 30, "slot_types": surface.types[:1], "taken": 0}
+    if surface.types == ["CPTS"]:
+        hours["cpts"] = ["val-d-oise"]
+    site.overrides.add_extra(surface.editor, calendar.key, SATURDAY, hours)
+    starts = {split(one)[1].isoformat() for one in site.slots().keys() - before.keys()}
+    assert starts == {"2026-11-21T09:00:00+00:00", "2026-11-21T09:30:00+00:00"}
+
+
 def test_whoever_is_absent_offers_nothing(site: Site) -> None:
     before = site.search()
     absence = site.overrides.absent(site.surface.editor, site.surface.owner, NOW.date(), SUNDAY)
@@ -282,11 +294,22 @@ def free_as_listed(at: Agenda, listed: Sequence[Override], held: set[Any], read:
             if one.kind is OverrideKind.EXTRA and one.first == day
             for opening in read(at, one.section)
         ]
+        again = times_of(
+            [
+                opening
+                for one in mine
+                if one.kind is OverrideKind.EXTRA and one.first == day and one.again
+                for opening in read(at, one.section)
+            ],
+            calendar.zone,
+            day,
+        )
         special = times_of([*calendar.plan.exceptional.get(day, ()), *extra], calendar.zone, day)
         for slot in slots_of_day(calendar, day, extra):
             absent = any(one.first <= day <= one.last for one in away) and (slot.start, slot.end) not in special
             drawn = not slot.taken and not absent
-            if (calendar.key, slot.start) not in held and slots.get(slot.start, days.get(day, drawn)):
+            of_day = drawn if (slot.start, slot.end) in again else days.get(day, drawn)
+            if (calendar.key, slot.start) not in held and slots.get(slot.start, of_day):
                 yield slot
 
 

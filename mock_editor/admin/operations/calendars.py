@@ -259,7 +259,10 @@ def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -
     "/calendars/{editor}/{calendar}/days/{day}",
     "calendar set-day",
     "Open or close a day",
-    refusals={404: f"{_NOTHING_THERE}, or no opening begins on that day"},
+    refusals={
+        404: f"{_NOTHING_THERE}, or no opening begins on that day",
+        409: "An extra opening lies over hours that would be back",
+    },
     examples=[
         Example("A day off", path=_CALENDAR | {"day": "2026-11-20"}, body={"state": "closed"}),
         Example("Every slot free", path=_CALENDAR | {"day": "2026-11-20"}, body={"state": "open"}),
@@ -309,7 +312,10 @@ def add_absence(control: Control, editor: EditorSlug, body: Absence) -> Change:
     "/calendars/{editor}/absences/{identifier}",
     "calendar end-absence",
     "Take an absence back",
-    refusals={404: "There is no such editor or absence"},
+    refusals={
+        404: "There is no such editor or absence",
+        409: "An extra opening lies over hours that would be back",
+    },
     examples=[Example("One that there is not", path={"editor": "agenda-ville", "identifier": "99"}, status=404)],
 )
 def end_absence(control: Control, editor: EditorSlug, identifier: OverrideId) -> None:
@@ -334,7 +340,10 @@ def end_absence(control: Control, editor: EditorSlug, identifier: OverrideId) ->
     ],
 )
 def add_opening(control: Control, editor: EditorSlug, calendar: CalendarKey, body: ExtraOpening) -> Change:
-    """Gives a calendar hours of one day besides those of the scenario; they may not overlap with others."""
+    """Gives a calendar hours of one day besides those of the scenario; they may not overlap with others.
+
+    On a day that was closed by hand, or in an absence, they may lie over those that this covers.
+    """
     section = body.model_dump(mode="json", exclude={"day"}, exclude_none=True)
     return _change(control.simulator.overrides.add_extra(editor, calendar, body.day, section))
 
