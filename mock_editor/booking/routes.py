@@ -184,9 +184,10 @@ def blueprint(
             found = arrivals().loads(request.cookies.get(name, ""), max_age=_ARRIVED_SECONDS)
         except BadData:
             return False
-        if request.method == "GET":
+        straight: bool = found == [g.session.key, page_key(target)]
+        if straight and request.method == "GET":
             g.over.append(name)  # once: the next time it may be somebody else
-        return bool(found == [g.session.key, page_key(target)])
+        return straight
 
     def page_key(target: str) -> str:
         # In the header that leads to it, some signs of a URL are escaped.
