@@ -4,6 +4,7 @@ import gzip
 import math
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import requests
 import trustme
 
 from mock_editor.base import client
-from mock_editor.base.client import Limits, TooLargeError, never_sent
+from mock_editor.base.client import Limits, TooLargeError, never_sent, tls_error
 
 # Drips would go on for so long: a call that ends by its deadline is far from it on any machine.
 LONG = 60.0
@@ -147,6 +148,50 @@ def test_under_tls_too(peer: Callable[..., Peer], authority: trustme.CA) -> None
                 session.get(peer(drip, theirs).url)
         assert time.monotonic() - begin < LONG / 3
         assert session.get(peer(WHOLE, theirs).url).text == "ok"
+
+
+def refusing(context: ssl.SSLContext, *, heard: bool, reset: bool) -> Say:
+    """Refuses the certificate of TLS 1.3 when the request is coming already, or before; the connection ends at once."""
+
+    def say(sock: socket.socket) -> None:
+        came, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(came, going, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                sock.sendall(going.read())
+                came.write(sock.recv(65536))
+            except ssl.SSLError:
+                break
+        if heard:
+            sock.recv(100_000)
+        sock.sendall(going.read())
+        if reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return say
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(("heard", "size"), [(False, 0), (False, 20_000_000), (True, 20_000_000)])
+def test_a_refusal_is_heard_whenever_it_comes(
+    peer: Callable[..., Peer], authority: trustme.CA, heard: bool, reset: bool, size: int
+) -> None:
+    """Under TLS 1.3 it comes with the end of the connection, before the request is out, or after."""
+    theirs, ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+    theirs.verify_mode = ssl.CERT_REQUIRED
+    theirs.minimum_version = ssl.TLSVersion.TLSv1_3
+    authority.configure_trust(ours)
+    one = peer(refusing(theirs, heard=heard, reset=reset), early=True)
+    with client.session(Limits(connect=LONG, answer=LONG), ours) as session:
+        for _ in range(5):
+            with pytest.raises(requests.exceptions.SSLError) as refused:
+                session.post(one.url.replace("http:", "https:"), data=b"x" * size)
+            said = tls_error(refused.value)
+            assert said
+            assert said.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
 
 
 def test_a_name_that_nobody_answers_for_takes_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -243,7 +243,7 @@ class Side:
     def told(self, of: Appointment) -> list[Notification]:
         return self.outbox.of(of.editor, of.id)
 
-    def settled(self, count: int, seconds: float = 15) -> bool:
+    def settled(self, count: int, seconds: float = 60) -> bool:
         """Whether so many notifications come to an end in time."""
 
         def done() -> bool:

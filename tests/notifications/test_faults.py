@@ -601,7 +601,7 @@ def test_what_an_editor_holds_back_holds_up_no_other(
     )
     quick = [one.book(hour, editor="agenda-cpts") for hour in range(10)]
     one.sender.wake()
-    assert eventually(lambda: all(states(one, each) == ["accepted"] for each in quick), 5)
+    assert eventually(lambda: all(states(one, each) == ["accepted"] for each in quick), 30)
     assert len(sas.received) == 10
 
 

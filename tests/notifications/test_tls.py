@@ -129,7 +129,7 @@ def lines(folder: Path, editor: Editor) -> Iterator[Lines]:
 
 def failed(side: Side, made: Appointment) -> Notification:
     """The notification of an appointment, once it has failed more often than other ones may."""
-    assert eventually(lambda: len(side.told(made)[0].attempts) > 4, 10), side.told(made)[0]
+    assert eventually(lambda: len(side.told(made)[0].attempts) > 4, 60), side.told(made)[0]
     assert eventually(lambda: side.told(made)[0].state == "tls failed")
     return side.told(made)[0]
 

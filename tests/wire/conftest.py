@@ -22,7 +22,7 @@ from mock_editor import certs
 SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
 
 
-def eventually(condition: Callable[[], object], seconds: float = 5) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 30) -> bool:
     """Whether ``condition`` comes true in time."""
     end = time.monotonic() + seconds
     while not condition():

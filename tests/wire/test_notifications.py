@@ -106,6 +106,21 @@ def test_the_page_never_waits_for_the_sas(serve: Serve, sas: Sas) -> None:
     assert eventually(lambda: len(sas.received) == 3)
 
 
+def test_a_sas_that_talks_before_it_answers_or_drips_its_answer_is_told_once(serve: Serve, sas: Sas) -> None:
+    sas.script = ["102 103|ok", "drip body"]
+    simulator = serve(*NOW, "--sas-url", sas.url, "--sas-answer-timeout", "5", "--workers", "2")
+    regulator = Regulator(simulator.url)
+    for _ in range(2):
+        regulator.book()
+
+    def states() -> list[str]:
+        told = requests.get(f"{simulator.url}/_admin/notifications", timeout=20).json()["notifications"]
+        return [one["state"] for one in told]
+
+    assert eventually(lambda: states() == ["accepted"] * 2)
+    assert [one.method for one in sas.received] == ["POST", "POST"]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
