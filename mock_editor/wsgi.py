@@ -41,6 +41,7 @@ from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.http import PROTECTION
 from mock_editor.base.restarts import Restarts
 from mock_editor.base.threads import Pool, start
+from mock_editor.journal import redaction
 from mock_editor.settings import Settings
 from mock_editor.tls.server import TlsServer, reason, say_goodbye
 
@@ -594,7 +595,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if not resp.headers_sent:
                 self.handle_error(req, conn.sock, conn.client, error)
             else:
-                self.log.error("Failed in the middle of answering %s %s", req.method, req.uri, exc_info=error)
+                url = redaction.url(req.uri, fhir=False)
+                self.log.error("Failed in the middle of answering %s %s", req.method, url, exc_info=error)
             return False
         finally:
             # read_body shuts the reading side before such an answer.
@@ -628,7 +630,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """
         status, issues = _refusal(exc)
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.log.error("Failed on %s %s", getattr(req, "method", "?"), getattr(req, "uri", "?"), exc_info=exc)
+            url = redaction.url(getattr(req, "uri", "?"), fhir=False)
+            self.log.error("Failed on %s %s", getattr(req, "method", "?"), url, exc_info=exc)
         else:
             self.log.warning("Refused a request of %s: %d, %s", addr[0], status, issues[0].diagnostics)
         body = dumps(operation_outcome(issues))

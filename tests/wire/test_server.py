@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 
 import pytest
 
@@ -446,3 +446,12 @@ def test_server_listens_on_ipv6(start: Callable[..., Server]) -> None:
     with socket.create_connection(("::1", server.port), 5) as sock:
         sock.sendall(GET)
         assert status_of(read_head(sock)) == 200
+
+
+def test_the_log_tells_of_a_failure_without_secrets(start: Callable[..., Server]) -> None:
+    server = start()
+    for path in ("/fail", "/fail-late"):
+        with suppress(HTTPException, ConnectionError):
+            server.get(f"{path}?access_token=S3CRET&a=b")
+        assert eventually(lambda path=path: f"{path}?access_token=***&a=b" in server.log())
+    assert "S3CRET" not in server.log()
