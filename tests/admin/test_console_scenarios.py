@@ -143,6 +143,17 @@ def test_a_text_is_checked_and_then_played(console: Console, client: FlaskClient
     assert playing(client) == "a-moi"
 
 
+def test_what_is_doubtful_is_shown_and_played_all_the_same(console: Console) -> None:
+    console.open(OWN)
+    own = find("decouverte").read_text(encoding="utf-8").replace("specialties: [SM54]", "specialties: [SM98]", 1)
+    line = next(at for at, one in enumerate(own.splitlines(), 1) if "SM98" in one)
+    for action, state in (("checkScenario", "correct"), ("sendScenario", "en jeu")):
+        console.act(action, body=own)
+        assert console.told.startswith(f"Le scénario « decouverte » est {state}. À vérifier : ")
+        assert f".yaml:{line}: " in console.told
+        assert "SM98 is no code of the national list" in console.told
+
+
 def test_lines_that_are_wrong_are_shown(console: Console, client: FlaskClient) -> None:
     console.open(OWN)
     assert console.form("checkScenario")[2]["body"] == find("decouverte").read_text(encoding="utf-8")

@@ -43,13 +43,15 @@ DONE: Mapping[str, str | Callable[[Any], str]] = {
     "replayNotifications": lambda found: _replayed(found.count),
     "pauseNotifications": "L’envoi des notifications est suspendu.",
     "resumeNotifications": "L’envoi des notifications reprend.",
-    "checkScenario": lambda one: f"Le scénario « {one.name} » est correct.",
-    "loadScenario": lambda one: f"Le scénario « {one.name} » est en jeu.",
-    "sendScenario": lambda one: f"Le scénario « {one.name} » est en jeu.",
-    "reloadScenario": lambda one: f"Le scénario « {one.name} » est relu.",
+    "checkScenario": lambda one: _of_scenario(one.name, "est correct", one.warnings),
+    "loadScenario": lambda one: _of_scenario(one.name, "est en jeu", one.warnings),
+    "sendScenario": lambda one: _of_scenario(one.name, "est en jeu", one.warnings),
+    "reloadScenario": lambda one: _of_scenario(one.name, "est relu", one.warnings),
     "reset": "Le simulateur est remis à zéro.",
     "restoreSnapshot": "L’état enregistré est rétabli.",
 }
+# So many of a scenario's warnings are shown.
+_WARNINGS = 5
 # What a list or a form says of a flow; its name alone stands before the comma.
 FLOWS = {
     Flow.INT_R01: "INT_R01, créneaux",
@@ -199,6 +201,11 @@ def plain(text: str) -> str:
     """A text without accents and case, as one looks for it."""
     parts = unicodedata.normalize("NFKD", text)
     return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
+
+
+def _of_scenario(name: str, state: str, warnings: list[str]) -> str:
+    more = f" À vérifier : {' ; '.join(warnings[:_WARNINGS])}" if warnings else ""
+    return f"Le scénario « {name} » {state}.{more}"
 
 
 def _replayed(count: int) -> str:
