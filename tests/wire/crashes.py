@@ -450,6 +450,8 @@ class Run:
                     each = -(-self.appointments // len(people))
                     for life in range(self.kills):
                         if time.monotonic() - begin > self.seconds:
+                            # Those of the lives that there were.
+                            each = each * life // (self.kills + 1)
                             break
                         early = draw.random() < 0.1 and life > 0
                         if early:
