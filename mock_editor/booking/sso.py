@@ -103,6 +103,11 @@ class _Metadata:
         """Whether the provider says anything of it."""
         return self._told.get(name) is not None
 
+    @property
+    def names_itself(self) -> bool:
+        """Whether the provider says with each answer that it is its own (RFC 9207, 3)."""
+        return self._told.get("authorization_response_iss_parameter_supported") is True
+
     def listed(self, name: str, default: Sequence[str] = ()) -> Sequence[str]:
         """What the provider can do of a kind."""
         told = self._told.get(name)
@@ -156,9 +161,10 @@ class IdentityProvider:
             raise ProviderError(_told_as(error, answer.get("error_description")), refused=error in _REFUSALS)
         with self._client(editor, redirect_uri) as client, _failures():
             found = self._discover(client)
-            # RFC 9207: otherwise it is another one's answer.
-            if answer.get("iss") not in (None, found.metadata.issuer):
-                raise ValueError(f"the answer is of the issuer {str(answer['iss'])[:100]!r}")
+            # RFC 9207, 2.4: otherwise it is another one's answer.
+            told = answer.get("iss")
+            if told != found.metadata.issuer and (told is not None or found.metadata.names_itself):
+                raise ValueError(f"the answer is of the issuer {str(told)[:100]!r}")
             if not (code := answer.get("code")):
                 raise ValueError("the answer has neither code nor error")
             token = self._fetch_token(client, found.metadata, flow, code)

@@ -216,7 +216,8 @@ class Impostor:
                 "token_endpoint": f"{self.url}/token",
                 "userinfo_endpoint": f"{self.url}/userinfo",
                 "jwks_uri": f"{self.url}/jwks",
-            },
+            }
+            | self.changes.get("says", {}),
             "jwks": {"keys": [*self.changes.get("other keys", []), key("its own").as_dict(private=False)]},
             "token": {"access_token": "a", "token_type": "Bearer", "id_token": self.id_token()}
             | self.changes.get("lifetime", {}),
@@ -360,6 +361,18 @@ def test_who_comes_back_with_rubbish_gets_a_page_and_no_access(known: Imposed, c
     assert "/sso/retour?" in attempt(site).url
 
 
+def test_a_provider_that_names_itself_is_not_answered_for_without_its_name() -> None:
+    with impostor() as played:
+        played.changes = {"says": {"authorization_response_iss_parameter_supported": True}}
+        read = Settings.from_env(SECRET, oidc_issuer=played.url, oidc_email_claims="mail")
+        provider, back = IdentityProvider(read.oidc_issuer, read), f"{played.url}/retour"
+        url, flow = provider.begin("agenda-ville", back, "/")
+        requests.get(url, allow_redirects=False, timeout=20)
+        with pytest.raises(ProviderError, match="of the issuer 'None'"):
+            provider.finish("agenda-ville", back, flow, {"code": "c"})
+        assert provider.finish("agenda-ville", back, flow, {"code": "c", "iss": played.url}).emails == [MERCIER]
+
+
 def attempt(site: Site) -> requests.Response:
     """What somebody gets to see who comes from the SAS; not with a browser, because there are many ways to fail."""
     with requests.Session() as session:
@@ -430,7 +443,7 @@ def test_claims_of_strange_types_are_those_of_nobody(known: Imposed, open_page: 
     assert title(page) == "Compte inconnu"
 
 
-@pytest.mark.parametrize("verified", [False, "false", 0, None, "", [], [False], "TRUE?", 2])
+@pytest.mark.parametrize("verified", [False, "false", 0, 1, 1.0, None, "", [], [False], [1], "TRUE?", 2])
 def test_an_address_that_the_provider_has_not_verified_is_nobody_s(known: Imposed, verified: object) -> None:
     played, site = known
     played.changes = {"about": {"email_verified": verified}}
