@@ -18,7 +18,7 @@ from tests.wire.test_accounts import put
 pytestmark = pytest.mark.wire
 
 NOW = "2026-11-20T08:00:00+01:00"
-MANY = 24
+MANY = 12
 
 
 def _put(simulator: Simulator, number: int) -> requests.Response:
