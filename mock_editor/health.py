@@ -1,6 +1,7 @@
 """``python -m mock_editor.health``, the image's health check: asks the simulator of this container whether it is well.
 
-It asks where ``serve`` listens, the first process of the container: as its options say, else the environment.
+It asks where ``serve`` listens, the first process of the container: as its options say, else the environment. One that
+only delivers listens nowhere, and is well as long as it is there.
 """
 
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from requests import RequestException
 
 from mock_editor.base import client
-from mock_editor.settings import Settings, SettingsError
+from mock_editor.settings import PREFIX, Settings, SettingsError
 
 _LIMITS = client.Limits(connect=1, answer=1.5, size=100_000)
 _COMMAND = Path("/proc/1/cmdline")
@@ -20,6 +21,10 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
 
 def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
     """What is wrong with the simulator that was started with these words and variables; None if it answers."""
+    if "deliver" in words and "serve" not in words:
+        return None
+    # Other variables may make sense with other options only.
+    env = {name: env[name] for name in (f"{PREFIX}HOST", f"{PREFIX}PORT") if name in env}
     try:
         settings = Settings.from_env(env, host=_option("host", words), port=_option("port", words))
         host = _ANY.get(settings.host, settings.host)

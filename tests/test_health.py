@@ -39,6 +39,18 @@ def test_it_asks_where_the_simulator_listens(port: str) -> None:
     assert trouble(["mock-editor", "serve", "--port", port], {"MOCK_EDITOR_PORT": "tcp://10.0.0.1:8000"}) is None
 
 
+def test_variables_that_other_options_complete_or_replace_are_no_trouble(port: str) -> None:
+    words = ["mock-editor", "serve", "--port", port, "--tls-port", "8443", "--now", "2026-11-20T08:00:00+01:00"]
+    assert trouble(words, {"MOCK_EDITOR_TLS_CERT": __file__, "MOCK_EDITOR_NOW": "tomorrow"}) is None
+    secret = {"MOCK_EDITOR_ADMIN_TOKEN_FILE": "/nowhere"}
+    assert trouble(["mock-editor", "serve", "--port", port], secret) is None
+
+
+def test_who_only_delivers_is_not_asked() -> None:
+    assert trouble(["mock-editor", "deliver", "--database", "/data/state.db"], {"MOCK_EDITOR_PORT": "1"}) is None
+    assert trouble(["mock-editor", "serve", "--scenario", "deliver"], {"MOCK_EDITOR_PORT": "1"})
+
+
 def test_what_is_wrong_is_told(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "refused" in str(trouble(["mock-editor", "serve", "--port", "1"], {}))
     assert "--port: expected a whole number" in str(trouble(["mock-editor", "serve", "--port", "x"], {}))
