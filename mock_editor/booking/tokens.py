@@ -29,6 +29,19 @@ _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 _UNREADABLE = (JoseError, UnsupportedAlgorithm, ValueError, TypeError, LookupError, ArithmeticError)
 
 
+class _Signed(jws.JWSRegistry):
+    """What a provider may write into a token's header: parameters that we do not know count for nothing (RFC 7515, 4).
+
+    Certificates among them (``x5c``), and signatures of large keys, are longer than the library takes by itself.
+    """
+
+    max_header_length = 32_000
+    max_signature_length = 4_000
+
+    def __init__(self, algorithm: str | None = None) -> None:
+        super().__init__(algorithms=[algorithm] if algorithm else None, strict_check_header=False)
+
+
 class Ended(NamedTuple):
     """Whose sessions a provider ends: all of a ``subject``, or those of one ``sid``, or both say the same.
 
@@ -66,7 +79,7 @@ def _readable(published: object) -> Key | None:
 
 def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
     """What a token says that one of ``keys`` has signed. Raises ValueError or JoseError."""
-    header = jws.extract_compact(token.encode()).headers()
+    header = jws.extract_compact(token.encode(), registry=_Signed()).headers()
     algorithm, kid = header.get("alg"), header.get("kid")
     kind = _KEY_TYPES.get(algorithm) if isinstance(algorithm, str) else None
     if algorithm is None or kind is None:
@@ -79,7 +92,7 @@ def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
     ]
     for key in fitting:
         try:
-            return jwt.decode(token, key, algorithms=[algorithm]).claims
+            return jwt.decode(token, key, registry=_Signed(algorithm)).claims
         except _UNREADABLE:
             continue
     raise ValueError(f"none of the provider's keys has signed the token (alg {algorithm}, kid {str(kid)[:80]!r})")

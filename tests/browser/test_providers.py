@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 import requests
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
+from joserfc.registry import HeaderParameter
 
 from mock_editor.base.client import within
 from mock_editor.booking.sso import IdentityProvider, ProviderError
@@ -235,7 +236,10 @@ class Impostor:
         } | self.changes.get("claims", {})
         if self.changes.get("unsigned"):
             return "eyJhbGciOiJub25lIn0." + jwt.encode({"alg": "RS256"}, claims, key("its own")).split(".")[1] + "."
-        return jwt.encode({"alg": "RS256", "kid": "one"}, claims, key(self.changes.get("key", "its own")))
+        header = {"alg": "RS256", "kid": "one"} | self.changes.get("header", {})
+        signer = key(self.changes.get("key", "its own"))
+        known = jws.JWSRegistry({"odd": HeaderParameter("Known here only", "bool")}, strict_check_header=False)
+        return jwt.encode(header, claims, signer, registry=known)
 
 
 @contextmanager
@@ -306,6 +310,7 @@ AFTER = {
     "ID token is a number": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": 1}'},
     "ID token is no token": {"token": b'{"access_token": "a", "token_type": "Bearer", "id_token": "a.b.c"}'},
     "ID token with another key": {"key": "nobody's"},
+    "ID token that has to be understood otherwise": {"header": {"crit": ["odd"], "odd": True}},
     "ID token unsigned": {"unsigned": True},
     "ID token for another client": {"claims": {"aud": "agenda-cpts"}},
     "ID token of another issuer": {"claims": {"iss": "http://elsewhere.example"}},
@@ -371,6 +376,18 @@ def test_a_provider_that_names_itself_is_not_answered_for_without_its_name() -> 
         with pytest.raises(ProviderError, match="of the issuer 'None'"):
             provider.finish("agenda-ville", back, flow, {"code": "c"})
         assert provider.finish("agenda-ville", back, flow, {"code": "c", "iss": played.url}).emails == [MERCIER]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"x5c": ["MIIC" * 500] * 3, "x5t": "AA"}, {"signer": "lga", "exp": 1, "sub": None}, {"typ": "at+jwt", "cty": "x"}],
+    ids=["certificates", "nobody knows", "a type"],
+)
+def test_a_token_is_read_whatever_else_its_header_tells(known: Imposed, header: dict[str, Any]) -> None:
+    played, site = known
+    site.reset()
+    played.changes = {"header": header}
+    assert told(arrival(site)) == (200, "Conditions générales d’utilisation")
 
 
 def attempt(site: Site) -> requests.Response:
