@@ -401,13 +401,15 @@ def _words(layer: Layer, at: int) -> tuple[_Secret | None, int]:
 
 def _pairs(layer: Layer, rules: _Rules) -> Iterator[_Secret]:
     """Values whose name is the value of the member before, or after."""
-    low = layer.low
+    low, at = layer.low, 0
     for found in _NAMED.finditer(low):
-        if rules.secret(found[1]):
+        # Not within a value that is gone: one that never ends would be read to the end again and again.
+        if found.start() >= at and rules.secret(found[1]):
             name = _Name(b":", layer.depth(found.start(2)), found.start(2))
             secret = _value(layer, name, found.end(), _Form.TEXT)
             if secret:
                 yield secret
+                at = secret.end
     for found in _NAMED_AFTER.finditer(low):
         if rules.secret(found[2]):
             yield _Secret(*found.span(1))
@@ -499,5 +501,5 @@ def _is_credential(layer: Layer, found: "re.Match[bytes]") -> bool:
     word = text[begin:end].rstrip(b".")
     if len(word) >= _LONG or not word.isalpha() or not (word[1:].islower() or len(word) == 1):
         return True
-    before = text[: found.start()].rstrip(b" ")[-1:]
+    before = text[max(found.start() - _LONG, 0) : found.start()].rstrip(b" ")[-1:]
     return (not before or before in b"\"'`:=\n") and (not after or after in b"\"'`\r\n<")
