@@ -19,7 +19,7 @@ from authlib.oauth2.rfc7523 import ClientSecretJWT
 from itsdangerous import BadData, URLSafeTimedSerializer
 from joserfc.errors import JoseError
 from joserfc.jwk import Key
-from requests import RequestException, Response
+from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.client import Limits, equip, within
@@ -274,6 +274,8 @@ class IdentityProvider:
         client.register_client_auth_method(("client_secret_basic", _encoded_basic))
         client.register_client_auth_method(ClientSecretJWT())
         equip(client, Limits())
+        # Stands before what ~/.netrc may say about the provider's machine.
+        client.auth = _as_it_is
         if self._embedded:
             client.mount(self._issuer, self._embedded)
         if self._journal:
@@ -300,6 +302,10 @@ class IdentityProvider:
         answer = client.request("GET", url, withhold_token=True)
         answer.raise_for_status()
         return _json_object(answer)
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    return request
 
 
 def _encoded_basic(auth: Any, method: str, uri: str, headers: Any, body: Any) -> Any:

@@ -1,5 +1,6 @@
 """Identity providers that are not ours: one of strangers, none, and those that fail."""
 
+import base64
 import json
 import os
 import socket
@@ -197,6 +198,7 @@ class Impostor:
         self.url = url
         self.changes: dict[str, Any] = {}
         self.nonce = ""
+        self.credentials: dict[str, str | None] = {}  # that it was shown last, by the last part of the path
         # What it says comes in pieces of so many bytes, until it is over.
         self.piece, self.over = 10_000_000, threading.Event()
 
@@ -249,6 +251,7 @@ def impostor() -> Iterator[Impostor]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
+            played.credentials[asked.path.rpartition("/")[2]] = self.headers.get("Authorization")
             answer = played.answer(asked.path, dict(parse_qsl(asked.query)))
             if isinstance(answer, str):
                 self.send_response(303)
@@ -376,6 +379,22 @@ def test_a_provider_that_names_itself_is_not_answered_for_without_its_name() -> 
         with pytest.raises(ProviderError, match="of the issuer 'None'"):
             provider.finish("agenda-ville", back, flow, {"code": "c"})
         assert provider.finish("agenda-ville", back, flow, {"code": "c", "iss": played.url}).emails == [MERCIER]
+
+
+def test_the_provider_is_shown_what_it_gave_out_and_no_password_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password secret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with impostor() as played:
+        read = Settings.from_env(SECRET, oidc_issuer=played.url, oidc_email_claims="mail")
+        provider, back = IdentityProvider(read.oidc_issuer, read), f"{played.url}/retour"
+        url, flow = provider.begin("agenda-ville", back, "/")
+        requests.get(url, allow_redirects=False, timeout=20)
+        assert provider.finish("agenda-ville", back, flow, {"code": "c"}).emails == [MERCIER]
+        shown = played.credentials
+        assert (shown["userinfo"], shown["jwks"], shown["openid-configuration"]) == ("Bearer a", None, None)
+        assert shown["token"] == f"Basic {base64.b64encode(b'agenda-ville:anything').decode()}"
 
 
 @pytest.mark.parametrize(
