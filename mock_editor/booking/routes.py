@@ -41,8 +41,9 @@ _SESSION, _FLOW, _ARRIVED = "agenda", "sso-", "arrivee-"
 # The browser goes on at once.
 _ARRIVED_SECONDS = 60
 # So many names there are for the cookies of sign-ins that are under way, and so many of the latest are kept: two slots
-# may be opened at once, and a browser that restores its tabs opens them all before it has any of these.
-_FLOW_NAMES, _FLOWS_KEPT = 16, 5
+# may be opened at once, and a browser that restores its tabs opens them all before it has any of these. Long ones have
+# fewer names, so that all of them take about so many bytes of a request's head.
+_FLOW_NAMES, _FLOWS_KEPT, _FLOWS_BYTES = 16, 5, 6000
 _LISTED = 40
 _LARGEST_LOGOUT = 20_000
 _log = logging.getLogger(__name__)
@@ -245,12 +246,14 @@ def blueprint(
         response = redirect(url)
         begun = flows()
         kept = sorted(begun, key=lambda name: begun[name].begun)[-(_FLOWS_KEPT - 1) :]
-        free = [name for name in (f"{_FLOW}{number}" for number in range(_FLOW_NAMES)) if name not in kept]
+        value = sealed(flow, secret())
+        names = min(_FLOW_NAMES, max(_FLOWS_KEPT, _FLOWS_BYTES // len(value)))
+        free = [name for name in (f"{_FLOW}{number}" for number in range(names)) if name not in kept]
         mine = secrets.choice(free)
         for name in request.cookies:
             if name.startswith(_FLOW) and name not in (mine, *kept):
                 cookie(response, name, "", seconds=0)
-        cookie(response, mine, sealed(flow, secret()), seconds=FLOW_SECONDS)
+        cookie(response, mine, value, seconds=FLOW_SECONDS)
         return response
 
     def flows() -> dict[str, Flow]:

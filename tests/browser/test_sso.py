@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -261,8 +262,11 @@ def test_of_many_sign_ins_that_were_left_unfinished_the_last_few_are_kept(site: 
         assert told(forgotten) == (400, "Connexion interrompue")
 
 
-def test_tabs_that_are_all_restored_at_once_do_not_fill_a_browser_with_cookies(site: Site) -> None:
-    link = site.link(THOMAS) + "&origin=sas"
+@pytest.mark.parametrize("length", [0, 400, 900], ids="and {} signs more".format)
+def test_tabs_that_are_all_restored_at_once_do_not_fill_a_browser_with_cookies(site: Site, length: int) -> None:
+    # Such as nothing can be compressed of.
+    more = Random(1).randbytes(length).hex()[:length]
+    link = site.link(THOMAS) + "&origin=sas" + (f"&suivi={more}" if more else "")
     with requests.Session() as session:
         # None of these requests has a cookie of the others.
         for answer in [requests.get(link, allow_redirects=False, timeout=20) for _ in range(60)]:
