@@ -213,8 +213,13 @@ class _Lookups:
 
     def addresses(self, host: str, port: int, seconds: float) -> list[Any]:
         """What ``socket.getaddrinfo`` finds. Raises OSError, also when it takes too long."""
-        with contextlib.suppress(socket.gaierror):
+        try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except UnicodeError:
+            # A part of it is empty or too long: somebody else may have said where we are to call.
+            raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
+        except socket.gaierror:
+            pass  # it is no number
         with self._lock:
             found = self._running.get((host, port)) or self._begin(host, port)
         return found.result(max(seconds, 0))

@@ -78,9 +78,10 @@ class Clock:
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC. Beyond the last year that can be played, it stands still."""
-        # In the hot path, and most tests freeze it.
-        if self._frozen is not None:
-            return self._frozen
+        # In the hot path, and most tests freeze it. Read once: another thread may let it run in between.
+        at = self._frozen
+        if at is not None:
+            return at
         real, course = datetime.now(UTC), self.course
         return real if course is REAL else course.instant(real)
 

@@ -41,6 +41,7 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PROTOCOL,
     }
 )
 _log = logging.getLogger(__name__)
@@ -331,14 +332,16 @@ class DatabaseFile:
         """What is wrong with the files: they were taken away, cut, or others are in their place. None if nothing is."""
         if self._home is None:
             return None
+        # Before the look: while this thread looks, another one may have seen the file grow.
+        size = self._size
         try:
             now = os.stat(self._name)  # noqa: PTH116
         except OSError as error:
             return f"{self.path.name} is gone: {error.strerror}"
         if (now.st_dev, now.st_ino) != self._home:
             return f"{self.path.name} was replaced by another file"
-        if now.st_size < self._size:
-            return f"{self.path.name} was cut from {self._size} bytes to {now.st_size}"
+        if now.st_size < size:
+            return f"{self.path.name} was cut from {size} bytes to {now.st_size}"
         self._size = now.st_size
         if self._beside is not None:
             for name, known in zip(self._names, self._beside, strict=True):

@@ -217,6 +217,16 @@ def test_a_name_that_nobody_answers_for_takes_no_longer(monkeypatch: pytest.Monk
     answered.set()
 
 
+@pytest.mark.parametrize("host", ["a" * 70, "sas..example", f"{'a' * 70}.example"])
+def test_what_is_no_name_at_all_is_an_address_that_leads_nowhere(host: str) -> None:
+    """A peer may have told it: where a redirect leads, the token endpoint of a provider."""
+    with client.session(Limits()) as session, pytest.raises(requests.ConnectionError) as error:
+        session.get(f"http://{host}/")
+    assert never_sent(error.value)
+    with pytest.raises(OSError, match="no name"), client.connection(f"http://{host}/", Limits()):
+        pass
+
+
 def test_a_second_address_has_its_turn(monkeypatch: pytest.MonkeyPatch, peer: Callable[..., Peer]) -> None:
     """The first address of a name may lead nowhere: it does not take all the time."""
     full = socket.create_server(("127.0.0.1", 0), backlog=0)

@@ -1,6 +1,7 @@
 """A database file in use: how long one waits for it, and what happens when it is taken away."""
 
 import logging
+import os
 import shutil
 import sqlite3
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,6 +149,32 @@ def test_one_in_which_nothing_is_promised_is_made_anew(path: Path, lose: Callabl
     write(other, "of another process")
     write(one, "later")
     assert names(one) == names(Store(path, [SCHEMA])) == ["after", "later", "of another process"]
+
+
+def test_a_file_that_grows_while_it_is_looked_at_was_not_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between a look and what is made of it, another process brings its commits in, and another thread sees them."""
+    store = Store(path, [SCHEMA], anew=True)
+    write(store, "before")
+    look, looks = os.stat, 0
+
+    def stat(name: str, **how: Any) -> os.stat_result:
+        nonlocal looks
+        found = look(name, **how)
+        if name == str(path):
+            looks += 1
+            if looks == 1:
+                with closing(sqlite3.connect(path)) as other, other:
+                    other.execute("insert into things values (?)", ["x" * 100_000])
+                with closing(sqlite3.connect(path)) as other:
+                    other.execute("pragma wal_checkpoint(full)")
+                assert look(path).st_size > found.st_size
+                names(store)
+        return found
+
+    monkeypatch.setattr(os, "stat", stat)
+    write(store, "after")
+    assert looks > 1
+    assert names(store)[:2] == ["after", "before"]
 
 
 def test_a_file_of_somebody_else_in_its_place_is_left_alone(path: Path) -> None:
