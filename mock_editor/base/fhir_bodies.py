@@ -27,6 +27,7 @@ _CHOICE = re.compile("value(?!Set$)[A-Z][A-Za-z0-9]*")
 # In JSON as orjson writes it, the beginning of a text that is JSON of an object itself.
 _TEXT_OF_OBJECT = re.compile(rb'(?<!\\)"((?: |\\[nrt])*){')
 _ESCAPED = re.compile(r"\\([\\,|$])")
+_COMMA, _BAR = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\)\|")
 
 
 def parse(body: bytes) -> Any:
@@ -69,13 +70,16 @@ def structure(
 
 
 def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[str, str]:
-    """System and value of ``?identifier=``, which may hold anything, a comma too. Raises 400.
+    """System and value of ``?identifier=``, which may hold anything, a comma too, but not a list. Raises 400.
 
     ``alone``: no other criterion may stand beside it. A conditional update that left one aside would be about another
     resource than the client means.
     """
     text = parameters.one("identifier", required=True)
     system, value = fhir.parse_token(text) if text else ("", "")
+    comma = _COMMA.search(value)
+    if comma and _BAR.search(value, comma.end()):
+        parameters.wrong("identifier", "expected one <system>|<value>, not a list")
     system, value = system.strip(), _ESCAPED.sub(r"\1", value).strip()
     if text and not (system and value):
         parameters.wrong("identifier", f"expected <system>|<value>, not {text[:100]!r}")

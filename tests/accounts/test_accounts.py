@@ -118,6 +118,7 @@ def test_unknown_editors_and_accounts_are_a_404(client: FlaskClient, post: Post)
         ("?identifier=11242343", "expected <system>|<value>"),
         ("?identifier=|11242343", "expected <system>|<value>"),
         (f"?identifier={NATIONAL}|", "expected <system>|<value>"),
+        (f"?identifier={NATIONAL}|11242343,urn:x|y", "not a list"),
     ],
 )
 def test_a_conditional_update_needs_one_whole_identifier(client: FlaskClient, query: str, text: str) -> None:
