@@ -139,7 +139,11 @@ class Waits:
                     if hold and _has_left(descriptor):
                         hold.end(Ended.GONE)
                     elif hold:
-                        epoll.modify(descriptor, _LEFT | select.EPOLLONESHOT)
+                        try:
+                            epoll.modify(descriptor, _LEFT | select.EPOLLONESHOT)
+                        except OSError:
+                            # Closed before it was released, and another's by now: that ends one wait, not this thread.
+                            hold.end(Ended.GONE)
 
     def release(self, hold: Hold) -> None:
         """See ``Hold.close``. From the return of this call on, the connection is not looked at any more."""

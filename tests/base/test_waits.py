@@ -1,5 +1,6 @@
 """Requests that wait: how a wait ends, how many there may be, and what a client that leaves changes."""
 
+import os
 import socket
 import threading
 import time
@@ -145,3 +146,18 @@ def test_hundreds_wait_and_end_together() -> None:
     assert ended == [Ended.STOPPING] * 300
     assert time.monotonic() - begin < 2
     assert waits.waiting == 0
+
+
+def test_a_connection_that_is_closed_before_it_is_released_ends_its_own_wait_only(client: Client) -> None:
+    waits, lost, other = Waits(2), Client(), Client()
+    still = lost.server.dup()  # has the system go on telling of it
+    hold = waits.hold(lost.environ)
+    assert hold.descriptor
+    os.dup2(other.server.fileno(), lost.server.fileno())  # closed, and another connection's by now
+    lost.sock.close()
+    assert hold.wait(20) is Ended.GONE
+    with waits.hold(client.environ) as next_one:
+        client.sock.close()
+        assert next_one.wait(20) is Ended.GONE
+    for one in (still, lost.server, other.sock, other.server):
+        one.close()
