@@ -306,6 +306,14 @@ def test_nothing_of_a_world_that_is_over_is_written(
     write(on.simulator, late)
 
 
+def test_a_first_page_gets_its_secret_whoever_is_in_play(play: Play) -> None:
+    """A process that has not yet followed another one shows pages of the world before; their forms need a secret."""
+    on = play()
+    _load(play(), Path())
+    answer = on.app.test_client().get("/agenda-ville/connexion", headers={"Accept": "text/html"})
+    assert (answer.status_code, 'name="jeton"' in answer.text) == (200, True)
+
+
 @REPLACE
 def test_what_comes_of_an_attempt_of_before_is_nobodys_any_more(
     play: Play, tmp_path: Path, replace: Callable[[Stage, Path], None]

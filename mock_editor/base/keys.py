@@ -8,10 +8,13 @@ SCHEMA = "create table if not exists keys (name text primary key, value text not
 
 
 class Keys:
-    """The secrets, by name. Nothing is read before the first use: a connection may not live through a fork."""
+    """The secrets, by name. Nothing is read before the first use: a connection may not live through a fork.
+
+    They belong to no world: the first page needs one, also while another scenario is being put in its place.
+    """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store = store.unguarded()
         self._known: dict[str, str] = {}
 
     def get(self, name: str, make: Callable[[], str]) -> str:

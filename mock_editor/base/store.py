@@ -114,6 +114,12 @@ class Store:
         store._check = check
         return store
 
+    def unguarded(self) -> "Store":
+        """The same store for what is kept whoever is in play."""
+        store = copy.copy(self)
+        store._check = None
+        return store
+
     def close(self) -> None:
         """Closes every connection; the next use opens them anew. Nobody else may be using the store."""
         self._file.close()

@@ -4,6 +4,7 @@ import itertools
 import logging
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -95,7 +96,7 @@ def blueprint(
 
     def page(template: str, status: int = 200, **content: Any) -> Response:
         shared = {name: g.get(name) for name in ("editor", "session", "account")}
-        shared |= {"form_key": forms.key(), "view": view}
+        shared |= {"form_key": forms.key, "view": view}
         return Response(render_template(f"booking/{template}", **shared, **content), status)
 
     @bp.url_value_preprocessor
@@ -154,7 +155,13 @@ def blueprint(
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
         title, text = in_french(error)
-        response = page("message.html", error.status, title=title, text=text)
+        message = partial(page, "message.html", error.status, title=title, text=text)
+        try:
+            response = message()
+        except EditorError:
+            # There is no secret for its form either: as to anybody, a page without any.
+            g.session = None
+            response = message()
         response.headers.extend(error.headers)
         return response
 

@@ -74,6 +74,11 @@ def test_a_database_that_is_taken_away_takes_no_acknowledged_write_with_it(
     assert _put(simulator, 0).status_code == 201
     folder.rename(tmp_path / "elsewhere")
     assert {_put(simulator, number).status_code for number in range(1, MANY)} == {503}
+    # The first page needs a secret of this database, and so would one that says so by its forms.
+    for page in ("/agenda-ville/connexion", "/_sas/regulateurs", "/_console/visite"):
+        answer = requests.get(simulator.url + page, headers={"Accept": "text/html"}, timeout=20)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+        assert "<html" in answer.text
     # It still plays.
     assert "writes are refused" in _told(simulator, "/_health")["database"]
     assert _told(simulator, slot_search([GUIDE_THOMAS]))["total"] > 0
