@@ -87,7 +87,7 @@ def test_requests_that_wait_are_summed_over_the_processes_that_are_there(make_jo
         "j = Journal(JournalFile(pathlib.Path(sys.argv[1])), lambda: CLOCK, limits(), waiting=lambda: 7)\n"
         "j.record(exchange()); j.flush(); print(flush=True); sys.stdin.read()"
     )
-    path = str(there._store._path)
+    path = str(there._store._file.path)
     with subprocess.Popen(
         [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
