@@ -205,6 +205,7 @@ def test_sos_medecins_says_who_comes(prepared: FlaskClient, typed: str) -> None:
         ("status=cancelled", 0),
         (f"practitioner={GUIDE_THOMAS}", 2),
         ("since=2026-11-20T08:30:00%2B01:00", 2),
+        ("since=2026-11-20T08:30:00+01:00", 2),  # a plus in a query is a space
         ("until=2026-11-20T08:30:00%2B01:00", 1),
         ("since=2026-11-20T07:15:00Z&until=2026-11-20T07:30:00Z", 1),
         ("limit=1", 1),
@@ -291,7 +292,6 @@ def test_a_reset_forgets(prepared: FlaskClient, listed: Listed) -> None:
         ("status=lost", 422, ["query.status"]),
         ("since=0", 422, ["query.since"]),
         ("since=2026-11-20T08:00:00", 422, ["query.since"]),
-        ("since=2026-11-20T08:00:00+01:00", 422, ["query.since"]),  # a plus in a query is a space
         ("since=2026-11-20T08:00:00%2B99:99", 422, ["query.since"]),
         ("limit=x&sas=x&y=1", 422, ["query.sas", "query.limit", "query.y"]),
     ],

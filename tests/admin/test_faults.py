@@ -78,7 +78,8 @@ def test_a_rule_is_set_under_the_name_of_the_path_again_and_again(client: FlaskC
         put = client.put("/_admin/faults/coupe", json={"flows": [flow], "do": [CUT]})
         assert (put.status_code, put.json["rule"]["name"], put.json["rule"]["flows"]) == (200, "coupe", [flow])
     assert names(client) == {"coupe": True}
-    assert client.put("/_admin/faults/coupe", json=RULE).status_code == 422
+    assert client.put("/_admin/faults/coupe", json=RULE).status_code == 200
+    assert wrong(client, "PUT", "/faults/autre", RULE) == {"body.name": "the path names 'autre'"}
 
 
 def test_a_rule_is_switched_and_removed(client: FlaskClient) -> None:

@@ -125,6 +125,8 @@ def test_a_scenario_whose_threads_cannot_begin_is_not_played(simulator: Simulato
 def test_a_parent_that_gets_no_more_processes_goes_on_and_tries_again(serve: Serve, tmp_path: Path) -> None:
     log = tmp_path / "log"
     simulator = serve("--now", NOW, before=AS_USER, log=log)
+    # A server of which no worker has ever served ends instead.
+    assert requests.get(f"{simulator.url}/_health", timeout=30).ok
     with no_more_of(simulator.process.pid):
         [gone] = simulator.workers()
         os.kill(gone, signal.SIGKILL)
