@@ -22,6 +22,7 @@ from tests.conftest import NOW, stage
 NOT_SAVED = {"keys", "generations", "workers"}
 DAY = {"state": "closed"}
 Craft = Callable[..., bytes]
+SLOW = Rule(name="slow", do=[{"kind": "latency", "seconds": 1}])
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def on(played: LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> Stag
     made = stage(played, Clock(NOW), tmp_path_factory.mktemp("world"))
     assert call(made, "POST", BASE, json=regulator()).status_code == 201
     assert call(made, "POST", "/_admin/appointments", json=TAKEN).status_code == 201
-    made.faults.put(Rule(name="slow", do=[{"kind": "latency", "seconds": 1}]))
+    made.faults.put(SLOW)
     calendar = TAKEN["slot"].rpartition("-")[0]
     for path in (f"days/{NOW.date()}", f"slots/{TAKEN['slot']}"):
         place = "slots" if "slots" in path else f"{calendar}/days"
@@ -180,3 +181,5 @@ def test_a_scenario_that_is_a_file_here_stays_one(on: Stage, craft: Craft, playe
     on.load(played.script, keep_state=True)
     assert restore(on, craft()).status_code == 204
     assert call(on, "POST", "/_admin/scenario/reload", json={}).status_code == 200
+    # The rules are the scenario's now; the other tests count on this one.
+    on.faults.put(SLOW)

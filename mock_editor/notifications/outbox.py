@@ -226,7 +226,8 @@ class Outbox:
                 return []
         with self._store.writing() as db:
             now = self._clock.now().isoformat()
-            if not same:
+            # Asked again: somebody else may have been first, and hold leases by now.
+            if controls.get(db, _BOOT) != boot():
                 # Whoever had taken them is gone with the machine's last start, or they come from another one.
                 controls.put(db, _BOOT, boot())
                 db.execute("update notifications set lease = null where lease is not null")

@@ -1,11 +1,13 @@
 """What the console reads of the outbox."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
@@ -13,7 +15,7 @@ from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications.outbox import Attempt, Held, Outbox, State
+from mock_editor.notifications.outbox import Attempt, Claimed, Held, Outbox, State
 from mock_editor.scenario import LoadedScenario
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
@@ -71,6 +73,31 @@ def test_the_newest_comes_first_with_all_that_is_shown(side: Side) -> None:
     assert newest[7:] == (False, 0, None, None)
     assert newest.appointment == second.id
     assert [body.count('"status":"cancelled"') for body in (waits.body, held.body)] == [0, 1]
+
+
+class Overtaken:
+    """A store of which somebody else writes to the file before this process does, once it has looked."""
+
+    def __init__(self, store: Store, others: Callable[[], object]) -> None:
+        self._store = store
+        self._others = others
+        self.reading = store.reading
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        self._others()
+        with self._store.writing() as db:
+            yield db
+
+
+def test_who_is_first_after_a_start_keeps_what_it_has_taken(side: Side, tmp_path: Path, played: LoadedScenario) -> None:
+    side.book()
+    with closing(Store(tmp_path / "state.db", SCHEMAS)) as store:
+        taken: list[Claimed] = []
+        overtaken = Overtaken(store, lambda: taken.extend(side.outbox.claim(1, 60)))
+        late = Outbox(overtaken, Clock(NOW), {one.slug: one for one in played.editors})  # type: ignore[arg-type]
+        assert late.claim(1, 60) == []
+    assert len(taken) == 1
 
 
 def test_the_last_of_several_attempts_is_told(side: Side) -> None:
