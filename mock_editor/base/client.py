@@ -9,8 +9,10 @@ Interim answers (1xx) are passed over, as RFC 9110, 15.2 wants it; http.client d
 """
 
 import contextlib
+import errno
 import http.client
 import math
+import os
 import socket
 import ssl
 import sys
@@ -176,6 +178,16 @@ class _TimedTls(_Timed, ssl.SSLSocket):
 
     Under TLS 1.3, it may be gone with its refusal of our certificate before the request is out.
     """
+
+    def getpeername(self) -> Any:
+        """Raises OSError when the other side is gone. Before the handshake, ``ssl`` would leave such a one open."""
+        try:
+            return super().getpeername()
+        except OSError as error:
+            if self.version():
+                raise
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
 
     def do_handshake(self, block: bool = False) -> None:
         """Within the time that the connection has: it is made for the call of this thread."""

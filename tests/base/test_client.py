@@ -1,7 +1,9 @@
 """The client for calls to others, against peers on real sockets that take their time, or say too much."""
 
+import gc
 import gzip
 import math
+import select
 import socket
 import ssl
 import struct
@@ -9,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import requests
@@ -405,3 +408,34 @@ def test_what_goes_by_a_proxy_has_the_same_limits(peer: Callable[..., Peer]) -> 
 def test_what_has_no_end_may_have_no_limits(peer: Callable[..., Peer]) -> None:
     with client.session(Limits(answer=math.inf, size=math.inf)) as session:
         assert session.get(peer(WHOLE).url).text == "ok"
+
+
+class Late(ssl.SSLContext):
+    """Begins with TLS when the other side is gone."""
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **how: Any) -> ssl.SSLSocket:
+        waiting = select.poll()
+        waiting.register(sock, 0)  # for its end alone
+        assert waiting.poll()
+        return super().wrap_socket(sock, *args, **how)
+
+
+def test_a_peer_that_is_gone_before_tls_begins_leaves_nothing_open() -> None:
+    """A socket that is left open is a warning, and so an error here."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def end() -> None:
+            sock, _ = listening.accept()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+        ending = threading.Thread(target=end)
+        ending.start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
+        with (
+            client.session(Limits(), Late(ssl.PROTOCOL_TLS_CLIENT)) as session,
+            pytest.raises(requests.ConnectionError),
+        ):
+            session.get(url, timeout=LONG)
+        ending.join()
+    gc.collect()
