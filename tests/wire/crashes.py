@@ -584,7 +584,7 @@ def main() -> None:
         run.seconds = options.minutes * 60
         counts = run.run()
     print(counts)
-    sys.exit("\n".join(counts.faults))
+    sys.exit("\n".join(counts.faults) or None)
 
 
 if __name__ == "__main__":
