@@ -364,7 +364,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         counts = Run(Path(folder), options.workers, seconds=options.minutes * 60, seed=options.seed).run()
     print(counts)
-    sys.exit("\n".join(counts.faults))
+    sys.exit("\n".join(counts.faults) or None)
 
 
 if __name__ == "__main__":
