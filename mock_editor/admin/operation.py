@@ -98,7 +98,10 @@ Instant = Annotated[datetime, BeforeValidator(_read_instant), AfterValidator(_in
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 # A text in one line: short, and not empty.
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROL)]
-# The same, or nothing.
+# What lists take: which page of one, and a text to look for.
+PageNumber = Annotated[int, Field(ge=1, le=1_000_000, description="Which page of `limit` items, from 1")]
+SearchText = Annotated[Line, Field(description="Only those with this text in what they say, in any case and accents")]
+# The same as a Line, or nothing.
 Remark = Annotated[str, Field(max_length=200, pattern=_NO_CONTROL)]
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from sqlite_utils import Database
 
+from mock_editor.base import listings
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.files import OWN_MODE
 
@@ -138,6 +139,7 @@ class DatabaseFile:
                 address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
             try:
+                listings.prepare(connection)
                 for setting in ("foreign_keys = on", "synchronous = normal", *self._settings):
                     connection.execute(f"pragma {setting}").fetchall()
                 if self._home:

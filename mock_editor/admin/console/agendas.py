@@ -13,9 +13,9 @@ from mock_editor.admin.cases import Case, Cases, read_practitioner_id, read_slot
 from mock_editor.admin.console.appointments import Bookers
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
 from mock_editor.admin.console.pages import Pages, number
-from mock_editor.admin.console.words import plain
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.base.errors import NotFoundError
+from mock_editor.base.listings import plain
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
 from mock_editor.calendars.catalogue import Agenda, agenda, agendas
 from mock_editor.calendars.identifiers import StructureIdKind, structure_id

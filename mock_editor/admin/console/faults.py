@@ -13,11 +13,12 @@ from mock_editor.admin.console import live
 from mock_editor.admin.console.kinds import DESCRIBED, FAMILIES, KINDS, Parameter, parameters, said
 from mock_editor.admin.console.pages import Pages, redirect
 from mock_editor.admin.console.presets import PRESETS
-from mock_editor.admin.console.words import FLOWS, plain
+from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, Running, list_faults, list_timelines, show_fault
 from mock_editor.base.clock import Mode
 from mock_editor.base.errors import NotFoundError
+from mock_editor.base.listings import plain
 from mock_editor.booking import week
 from mock_editor.faults.rules import TARGETS, Rule, Step, Timeline
 

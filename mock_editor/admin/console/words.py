@@ -1,7 +1,6 @@
 """What the console says of operations, in French: that one is done, and why one was refused."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -195,12 +194,6 @@ def where(issue: Issue) -> str:
     place = issue.expression or ""
     last = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
     return FIELDS.get(last, place)
-
-
-def plain(text: str) -> str:
-    """A text without accents and case, as one looks for it."""
-    parts = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
 
 
 def _of_scenario(name: str, state: str, warnings: list[str]) -> str:
