@@ -33,7 +33,7 @@ from mock_editor.base.codes import PRACTITIONER_OID
 from mock_editor.base.fhir import instant
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Catalogue, agendas, stamp
+from mock_editor.calendars.catalogue import Catalogue, calendars_of, stamp
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import payload
@@ -91,13 +91,13 @@ class RunningScenario(Workload):
         bodies = []
         for number in range(count):
             rank, person = divmod(number, len(people))
-            [agenda, *_] = agendas(self.editor, people[person])
+            [at, *_] = calendars_of(self.editor, people[person])
             start = now + timedelta(days=1, minutes=15 * rank)
             made = appointments.add(
                 Appointment(
                     id="",
                     editor=self.editor.slug,
-                    calendar=agenda.calendar.key,
+                    calendar=at.calendar.key,
                     start=start,
                     end=start + timedelta(minutes=15),
                     status=AppointmentStatus.BOOKED,
@@ -282,16 +282,16 @@ def _regulator(session: requests.Session, server: Server, workload: RunningScena
     catalogue, now = Catalogue(workload.played.editors, Clock()), datetime.now(UTC)
     window = Window(now + timedelta(hours=2), now + timedelta(days=27))
     free = (
-        (agenda, slot.start)
+        (at, slot.start)
         for number in range(LISTED)
-        for agenda in agendas(workload.editor, workload.identifier(number))
-        for slot in catalogue.free_slots(agenda.calendar, window, frozenset({SlotType.PUBLIC}))
+        for at in calendars_of(workload.editor, workload.identifier(number))
+        for slot in catalogue.free_slots(at.calendar, window, frozenset({SlotType.PUBLIC}))
     )
 
     def book() -> float:
-        agenda, start = next(free)
-        fields = {"lieu": agenda.place.key, "creneau": stamp(start), "nom": "Fictif"}
-        location = send(f"{page}/{agenda.owner.id}/reserver", **fields)
+        at, start = next(free)
+        fields = {"lieu": at.place.key, "creneau": stamp(start), "nom": "Fictif"}
+        location = send(f"{page}/{at.owner.id}/reserver", **fields)
         booked = time.perf_counter()
         assert "nouveau" in location, f"not booked: {location}"
         return booked

@@ -16,7 +16,7 @@ from mock_editor.base.clock import Clock, Mode, frozen
 from mock_editor.base.database import begin_request, begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import StoreError
-from mock_editor.calendars.catalogue import agendas
+from mock_editor.calendars.catalogue import calendars_of
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.faults.rules import Rule
 from mock_editor.notifications.outbox import Attempt, State
@@ -257,7 +257,7 @@ def test_what_was_not_saved_here_is_refused(play: Play) -> None:
 def _appointment(of: Stage) -> Appointment:
     """One that is not yet kept, at the first editor."""
     editor = of.simulator.played.editors[0]
-    at = agendas(editor, GUIDE_THOMAS)[0]
+    at = calendars_of(editor, GUIDE_THOMAS)[0]
     slot = of.simulator.bookings.free_slots(at, Window(NOW, NOW + timedelta(days=3)), frozenset(SlotType))[0]
     return Appointment(
         id="", editor=editor.slug, calendar=at.calendar.key, start=slot.start, end=slot.end,

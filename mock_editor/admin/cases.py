@@ -14,7 +14,7 @@ from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.access import PageError
 from mock_editor.booking.week import moment
 from mock_editor.calendars.appointments import AppointmentFilters
-from mock_editor.calendars.catalogue import Agenda, agenda, read_stamp
+from mock_editor.calendars.catalogue import OwnedCalendar, find_calendar, read_stamp
 from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
 from mock_editor.calendars.model import (
     HELD_STATUSES,
@@ -36,16 +36,16 @@ _LONGEST_KEY = 100
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An appointment with its editor and agenda; ``agenda`` is None when the scenario has lost it."""
+    """An appointment with its editor and calendar; ``calendar`` is None when the scenario has lost it."""
 
     editor: Editor
     appointment: Appointment
-    agenda: Agenda | None
+    calendar: OwnedCalendar | None
 
     @property
     def when(self) -> str:
         """« vendredi 20 novembre 2026 à 09:20 », where it is."""
-        zone = self.agenda.calendar.zone if self.agenda else self.editor.zone
+        zone = self.calendar.zone if self.calendar else self.editor.zone
         return moment(self.appointment.start, zone)
 
     @property
@@ -67,20 +67,20 @@ class Case:
     @property
     def movable(self) -> bool:
         """Whether it can go to another slot."""
-        return self.open and self.agenda is not None
+        return self.open and self.calendar is not None
 
-    def agenda_for(self, key: str | None) -> Agenda:
-        """The agenda to move it to, its own unless another is named. Raises PageError."""
-        if self.agenda is None:
+    def calendar_for(self, key: str | None) -> OwnedCalendar:
+        """The calendar to move it to, its own unless another is named. Raises PageError."""
+        if self.calendar is None:
             raise PageError(409, "Agenda disparu", "L’agenda de ce rendez-vous n’existe plus.")
         if not self.open:
             text = "Dans l’état où se trouve ce rendez-vous, il ne peut plus être déplacé."
             raise PageError(409, "Rendez-vous clos", text)
         if not key:
-            return self.agenda
-        found = agenda(self.editor, key)
+            return self.calendar
+        found = find_calendar(self.editor, key)
         # An association keeps its patients, and takes none from practitioners.
-        same_owner = found is not None and found.owner.id == self.agenda.owner.id
+        same_owner = found is not None and found.owner.id == self.calendar.owner.id
         if found is None or not (same_owner or (isinstance(found.owner, Practitioner) and not self.appointment.sos)):
             raise PageError(404, "Agenda introuvable", "Ce rendez-vous ne peut pas aller dans cet agenda.")
         return found
@@ -116,7 +116,7 @@ class Cases:
 
     def _case(self, appointment: Appointment) -> Case:
         editor = self._simulator.catalogue.editor(appointment.editor)
-        return Case(editor, appointment, self._simulator.bookings.agenda_of(appointment))
+        return Case(editor, appointment, self._simulator.bookings.calendar_of(appointment))
 
     # --- doing
 
@@ -125,9 +125,9 @@ class Cases:
     ) -> Appointment:
         """Takes a slot as the regulator with this account, through the SAS; without one, at the practice.
 
-        Raises NotFoundError for an agenda that there is not, and PageError.
+        Raises NotFoundError for a calendar that is not there, and PageError.
         """
-        found = agenda(editor, key)
+        found = find_calendar(editor, key)
         if found is None:
             raise NotFoundError(f"No calendar {key[:_LONGEST_KEY]!r} at {editor.slug}")
         if account and not account.active:
@@ -145,8 +145,8 @@ class Cases:
         )
 
     def move(self, case: Case, key: str | None, start: datetime) -> Appointment:
-        """Moves an appointment to any free slot, of its own agenda unless another is named. Raises PageError."""
-        return self._simulator.bookings.move(case.appointment, case.agenda_for(key), start, None)
+        """Moves an appointment to any free slot, of its own calendar unless another is named. Raises PageError."""
+        return self._simulator.bookings.move(case.appointment, case.calendar_for(key), start, None)
 
     def assign(self, case: Case, typed: str) -> Appointment:
         """Says who sees the patient of SOS Médecins. Raises PageError, 422 for what is no identifier."""

@@ -1,1 +1,1 @@
-"""The web site of an editor, for regulators whom the SAS sends and for others: sign-in, agendas, appointments."""
+"""The web site of an editor, for regulators whom the SAS sends and for others: sign-in, calendars, appointments."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from mock_editor.base.globs import matches
-from mock_editor.calendars.catalogue import Agenda
+from mock_editor.calendars.catalogue import OwnedCalendar
 from mock_editor.calendars.model import Association, SlotType
 
 _PUBLIC = frozenset({SlotType.PUBLIC})
@@ -41,11 +41,11 @@ class Session:
         """Whose the appointments made in it are."""
         return self.account or f"visit-{self.key[:32]}"
 
-    def exposed(self, agenda: Agenda) -> frozenset[SlotType]:
-        """The types of slot that an agenda shows in it."""
+    def exposed(self, at: OwnedCalendar) -> frozenset[SlotType]:
+        """The types of slot that a calendar shows in it."""
         if not self.sas:
             return _PUBLIC
-        return _REGULATOR_AT_SOS if isinstance(agenda.owner, Association) else _REGULATOR
+        return _REGULATOR_AT_SOS if isinstance(at.owner, Association) else _REGULATOR
 
 
 def origins(raw_query: bytes) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from mock_editor.base.errors import EditorError
 from mock_editor.booking.access import PageError, Session
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agenda
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, find_calendar
 from mock_editor.calendars.model import (
     HELD_STATUSES,
     OPEN_STATUSES,
@@ -36,14 +36,14 @@ class Bookings:
 
     # --- looking
 
-    def free_slots(self, agenda: Agenda, window: Window, exposed: frozenset[SlotType]) -> list[Slot]:
-        """What an agenda shows in a window."""
-        return list(self._catalogue.free_slots(agenda.calendar, window, exposed))
+    def free_slots(self, at: OwnedCalendar, window: Window, exposed: frozenset[SlotType]) -> list[Slot]:
+        """What a calendar shows in a window."""
+        return list(self._catalogue.free_slots(at.calendar, window, exposed))
 
-    def bookable_slot(self, agenda: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Slot:
+    def bookable_slot(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType]) -> Slot:
         """The slot that starts then, if it can be booked now."""
-        slot = self._free_slot(agenda, start, exposed)
-        booking, now = agenda.calendar.plan.booking, self._catalogue.clock.now()
+        slot = self._free_slot(at, start, exposed)
+        booking, now = at.calendar.plan.booking, self._catalogue.clock.now()
         if slot.shape.appointment_type is AppointmentType.WALKIN:
             text = "Sur ce créneau, la consultation est sans rendez-vous : il suffit de s’y présenter."
             raise PageError(409, "Créneau sans rendez-vous", text)
@@ -51,15 +51,15 @@ class Bookings:
             raise PageError(409, "Créneau passé", "Ce créneau ne peut plus, ou pas encore, être réservé.")
         return slot
 
-    def agenda_of(self, appointment: Appointment) -> Agenda | None:
+    def calendar_of(self, appointment: Appointment) -> OwnedCalendar | None:
         """Where an appointment is; None when the scenario no longer has that calendar."""
-        return agenda(self._catalogue.editor(appointment.editor), appointment.calendar)
+        return find_calendar(self._catalogue.editor(appointment.editor), appointment.calendar)
 
     # --- doing
 
     def book(
         self,
-        agenda: Agenda,
+        at: OwnedCalendar,
         start: datetime,
         session: Session,
         regulator: RegulatorId | None,
@@ -69,12 +69,12 @@ class Bookings:
     ) -> Appointment:
         """Takes a slot for a patient. ``regulator`` is how the SAS knows who does, in a session opened from there."""
         _expect_named(patient)
-        slot = self.bookable_slot(agenda, start, session.exposed(agenda))
-        return self._add(agenda, slot, regulator if session.sas else None, session.booker, patient, reason)
+        slot = self.bookable_slot(at, start, session.exposed(at))
+        return self._add(at, slot, regulator if session.sas else None, session.booker, patient, reason)
 
     def take(
         self,
-        agenda: Agenda,
+        at: OwnedCalendar,
         start: datetime,
         *,
         regulator: RegulatorId | None,
@@ -89,21 +89,23 @@ class Bookings:
         """
         _expect_named(patient)
         if regulator is None:
-            slot = self._slot_of_practice(agenda, start)
+            slot = self._slot_of_practice(at, start)
         else:
             # Theirs would show the same.
-            session = Session(key="", editor=agenda.editor.slug, account=booker, sas=True)
-            slot = self.bookable_slot(agenda, start, session.exposed(agenda))
-        return self._add(agenda, slot, regulator, booker, patient, reason)
+            session = Session(key="", editor=at.editor.slug, account=booker, sas=True)
+            slot = self.bookable_slot(at, start, session.exposed(at))
+        return self._add(at, slot, regulator, booker, patient, reason)
 
-    def move(self, of: Appointment, to: Agenda, start: datetime, exposed: frozenset[SlotType] | None) -> Appointment:
+    def move(
+        self, of: Appointment, to: OwnedCalendar, start: datetime, exposed: frozenset[SlotType] | None
+    ) -> Appointment:
         """Moves an appointment to another slot, of the same calendar or another practitioner's.
 
         To one of the types ``exposed`` to whoever does; None stands for the practice itself, as in ``take``.
         """
         slot = self._slot_of_practice(to, start) if exposed is None else self.bookable_slot(to, start, exposed)
-        other = to.calendar.key != of.calendar
-        changes: dict[str, Any] = {"calendar": to.calendar.key, "start": slot.start, "end": slot.end}
+        other = to.key != of.calendar
+        changes: dict[str, Any] = {"calendar": to.key, "start": slot.start, "end": slot.end}
         if other and isinstance(to.owner, Practitioner):
             changes |= {"practitioner": to.owner.id, "status": AppointmentStatus.BOOKED, "sos": False}
         elif other:
@@ -124,30 +126,30 @@ class Bookings:
         allowed = frozenset({AppointmentStatus.BOOKED}) if only_booked else HELD_STATUSES
         return self._change(of, allowed, status=status)
 
-    def _slot_of_practice(self, agenda: Agenda, start: datetime) -> Slot:
+    def _slot_of_practice(self, at: OwnedCalendar, start: datetime) -> Slot:
         """The slot that starts then, if the practice itself can take it: it knows neither types nor lead times."""
-        slot = self._free_slot(agenda, start, _EVERY_TYPE)
+        slot = self._free_slot(at, start, _EVERY_TYPE)
         if slot.end <= self._catalogue.clock.now():
             raise PageError(409, "Créneau passé", "Ce créneau est déjà terminé.")
         return slot
 
-    def _free_slot(self, agenda: Agenda, start: datetime, exposed: frozenset[SlotType]) -> Slot:
-        slot = self._catalogue.free_slot(agenda.calendar, start, exposed)
+    def _free_slot(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType]) -> Slot:
+        slot = self._catalogue.free_slot(at.calendar, start, exposed)
         if slot is None:
             raise _gone()
         return slot
 
     def _add(
-        self, agenda: Agenda, slot: Slot, regulator: RegulatorId | None, booker: str, patient: str, reason: str
+        self, at: OwnedCalendar, slot: Slot, regulator: RegulatorId | None, booker: str, patient: str, reason: str
     ) -> Appointment:
         now = self._catalogue.clock.now()
-        with_practitioner = isinstance(agenda.owner, Practitioner)
+        with_practitioner = isinstance(at.owner, Practitioner)
         with _taken():
             return self._appointments.add(
                 Appointment(
                     id="",
-                    editor=agenda.editor.slug,
-                    calendar=agenda.calendar.key,
+                    editor=at.editor.slug,
+                    calendar=at.key,
                     start=slot.start,
                     end=slot.end,
                     # A SOS place says later who consults.
@@ -157,7 +159,7 @@ class Bookings:
                     regulator=regulator,
                     booker=booker,
                     sos=not with_practitioner,
-                    practitioner=agenda.owner.id if with_practitioner else None,
+                    practitioner=at.owner.id if with_practitioner else None,
                     patient=patient.strip()[:_LONGEST],
                     reason=reason.strip()[:_LONGEST],
                 )

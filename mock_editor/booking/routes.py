@@ -34,7 +34,7 @@ from mock_editor.booking.sso import (
     unsealed,
 )
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, read_stamp
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, read_stamp
 from mock_editor.calendars.model import OPEN_STATUSES, Appointment, Editor
 from mock_editor.settings import Settings
 
@@ -402,7 +402,7 @@ def blueprint(
         text = "Sans acceptation des conditions générales d’utilisation, ce logiciel ne peut pas être utilisé."
         return page("message.html", 403, title="Conditions refusées", text=text)
 
-    # --- agendas
+    # --- calendars
 
     @bp.get("/")
     def entry() -> Response:
@@ -416,18 +416,18 @@ def blueprint(
         return page("annuaire.html", people=people, more=more, associations=list(g.editor.associations.values()))
 
     @bp.get("/agenda/<owner>")
-    def agenda(owner: str) -> Response:
+    def calendar(owner: str) -> Response:
         session = visitor()
         # Some clients append `?origin=` to the link: a second `?` separates, too.
         asked = Parameters(request.query_string.replace(b"?", b"&"))
-        shown = _agenda(g.editor, owner, asked.one("lieu"))
+        shown = _calendar(g.editor, owner, asked.one("lieu"))
         return page("agenda.html", **week_of(session, shown, asked), moved=None)
 
-    def week_of(session: Session, shown: Agenda, asked: Parameters) -> dict[str, Any]:
-        """A week of an agenda, as both the agenda and the page that moves an appointment show it."""
+    def week_of(session: Session, shown: OwnedCalendar, asked: Parameters) -> dict[str, Any]:
+        """A week of a calendar, as both its own page and the one that moves an appointment show it."""
         wanted = _start(asked.one("creneau"))
         day = view.read_day(asked.one("semaine")) or (view.local_day(wanted, shown) if wanted else None)
-        zone, exposed = shown.calendar.zone, session.exposed(shown)
+        zone, exposed = shown.zone, session.exposed(shown)
         week = view.week(shown, day, catalogue.clock.now())
         slots = bookings.free_slots(shown, week.window, exposed)
         today = view.local_day(catalogue.clock.now(), shown)
@@ -438,33 +438,33 @@ def blueprint(
         ]
         missing = wanted is not None and not any(slot.start == wanted for slot in slots)
         return {
-            "agenda": shown,
-            "agendas": agendas(shown.editor, shown.owner.id),
+            "at": shown,
+            "calendars": calendars_of(shown.editor, shown.owner.id),
             "week": week,
             "days": days,
             "missing": missing,
         }
 
-    def agenda_to_book(owner: str, place: str | None) -> Agenda:
-        """An agenda, to which a refusal then leads back."""
-        found = _agenda(g.editor, owner, place)
-        g.back = url_for("web.agenda", owner=owner, lieu=found.place.key)
+    def calendar_to_book(owner: str, place: str | None) -> OwnedCalendar:
+        """A calendar, to which a refusal then leads back."""
+        found = _calendar(g.editor, owner, place)
+        g.back = url_for("web.calendar", owner=owner, lieu=found.place.key)
         return found
 
     @bp.get("/agenda/<owner>/reserver")
     def booking_form(owner: str) -> Response:
         session = visitor()
         asked = Parameters(request.query_string)
-        shown = agenda_to_book(owner, asked.one("lieu"))
+        shown = calendar_to_book(owner, asked.one("lieu"))
         exposed = session.exposed(shown)
         slot = bookings.bookable_slot(shown, _required_start(asked.one("creneau")), exposed)
-        return page("reserver.html", agenda=shown, slot=view.shown(slot, shown.calendar.zone, exposed))
+        return page("reserver.html", at=shown, slot=view.shown(slot, shown.zone, exposed))
 
     @bp.post("/agenda/<owner>/reserver")
     def book(owner: str) -> Response:
         session = visitor()
         field = forms.read()
-        shown = agenda_to_book(owner, field("lieu"))
+        shown = calendar_to_book(owner, field("lieu"))
         patient = f"{field('prenom')} {field('nom')}" if field("nom") else ""
         start = _required_start(field("creneau"))
         regulator = g.account.regulator if g.account else None
@@ -476,7 +476,7 @@ def blueprint(
     @bp.get("/rendez-vous")
     def mine() -> Response:
         session = visitor()
-        found = [(one, bookings.agenda_of(one)) for one in appointments.of(g.slug, session.booker)]
+        found = [(one, bookings.calendar_of(one)) for one in appointments.of(g.slug, session.booker)]
         return page("rendez_vous.html", found=found)
 
     def own(identifier: str) -> tuple[Session, Appointment]:
@@ -493,7 +493,7 @@ def blueprint(
         _, found = own(identifier)
         still = found.status in OPEN_STATUSES
         new = bool(Parameters(request.query_string).one("nouveau"))
-        return page("fiche.html", one=found, agenda=bookings.agenda_of(found), open=still, new=new)
+        return page("fiche.html", one=found, at=bookings.calendar_of(found), open=still, new=new)
 
     @bp.post("/rendez-vous/<identifier>/annuler")
     def cancel(identifier: str) -> Response:
@@ -507,20 +507,20 @@ def blueprint(
     def choose(identifier: str) -> Response:
         session, found = own(identifier)
         asked = Parameters(request.query_string)
-        return page("agenda.html", **week_of(session, other_agenda(found), asked), moved=found)
+        return page("agenda.html", **week_of(session, calendar_to_move_to(found), asked), moved=found)
 
     @bp.post("/rendez-vous/<identifier>/deplacer")
     def move(identifier: str) -> Response:
         visitor()
         field = forms.read()
         session, found = own(identifier)
-        where = other_agenda(found)
+        where = calendar_to_move_to(found)
         g.back = url_for("web.appointment", identifier=identifier)
         bookings.move(found, where, _required_start(field("creneau")), session.exposed(where))
         return redirect(url_for("web.appointment", identifier=identifier))
 
-    def other_agenda(found: Appointment) -> Agenda:
-        where = bookings.agenda_of(found)
+    def calendar_to_move_to(found: Appointment) -> OwnedCalendar:
+        where = bookings.calendar_of(found)
         if where is None:
             raise PageError(409, "Agenda disparu", "L’agenda de ce rendez-vous n’existe plus.")
         return where
@@ -535,9 +535,9 @@ def _here() -> str:
     return f"{path}?{query}" if query and request.method == "GET" else path
 
 
-def _agenda(editor: Editor, owner: str, place: str | None) -> Agenda:
-    """An agenda by its owner and place; without a place, the first. Raises PageError."""
-    found = agendas(editor, owner)
+def _calendar(editor: Editor, owner: str, place: str | None) -> OwnedCalendar:
+    """A calendar by its owner and place; without a place, the first. Raises PageError."""
+    found = calendars_of(editor, owner)
     chosen = next((one for one in found if not place or one.place.key == place), None)
     if chosen is None:
         raise PageError(404, "Agenda introuvable", "Ce logiciel ne tient pas cet agenda.")

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mock_editor.calendars import people
-from mock_editor.calendars.catalogue import Agenda, stamp
+from mock_editor.calendars.catalogue import OwnedCalendar, stamp
 from mock_editor.calendars.model import (
     AppointmentStatus,
     AppointmentType,
@@ -56,24 +56,24 @@ def moment(instant: datetime, zone: ZoneInfo) -> str:
     return f"{day_name(local.date())} à {local:%H:%M}"
 
 
-def title(agenda: Agenda) -> str:
-    """Whose agenda it is."""
-    owner = agenda.owner
+def title(at: OwnedCalendar) -> str:
+    """Whose calendar it is."""
+    owner = at.owner
     if isinstance(owner, Practitioner):
         return " ".join(filter(None, ("Dr", owner.given, owner.family)))
     return owner.name
 
 
-def place_name(agenda: Agenda) -> str:
+def place_name(at: OwnedCalendar) -> str:
     """Where it is, in one line."""
-    place = agenda.place
-    name = "" if isinstance(agenda.owner, Practitioner) else f"{getattr(place, 'name', '')}, "
+    place = at.place
+    name = "" if isinstance(at.owner, Practitioner) else f"{getattr(place, 'name', '')}, "
     return f"{name}{place.line}, {place.postal_code} {place.city}"
 
 
-def specialties(agenda: Agenda) -> list[str]:
+def specialties(at: OwnedCalendar) -> list[str]:
     """What a practitioner's specialities are called."""
-    owner = agenda.owner
+    owner = at.owner
     found = owner.specialties if isinstance(owner, Practitioner) else ()
     labels = people.specialties()
     return [one.text or labels.get(str(one.code), str(one.code)) for one in found]
@@ -111,7 +111,7 @@ def shown(slot: Slot, zone: ZoneInfo, exposed: frozenset[SlotType], asked: datet
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days of an agenda, from a Monday; ``previous`` and ``next`` where there is something to go to."""
+    """Seven days of a calendar, from a Monday; ``previous`` and ``next`` where there is something to go to."""
 
     first: date
     window: Window
@@ -134,9 +134,9 @@ class Week:
         return list(found.items())
 
 
-def week(agenda: Agenda, asked: date | None, now: datetime) -> Week:
+def week(at: OwnedCalendar, asked: date | None, now: datetime) -> Week:
     """The week with the day ``asked``, or the first that can be booked; kept to what can be."""
-    zone, booking = agenda.calendar.zone, agenda.calendar.plan.booking
+    zone, booking = at.zone, at.calendar.plan.booking
     earliest = (now + booking.lead).astimezone(zone).date()
     latest = max(earliest, (now + booking.horizon).astimezone(zone).date())
     day = min(max(asked or earliest, earliest), latest)
@@ -155,9 +155,9 @@ def read_day(text: str | None) -> date | None:
         return None
 
 
-def local_day(instant: datetime, agenda: Agenda) -> date:
-    """The day of an instant where an agenda is."""
-    return instant.astimezone(agenda.calendar.zone).date()
+def local_day(instant: datetime, at: OwnedCalendar) -> date:
+    """The day of an instant where a calendar is."""
+    return instant.astimezone(at.zone).date()
 
 
 def iso(instant: datetime) -> str:

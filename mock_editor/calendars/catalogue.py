@@ -1,8 +1,9 @@
-"""The editors of the scenario in play, their agendas, and the slots they offer now."""
+"""The editors of the scenario in play, their calendars, and the slots they offer now."""
 
 from collections.abc import Iterator, Sequence, Set
 from datetime import UTC, date, datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.errors import NotFoundError
@@ -35,7 +36,7 @@ def read_stamp(text: str) -> datetime:
     return start
 
 
-class Agenda(NamedTuple):
+class OwnedCalendar(NamedTuple):
     """A calendar of an editor with what is around it: a practitioner's at a place, or that of a SOS Médecins place."""
 
     editor: Editor
@@ -47,20 +48,30 @@ class Agenda(NamedTuple):
         """The calendar itself."""
         return self.place.calendar
 
+    @property
+    def key(self) -> str:
+        """The key of the calendar, which is the id of its Schedule."""
+        return self.place.calendar.key
 
-def agendas(editor: Editor, owner: str) -> list[Agenda]:
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the calendar."""
+        return self.place.calendar.zone
+
+
+def calendars_of(editor: Editor, owner: str) -> list[OwnedCalendar]:
     """Those of a practitioner or of an association, by prefixed national identifier; none for one that is unknown."""
     if person := editor.directory.find(owner):
-        return [Agenda(editor, person, place) for place in person.places]
+        return [OwnedCalendar(editor, person, place) for place in person.places]
     if association := editor.associations.get(owner):
-        return [Agenda(editor, association, place) for place in association.places]
+        return [OwnedCalendar(editor, association, place) for place in association.places]
     return []
 
 
-def agenda(editor: Editor, key: str) -> Agenda | None:
+def find_calendar(editor: Editor, key: str) -> OwnedCalendar | None:
     """The one whose calendar has this key, which is made of the owner's identifier and the place's key."""
-    found = agendas(editor, key.rpartition("-")[0])
-    return next((one for one in found if one.calendar.key == key), None)
+    found = calendars_of(editor, key.rpartition("-")[0])
+    return next((at for at in found if at.key == key), None)
 
 
 class Catalogue:

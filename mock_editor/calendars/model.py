@@ -153,7 +153,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One agenda at one place, a ``Schedule`` on the wire. ``seed`` makes its draws its own.
+    """One calendar at one place, a ``Schedule`` on the wire. ``seed`` makes its draws its own.
 
     ``editor`` is the seed of its editor, by which ``Taken`` has it: another one for practitioners made in bulk.
     """

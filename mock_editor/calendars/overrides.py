@@ -21,7 +21,7 @@ from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
 from mock_editor.calendars.appointments import held
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agenda, agendas
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, find_calendar
 from mock_editor.calendars.generator import times_of
 from mock_editor.calendars.model import Absence, Opening, Slot, overlap
 from mock_editor.calendars.taken import Overlay, Standing
@@ -54,7 +54,7 @@ _log = logging.getLogger(__name__)
 
 Section = Mapping[str, Any]
 # Turns the section of an extra opening, as a scenario writes it, into openings. Raises 422.
-ReadOpening = Callable[[Agenda, Section], tuple[Opening, ...]]
+ReadOpening = Callable[[OwnedCalendar, Section], tuple[Opening, ...]]
 
 
 class OverrideKind(StrEnum):
@@ -106,15 +106,15 @@ class Overrides:
 
     def close_slot(self, editor: str, calendar: str, start: datetime) -> Override:
         """Takes a slot off the offer."""
-        return self._set_slot(self._agenda(editor, calendar), start, is_open=False)
+        return self._set_slot(self._calendar(editor, calendar), start, is_open=False)
 
     def open_slot(self, editor: str, calendar: str, start: datetime) -> Override:
         """Makes a slot free, whatever the scenario, its day or an absence says. Raises 409 if it is held."""
-        return self._set_slot(self._agenda(editor, calendar), start, is_open=True)
+        return self._set_slot(self._calendar(editor, calendar), start, is_open=True)
 
     def forget_slot(self, editor: str, calendar: str, start: datetime) -> None:
         """Has a slot be as it would be without ``open_slot`` and ``close_slot``."""
-        at, start = self._agenda(editor, calendar), _instant(start)
+        at, start = self._calendar(editor, calendar), _instant(start)
         with self._store.writing() as db:
             query = "delete from slot_overrides where editor = ? and calendar = ? and start = ?"
             if not db.execute(query, [editor, calendar, start.isoformat()]).rowcount:
@@ -122,8 +122,8 @@ class Overrides:
             following.note(db, editor, calendar)
         self._follow_own()
 
-    def _set_slot(self, at: Agenda, start: datetime, *, is_open: bool) -> Override:
-        start, editor, calendar = _instant(start), at.editor.slug, at.calendar.key
+    def _set_slot(self, at: OwnedCalendar, start: datetime, *, is_open: bool) -> Override:
+        start, editor, calendar = _instant(start), at.editor.slug, at.key
         with self._store.writing() as db:
             self._slot(db, at, start)
             if is_open and start in held(db, editor, calendar):
@@ -135,9 +135,9 @@ class Overrides:
         self._follow_own()
         return _of_slot(at, start, is_open)
 
-    def _slot(self, db: Database, at: Agenda, start: datetime) -> Slot:
+    def _slot(self, db: Database, at: OwnedCalendar, start: datetime) -> Slot:
         """A slot with what the store says by hand of it, appointments aside. Raises NotFoundError."""
-        standing, zone = Standing(overlay=self._overlay(db, at)), at.calendar.zone
+        standing, zone = Standing(overlay=self._overlay(db, at)), at.zone
         if found := standing.slot(at.calendar, start):
             return found
         local = start.astimezone(zone)
@@ -146,27 +146,27 @@ class Overrides:
         nearest = sorted(sorted(slot.start for slot in slots), key=lambda other: abs(other - start))[:_NAMED]
         starts = ", ".join(other.astimezone(zone).isoformat(timespec="minutes") for other in sorted(nearest))
         there = f"around there, slots start at {starts}" if starts else "nor does any on that day"
-        raise NotFoundError(f"No slot of {at.calendar.key} starts at {local.isoformat()}; {there}")
+        raise NotFoundError(f"No slot of {at.key} starts at {local.isoformat()}; {there}")
 
     # --- days
 
     def close_day(self, editor: str, calendar: str, day: date) -> Override:
         """Takes the openings that begin on a day off the offer."""
-        return self._set_day(self._agenda(editor, calendar), day, is_open=False)
+        return self._set_day(self._calendar(editor, calendar), day, is_open=False)
 
     def open_day(self, editor: str, calendar: str, day: date) -> Override:
         """Makes every slot of a day's openings free, but those that appointments hold.
 
         Raises NotFoundError when no opening begins that day, 409 when an extra one lies over the hours of another.
         """
-        return self._set_day(self._agenda(editor, calendar), day, is_open=True)
+        return self._set_day(self._calendar(editor, calendar), day, is_open=True)
 
     def forget_day(self, editor: str, calendar: str, day: date) -> None:
         """Has a day be as it would be without ``open_day`` and ``close_day``; its slots that were set alone stay so.
 
         Raises 409 when an extra opening lies over the hours that would be back.
         """
-        at = self._agenda(editor, calendar)
+        at = self._calendar(editor, calendar)
         with self._store.writing() as db:
             row = [editor, calendar, _playable(day).isoformat()]
             with self._nothing_hidden(db, [at]):
@@ -174,9 +174,9 @@ class Overrides:
             following.note(db, editor, calendar)
         self._follow_own()
 
-    def _set_day(self, at: Agenda, day: date, *, is_open: bool) -> Override:
+    def _set_day(self, at: OwnedCalendar, day: date, *, is_open: bool) -> Override:
         _playable(day)
-        editor, calendar = at.editor.slug, at.calendar.key
+        editor, calendar = at.editor.slug, at.key
         with self._store.writing() as db:
             if is_open and not Standing(overlay=self._overlay(db, at)).slots_of_day(at.calendar, day):
                 raise NotFoundError(f"No opening of {calendar} begins on {day}; an extra opening gives that day slots")
@@ -195,7 +195,7 @@ class Overrides:
 
         Exceptional and extra openings are kept, as in an absence of the scenario.
         """
-        found = self._agendas(editor, owner)
+        found = self._calendars(editor, owner)
         if not 0 <= (_playable(last) - _playable(first)).days < LONGEST_ABSENCE:
             raise _refused(f"An absence is of 1 to {LONGEST_ABSENCE} days, not from {first} to {last}")
         with self._store.writing() as db:
@@ -212,7 +212,9 @@ class Overrides:
         with self._store.writing() as db:
             query = "select owner from absences where editor = ? and 'absence-' || number = ?"
             found = [
-                at for (owner,) in db.execute(query, [editor, identifier]).fetchall() for at in agendas(known, owner)
+                at
+                for (owner,) in db.execute(query, [editor, identifier]).fetchall()
+                for at in calendars_of(known, owner)
             ]
             with self._nothing_hidden(db, found):
                 _removed(db, editor, OverrideKind.ABSENCE, identifier, "absences", "owner")
@@ -227,11 +229,11 @@ class Overrides:
         It may lie over hours of the scenario that a closed day or an absence covers. Raises 422 when the section is not
         sound or overlaps with other openings; 409 when an appointment of before lies across its slots.
         """
-        at = self._agenda(editor, calendar)
+        at = self._calendar(editor, calendar)
         _playable(day)
         openings = self._read_opening(at, section)
         with self._store.writing() as db:
-            overlay, slots = self._overlay(db, at), times_of(openings, at.calendar.zone, day)
+            overlay, slots = self._overlay(db, at), times_of(openings, at.zone, day)
             if not _fits(at, day, openings, overlay.extra.get(day, ()), overlay):
                 raise _refused(f"It overlaps with another opening of {calendar} on {day}, or with the night before")
             for slot in Standing(overlay=overlay).slots_of_day(at.calendar, day):
@@ -260,10 +262,10 @@ class Overrides:
             columns = "calendar", "day", "section"
             removed = _removed(db, editor, OverrideKind.EXTRA, identifier, "extra_openings", *columns)
             calendar, day, section = removed
-            if at := agenda(known, calendar):
+            if at := find_calendar(known, calendar):
                 # Another opening of that day may have its slots at the same times later.
                 openings = self._sound(editor, calendar, section)
-                _forget_slots(db, editor, calendar, times_of(openings, at.calendar.zone, date.fromisoformat(day)))
+                _forget_slots(db, editor, calendar, times_of(openings, at.zone, date.fromisoformat(day)))
             following.note(db, editor, calendar)
         self._follow_own()
 
@@ -276,10 +278,10 @@ class Overrides:
         """
         known = self._catalogue.editor(editor)
         if calendar is not None:
-            kept = {self._agenda(editor, calendar).calendar.key}
+            kept = {self._calendar(editor, calendar).calendar.key}
             owner = calendar.rpartition("-")[0]
         elif owner is not None:
-            kept = {at.calendar.key for at in self._agendas(editor, owner)}
+            kept = {at.key for at in self._calendars(editor, owner)}
 
         found: list[Override] = []
         with self._store.reading() as db:
@@ -291,7 +293,7 @@ class Overrides:
             absences = db.execute(by_number, [editor]).fetchall()
             by_number = "select number, calendar, day, section from extra_openings where editor = ? order by number"
             extra = db.execute(by_number, [editor]).fetchall()
-        wanted = functools.cache(lambda key: agenda(known, key) if owner is None or key in kept else None)
+        wanted = functools.cache(lambda key: find_calendar(known, key) if owner is None or key in kept else None)
         found += [_of_slot(at, datetime.fromisoformat(s), bool(o)) for key, s, o in slots if (at := wanted(key))]
         found += [_of_day(at, date.fromisoformat(day), bool(o)) for key, day, o, _ in days if (at := wanted(key))]
         found += [
@@ -315,7 +317,7 @@ class Overrides:
 
     def check(self, db: Database, editor: str, calendar: str, start: datetime) -> None:
         """Raises 409 when a slot is not on offer, as the store says in this very transaction, appointments aside."""
-        at = agenda(self._catalogue.editor(editor), calendar)
+        at = find_calendar(self._catalogue.editor(editor), calendar)
         slot = at and Standing(overlay=self._overlay(db, at)).slot(at.calendar, start)
         if slot is None or slot.taken:
             raise EditorError(409, [Issue("conflict", "This slot has been closed")])
@@ -337,18 +339,18 @@ class Overrides:
         editors = self._catalogue.editors
         for slug, owner in db.execute("select distinct editor, owner from absences").fetchall():
             if slug in editors:
-                yield from ((slug, at.calendar.key) for at in agendas(editors[slug], owner))
+                yield from ((slug, at.key) for at in calendars_of(editors[slug], owner))
         for slug, editor in editors.items():
             yield from ((slug, calendar) for calendar in list(self._taken.of(editor.seed)))
 
     def _look(self, db: Database, slug: str, calendar: str) -> None:
         editor = self._catalogue.editors.get(slug)
-        if editor and (at := agenda(editor, calendar)):
+        if editor and (at := find_calendar(editor, calendar)):
             self._taken.lay(editor.seed, calendar, self._overlay(db, at))
 
-    def _overlay(self, db: Database, at: Agenda) -> Overlay:
+    def _overlay(self, db: Database, at: OwnedCalendar) -> Overlay:
         """What the store says of a calendar."""
-        one = [at.editor.slug, at.calendar.key]
+        one = [at.editor.slug, at.key]
         query = "select start, open from slot_overrides where editor = ? and calendar = ?"
         slots = {datetime.fromisoformat(start): bool(is_open) for start, is_open in db.execute(query, one)}
         query = "select day, open, extra from day_overrides where editor = ? and calendar = ?"
@@ -364,7 +366,7 @@ class Overrides:
         query = "select number, day, section from extra_openings where editor = ? and calendar = ? order by number"
         for number, text, section in db.execute(query, one):
             day = date.fromisoformat(text)
-            openings, others = self._sound(at.editor.slug, at.calendar.key, section), extra.get(day, ())
+            openings, others = self._sound(at.editor.slug, at.key, section), extra.get(day, ())
             # Of a scenario that has changed since.
             if _fits(at, day, openings, others, overlay):
                 extra[day] = (*others, *openings)
@@ -372,11 +374,11 @@ class Overrides:
                 if not is_open and number > last:
                     again[day] = (*again.get(day, ()), *openings)
             else:
-                _log.warning("An extra opening of %s on %s overlaps now, and is left out", at.calendar.key, day)
+                _log.warning("An extra opening of %s on %s overlaps now, and is left out", at.key, day)
         return overlay
 
     @contextlib.contextmanager
-    def _nothing_hidden(self, db: Database, found: list[Agenda]) -> Iterator[None]:
+    def _nothing_hidden(self, db: Database, found: list[OwnedCalendar]) -> Iterator[None]:
         """Raises 409 when what is done in here brings hours back over which an extra opening lies: it would be gone."""
         before = [self._overlay(db, at).extra for at in found]
         yield
@@ -384,7 +386,7 @@ class Overrides:
             now = self._overlay(db, at).extra
             gone = next((day for day in seen if seen[day] != now.get(day)), None)
             if gone:
-                text = f"An extra opening of {at.calendar.key} on {gone} lies over these hours; take it back first"
+                text = f"An extra opening of {at.key} on {gone} lies over these hours; take it back first"
                 raise EditorError(409, [Issue("conflict", text)])
 
     def _sound(self, editor: str, calendar: str, section: str) -> tuple[Opening, ...]:
@@ -396,20 +398,20 @@ class Overrides:
             return ()
 
     def _read(self, editor: str, calendar: str, section: str) -> tuple[Opening, ...]:
-        return self._read_opening(self._agenda(editor, calendar), json.loads(section))
+        return self._read_opening(self._calendar(editor, calendar), json.loads(section))
 
     # --- finding
 
-    def _agenda(self, slug: str, calendar: str) -> Agenda:
+    def _calendar(self, slug: str, calendar: str) -> OwnedCalendar:
         editor = self._catalogue.editor(slug)
-        if found := agenda(editor, calendar):
+        if found := find_calendar(editor, calendar):
             return found
-        others = [at.calendar.key for at in agendas(editor, calendar.rpartition("-")[0])]
+        others = [at.key for at in calendars_of(editor, calendar.rpartition("-")[0])]
         there = f"there are: {', '.join(others)}" if others else _how_to_name("-<key of the place>")
         raise NotFoundError(f"No calendar {calendar[:100]!r} at {slug}; {there}")
 
-    def _agendas(self, slug: str, owner: str) -> list[Agenda]:
-        if found := agendas(self._catalogue.editor(slug), owner):
+    def _calendars(self, slug: str, owner: str) -> list[OwnedCalendar]:
+        if found := calendars_of(self._catalogue.editor(slug), owner):
             return found
         raise NotFoundError(f"Nobody at {slug} is {owner[:100]!r}; {_how_to_name('')}")
 
@@ -419,14 +421,16 @@ def _how_to_name(rest: str) -> str:
     return f"{what}: <national identifier of the practitioner, or SIRET of the association, with its prefix>{rest}"
 
 
-def _fits(at: Agenda, day: date, openings: tuple[Opening, ...], others: tuple[Opening, ...], overlay: Overlay) -> bool:
+def _fits(
+    at: OwnedCalendar, day: date, openings: tuple[Opening, ...], others: tuple[Opening, ...], overlay: Overlay
+) -> bool:
     """Whether extra openings of a day overlap neither with others that are on offer nor with each other."""
     there = (*_on_offer(at, day, overlay), *others, *openings)
     # Those of a night stay slots of the day before, closed or not.
     return not overlap([(-1, at.calendar.plan.openings(day - timedelta(days=1))), (0, there)])
 
 
-def _on_offer(at: Agenda, day: date, overlay: Overlay) -> tuple[Opening, ...]:
+def _on_offer(at: OwnedCalendar, day: date, overlay: Overlay) -> tuple[Opening, ...]:
     """The openings of the scenario on a day, but for those that are closed by hand."""
     plan = at.calendar.plan
     if not overlay.covers(day):
@@ -457,9 +461,9 @@ def _refused(text: str) -> EditorError:
     return EditorError(422, [Issue("business-rule", text)])
 
 
-def _note_each(db: Database, found: list[Agenda]) -> None:
+def _note_each(db: Database, found: list[OwnedCalendar]) -> None:
     for at in found:
-        following.note(db, at.editor.slug, at.calendar.key)
+        following.note(db, at.editor.slug, at.key)
 
 
 def _last_number(db: Database, editor: str, kind: OverrideKind) -> int:
@@ -492,23 +496,21 @@ def _removed(
 # --- rows as records
 
 
-def _of_slot(at: Agenda, start: datetime, is_open: bool) -> Override:
-    day = start.astimezone(at.calendar.zone).date()
+def _of_slot(at: OwnedCalendar, start: datetime, is_open: bool) -> Override:
+    day = start.astimezone(at.zone).date()
     return Override(
         kind=OverrideKind.SLOT,
         open=is_open,
         owner=at.owner.id,
-        calendar=at.calendar.key,
+        calendar=at.key,
         first=day,
         last=day,
         start=start,
     )
 
 
-def _of_day(at: Agenda, day: date, is_open: bool) -> Override:
-    return Override(
-        kind=OverrideKind.DAY, open=is_open, owner=at.owner.id, calendar=at.calendar.key, first=day, last=day
-    )
+def _of_day(at: OwnedCalendar, day: date, is_open: bool) -> Override:
+    return Override(kind=OverrideKind.DAY, open=is_open, owner=at.owner.id, calendar=at.key, first=day, last=day)
 
 
 def _of_absence(number: int, owner: str, first: date, last: date) -> Override:
@@ -516,12 +518,12 @@ def _of_absence(number: int, owner: str, first: date, last: date) -> Override:
     return Override(kind=kind, open=False, owner=owner, calendar=None, id=f"{kind}-{number}", first=first, last=last)
 
 
-def _of_extra(number: int, at: Agenda, day: date, section: str, *, again: bool) -> Override:
+def _of_extra(number: int, at: OwnedCalendar, day: date, section: str, *, again: bool) -> Override:
     return Override(
         kind=OverrideKind.EXTRA,
         open=True,
         owner=at.owner.id,
-        calendar=at.calendar.key,
+        calendar=at.key,
         id=f"{OverrideKind.EXTRA}-{number}",
         first=day,
         last=day,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_editor.accounts.payload import Regulator, described
-from mock_editor.calendars.catalogue import Agenda
+from mock_editor.calendars.catalogue import OwnedCalendar
 from mock_editor.calendars.model import (
     Absence,
     AppointmentType,
@@ -160,12 +160,12 @@ class ExtraOpenings:
     cpts: Mapping[str, Cpts]
     calendars: Mapping[Plan, CalendarSection]
 
-    def read(self, agenda: Agenda, section: Mapping[str, Any]) -> tuple[Opening, ...]:
+    def read(self, at: OwnedCalendar, section: Mapping[str, Any]) -> tuple[Opening, ...]:
         """Those of a section; what it leaves out is as its calendar has it. Raises EditorError (422)."""
         problems: list[tuple[Location, str]] = []
         openings = _Openings(self.cpts, lambda *problem: problems.append(problem))
-        made = openings.made(self.calendars[agenda.calendar.plan], check_extra_opening(section), ())
-        editor = agenda.editor
+        made = openings.made(self.calendars[at.calendar.plan], check_extra_opening(section), ())
+        editor = at.editor
         if not editor.cpts and any(shape.cpts for opening in made for shape in opening.mix.shapes):
             # Its CapabilityStatement says so.
             problems.append((("slot_types",), f"{editor.slug} opens no slots to CPTS in the scenario"))

@@ -12,7 +12,7 @@ from mock_editor.search.query import SlotQuery
 
 
 class IndividualWriter:
-    """Writes the answers of one editor to ``GET Slot``. ``web`` is where its agendas are."""
+    """Writes the answers of one editor to ``GET Slot``. ``web`` is its web site."""
 
     def __init__(self, editor: Editor, entries: EntryWriter, web: str) -> None:
         self._editor = editor

@@ -7,7 +7,7 @@ from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.fhir import Resource, refuse
 from mock_editor.base.parameters import Parameters
-from mock_editor.calendars.catalogue import Catalogue, agenda, read_stamp
+from mock_editor.calendars.catalogue import Catalogue, find_calendar, read_stamp
 from mock_editor.calendars.model import Association, Editor, Place, Practitioner, SosPlace
 from mock_editor.search import plain, resources
 from mock_editor.search.flows import INT_R04, SOS
@@ -99,13 +99,13 @@ class Reader:
         return None
 
     def _place(self, calendar_key: str) -> tuple[Practitioner, Place] | None:
-        found = agenda(self._editor, calendar_key)
+        found = find_calendar(self._editor, calendar_key)
         if found and isinstance(found.owner, Practitioner) and isinstance(found.place, Place):
             return found.owner, found.place
         return None
 
     def _sos_place(self, calendar_key: str) -> tuple[Association, SosPlace] | None:
-        found = agenda(self._editor, calendar_key)
+        found = find_calendar(self._editor, calendar_key)
         if found and isinstance(found.owner, Association) and isinstance(found.place, SosPlace):
             return found.owner, found.place
         return None

@@ -41,8 +41,8 @@ def slot_of_practitioner(
         service_types += [_cpts_service_type(cpts) for cpts in shape.cpts]
     specialties = person.specialties if shape.specialties is None else shape.specialties
     # It always has a query of its own: some clients append `&origin=…` blindly.
-    agenda = f"{web}/agenda/{person.id}?lieu={place.key}"
-    return _slot(flow, place.calendar, shape, times, service_types, specialties, agenda)
+    page_url = f"{web}/agenda/{person.id}?lieu={place.key}"
+    return _slot(flow, place.calendar, shape, times, service_types, specialties, page_url)
 
 
 def slot_of_sos_place(
@@ -50,8 +50,8 @@ def slot_of_sos_place(
 ) -> Resource:
     """A free slot of a SOS Médecins place (sas-sos-slot-aggregator)."""
     # The guide wants the slot itself to be opened where possible.
-    agenda = f"{web}/agenda/{association.id}?lieu={place.key}&creneau={times.stamp}"
-    return _slot(SOS, place.calendar, shape, times, _consultation_types(shape), (), agenda)
+    page_url = f"{web}/agenda/{association.id}?lieu={place.key}&creneau={times.stamp}"
+    return _slot(SOS, place.calendar, shape, times, _consultation_types(shape), (), page_url)
 
 
 def _slot(
@@ -61,7 +61,7 @@ def _slot(
     times: SlotTimes,
     service_types: Sequence[Resource],
     specialties: Sequence[Specialty],
-    agenda: str,
+    page_url: str,
 ) -> Resource:
     return {
         "resourceType": "Slot",
@@ -83,7 +83,7 @@ def _slot(
         "status": "free",
         "start": times.start,
         "end": times.end,
-        "comment": agenda,
+        "comment": page_url,
     }
 
 

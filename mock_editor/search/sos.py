@@ -13,7 +13,7 @@ from mock_editor.search.query import SosQuery
 
 
 class SosWriter:
-    """Writes the answers of one editor to a search for places. ``web`` is where its agendas are."""
+    """Writes the answers of one editor to a search for places. ``web`` is its web site."""
 
     def __init__(self, editor: Editor, entries: EntryWriter, web: str) -> None:
         self._editor = editor

@@ -12,7 +12,7 @@ from mock_editor.base.store import Store
 from mock_editor.booking.access import PageError
 from mock_editor.booking.bookings import Bookings
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import (
     Appointment,
@@ -51,17 +51,19 @@ class Practice:
         )
         self.bookings = Bookings(self.catalogue, self.appointments)
 
-    def take(self, at: Agenda, start: datetime, regulator: RegulatorId | None = None, **more: str) -> Appointment:
+    def take(
+        self, at: OwnedCalendar, start: datetime, regulator: RegulatorId | None = None, **more: str
+    ) -> Appointment:
         values = {"booker": "x", "patient": "Fictif", "reason": ""} | more
         return self.bookings.take(at, start, regulator=regulator, **values)
 
-    def slots(self, of: Callable[[Slot], bool], day: date = SATURDAY) -> list[tuple[Agenda, Slot]]:
+    def slots(self, of: Callable[[Slot], bool], day: date = SATURDAY) -> list[tuple[OwnedCalendar, Slot]]:
         """Free slots of a day, anywhere in a scenario."""
         return [
             (at, slot)
             for editor in self.catalogue.editors.values()
             for owner in (*(person.id for person in editor.directory), *editor.associations)
-            for at in agendas(editor, owner)
+            for at in calendars_of(editor, owner)
             for slot in slots_of_day(at.calendar, day)
             if not slot.taken and of(slot)
         ]
@@ -102,7 +104,7 @@ def test_a_regulator_takes_what_regulators_see(practice: Practice, kind: SlotTyp
 
 
 def test_at_sos_a_regulator_takes_public_and_snp_slots(practice: Practice) -> None:
-    at = agendas(practice.catalogue.editors["agenda-sos"], HOUSE)[0]
+    at = calendars_of(practice.catalogue.editors["agenda-sos"], HOUSE)[0]
     for kind in (SlotType.PUBLIC, SlotType.SNP):
         slot = next(s for s in slots_of_day(at.calendar, SATURDAY) if not s.taken and s.shape.types == (kind,))
         made = practice.take(at, slot.start, REGULATOR)
@@ -132,7 +134,7 @@ def test_when_a_slot_may_be_taken(
     played: LoadedScenario, tmp_path: Path, shift: timedelta, practice_may: bool, regulator_may: bool
 ) -> None:
     one = Practice(played, tmp_path)
-    at = agendas(one.catalogue.editors["agenda-ville"], GUIDE_THOMAS)[0]
+    at = calendars_of(one.catalogue.editors["agenda-ville"], GUIDE_THOMAS)[0]
     slot = next(
         slot for slot in slots_of_day(at.calendar, SATURDAY) if not slot.taken and SlotType.PUBLIC in slot.shape.types
     )
@@ -184,7 +186,7 @@ def test_the_practice_moves_to_a_slot_that_nobody_else_sees(practice: Practice) 
 
 
 def test_slots_are_booked_as_they_were_opened_and_closed(practice: Practice) -> None:
-    at = agendas(practice.catalogue.editors["agenda-ville"], GUIDE_THOMAS)[0]
+    at = calendars_of(practice.catalogue.editors["agenda-ville"], GUIDE_THOMAS)[0]
     key = at.calendar.key
     slots = [slot for slot in slots_of_day(at.calendar, SATURDAY) if SlotType.PUBLIC in slot.shape.types]
     drawn = next(slot for slot in slots if slot.taken)
@@ -241,7 +243,7 @@ def test_pages_show_and_book_what_was_opened(played: LoadedScenario, clock: Cloc
 
 def test_the_sas_is_told_of_what_a_regulator_took(played: LoadedScenario, clock: Clock, tmp_path: Path) -> None:
     simulator = stage(played, clock, tmp_path).simulator
-    at = agendas(simulator.catalogue.editor("agenda-ville"), GUIDE_THOMAS)[0]
+    at = calendars_of(simulator.catalogue.editor("agenda-ville"), GUIDE_THOMAS)[0]
     first, second, *_ = [
         slot for slot in slots_of_day(at.calendar, SATURDAY) if not slot.taken and SlotType.PUBLIC in slot.shape.types
     ]

@@ -14,7 +14,7 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Catalogue, agenda
+from mock_editor.calendars.catalogue import Catalogue, find_calendar
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import AppointmentStatus, ConsultationType, Slot, SlotType, Window, start_of_day
 from mock_editor.calendars.overrides import Override, OverrideKind, Overrides
@@ -107,7 +107,7 @@ class Worker:
     def slots(self, calendar: str, day: date) -> list[Slot]:
         """The free slots that start on a local day, as a search finds them."""
         editor = self.catalogue.editors["one" if calendar.startswith(DOCTOR) else "other"]
-        found = agenda(editor, calendar)
+        found = find_calendar(editor, calendar)
         assert found
         window = Window(start_of_day(day, found.calendar.zone), start_of_day(day + timedelta(1), found.calendar.zone))
         return list(self.catalogue.free_slots(found.calendar, window, frozenset(SlotType)))
@@ -270,7 +270,7 @@ def test_an_extra_opening_is_written_as_in_a_scenario(one: Worker) -> None:
 
 def test_what_an_extra_opening_leaves_out_is_as_its_calendar_has_it(one: Worker) -> None:
     one.overrides.add_extra("one", NIGHTS, MONDAY, {"hours": ["00:00-24:00"]})
-    found = agenda(one.catalogue.editors["one"], NIGHTS)
+    found = find_calendar(one.catalogue.editors["one"], NIGHTS)
     assert found
     slots = one.catalogue.taken.slots_of_day(found.calendar, MONDAY)
     assert len(slots) == 12
@@ -410,7 +410,7 @@ def test_an_absence_of_the_scenario_leaves_room_for_an_extra_opening(one: Worker
     with pytest.raises(NotFoundError, match=r"No opening of .* begins on 2026-12-24; an extra opening gives"):
         one.overrides.open_day("one", FREE, christmas)
     one.overrides.add_extra("one", FREE, christmas, {"hours": ["10:00-11:00"]})
-    found = agenda(one.catalogue.editors["one"], FREE)
+    found = find_calendar(one.catalogue.editors["one"], FREE)
     assert found
     assert [slot.start for slot in one.catalogue.taken.slots_of_day(found.calendar, christmas)] == [at(10, christmas)]
     assert slots_of_day(found.calendar, christmas) == ()

@@ -18,7 +18,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, stamp
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, stamp
 from mock_editor.calendars.generator import slots_of_day, times_of
 from mock_editor.calendars.model import Editor, Slot, SlotShape, Window, start_of_day
 from mock_editor.calendars.overrides import Override, OverrideKind, Overrides
@@ -74,9 +74,9 @@ class Site:
         return self.client.get(f"/{self.surface.editor}/fhir/Slot/{identifier}").status_code
 
     @property
-    def first(self) -> Agenda:
+    def first(self) -> OwnedCalendar:
         """The first calendar of the owner."""
-        return agendas(self.stage.simulator.catalogue.editor(self.surface.editor), self.surface.owner)[0]
+        return calendars_of(self.stage.simulator.catalogue.editor(self.surface.editor), self.surface.owner)[0]
 
 
 @pytest.fixture(params=SURFACES)
@@ -205,7 +205,7 @@ def test_a_reset_of_the_calendars_puts_everything_back(site: Site) -> None:
 def test_what_changes_while_a_search_is_written_is_not_kept_for_before(played: LoadedScenario, tmp_path: Path) -> None:
     world = World(played, tmp_path)
     editor = world.catalogue.editor("agenda-ville")
-    (at,) = [one for one in agendas(editor, GUIDE_THOMAS) if one.place.key == "1"]
+    (at,) = [one for one in calendars_of(editor, GUIDE_THOMAS) if one.place.key == "1"]
     writer = EntryWriter(editor, "https://lga.example", world.catalogue.taken)
 
     def closing(*about: Any) -> Resource:
@@ -248,7 +248,7 @@ def described(_: Flow, __: object, place: Any, ___: SlotShape, times: SlotTimes)
     return {"resourceType": "Slot", "id": f"{place.calendar.key}-{times.stamp}"}
 
 
-def written(writer: EntryWriter, flow: Flow, asked: Sequence[Agenda]) -> list[str]:
+def written(writer: EntryWriter, flow: Flow, asked: Sequence[OwnedCalendar]) -> list[str]:
     """The ids of the slots that the hot path finds."""
     located = [(at.owner, at.place) for at in asked]
     found = writer.slots(flow, "match", AskedWindow(WINDOW, NOW), located, described)
@@ -257,7 +257,7 @@ def written(writer: EntryWriter, flow: Flow, asked: Sequence[Agenda]) -> list[st
     return [entry["resource"]["id"] for entry in entries]
 
 
-def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[Agenda]) -> list[str]:
+def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar]) -> list[str]:
     """The same by the plain path."""
     return [
         f"{at.calendar.key}-{stamp(slot.start)}"
@@ -266,7 +266,7 @@ def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[Agenda]) -> list[str
     ]
 
 
-def told(world: World, flow: Flow, asked: Sequence[Agenda], read: Callable[..., Any]) -> list[str]:
+def told(world: World, flow: Flow, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
     """The same once more, by what is listed of overrides and appointments, from the highest down."""
     editor = asked[0].editor.slug
     listed = world.overrides.of(editor)
@@ -280,7 +280,9 @@ def told(world: World, flow: Flow, asked: Sequence[Agenda], read: Callable[..., 
     ]
 
 
-def free_as_listed(at: Agenda, listed: Sequence[Override], held: set[Any], read: Callable[..., Any]) -> Iterator[Slot]:
+def free_as_listed(
+    at: OwnedCalendar, listed: Sequence[Override], held: set[Any], read: Callable[..., Any]
+) -> Iterator[Slot]:
     calendar = at.calendar
     mine = [one for one in listed if one.calendar == calendar.key]
     slots = {one.start: one.open for one in mine if one.kind is OverrideKind.SLOT}
@@ -313,7 +315,7 @@ def free_as_listed(at: Agenda, listed: Sequence[Override], held: set[Any], read:
                 yield slot
 
 
-def change(world: World, editor: Editor, asked: Sequence[Agenda], draw: random.Random) -> None:
+def change(world: World, editor: Editor, asked: Sequence[OwnedCalendar], draw: random.Random) -> None:
     """One thing that people do, anywhere in the calendars asked for."""
     at = draw.choice(asked)
     slug, key = editor.slug, at.calendar.key
@@ -350,7 +352,7 @@ def test_the_hot_path_finds_what_the_plain_one_finds(
 ) -> None:
     world, draw = World(played, tmp_path), random.Random(f"{seed} {editor}")
     known = world.catalogue.editor(editor)
-    asked = [at for owner in owners for at in agendas(known, owner)]
+    asked = [at for owner in owners for at in calendars_of(known, owner)]
     writer = EntryWriter(known, "https://lga.example", world.catalogue.taken)
     answers = set()
     for _ in range(80):

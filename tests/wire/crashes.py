@@ -34,7 +34,7 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.bench.receiver.received import Inbox
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.catalogue import Agenda, Catalogue, agendas, stamp
+from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, stamp
 from mock_editor.calendars.model import Appointment, Editor, SlotType, Window
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.outbox import Outbox, State
@@ -244,7 +244,7 @@ class Stage:
 class Supply(NamedTuple):
     """An agenda, and starts of its slots that nobody has been told of."""
 
-    agenda: Agenda
+    at: OwnedCalendar
     starts: Iterator[datetime]
 
 
@@ -276,7 +276,7 @@ class Regulator:
         slug = self.editor.slug
         told = self._session.get(f"{url}/_admin/accounts?editor={slug}", timeout=20).json()["accounts"]
         account = told[self._number % len(told)]
-        owner = next(iter(self._slots.values())).agenda.owner.id
+        owner = next(iter(self._slots.values())).calendar.owner.id
         for page in ("/_console/", f"/{slug}/agenda/{owner}?origin=sas"):
             self._look(page)
         email = account["resource"]["telecom"][0]["value"]
@@ -320,14 +320,14 @@ class Regulator:
     # --- operations
 
     def _book(self) -> None:
-        agenda, starts = self._random.choice(list(self._slots.values()))
+        at, starts = self._random.choice(list(self._slots.values()))
         start = next(starts)
         sos = self.editor.slug == SOS
         one = Asked(f"Fictif-{self._number}-{len(self.made)}", self.editor.slug)
         self.made.append(one)
-        wanted = Standing(agenda.calendar.key, "pending" if sos else "booked", start, None if sos else agenda.owner.id)
-        path = f"/{self.editor.slug}/agenda/{agenda.owner.id}/reserver"
-        done = self._try(one, "bookings", wanted, path, lieu=agenda.place.key, creneau=stamp(start), nom=one.patient)
+        wanted = Standing(at.calendar.key, "pending" if sos else "booked", start, None if sos else at.owner.id)
+        path = f"/{self.editor.slug}/agenda/{at.owner.id}/reserver"
+        done = self._try(one, "bookings", wanted, path, lieu=at.place.key, creneau=stamp(start), nom=one.patient)
         one.id = urlsplit(done).path.rpartition("/")[2] if done else ""
 
     def _move(self, one: Asked) -> None:
@@ -346,9 +346,9 @@ class Regulator:
             self._try(one, "assignments", wanted, act("assign"), **about | {"body.practitioner": doctor})
         else:
             key = self._random.choice([other for other in self._slots if other != one.standing.calendar])
-            agenda, starts = self._slots[key]
+            at, starts = self._slots[key]
             start = next(starts)
-            wanted = one.standing._replace(calendar=key, start=start, practitioner=agenda.owner.id)
+            wanted = one.standing._replace(calendar=key, start=start, practitioner=at.owner.id)
             slot = f"{key}-{stamp(start)}"
             self._try(one, "hand-overs", wanted, act("move"), **about | {"body.slot": slot})
 
@@ -384,12 +384,12 @@ def slots_of(editor: Editor, share: int, shares: int, now: datetime) -> dict[str
     window = Window(now + timedelta(hours=2), now + timedelta(days=27))
     owners = (*editor.associations, *(person.id for person in editor.directory))
 
-    def starts(agenda: Agenda) -> Iterator[datetime]:
-        free = catalogue.free_slots(agenda.calendar, window, frozenset({SlotType.PUBLIC}))
+    def starts(at: OwnedCalendar) -> Iterator[datetime]:
+        free = catalogue.free_slots(at.calendar, window, frozenset({SlotType.PUBLIC}))
         return (slot.start for slot in itertools.islice(free, share, None, shares))
 
-    found = [agenda for owner in owners for agenda in agendas(editor, owner)]
-    return {agenda.calendar.key: Supply(agenda, starts(agenda)) for agenda in found}
+    found = [at for owner in owners for at in calendars_of(editor, owner)]
+    return {at.calendar.key: Supply(at, starts(at)) for at in found}
 
 
 @dataclass

@@ -27,7 +27,7 @@ import requests
 
 from mock_editor import scenario
 from mock_editor.base.clock import Clock
-from mock_editor.calendars.catalogue import Catalogue, agendas, stamp
+from mock_editor.calendars.catalogue import Catalogue, calendars_of, stamp
 from mock_editor.calendars.model import Editor, SlotType, Window
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.conftest import slot_search
@@ -73,7 +73,7 @@ class Played:
 
     @property
     def calendars(self) -> set[str]:
-        return {at.calendar.key for one in self.editor.directory for at in agendas(self.editor, one.id)}
+        return {at.calendar.key for one in self.editor.directory for at in calendars_of(self.editor, one.id)}
 
 
 @dataclass
@@ -237,7 +237,7 @@ class Run:
         """Ids of slots, the same again when there is none left: they are free again after a change."""
         catalogue, now = Catalogue([played.editor], Clock()), datetime.now(UTC)
         window = Window(now + timedelta(hours=3), now + timedelta(days=20))
-        found = [at for one in played.editor.directory for at in agendas(played.editor, one.id)]
+        found = [at for one in played.editor.directory for at in calendars_of(played.editor, one.id)]
         calendar = found[number % len(found)].calendar
         free = catalogue.free_slots(calendar, window, frozenset({SlotType.PUBLIC}))
         starts = [f"{calendar.key}-{stamp(slot.start)}" for slot in free]

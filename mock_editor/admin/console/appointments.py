@@ -20,7 +20,7 @@ from mock_editor.base.flows import Flow
 from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError
 from mock_editor.calendars.appointments import AppointmentFilters
-from mock_editor.calendars.catalogue import agendas, stamp
+from mock_editor.calendars.catalogue import calendars_of, stamp
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
 from mock_editor.journal.filters import Filters
 from mock_editor.simulator import Simulator
@@ -127,7 +127,7 @@ def add(pages: Pages) -> None:
             "fiche.html",
             case=case,
             bookers=Bookers(simulator),
-            changes=_changes(told, case.agenda.calendar.zone if case.agenda else case.editor.zone),
+            changes=_changes(told, case.calendar.zone if case.calendar else case.editor.zone),
             states=STATES,
             exchanges=exchanges,
             slot=f"{one.calendar}-{stamp(one.start)}",
@@ -138,13 +138,13 @@ def add(pages: Pages) -> None:
     def choose_slot(editor: str, identifier: str) -> Response:
         case = cases.find(editor, identifier)
         asked = pages.asked()
-        agenda = case.agenda_for(asked.one("agenda"))
-        zone = agenda.calendar.zone
-        week = view.week(agenda, view.read_day(asked.one("semaine")), catalogue.clock.now())
-        slots = bookings.free_slots(agenda, week.window, _OFFERED)
+        at = case.calendar_for(asked.one("agenda"))
+        zone = at.zone
+        week = view.week(at, view.read_day(asked.one("semaine")), catalogue.clock.now())
+        slots = bookings.free_slots(at, week.window, _OFFERED)
         days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
-        others = agendas(agenda.editor, agenda.owner.id)
-        return show("deplacer.html", case=case, agenda=agenda, agendas=others, week=week, days=days)
+        others = calendars_of(at.editor, at.owner.id)
+        return show("deplacer.html", case=case, at=at, others=others, week=week, days=days)
 
     @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
     def choose_practitioner(editor: str, identifier: str) -> Response:
@@ -152,7 +152,7 @@ def add(pages: Pages) -> None:
 
     @bp.post("/rendez-vous/<editor>/<identifier>/praticien")
     def find_practitioner(editor: str, identifier: str) -> Response:
-        """Opens the agenda of the practitioner with this identifier; nothing is changed."""
+        """Opens the calendar of the practitioner with this identifier; nothing is changed."""
         typed = pages.forms.read()("identifiant")
         case = with_practitioner(editor, identifier)
         national_id = read_practitioner_id(typed)
@@ -170,7 +170,7 @@ def add(pages: Pages) -> None:
     def with_practitioner(editor: str, identifier: str) -> Case:
         """An appointment that another practitioner may take over. Raises NotFoundError, PageError."""
         case = cases.find(editor, identifier)
-        case.agenda_for(None)
+        case.calendar_for(None)
         if case.appointment.sos:
             text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
             raise PageError(409, "Changement impossible", text)

@@ -1,4 +1,4 @@
-"""A week of an agenda as a grid: every slot, free or not, how it stands and why, and the appointments in it."""
+"""A week of a calendar as a grid: every slot, free or not, how it stands and why, and the appointments in it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.booking.week import Week, day_name, moment
-from mock_editor.calendars.catalogue import Agenda, stamp
+from mock_editor.calendars.catalogue import OwnedCalendar, stamp
 from mock_editor.calendars.generator import slots_of_day, times_of
 from mock_editor.calendars.model import Appointment, Slot, SlotShape, Window, start_of_day
 from mock_editor.calendars.taken import Standing
@@ -129,18 +129,18 @@ class Grid:
         return next((one for one in self.cells if one.start == start), None)
 
 
-def week_of(asked: date, agenda: Agenda) -> Week:
+def week_of(asked: date, at: OwnedCalendar) -> Week:
     """The week with a day."""
-    day, zone = min(max(asked, _FIRST), _LAST), agenda.calendar.zone
+    day, zone = min(max(asked, _FIRST), _LAST), at.zone
     first = day - timedelta(days=day.weekday())
     window = Window(start_of_day(first, zone), start_of_day(first + _A_WEEK, zone))
     previous, following = first - _A_WEEK, first + _A_WEEK
     return Week(first, window, previous if previous >= _FIRST else None, following if following <= _LAST else None)
 
 
-def grid(agenda: Agenda, week: Week, standing: Standing, appointments: Iterable[Appointment], now: datetime) -> Grid:
-    """A week of an agenda. ``appointments`` are those that hold slots of it."""
-    zone, calendar, overlay = agenda.calendar.zone, agenda.calendar, standing.overlay
+def grid(at: OwnedCalendar, week: Week, standing: Standing, appointments: Iterable[Appointment], now: datetime) -> Grid:
+    """A week of a calendar. ``appointments`` are those that hold slots of it."""
+    zone, calendar, overlay = at.zone, at.calendar, standing.overlay
     held = {one.start: one for one in appointments}
     dates = [week.first + timedelta(days=shift) for shift in range(7)]
     found: dict[date, list[Cell]] = {day: [] for day in dates}
@@ -157,7 +157,7 @@ def grid(agenda: Agenda, week: Week, standing: Standing, appointments: Iterable[
                 by_hand = overlay.slots.get(slot.start, overlay.days.get(opened_on, False))
                 found[day].append(
                     Cell(
-                        **_times(agenda, slot.start, slot.end),
+                        **_times(at, slot.start, slot.end),
                         state=state,
                         shape=slot.shape,
                         appointment=appointment,
@@ -168,15 +168,15 @@ def grid(agenda: Agenda, week: Week, standing: Standing, appointments: Iterable[
                     )
                 )
     for one in held.values():
-        cell = Cell(**_times(agenda, one.start, one.end), state=State.HELD, appointment=one, over=one.end <= now)
+        cell = Cell(**_times(at, one.start, one.end), state=State.HELD, appointment=one, over=one.end <= now)
         found[one.start.astimezone(zone).date()].append(cell)
-    rows = _rows([(_minute(cell, agenda), cell) for cells in found.values() for cell in cells])
+    rows = _rows([(_minute(cell, at), cell) for cells in found.values() for cell in cells])
     today = now.astimezone(zone).date()
     days = []
     for day, cells in found.items():
         cells.sort(key=lambda cell: cell.start)
         absent = any(one.covers(day) for one in (*overlay.absences, *calendar.plan.absences))
-        places = _places(cells, rows, agenda)
+        places = _places(cells, rows, at)
         opened, more = overlay.days.get(day), day in overlay.extra
         days.append(Day(day, day == today, day < today, opened, absent, more, cells, places))
     return Grid(week, rows, days)
@@ -196,10 +196,10 @@ def _state(before: Slot, slot: Slot, standing: Standing, day: date) -> State:
     return State.TAKEN if before.taken else State.ABSENT
 
 
-def _times(agenda: Agenda, start: datetime, end: datetime) -> dict[str, Any]:
-    zone = agenda.calendar.zone
+def _times(at: OwnedCalendar, start: datetime, end: datetime) -> dict[str, Any]:
+    zone = at.zone
     return {
-        "id": f"{agenda.calendar.key}-{stamp(start)}",
+        "id": f"{at.key}-{stamp(start)}",
         "start": start,
         "end": end,
         "times": f"{start.astimezone(zone):%H:%M} – {end.astimezone(zone):%H:%M}",
@@ -207,9 +207,9 @@ def _times(agenda: Agenda, start: datetime, end: datetime) -> dict[str, Any]:
     }
 
 
-def _minute(cell: Cell, agenda: Agenda) -> int:
+def _minute(cell: Cell, at: OwnedCalendar) -> int:
     """When it starts on the clock of its day."""
-    local = cell.start.astimezone(agenda.calendar.zone)
+    local = cell.start.astimezone(at.zone)
     return local.hour * 60 + local.minute
 
 
@@ -228,20 +228,20 @@ def _rows(cells: Sequence[tuple[int, Cell]]) -> list[Row]:
     return rows
 
 
-def _places(cells: Sequence[Cell], rows: Sequence[Row], agenda: Agenda) -> list[Place]:
-    at: defaultdict[int, list[Cell]] = defaultdict(list)
+def _places(cells: Sequence[Cell], rows: Sequence[Row], at: OwnedCalendar) -> list[Place]:
+    starting: defaultdict[int, list[Cell]] = defaultdict(list)
     for cell in cells:
-        at[_minute(cell, agenda)].append(cell)
+        starting[_minute(cell, at)].append(cell)
     places: list[Place] = []
     rest = list(rows)
     while rest:
         row, count = rest[0], 1
-        here = [] if row.pause else at[row.minute]
+        here = [] if row.pause else starting[row.minute]
         if here:
             until = row.minute + max(cell.end - cell.start for cell in here) // timedelta(minutes=1)
             count = min(sum(other.minute < until for other in rest), _MOST_ROWS)
             # What lies across others, since the scenario has changed.
-            here = [cell for other in rest[:count] for cell in at[other.minute]]
+            here = [cell for other in rest[:count] for cell in starting[other.minute]]
         places.append(Place(here, row, count))
         rest = rest[count:]
     return places

@@ -28,7 +28,7 @@ PREFIX = "/_console"
 NAVIGATION: Sequence[tuple[str, str, Sequence[str]]] = (
     ("tour", "Visite guidée", ()),
     ("home", "Tableau de bord", ()),
-    ("agendas", "Agendas", ("agenda",)),
+    ("calendars", "Agendas", ("calendar",)),
     ("accounts", "Régulateurs", ("account",)),
     ("diary", "Rendez-vous", ("appointment", "choose_slot", "choose_practitioner", "find_practitioner")),
     ("outbox", "Notifications", ("notification",)),

@@ -13,7 +13,7 @@ from mock_editor.admin.operations.accounts import EditorSlug
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.week import place_name, title
-from mock_editor.calendars.catalogue import Agenda, agenda, agendas, stamp
+from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar, stamp
 from mock_editor.calendars.model import (
     AppointmentType,
     ConsultationType,
@@ -179,14 +179,14 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
     catalogue = control.simulator.catalogue
     editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
     if query.owner:
-        found = [at for editor in editors for at in agendas(editor, query.owner)]
+        found = [at for editor in editors for at in calendars_of(editor, query.owner)]
         if not found:
             raise NotFoundError(
                 f"Nobody with the identifier {query.owner!r} at {', '.join(one.slug for one in editors)}"
             )
     else:
         owners = [(editor, owner) for editor in editors for owner in _owners(editor, query.limit)]
-        found = [at for editor, owner in owners for at in agendas(editor, owner)]
+        found = [at for editor, owner in owners for at in calendars_of(editor, owner)]
     return CalendarList(calendars=[_described(at) for at in found])
 
 
@@ -203,7 +203,7 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
 )
 def show_slots(control: Control, editor: EditorSlug, calendar: CalendarKey, query: WhichDay) -> CalendarSlots:
     """The slots of the openings that begin on a day: free or not, and those that the SAS never sees too."""
-    at = _agenda(control, editor, calendar)
+    at = _calendar(control, editor, calendar)
     standing = control.simulator.catalogue.taken.standing(at.calendar)
     made = Standing(overlay=Overlay(extra=standing.overlay.extra)).slots_of_day(at.calendar, query.day)
     before = {slot.start for slot in made if slot.taken}
@@ -365,21 +365,21 @@ def _owners(editor: Editor, most: int) -> list[str]:
     return [one.id for one in islice(editor.directory, most)] + list(islice(editor.associations, most))
 
 
-def _agenda(control: Control, editor: str, calendar: str) -> Agenda:
-    found = agenda(control.simulator.catalogue.editor(editor), calendar)
+def _calendar(control: Control, editor: str, calendar: str) -> OwnedCalendar:
+    found = find_calendar(control.simulator.catalogue.editor(editor), calendar)
     if found is None:
         raise refusal(404, f"No calendar {calendar!r} at {editor}; one is named <identifier of its owner>-<place>")
     return found
 
 
-def _described(at: Agenda) -> Calendar:
+def _described(at: OwnedCalendar) -> Calendar:
     return Calendar(
         editor=at.editor.slug,
-        calendar=at.calendar.key,
+        calendar=at.key,
         owner=at.owner.id,
         name=title(at),
         place=place_name(at),
-        timezone=at.calendar.zone.key,
+        timezone=at.zone.key,
     )
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from mock_editor import scenario
 from mock_editor.base.clock import Clock
-from mock_editor.calendars.catalogue import agendas
+from mock_editor.calendars.catalogue import calendars_of
 from mock_editor.calendars.model import Editor
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
@@ -88,7 +88,7 @@ def test_every_page_of_the_directory_has_others(console: Console, editor: Editor
             break
         console.open(console.links("page=")[-1])
     expected = [
-        f"{AGENDAS}/agenda-ville/{at.calendar.key}" for one in editor.directory for at in agendas(editor, one.id)
+        f"{AGENDAS}/agenda-ville/{at.calendar.key}" for one in editor.directory for at in calendars_of(editor, one.id)
     ]
     assert found == expected
 
@@ -190,7 +190,7 @@ def test_what_happens_with_somebody_made_in_bulk_shows(console: Console, client:
 
 def check_week(console: Console, client: FlaskClient, editor: Editor, calendar: str, first: date) -> None:
     """That the week of the page is what the admin API says of its days."""
-    zone = next(at.calendar.zone for at in agendas(editor, calendar.rpartition("-")[0]))
+    zone = next(at.calendar.zone for at in calendars_of(editor, calendar.rpartition("-")[0]))
     expected = {}
     for shift in range(-1, 7):
         for one in told(client, calendar, first + timedelta(days=shift), editor.slug):
@@ -221,7 +221,7 @@ def test_a_week_shows_every_slot_of_every_agenda(
     first -= timedelta(days=first.weekday())
     for editor in played.editors:
         owners = [*[one.id for one in editor.directory][:14], *editor.associations]
-        for at in (at for owner in owners for at in agendas(editor, owner)):
+        for at in (at for owner in owners for at in calendars_of(editor, owner)):
             key = at.calendar.key
             assert console.open(f"{AGENDAS}/{editor.slug}/{key}?semaine={day}").status_code == 200
             check_week(console, client, editor, key, first)
@@ -231,7 +231,7 @@ def test_slots_that_are_never_exposed_say_so(console: Console, editor: Editor) -
     closed = next(
         at.calendar.key
         for one in editor.directory
-        for at in agendas(editor, one.id)
+        for at in calendars_of(editor, one.id)
         if {str(shape.types[0]) for opening in at.calendar.plan.week[0] for shape in opening.mix.shapes} >= {"private"}
     )
     console.open(f"{AGENDAS}/agenda-ville/{closed}?semaine=2026-11-23")

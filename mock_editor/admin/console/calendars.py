@@ -1,4 +1,4 @@
-"""Agendas of practitioners and associations, week by week: what is free, what is not and why, and changing it."""
+"""Calendars of practitioners and associations, week by week: what is free, what is not and why, and changing it."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.listings import plain
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
-from mock_editor.calendars.catalogue import Agenda, agenda, agendas
+from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar
 from mock_editor.calendars.identifiers import StructureIdKind, structure_id
 from mock_editor.calendars.model import (
     AppointmentType,
@@ -67,12 +67,12 @@ class Change:
 
 
 def add(pages: Pages) -> None:
-    """The choice of an agenda, and the week of one."""
+    """The choice of a calendar, and the week of one."""
     bp, simulator = pages.blueprint, pages.simulator
     catalogue = simulator.catalogue
     cases = Cases(simulator)
 
-    @bp.get("/agendas", endpoint="agendas")
+    @bp.get("/agendas", endpoint="calendars")
     def directory() -> Response:
         asked = pages.asked()
         editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
@@ -85,7 +85,7 @@ def add(pages: Pages) -> None:
             editor=editor,
             text=text,
             page=page,
-            found=[(owner, agendas(editor, owner.id)) for owner in found[:_PEOPLE]],
+            found=[(owner, calendars_of(editor, owner.id)) for owner in found[:_PEOPLE]],
             more=len(found) > _PEOPLE and page < _SEARCHED // _PEOPLE,
             total=len(editor.directory) + len(editor.associations),
             searched=_SEARCHED,
@@ -93,17 +93,17 @@ def add(pages: Pages) -> None:
             held=lambda at: len(catalogue.taken.standing(at.calendar).held),
         )
 
-    @bp.get("/agendas/<editor>/<calendar>", endpoint="agenda")
+    @bp.get("/agendas/<editor>/<calendar>", endpoint="calendar")
     def week(editor: str, calendar: str) -> Response:
-        at = agenda(catalogue.editor(editor), calendar)
+        at = find_calendar(catalogue.editor(editor), calendar)
         if at is None:
             raise NotFoundError("No such calendar")
         asked, now = pages.asked(), catalogue.clock.now()
         case, start = _case(asked.one("rdv"), at), _start(asked.one("creneau"), at)
         instant = case.appointment.start if case else start
         day = read_day(asked.one("jour"))
-        first = instant.astimezone(at.calendar.zone).date() if instant else day or read_day(asked.one("semaine"))
-        today = now.astimezone(at.calendar.zone).date()
+        first = instant.astimezone(at.zone).date() if instant else day or read_day(asked.one("semaine"))
+        today = now.astimezone(at.zone).date()
         shown_week = week_of(first or today, at)
         standing = catalogue.taken.standing(at.calendar)
         found = grid(at, shown_week, standing, simulator.appointments.during(editor, calendar, shown_week.window), now)
@@ -116,7 +116,7 @@ def add(pages: Pages) -> None:
             # On a narrow screen there is room for one day.
             shown=found.day(first) or found.day(today) or found.days[0],
             asked=any(asked.one(name) for name in ("rdv", "creneau", "jour")),
-            others=agendas(at.editor, at.owner.id),
+            others=calendars_of(at.editor, at.owner.id),
             changes=_changes(pages, at),
             most=_CHANGES,
             overlay=standing.overlay,
@@ -131,28 +131,28 @@ def add(pages: Pages) -> None:
             free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
         )
 
-    def _case(identifier: str | None, at: Agenda) -> Case | None:
-        """The appointment that was chosen, if it is in this agenda."""
+    def _case(identifier: str | None, at: OwnedCalendar) -> Case | None:
+        """The appointment that was chosen, if it is in this calendar."""
         if not identifier or simulator.appointments.find(at.editor.slug, identifier) is None:
             return None
         case = cases.find(at.editor.slug, identifier)
-        return case if case.appointment.calendar == at.calendar.key else None
+        return case if case.appointment.calendar == at.key else None
 
 
-def _option(cell: Cell, at: Agenda) -> str:
+def _option(cell: Cell, at: OwnedCalendar) -> str:
     """« vendredi 20, 08:15 – 08:30, PUBLIC PRO »."""
-    name, date = _short(cell.start.astimezone(at.calendar.zone).date())
+    name, date = _short(cell.start.astimezone(at.zone).date())
     types = " ".join(cell.shape.types) if cell.shape else ""
     return f"{name} {date.partition(' ')[0]}, {cell.times}, {types}"
 
 
-def _start(slot: str | None, at: Agenda) -> datetime | None:
-    """When the slot starts that was chosen, if it is one of this agenda."""
+def _start(slot: str | None, at: OwnedCalendar) -> datetime | None:
+    """When the slot starts that was chosen, if it is one of this calendar."""
     try:
         key, start = read_slot(slot or "")
     except ValueError:
         return None
-    return start if key == at.calendar.key else None
+    return start if key == at.key else None
 
 
 def _chosen(found: Grid, case: Case | None, start: datetime | None, day: date | None) -> Chosen:
@@ -164,11 +164,11 @@ def _chosen(found: Grid, case: Case | None, start: datetime | None, day: date | 
     return Chosen(day=found.day(day))
 
 
-# --- finding an agenda
+# --- finding a calendar
 
 
 def _owners(editor: Editor, text: str) -> Iterator[Practitioner | Association]:
-    """Whose agendas are meant by a text: by identifier, anybody; by name, those among the first."""
+    """Whose calendars are meant by a text: by identifier, anybody; by name, those among the first."""
     owners: Iterator[Practitioner | Association] = chain(
         editor.associations.values(), islice(editor.directory, _SEARCHED)
     )
@@ -201,30 +201,30 @@ def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | No
     return None
 
 
-def _touched(pages: Pages, editor: Editor) -> Sequence[Agenda]:
-    """Some agendas in which something has happened: appointments, or changes by hand."""
+def _touched(pages: Pages, editor: Editor) -> Sequence[OwnedCalendar]:
+    """Some calendars in which something has happened: appointments, or changes by hand."""
     keys = list(islice(list(pages.simulator.catalogue.taken.of(editor.seed)), _TOUCHED))
-    return [found for key in keys if (found := agenda(editor, key))]
+    return [found for key in keys if (found := find_calendar(editor, key))]
 
 
 # --- what was done by hand
 
 
-def _changes(pages: Pages, at: Agenda) -> list[Change]:
-    """What was opened and closed by hand in an agenda, or for its owner."""
-    found = list_changes.run(pages.control, at.editor.slug, ChangeFilter(calendar=at.calendar.key)).changes
+def _changes(pages: Pages, at: OwnedCalendar) -> list[Change]:
+    """What was opened and closed by hand in a calendar, or for its owner."""
+    found = list_changes.run(pages.control, at.editor.slug, ChangeFilter(calendar=at.key)).changes
     return [_change(one, at) for one in found]
 
 
-def _change(one: Any, at: Agenda) -> Change:
-    here: dict[str, Any] = {"editor": at.editor.slug, "calendar": at.calendar.key}
+def _change(one: Any, at: OwnedCalendar) -> Change:
+    here: dict[str, Any] = {"editor": at.editor.slug, "calendar": at.key}
     link: dict[str, Any] = {"jour": one.first.isoformat()}
     days = _days(one.first, one.last)
     if one.kind == "slot":
         _, start = read_slot(one.slot)
         place, hidden = {"editor": at.editor.slug, "slot": one.slot}, {"body.state": "scenario"}
         operation, link = "setSlot", {"creneau": one.slot}
-        what, days = f"Créneau {'ouvert' if one.open else 'fermé'}", moment(start, at.calendar.zone)
+        what, days = f"Créneau {'ouvert' if one.open else 'fermé'}", moment(start, at.zone)
     elif one.kind == "day":
         place, hidden = here | {"day": one.first.isoformat()}, {"body.state": "scenario"}
         operation, what = "setDay", f"Journée {'ouverte' if one.open else 'fermée'}"
@@ -234,7 +234,7 @@ def _change(one: Any, at: Agenda) -> Change:
         operation, what = ("removeOpening", "Créneaux ajoutés") if extra else ("endAbsence", "Absence")
         if extra:
             days += f", {', '.join(one.opening['hours'])}"
-    return Change(what, days, url_for("console.agenda", **here, **link, _anchor="choix"), operation, place, hidden)
+    return Change(what, days, url_for("console.calendar", **here, **link, _anchor="choix"), operation, place, hidden)
 
 
 def _days(first: date, last: date) -> str:
