@@ -52,9 +52,9 @@ from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.calendars.people import specialties
-from mock_editor.faults import faults
-from mock_editor.faults.faults import Faults
-from mock_editor.faults.middleware import FaultFront
+from mock_editor.faults import engine
+from mock_editor.faults.engine import FaultEngine
+from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.metrics import CONTENT_TYPE, gauge, render
@@ -80,7 +80,7 @@ _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 SCHEMAS = (
     *EDITOR_SCHEMAS,
     stage_of.SCHEMA,
-    faults.SCHEMA,
+    engine.SCHEMA,
     idp_state.SCHEMA,
     platform_state.SCHEMA,
     received.SCHEMA,
@@ -127,7 +127,7 @@ def make_stage(
         store=store,
         journal=journal,
         waits=waits,
-        faults=Faults(store, clock.now),
+        faults=FaultEngine(store, clock.now),
         make_app=make_app or create_app,
         leads=leads,
     )
@@ -182,8 +182,8 @@ def _names(stage: Stage) -> dict[str, Names]:
     }
 
 
-def _faulty(stage: Stage, app: WSGIApplication) -> FaultFront:
-    return FaultFront(app, stage.faults, stage.waits, partial(_editors, stage), stage.settings.body_timeout)
+def _faulty(stage: Stage, app: WSGIApplication) -> FaultMiddleware:
+    return FaultMiddleware(app, stage.faults, stage.waits, partial(_editors, stage), stage.settings.body_timeout)
 
 
 def _editors(stage: Stage) -> Mapping[str, Editor]:

@@ -30,7 +30,7 @@ from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
-from mock_editor.faults.faults import Faults
+from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
 from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
 from mock_editor.search import conformance
@@ -136,7 +136,7 @@ class Stage:
         store: Store,
         journal: Journal,
         waits: Waits,
-        faults: Faults,
+        faults: FaultEngine,
         make_app: Callable[["Stage", Simulator], WSGIApplication],
         leads: bool = True,
     ) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
+from mock_editor.faults.messages import Proceed, Request, Response
 
 
 class Kind(BaseModel):
@@ -28,6 +28,6 @@ class Kind(BaseModel):
         """What it is called in rules."""
         return str(type(self).model_fields["kind"].default)
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The answer to an exchange. Raises CloseConnection where there is to be none."""
         raise NotImplementedError

@@ -27,8 +27,8 @@ from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow, flow_of
 from mock_editor.base.http import PROTECTION, read_body
 from mock_editor.base.waits import Ended, Hold, Waits, stopped
-from mock_editor.faults.exchange import Answer, CloseConnection, Exchange, Proceed
-from mock_editor.faults.faults import Acting, Faults, WaitEndedError
+from mock_editor.faults.engine import FaultEngine, Match, WaitEndedError
+from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import Cut, Wire, end
 
 # Surfaces that belong to no editor.
@@ -47,7 +47,7 @@ class _Editor(Protocol):
     def zone(self) -> ZoneInfo: ...
 
 
-class FaultFront:
+class FaultMiddleware:
     """A WSGI application in front of the one ``behind``; ``editors`` tells those that are played, by slug.
 
     ``body_timeout`` is how many seconds a client has to send the body of a request that a rule looks at.
@@ -56,7 +56,7 @@ class FaultFront:
     def __init__(
         self,
         behind: WSGIApplication,
-        faults: Faults,
+        faults: FaultEngine,
         waits: Waits,
         editors: Callable[[], Mapping[str, _Editor]],
         body_timeout: float,
@@ -99,7 +99,7 @@ class FaultFront:
         if acting is None:
             return self._behind(environ, start_response)
         faulty = _Faulty(self._behind, self._waits, self._turns, self.note_unheld, acting, environ)
-        exchange = Exchange(
+        request = Request(
             editor=slug,
             flow=flow,
             method=method,
@@ -112,7 +112,7 @@ class FaultFront:
             wait=faulty.wait,
             tally=partial(acting.tally, slug),
         )
-        return faulty.answered(exchange, start_response)
+        return faulty.answered(request, start_response)
 
     def note_unheld(self, error: EditorError) -> None:
         """Says now and then that requests could not wait."""
@@ -165,7 +165,7 @@ class _Faulty:
         waits: Waits,
         turns: threading.Semaphore,
         note_unheld: Callable[[EditorError], None],
-        acting: Acting,
+        acting: Match,
         environ: WSGIEnvironment,
     ) -> None:
         self._behind = behind
@@ -176,7 +176,7 @@ class _Faulty:
         self._environ = environ
         self._sock = environ.get("gunicorn.socket")
         self._hold: Hold | None = None
-        self._right: Answer | None = None
+        self._right: Response | None = None
         self._failure: BaseException | None = None
 
     # --- what kinds call
@@ -196,7 +196,7 @@ class _Faulty:
                 raise
         return self._hold
 
-    def proceed(self) -> Answer:
+    def proceed(self) -> Response:
         """The right answer; the application makes it only once."""
         if self._right is None:
             has_turn = self._hold is not None and self._turns.acquire(timeout=_TURN)
@@ -212,19 +212,19 @@ class _Faulty:
 
     # --- the answer
 
-    def answered(self, exchange: Exchange, start_response: StartResponse) -> Iterable[bytes]:
+    def answered(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """What WSGI wants. Raises ConnectionEndedError when there is no answer, or none that WSGI could send."""
         self._environ[RULE] = self._acting.name
         try:
-            return self._sent(self._answer(exchange), start_response)
+            return self._sent(self._answer(request), start_response)
         except BaseException:
             self.release()
             raise
 
-    def _answer(self, exchange: Exchange) -> Answer:
+    def _answer(self, request: Request) -> Response:
         try:
-            answer = _chain(self._acting, exchange, self.proceed)
-            if answer.wire.pace:
+            response = _chain(self._acting, request, self.proceed)
+            if response.wire.pace:
                 self._place()
         except CloseConnection as ended:
             text = f"the connection was {'reset' if ended.reset else 'closed'} "
@@ -240,28 +240,28 @@ class _Faulty:
             _log.exception("A fault failed (%s), the right answer goes out", self._acting.name)
             self._environ[RULE] += f" (failed: {type(error).__name__})"
             return self.proceed()
-        return answer
+        return response
 
-    def _unfinished(self, ended: WaitEndedError) -> Answer:
+    def _unfinished(self, ended: WaitEndedError) -> Response:
         """What to answer instead of waiting on. Raises BrokenPipeError if nobody is there any more."""
         if ended.why is Ended.GONE:
             raise BrokenPipeError(errno.EPIPE, "the client has left") from None
         self._environ[RULE] += " (ended: the simulator stops)"
         return _refusal(stopped())
 
-    def _sent(self, answer: Answer, start_response: StartResponse) -> Iterable[bytes]:
-        answer = _with_allowed_content(answer, self._environ["REQUEST_METHOD"])
-        cut = answer.wire.cut
-        status = f"{answer.status} {_phrase(answer.status)}"
+    def _sent(self, response: Response, start_response: StartResponse) -> Iterable[bytes]:
+        response = _with_allowed_content(response, self._environ["REQUEST_METHOD"])
+        cut = response.wire.cut
+        status = f"{response.status} {_phrase(response.status)}"
         if cut and cut.in_head:
             # The journal hears what was begun; the server sends nothing of it.
-            start_response(status, list(answer.headers))
-            raise self._cut_head(cut, status, answer.headers)
-        start_response(status, _headers_for(answer, cut))
-        if cut is None and answer.wire.pace is None:
+            start_response(status, list(response.headers))
+            raise self._cut_head(cut, status, response.headers)
+        start_response(status, _headers_for(response, cut))
+        if cut is None and response.wire.pace is None:
             self.release()
-            return [answer.body]
-        return _Pieces(self._pieces(answer.body, answer.wire), self.release)
+            return [response.body]
+        return _Pieces(self._pieces(response.body, response.wire), self.release)
 
     def _cut_head(self, cut: Cut, status: str, headers: Iterable[tuple[str, str]]) -> Exception:
         lines = [
@@ -322,14 +322,14 @@ class _Pieces:
         return self._pieces
 
 
-def _chain(acting: Acting, exchange: Exchange, proceed: Proceed) -> Answer:
+def _chain(acting: Match, request: Request, proceed: Proceed) -> Response:
     """Has each kind act on what the next one answers."""
     for kind in reversed(acting.kinds):
-        proceed = partial(kind.apply, exchange, proceed)
+        proceed = partial(kind.apply, request, proceed)
     return proceed()
 
 
-def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
     """The whole answer of an application; to a HEAD that to the same GET, whose headers it gets, spoilt alike."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     if is_head:
@@ -342,45 +342,45 @@ def _answer_of(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:
         began = int(status[:3]), tuple(headers)
         return pieces.append
 
-    answer = app(environ, start_response)
+    response = app(environ, start_response)
     try:
         # A stream of events has no length that could be told, and no end.
         if not is_head or any(name.lower() == "content-length" for name, _ in began[1]):
-            pieces.extend(answer)
+            pieces.extend(response)
     finally:
-        if hasattr(answer, "close"):
-            answer.close()
-    return Answer(*began, b"".join(pieces))
+        if hasattr(response, "close"):
+            response.close()
+    return Response(*began, b"".join(pieces))
 
 
-def _refusal(error: EditorError) -> Answer:
+def _refusal(error: EditorError) -> Response:
     headers = (*error.headers.items(), *PROTECTION)
-    return Answer(error.status, headers, b"").with_body(dumps(operation_outcome(error.issues)), FHIR_JSON)
+    return Response(error.status, headers, b"").with_body(dumps(operation_outcome(error.issues)), FHIR_JSON)
 
 
-def _with_allowed_content(answer: Answer, method: str) -> Answer:
+def _with_allowed_content(response: Response, method: str) -> Response:
     """The answer without the content that it may not have, and without what would announce some.
 
     Source: RFC 9110, 8.6, 9.3.2, 15.3.5, 15.3.6 and 15.4.5.
     """
-    without = answer.status in (204, 205, 304)
+    without = response.status in (204, 205, 304)
     if not without and method != "HEAD":
-        return answer
-    cut = answer.wire.cut
-    answer = replace(answer, body=b"", wire=replace(answer.wire, cut=cut if cut and cut.in_head else None))
+        return response
+    cut = response.wire.cut
+    response = replace(response, body=b"", wire=replace(response.wire, cut=cut if cut and cut.in_head else None))
     if not without:
-        return answer
-    headers = [one for one in answer.headers if one[0].lower() not in ("content-length", "content-type")]
+        return response
+    headers = [one for one in response.headers if one[0].lower() not in ("content-length", "content-type")]
     # Only of a 205 would a client otherwise wait for content.
-    return replace(answer, headers=(*headers, *([("Content-Length", "0")] if answer.status == 205 else ())))
+    return replace(response, headers=(*headers, *([("Content-Length", "0")] if response.status == 205 else ())))
 
 
-def _headers_for(answer: Answer, cut: Cut | None) -> list[tuple[str, str]]:
+def _headers_for(response: Response, cut: Cut | None) -> list[tuple[str, str]]:
     """The headers as they are sent: a body that is cut has the length that is missing, or none at all."""
     if cut is None:
-        return list(answer.headers)
-    headers = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-    return headers if cut.chunked else [*headers, ("Content-Length", str(len(answer.body)))]
+        return list(response.headers)
+    headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
+    return headers if cut.chunked else [*headers, ("Content-Length", str(len(response.body)))]
 
 
 def _ended(cut: Cut) -> str:

@@ -20,7 +20,7 @@ from requests.exceptions import SSLError as TlsError
 from requests.structures import CaseInsensitiveDict
 
 from mock_editor.base.client import Limits, connection, prolong
-from mock_editor.faults.exchange import Answer
+from mock_editor.faults import messages
 from mock_editor.faults.wire import Cut, reset_when_closed
 from mock_editor.notifications.faulted import Way
 
@@ -143,7 +143,7 @@ def _pieces(way: Way, body: bytes, wait: Callable[[float], None]) -> Iterator[by
         yield body[start : start + size]
 
 
-def _response(answer: Answer, request: PreparedRequest) -> Response:
+def _response(answer: messages.Response, request: PreparedRequest) -> Response:
     response = Response()
     response.status_code = answer.status
     response.headers = CaseInsensitiveDict(answer.headers)

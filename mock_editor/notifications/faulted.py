@@ -17,10 +17,10 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.flows import Flow
-from mock_editor.faults.exchange import Answer, CloseConnection, Exchange, Proceed
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.outgoing import Again, Later, Lost, OutgoingKind, Plan, Stale
 from mock_editor.faults.kinds.payload import PayloadKind
+from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import WHOLE, Wire
 from mock_editor.notifications.outbox import Held
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OutgoingRequest:
     """A notification as it would be sent; ``url`` is path and query."""
 
     editor: str
@@ -66,7 +66,7 @@ class Way:
     later: Later | None = None
     waits: float = 0.0
     lost: Lost | None = None
-    answer: Answer | None = None
+    answer: Response | None = None
     closed: CloseConnection | None = None
     first: bool = False
     wire: Wire = WHOLE
@@ -79,7 +79,7 @@ class Way:
         return -(-len(self.body) // pace.size) * pace.seconds if pace else 0.0
 
 
-def way(deed: Deed, request: Request, now: datetime) -> Way:
+def way(deed: Deed, request: OutgoingRequest, now: datetime) -> Way:
     """What becomes of a request. When a kind fails, the right one goes out, and the log and the journal tell."""
     try:
         return _Doing(deed, request).way(now)
@@ -90,7 +90,7 @@ def way(deed: Deed, request: Request, now: datetime) -> Way:
 
 
 class _Doing:
-    def __init__(self, deed: Deed, request: Request) -> None:
+    def __init__(self, deed: Deed, request: OutgoingRequest) -> None:
         self._deed = deed
         self._request = request
         self._draw = random.Random(deed.held.seed)
@@ -123,10 +123,10 @@ class _Doing:
             plans=[plan for plan in plans if isinstance(plan, Again | Stale)],
         )
 
-    def _sent(self, body: bytes, now: datetime) -> tuple[Answer | None, CloseConnection | None]:
+    def _sent(self, body: bytes, now: datetime) -> tuple[Response | None, CloseConnection | None]:
         """What the kinds make of the request, as if it were an answer, or what they answer themselves."""
         request = self._request
-        exchange = Exchange(
+        exchange = Request(
             editor=request.editor,
             flow=Flow.INT_R03,
             method=request.method,
@@ -147,11 +147,11 @@ class _Doing:
         except CloseConnection as closed:
             return None, closed
 
-    def _proceed(self, body: bytes) -> Answer:
+    def _proceed(self, body: bytes) -> Response:
         # The status is what a right answer would have, in case that a kind looks at it.
         status = 201 if self._request.method == "POST" else 200
         self._proceeded = True
-        return Answer(status, tuple(self._request.headers.items()), b"").with_body(body)
+        return Response(status, tuple(self._request.headers.items()), b"").with_body(body)
 
     def _wait(self, seconds: float) -> None:
         self._waits += max(seconds, 0.0)
@@ -163,6 +163,6 @@ class _Doing:
         return self._tallies[-1]
 
 
-def _headers(request: Request, sent: Answer | None) -> Mapping[str, str]:
+def _headers(request: OutgoingRequest, sent: Response | None) -> Mapping[str, str]:
     content_type = sent.header("Content-Type") if sent else ""
     return {**request.headers, "Content-Type": content_type} if content_type else request.headers

@@ -32,12 +32,12 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.threads import Pool, start
 from mock_editor.calendars.model import Editor
-from mock_editor.faults.faults import Faults
+from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.rules import Rule
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with, sent_by
 from mock_editor.notifications.broken import Breaking, Dropped, sending
-from mock_editor.notifications.faulted import Deed, Request, Way, way
+from mock_editor.notifications.faulted import Deed, OutgoingRequest, Way, way
 from mock_editor.notifications.outbox import OPEN_STATES, Attempt, Claimed, Held, Outbox, State, Then
 from mock_editor.notifications.tls import Identity, TlsFileError, trouble
 
@@ -149,7 +149,7 @@ class Sender:
         parallel: int,
         embedded: Mapping[str, BaseAdapter] | None = None,
         journal: Journal | None = None,
-        faults: Faults | None = None,
+        faults: FaultEngine | None = None,
     ) -> None:
         self._outbox = outbox
         self._editors = editors
@@ -325,11 +325,11 @@ class Sender:
         editor = self._editors[claimed.editor]
         parts = urlsplit(self._url(claimed, target))
         url = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        request = Request(claimed.editor, editor.zone, claimed.method, url, _headers(), claimed.body)
+        request = OutgoingRequest(claimed.editor, editor.zone, claimed.method, url, _headers(), claimed.body)
         deed = self._again(claimed) if claimed.held else self._match(request)
         return way(deed, request, self._faults.now()) if deed else None
 
-    def _match(self, request: Request) -> Deed | None:
+    def _match(self, request: OutgoingRequest) -> Deed | None:
         if self._faults is None:
             return None
         try:

@@ -15,7 +15,7 @@ from mock_editor.admin.console.presets import PRESETS
 from mock_editor.base.clock import Clock
 from mock_editor.faults.catalogue import name_of
 from mock_editor.faults.kinds import KINDS
-from mock_editor.faults.middleware import FaultFront
+from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.scenario import LoadedScenario, find, load
 from mock_editor.stage import Stage
 from tests.admin.console_browser import Console, text
@@ -29,7 +29,7 @@ SLOW = {"flows": ["INT_R01"], "do": [{"kind": "latency", "seconds": 0}]}
 @pytest.fixture
 def served(world: Stage) -> Client:
     """A client of what is served: the editors with the faults before them."""
-    return Client(FaultFront(world, world.faults, world.waits, lambda: world.simulator.catalogue.editors, 1))
+    return Client(FaultMiddleware(world, world.faults, world.waits, lambda: world.simulator.catalogue.editors, 1))
 
 
 def send(console: Console, operation: str, label: str, fields: dict[str, str]) -> None:

@@ -4,11 +4,11 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mock_editor.faults.exchange import Answer, Exchange
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Request, Response
 
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
-RIGHT = Answer(200, (("Content-Type", "application/fhir+json"), ("Content-Length", "1000")), b"x" * 1000)
+RIGHT = Response(200, (("Content-Type", "application/fhir+json"), ("Content-Length", "1000")), b"x" * 1000)
 
 
 class Asked:
@@ -16,18 +16,18 @@ class Asked:
 
     def __init__(self, *, flow: str = "INT_R01", seconds: float = 0, seed: str = "", tallied: int = 1) -> None:
         self.done: list[float | str] = []
-        self.exchange = Exchange(
+        self.request = Request(
             editor="e", flow=flow, method="GET", url="/e/fhir/Slot", headers={}, body=b"",
             now=MIDNIGHT + timedelta(seconds=seconds), draw=random.Random(seed),
             wait=self.done.append, tally=lambda _: tallied,
         )  # fmt: skip
 
-    def proceed(self) -> Answer:
+    def proceed(self) -> Response:
         self.done.append("done")
         return RIGHT
 
-    def answer(self, kind: Kind) -> Answer:
-        return kind.apply(self.exchange, self.proceed)
+    def response(self, kind: Kind) -> Response:
+        return kind.apply(self.request, self.proceed)
 
 
 def made(kind: type[Kind], **parameters: Any) -> Kind:

@@ -10,8 +10,8 @@ import pytest
 
 from mock_editor import scenario
 from mock_editor.base.clock import Clock
-from mock_editor.faults.exchange import Answer, Exchange
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Request, Response
 from tests.conftest import (
     GUIDE_MARCEL,
     GUIDE_THOMAS,
@@ -85,19 +85,19 @@ class Right:
     """A right answer, and the exchange that it belongs to."""
 
     asked: Asked
-    answer: Answer
+    response: Response
 
     @property
     def bundle(self) -> dict[str, Any]:
         """What it says."""
-        read: dict[str, Any] = orjson.loads(self.answer.body)
+        read: dict[str, Any] = orjson.loads(self.response.body)
         return read
 
-    def exchange(self, seed: str = "", method: str = "GET", body: bytes = b"") -> Exchange:
+    def request(self, seed: str = "", method: str = "GET", body: bytes = b"") -> Request:
         """The exchange; ``seed`` is that of its draws."""
         url = self.asked.url.removeprefix(PUBLIC_URL)
         draw = random.Random(seed)
-        return Exchange(
+        return Request(
             editor=url.split("/")[1],
             flow=self.asked.flow,
             method=method,
@@ -109,17 +109,17 @@ class Right:
             wait=lambda _: None,
         )
 
-    def spoilt_by(self, *kinds: Kind, seed: str = "") -> Answer:
+    def spoilt_by(self, *kinds: Kind, seed: str = "") -> Response:
         """The answer after these kinds, the first one nearest to the editor."""
-        exchange = self.exchange(seed)
-        proceed: Callable[[], Answer] = lambda: self.answer  # noqa: E731
+        request = self.request(seed)
+        proceed: Callable[[], Response] = lambda: self.response  # noqa: E731
         for kind in kinds:
-            proceed = _applied(kind, exchange, proceed)
+            proceed = _applied(kind, request, proceed)
         return proceed()
 
 
-def _applied(kind: Kind, exchange: Exchange, proceed: Callable[[], Answer]) -> Callable[[], Answer]:
-    return lambda: kind.apply(exchange, proceed)
+def _applied(kind: Kind, request: Request, proceed: Callable[[], Response]) -> Callable[[], Response]:
+    return lambda: kind.apply(request, proceed)
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +135,6 @@ def rights(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Right]:
         client, now = clients[played]
         response = client.get(query)
         assert response.status_code == 200, response.text
-        answer = Answer(200, tuple(response.headers.items()), response.data)
-        found[name] = Right(Asked(flow, f"{PUBLIC_URL}{query}", now, orjson.loads(answer.body)), answer)
+        response = Response(200, tuple(response.headers.items()), response.data)
+        found[name] = Right(Asked(flow, f"{PUBLIC_URL}{query}", now, orjson.loads(response.body)), response)
     return found

@@ -17,9 +17,9 @@ from mock_editor.base import controls
 from mock_editor.base.http import read_body
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
-from mock_editor.faults import faults
-from mock_editor.faults.faults import Faults
-from mock_editor.faults.middleware import FaultFront
+from mock_editor.faults import engine
+from mock_editor.faults.engine import FaultEngine
+from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.rules import Rule
 from mock_editor.journal.entries import JournalFile
 from mock_editor.journal.filters import Filters
@@ -38,12 +38,12 @@ class Probe:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.waits = Waits(settings.threads - max(1, settings.threads // 20))
-        self.store = Store(folder / "state.db", (controls.SCHEMA, faults.SCHEMA))
-        self.faults = Faults(self.store, lambda: CLOCK)
+        self.store = Store(folder / "state.db", (controls.SCHEMA, engine.SCHEMA))
+        self.faults = FaultEngine(self.store, lambda: CLOCK)
         self.faults.play((), (), "seed")
         file = JournalFile(folder / "journal.db")
         self.journal = Journal(file, lambda: CLOCK, limits(entries=100_000), workers=settings.workers)
-        front = FaultFront(self.app, self.faults, self.waits, lambda: EDITORS, settings.body_timeout)
+        front = FaultMiddleware(self.app, self.faults, self.waits, lambda: EDITORS, settings.body_timeout)
         self.recorder = Recorder(front, self.journal, lambda: EDITORS)
         # The workers are about to be forked.
         self.store.close()

@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from mock_editor.base.fhir import dumps
-from mock_editor.faults.exchange import Answer
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS, body
+from mock_editor.faults.messages import Response
 from tests.conftest import of_type
 from tests.faults.conftest import Right
 from tests.faults.differ import differences
@@ -27,30 +27,30 @@ def right(rights: Mapping[str, Right]) -> Right:
     return rights["r01"]
 
 
-def read(answer: Answer) -> Any:
+def read(response: Response) -> Any:
     """As a client reads it: by the encoding that is told."""
-    assert answer.header("Content-Type") == "application/fhir+json; charset=utf-8"
-    return json.loads(answer.body.decode("utf-8"))
+    assert response.header("Content-Type") == "application/fhir+json; charset=utf-8"
+    return json.loads(response.body.decode("utf-8"))
 
 
 @pytest.mark.parametrize("kind", BODY)
 def test_the_length_is_that_of_the_body(right: Right, kind: type[Kind]) -> None:
-    answer = right.spoilt_by(kind())
-    assert answer != right.answer
-    assert answer.status == 200
-    lengths = [value for name, value in answer.headers if name.lower() == "content-length"]
-    assert lengths == [str(len(answer.body))]
-    types = [value for name, value in answer.headers if name.lower() == "content-type"]
+    response = right.spoilt_by(kind())
+    assert response != right.response
+    assert response.status == 200
+    lengths = [value for name, value in response.headers if name.lower() == "content-length"]
+    assert lengths == [str(len(response.body))]
+    types = [value for name, value in response.headers if name.lower() == "content-type"]
     assert len(types) == 1
 
 
 @pytest.mark.parametrize("kind", BODY)
 def test_an_answer_of_another_kind_can_be_spoilt_or_stays(right: Right, kind: type[Kind]) -> None:
     for found in (b"", b"x", b"\xff\xfe", b"<html></html>", b"[1]", b'{"a": 1}'):
-        answer = replace(right, answer=Answer(200, (), found)).spoilt_by(kind())
-        assert isinstance(answer.body, bytes)
+        response = replace(right, response=Response(200, (), found)).spoilt_by(kind())
+        assert isinstance(response.body, bytes)
         if not found and kind not in (body.HtmlPage, body.PlainText):
-            assert answer == Answer(200, (), b"")
+            assert response == Response(200, (), b"")
 
 
 @pytest.mark.parametrize(
@@ -58,52 +58,52 @@ def test_an_answer_of_another_kind_can_be_spoilt_or_stays(right: Right, kind: ty
     [("trailing-comma", b"],}"), ("single-quotes", b"'}}]}"), ("no-closing-brace", b"}}]")],
 )
 def test_malformed_json(right: Right, how: Any, end: bytes) -> None:
-    answer = right.spoilt_by(body.MalformedJson(how=how))
+    response = right.spoilt_by(body.MalformedJson(how=how))
     with pytest.raises(json.JSONDecodeError):
-        read(answer)
-    assert answer.body.endswith(end)
+        read(response)
+    assert response.body.endswith(end)
 
 
 @pytest.mark.parametrize(
     ("options", "part"), [({}, 0.5), ({"share": 0.9}, 0.9), ({"size": 100}, None), ({"size": 1}, None)]
 )
 def test_a_cut_body(right: Right, options: dict[str, Any], part: float | None) -> None:
-    answer = right.spoilt_by(body.CutBody(**options))
+    response = right.spoilt_by(body.CutBody(**options))
     with pytest.raises(json.JSONDecodeError):
-        read(answer)
-    whole = right.answer.body
-    assert whole.startswith(answer.body)
-    assert len(answer.body) == (int(len(whole) * part) if part else options["size"])
+        read(response)
+    whole = right.response.body
+    assert whole.startswith(response.body)
+    assert len(response.body) == (int(len(whole) * part) if part else options["size"])
 
 
 def test_a_cut_beyond_the_end_cuts_nothing(right: Right) -> None:
-    assert right.spoilt_by(body.CutBody(size=10_000_000)) is right.answer
+    assert right.spoilt_by(body.CutBody(size=10_000_000)) is right.response
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-16"])
 def test_another_encoding(right: Right, encoding: Any) -> None:
-    answer = right.spoilt_by(body.WrongEncoding(encoding=encoding))
+    response = right.spoilt_by(body.WrongEncoding(encoding=encoding))
     with pytest.raises(UnicodeDecodeError):
-        read(answer)
-    assert json.loads(answer.body.decode(encoding)) == right.bundle
+        read(response)
+    assert json.loads(response.body.decode(encoding)) == right.bundle
 
 
 def test_latin_1_shows_in_accents_only(rights: Mapping[str, Right]) -> None:
     empty = rights["r01 of nobody"]
-    assert empty.spoilt_by(body.WrongEncoding()) is empty.answer
+    assert empty.spoilt_by(body.WrongEncoding()) is empty.response
 
 
 def test_a_byte_order_mark(right: Right) -> None:
-    answer = right.spoilt_by(body.ByteOrderMark())
+    response = right.spoilt_by(body.ByteOrderMark())
     with pytest.raises(json.JSONDecodeError, match="BOM"):
-        read(answer)
-    assert json.loads(answer.body.decode("utf-8-sig")) == right.bundle
+        read(response)
+    assert json.loads(response.body.decode("utf-8-sig")) == right.bundle
 
 
 def test_xml(right: Right) -> None:
-    answer = right.spoilt_by(body.XmlBody())
-    assert answer.header("Content-Type") == "application/fhir+xml; charset=utf-8"
-    root = ET.fromstring(answer.body)  # noqa: S314 - our own
+    response = right.spoilt_by(body.XmlBody())
+    assert response.header("Content-Type") == "application/fhir+xml; charset=utf-8"
+    root = ET.fromstring(response.body)  # noqa: S314 - our own
     assert root.tag == f"{XML}Bundle"
     assert root.find(f"{XML}total").attrib == {"value": str(right.bundle["total"])}
     found = [entry.find(f"{XML}resource")[0] for entry in root.findall(f"{XML}entry")]
@@ -132,44 +132,44 @@ def test_entries_twice(right: Right) -> None:
 
 
 def test_a_member_twice(right: Right) -> None:
-    answer = right.spoilt_by(body.DuplicatedMember(member="total"))
-    assert answer.body.count(b'"total":') == 2
-    pairs = json.loads(answer.body, object_pairs_hook=lambda pairs: pairs)
+    response = right.spoilt_by(body.DuplicatedMember(member="total"))
+    assert response.body.count(b'"total":') == 2
+    pairs = json.loads(response.body, object_pairs_hook=lambda pairs: pairs)
     assert [value for name, value in pairs if name == "total"] == [right.bundle["total"], None]
-    assert read(answer) == right.bundle | {"total": None}
+    assert read(response) == right.bundle | {"total": None}
 
 
 def test_a_member_that_is_not_there_does_not_come_twice(right: Right) -> None:
-    assert right.spoilt_by(body.DuplicatedMember(member="identifiant")) is right.answer
+    assert right.spoilt_by(body.DuplicatedMember(member="identifiant")) is right.response
 
 
 @pytest.mark.parametrize("padding", ["blanks", "tag"])
 def test_a_huge_body(right: Right, padding: Any) -> None:
-    answer = right.spoilt_by(body.HugeBody(size=1_000_000, padding=padding))
-    assert len(answer.body) == 1_000_000
-    bundle = read(answer)
+    response = right.spoilt_by(body.HugeBody(size=1_000_000, padding=padding))
+    assert len(response.body) == 1_000_000
+    bundle = read(response)
     bundle["meta"].pop("tag", None)
     assert bundle == right.bundle
 
 
 def test_a_body_that_is_long_enough_stays(right: Right) -> None:
     for padding in ("blanks", "tag"):
-        assert right.spoilt_by(body.HugeBody(size=100, padding=padding)) is right.answer
+        assert right.spoilt_by(body.HugeBody(size=100, padding=padding)) is right.response
 
 
 def test_an_empty_body(right: Right) -> None:
-    answer = right.spoilt_by(body.EmptyBody())
-    assert answer.body == b""
+    response = right.spoilt_by(body.EmptyBody())
+    assert response.body == b""
     with pytest.raises(json.JSONDecodeError):
-        read(answer)
+        read(response)
 
 
 def test_a_page(right: Right) -> None:
-    answer = right.spoilt_by(body.HtmlPage(status=503, title="<En panne>"))
-    assert answer.status == 503
-    assert answer.header("Content-Type") == "text/html; charset=utf-8"
-    assert answer.body.startswith(b"<!doctype html>")
-    assert b"<h1>En panne</h1>" in answer.body
+    response = right.spoilt_by(body.HtmlPage(status=503, title="<En panne>"))
+    assert response.status == 503
+    assert response.header("Content-Type") == "text/html; charset=utf-8"
+    assert response.body.startswith(b"<!doctype html>")
+    assert b"<h1>En panne</h1>" in response.body
 
 
 def test_a_sentence(right: Right) -> None:
@@ -196,8 +196,8 @@ def test_parameters_are_checked(kind: type[Kind], options: dict[str, Any]) -> No
 
 def test_errors_can_be_spoilt_too(right: Right) -> None:
     """The kinds do not ask what is in the body."""
-    refused = Answer(400, (), dumps({"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}))
-    answer = replace(right, answer=refused).spoilt_by(body.MalformedJson())
-    assert answer.status == 400
+    refused = Response(400, (), dumps({"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}))
+    response = replace(right, response=refused).spoilt_by(body.MalformedJson())
+    assert response.status == 400
     with pytest.raises(orjson.JSONDecodeError):
-        orjson.loads(answer.body)
+        orjson.loads(response.body)

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from mock_editor.base.codes import FHIR_JSON, STRUCTURE_OID
 from mock_editor.base.fhir import dumps
 from mock_editor.calendars.identifiers import luhn_digit
-from mock_editor.faults.exchange import Answer
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.kinds.conformance import attachments, bundles, identities, slots, times
+from mock_editor.faults.messages import Response
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
 from tests.faults.checks import CHECKS, Asked, objects, violations
 from tests.faults.conftest import Right
@@ -233,7 +233,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def spoilt(rights: Mapping[str, Right]) -> Mapping[str, Answer]:
+def spoilt(rights: Mapping[str, Right]) -> Mapping[str, Response]:
     """The answer of each case."""
     return {name: rights[case.search].spoilt_by(case.kind) for name, case in CASES.items()}
 
@@ -246,18 +246,18 @@ def test_right_answers_pass_every_check(rights: Mapping[str, Right]) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_mistake_changes_what_it_says_and_nothing_else(
-    rights: Mapping[str, Right], spoilt: Mapping[str, Answer], name: str
+    rights: Mapping[str, Right], spoilt: Mapping[str, Response], name: str
 ) -> None:
-    right, answer = rights[CASES[name].search], spoilt[name]
-    assert differences(right.bundle, orjson.loads(answer.body)).keys() == CASES[name].differences
-    assert answer.status == 200
-    assert answer.header("Content-Type") == right.answer.header("Content-Type")
-    assert answer.header("Content-Length") == str(len(answer.body))
-    assert answer.body == dumps(orjson.loads(answer.body))
+    right, response = rights[CASES[name].search], spoilt[name]
+    assert differences(right.bundle, orjson.loads(response.body)).keys() == CASES[name].differences
+    assert response.status == 200
+    assert response.header("Content-Type") == right.response.header("Content-Type")
+    assert response.header("Content-Length") == str(len(response.body))
+    assert response.body == dumps(orjson.loads(response.body))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_mistake_is_seen(rights: Mapping[str, Right], spoilt: Mapping[str, Answer], name: str) -> None:
+def test_a_mistake_is_seen(rights: Mapping[str, Right], spoilt: Mapping[str, Response], name: str) -> None:
     found = violations(orjson.loads(spoilt[name].body), rights[CASES[name].search].asked)
     assert found.keys() == CASES[name].checks
 
@@ -284,12 +284,12 @@ def test_every_check_sees_a_mistake() -> None:
 @needs_validator
 @pytest.mark.timeout(300)
 def test_the_independent_validator_sees_what_it_can(
-    rights: Mapping[str, Right], spoilt: Mapping[str, Answer], tmp_path: Path
+    rights: Mapping[str, Right], spoilt: Mapping[str, Response], tmp_path: Path
 ) -> None:
     files = {}
     for name, body in {
-        **{f"right {search}": rights[search].answer.body for search in {case.search for case in CASES.values()}},
-        **{name: answer.body for name, answer in spoilt.items()},
+        **{f"right {search}": rights[search].response.body for search in {case.search for case in CASES.values()}},
+        **{name: response.body for name, response in spoilt.items()},
     }.items():
         files[name] = tmp_path / f"{name}.json"
         files[name].write_bytes(body)
@@ -309,36 +309,36 @@ def test_an_error_stands_in_place_of_an_empty_answer(rights: Mapping[str, Right]
         (bundles.ErrorInsteadOfEmpty(), 500),
         (bundles.ErrorInsteadOfEmpty(status=422, text="PS inconnu"), 422),
     ]:
-        answer = rights[search].spoilt_by(kind)
-        assert answer.status == status
-        assert answer.header("Content-Type") == FHIR_JSON
-        outcome = orjson.loads(answer.body)
+        response = rights[search].spoilt_by(kind)
+        assert response.status == status
+        assert response.header("Content-Type") == FHIR_JSON
+        outcome = orjson.loads(response.body)
         assert outcome["resourceType"] == "OperationOutcome"
         assert outcome["issue"][0]["diagnostics"] == getattr(kind, "text", "Aucun créneau trouvé")
 
 
 def test_only_an_empty_answer_becomes_an_error(rights: Mapping[str, Right]) -> None:
     for kind in (bundles.NotFoundInsteadOfEmpty(), bundles.ErrorInsteadOfEmpty()):
-        assert rights["r01"].spoilt_by(kind) is rights["r01"].answer
-        counted = replace(rights["r01"].answer, body=dumps(rights["r01"].bundle | {"entry": []}))
-        assert replace(rights["r01"], answer=counted).spoilt_by(kind) is counted
+        assert rights["r01"].spoilt_by(kind) is rights["r01"].response
+        counted = replace(rights["r01"].response, body=dumps(rights["r01"].bundle | {"entry": []}))
+        assert replace(rights["r01"], response=counted).spoilt_by(kind) is counted
 
 
 @pytest.mark.parametrize("kind", CONFORMANCE)
 def test_what_is_no_right_answer_goes_through(rights: Mapping[str, Right], kind: type[Kind]) -> None:
     right = rights["r01 of nobody"]
     bundle = right.bundle
-    for answer in (
-        Answer(200, (), b""),
-        Answer(200, (), b"[]"),
-        Answer(200, (), b"<Bundle/>"),
-        Answer(200, (), right.answer.body[:-1]),
-        Answer(200, (), dumps(bundle | {"type": "collection"})),
-        Answer(200, (), dumps({"resourceType": "CapabilityStatement"})),
-        Answer(400, (), dumps({"resourceType": "OperationOutcome", "issue": []})),
-        Answer(503, (), right.answer.body),
+    for response in (
+        Response(200, (), b""),
+        Response(200, (), b"[]"),
+        Response(200, (), b"<Bundle/>"),
+        Response(200, (), right.response.body[:-1]),
+        Response(200, (), dumps(bundle | {"type": "collection"})),
+        Response(200, (), dumps({"resourceType": "CapabilityStatement"})),
+        Response(400, (), dumps({"resourceType": "OperationOutcome", "issue": []})),
+        Response(503, (), right.response.body),
     ):
-        assert replace(right, answer=answer).spoilt_by(kind()) is answer
+        assert replace(right, response=response).spoilt_by(kind()) is response
 
 
 @pytest.mark.parametrize("kind", CONFORMANCE)
@@ -346,10 +346,10 @@ def test_each_kind_shows_in_each_of_its_flows_and_is_always_seen(rights: Mapping
     shown = set()
     for right in rights.values():
         if right.asked.flow in kind.flows:
-            answer = right.spoilt_by(kind())
-            if answer is not right.answer:
+            response = right.spoilt_by(kind())
+            if response is not right.response:
                 shown.add(right.asked.flow)
-                assert answer.status != 200 or violations(orjson.loads(answer.body), right.asked)
+                assert response.status != 200 or violations(orjson.loads(response.body), right.asked)
             elif right.bundle["total"] == 0:
                 assert kind not in (bundles.WrongTotal, bundles.SelfLinkDiffers, bundles.NotFoundInsteadOfEmpty)
     assert shown == kind.flows
@@ -369,9 +369,9 @@ def test_other_bundles_are_spoilt_as_far_as_it_goes(
     ):
         response = client.get(query)
         assert response.json["total"]
-        answer = Answer(200, (), response.data)
+        response = Response(200, (), response.data)
         for right in rights.values():
-            spoilt = replace(right, answer=answer).spoilt_by(kind())
+            spoilt = replace(right, response=response).spoilt_by(kind())
             assert orjson.loads(spoilt.body)["resourceType"] == "Bundle"
 
 
@@ -379,7 +379,7 @@ def test_an_answer_without_slots_has_little_to_spoil(rights: Mapping[str, Right]
     spoilt = {
         kind
         for kind in CONFORMANCE
-        if rights["r01 of nobody"].spoilt_by(kind()).body != rights["r01 of nobody"].answer.body
+        if rights["r01 of nobody"].spoilt_by(kind()).body != rights["r01 of nobody"].response.body
     }
     assert spoilt == {
         bundles.NotFoundInsteadOfEmpty,
@@ -394,9 +394,9 @@ def test_kinds_may_follow_one_another(rights: Mapping[str, Right], kind: type[Ki
     """One that meets an answer that another has spoilt does what it can."""
     for right in (rights["r01"], rights["r04"], rights["sos"]):
         for earlier in CONFORMANCE:
-            answer = right.spoilt_by(earlier(), kind())
-            assert answer.status in (200, 404, 500)
-            orjson.loads(answer.body)
+            response = right.spoilt_by(earlier(), kind())
+            assert response.status in (200, 404, 500)
+            orjson.loads(response.body)
 
 
 # --- how much is affected
@@ -429,8 +429,8 @@ def test_a_share_or_a_number_of_slots_is_affected(
 def test_the_first_ones_are_those_that_can_be_affected(rights: Mapping[str, Right]) -> None:
     """The first slots of the answer are at the first place, which has nothing to move."""
     right = rights["r01"]
-    answer = orjson.loads(right.spoilt_by(attachments.SecondPlaceOnFirstSchedule(first=1)).body)
-    assert differences(right.bundle, answer) == {"~Slot.schedule.reference": 1}
+    response = orjson.loads(right.spoilt_by(attachments.SecondPlaceOnFirstSchedule(first=1)).body)
+    assert differences(right.bundle, response) == {"~Slot.schedule.reference": 1}
 
 
 def test_a_seed_tells_which_ones_are_affected(rights: Mapping[str, Right]) -> None:
@@ -454,14 +454,14 @@ def test_parameters_are_checked(options: dict[str, Any]) -> None:
 
 
 def test_the_answer_keeps_its_other_headers(rights: Mapping[str, Right]) -> None:
-    answer = replace(rights["r01"].answer, headers=(("X-Request-Id", "1"), ("content-length", "1")))
-    spoilt = replace(rights["r01"], answer=answer).spoilt_by(bundles.WrongTotal())
+    response = replace(rights["r01"].response, headers=(("X-Request-Id", "1"), ("content-length", "1")))
+    spoilt = replace(rights["r01"], response=response).spoilt_by(bundles.WrongTotal())
     assert spoilt.headers == (("X-Request-Id", "1"), ("Content-Length", str(len(spoilt.body))))
 
 
 def test_an_indented_answer_can_be_spoilt(rights: Mapping[str, Right]) -> None:
-    indented = replace(rights["r01"].answer, body=orjson.dumps(rights["r01"].bundle, option=orjson.OPT_INDENT_2))
-    right = replace(rights["r01"], answer=indented)
+    indented = replace(rights["r01"].response, body=orjson.dumps(rights["r01"].bundle, option=orjson.OPT_INDENT_2))
+    right = replace(rights["r01"], response=indented)
     assert right.spoilt_by(bundles.WrongTotal()) == rights["r01"].spoilt_by(bundles.WrongTotal())
     assert right.spoilt_by(bundles.NotFoundInsteadOfEmpty()) is indented
 
@@ -480,8 +480,8 @@ def test_an_indented_answer_can_be_spoilt(rights: Mapping[str, Right]) -> None:
     ],
 )
 def test_forms_of_a_phone(rights: Mapping[str, Right], form: Any, written: str) -> None:
-    answer = rights["r01 of one"].spoilt_by(identities.PhoneNotInternational(form=form))
-    (role,) = of_type(orjson.loads(answer.body), "PractitionerRole")
+    response = rights["r01 of one"].spoilt_by(identities.PhoneNotInternational(form=form))
+    (role,) = of_type(orjson.loads(response.body), "PractitionerRole")
     assert role["telecom"] == [{"system": "phone", "value": written}]
 
 
@@ -493,8 +493,8 @@ def test_identifiers_of_another_kind_are_right_ones_of_that_kind(rights: Mapping
     kinds = {"1": "3", "3": "1", "4": "1", "0": "1"}
     seen = set()
     for search in ("r01", "guide r04", "sos"):
-        answer = orjson.loads(rights[search].spoilt_by(identities.StructureIdOfAnotherKind()).body)
-        for before, after in zip(_structures(rights[search].bundle), _structures(answer), strict=True):
+        response = orjson.loads(rights[search].spoilt_by(identities.StructureIdOfAnotherKind()).body)
+        for before, after in zip(_structures(rights[search].bundle), _structures(response), strict=True):
             assert after[0] == kinds[before[0]]
             assert re.fullmatch("1[0-9A-Z]{9}|3[0-9]{14}", after)
             if after[0] == "3":
@@ -504,13 +504,13 @@ def test_identifiers_of_another_kind_are_right_ones_of_that_kind(rights: Mapping
 
 
 def test_identifiers_lose_their_first_digit_only(rights: Mapping[str, Right]) -> None:
-    answer = orjson.loads(rights["r01"].spoilt_by(identities.StructureIdWithoutPrefix()).body)
-    assert _structures(answer) == [value[1:] for value in _structures(rights["r01"].bundle)]
+    response = orjson.loads(rights["r01"].spoilt_by(identities.StructureIdWithoutPrefix()).body)
+    assert _structures(response) == [value[1:] for value in _structures(rights["r01"].bundle)]
 
 
 def test_labels_stand_for_specialities(rights: Mapping[str, Right]) -> None:
-    answer = orjson.loads(rights["r01"].spoilt_by(slots.SpecialtyAsText()).body)
-    assert of_type(answer, "Slot")[0]["specialty"] == [{"text": "Médecine générale"}, {"text": "Chirurgie générale"}]
+    response = orjson.loads(rights["r01"].spoilt_by(slots.SpecialtyAsText()).body)
+    assert of_type(response, "Slot")[0]["specialty"] == [{"text": "Médecine générale"}, {"text": "Chirurgie générale"}]
 
 
 def test_a_slot_that_links_to_itself(rights: Mapping[str, Right]) -> None:
@@ -527,7 +527,7 @@ def _times(kind: Kind, start: str, end: str, now: datetime = NOW, url: str = "/e
     """The times of the only slot of an answer, after a mistake in it."""
     entries = [{"fullUrl": "https://e/Slot/1", "resource": _slot(start, end)}]
     body = dumps({"resourceType": "Bundle", "type": "searchset", "total": 1, "entry": entries})
-    right = Right(Asked("INT_R01", f"{PUBLIC_URL}{url}", now), Answer(200, (), body))
+    right = Right(Asked("INT_R01", f"{PUBLIC_URL}{url}", now), Response(200, (), body))
     (slot,) = of_type(orjson.loads(right.spoilt_by(kind).body), "Slot")
     return slot["start"], slot["end"]
 
@@ -594,7 +594,7 @@ def test_no_two_slots_meet_on_their_new_days(rights: Mapping[str, Right]) -> Non
 def test_the_window_of_a_posted_search_counts(rights: Mapping[str, Right]) -> None:
     right, kind = rights["r01"], times.SlotsOutsideWindow()
     form = right.asked.url.partition("?")[2].encode()
-    posted = kind.apply(right.exchange(method="POST", body=form), lambda: right.answer)
+    posted = kind.apply(right.request(method="POST", body=form), lambda: right.response)
     assert posted == right.spoilt_by(kind)
 
 
@@ -606,7 +606,7 @@ def test_a_search_whose_window_has_no_end_keeps_its_slots(end: str) -> None:
 
 def test_a_practitioner_that_was_asked_for_is_not_told_twice(rights: Mapping[str, Right]) -> None:
     kind = attachments.UnaskedPractitioner(identifier=GUIDE_MARCEL)
-    assert rights["r01 of one"].spoilt_by(kind) is rights["r01 of one"].answer
+    assert rights["r01 of one"].spoilt_by(kind) is rights["r01 of one"].response
 
 
 def test_the_unasked_practitioner_is_whole(rights: Mapping[str, Right]) -> None:
@@ -622,5 +622,5 @@ def test_the_unasked_practitioner_is_whole(rights: Mapping[str, Right]) -> None:
 
 
 def test_the_total_never_gets_below_nothing(rights: Mapping[str, Right]) -> None:
-    answer = rights["r01 of one"].spoilt_by(bundles.WrongTotal(by=-100))
-    assert orjson.loads(answer.body)["total"] == 0
+    response = rights["r01 of one"].spoilt_by(bundles.WrongTotal(by=-100))
+    assert orjson.loads(response.body)["total"] == 0

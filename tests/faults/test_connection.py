@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mock_editor.faults.exchange import CloseConnection
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import connection
 from mock_editor.faults.kinds.latency import SlowBody
+from mock_editor.faults.messages import CloseConnection
 from mock_editor.faults.wire import Cut, Pace, Wire
 from tests.faults.acting import RIGHT, Asked, made
 
@@ -27,7 +27,7 @@ def test_there_is_no_answer(
 ) -> None:
     asked = Asked()
     with pytest.raises(CloseConnection) as ended:
-        asked.answer(made(kind, done_first=done_first, **parameters))
+        asked.response(made(kind, done_first=done_first, **parameters))
     assert (ended.value.reset, len(ended.value.sent)) == (reset, size)
     assert asked.done == (["done"] if done_first else [])
 
@@ -42,23 +42,23 @@ def test_there_is_no_answer(
     ],
 )
 def test_the_right_answer_is_cut(kind: type[Kind], parameters: dict[str, Any], cut: Cut) -> None:
-    answer = Asked().answer(made(kind, **parameters))
-    assert (answer.status, answer.headers, answer.body) == (RIGHT.status, RIGHT.headers, RIGHT.body)
-    assert answer.wire == Wire(cut=cut)
+    response = Asked().response(made(kind, **parameters))
+    assert (response.status, response.headers, response.body) == (RIGHT.status, RIGHT.headers, RIGHT.body)
+    assert response.wire == Wire(cut=cut)
 
 
 def test_a_body_may_be_slow_and_cut() -> None:
     asked = Asked()
     slow = made(SlowBody, bytes_per_second=100)
-    answer = slow.apply(asked.exchange, lambda: asked.answer(made(connection.TruncatedBody)))
-    assert answer.wire == Wire(pace=Pace(10, 0.1), cut=Cut())
+    response = slow.apply(asked.request, lambda: asked.response(made(connection.TruncatedBody)))
+    assert response.wire == Wire(pace=Pace(10, 0.1), cut=Cut())
 
 
 def test_garbage_is_drawn() -> None:
     sent = set()
     for seed in ("a", "a", "b"):
         with pytest.raises(CloseConnection) as ended:
-            Asked(seed=seed).answer(made(connection.Garbage))
+            Asked(seed=seed).response(made(connection.Garbage))
         sent.add(ended.value.sent)
     assert len(sent) == 2
 

@@ -18,7 +18,7 @@ def waits(kind: type[Kind], times: int = 2000, **parameters: Any) -> list[float]
     found = []
     for number in range(times):
         asked = Asked(seed=str(number))
-        assert asked.answer(one) is RIGHT
+        assert asked.response(one) is RIGHT
         [seconds, done] = asked.done
         assert done == "done"
         assert isinstance(seconds, float)
@@ -90,7 +90,7 @@ def test_no_wait_is_negative_or_above_the_most(kind: type[Kind], parameters: dic
 )
 def test_the_editor_may_do_what_is_asked_before_the_wait(kind: Kind) -> None:
     asked = Asked()
-    assert asked.answer(kind) is RIGHT
+    assert asked.response(kind) is RIGHT
     assert asked.done[0] == "done"
     assert len(asked.done) == 2
 
@@ -113,10 +113,10 @@ def test_the_same_draw_gives_the_same_wait() -> None:
     ],
 )
 def test_the_pace_of_a_slow_body(parameters: dict[str, Any], pace: Pace) -> None:
-    answer = Asked().answer(made(latency.SlowBody, **parameters))
-    assert answer.body is RIGHT.body
-    assert answer.wire.pace
-    assert (answer.wire.pace.size, answer.wire.pace.seconds) == (pace.size, pytest.approx(pace.seconds))
+    response = Asked().response(made(latency.SlowBody, **parameters))
+    assert response.body is RIGHT.body
+    assert response.wire.pace
+    assert (response.wire.pace.size, response.wire.pace.seconds) == (pace.size, pytest.approx(pace.seconds))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mock_editor.faults.exchange import Answer
 from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.kinds.outgoing import (
     Again,
@@ -21,6 +20,7 @@ from mock_editor.faults.kinds.outgoing import (
     Plan,
     Stale,
 )
+from mock_editor.faults.messages import Response
 from mock_editor.faults.rules import Rule
 from tests.conftest import NOW
 from tests.faults.checks import Asked
@@ -59,8 +59,8 @@ def test_a_kind_says_what_the_sas_sees_and_which_rule_it_breaks(kind: type[Outgo
 
 @pytest.mark.parametrize("kind", OUTGOING)
 def test_the_answer_of_the_sas_is_let_through(kind: type[OutgoingKind]) -> None:
-    answer = Answer(201, (), b"{}")
-    assert Right(Asked("INT_R03", "https://lga.example/fhir/Appointment", NOW), answer).spoilt_by(kind()) is answer
+    response = Response(201, (), b"{}")
+    assert Right(Asked("INT_R03", "https://lga.example/fhir/Appointment", NOW), response).spoilt_by(kind()) is response
 
 
 def test_a_delay_between_two_bounds_is_drawn() -> None:

@@ -12,8 +12,8 @@ import pytest
 from mock_editor.base import codes
 from mock_editor.base.fhir import dumps
 from mock_editor.calendars.model import Editor
-from mock_editor.faults.exchange import Answer
 from mock_editor.faults.kinds import KINDS, payload
+from mock_editor.faults.messages import Response
 from tests.conftest import NOW
 from tests.faults.checks import Asked
 from tests.faults.conftest import Right
@@ -169,9 +169,9 @@ def test_what_has_nothing_to_spoil_stays(editor: Editor) -> None:
 
 @pytest.mark.parametrize("kind", PAYLOAD)
 def test_the_answer_of_the_sas_is_let_through(kind: type[payload.PayloadKind]) -> None:
-    answer = Answer(201, (("Location", "https://sas.example/fhir/Appointment/1"),), b"{}")
-    sent = Right(Asked("INT_R03", "https://lga.example/fhir/Appointment", NOW), answer)
-    assert sent.spoilt_by(kind()) is answer
+    response = Response(201, (("Location", "https://sas.example/fhir/Appointment/1"),), b"{}")
+    sent = Right(Asked("INT_R03", "https://lga.example/fhir/Appointment", NOW), response)
+    assert sent.spoilt_by(kind()) is response
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)

@@ -18,10 +18,10 @@ HTML = "text/html; charset=utf-8"
 @pytest.mark.parametrize("code", [200, 400, 404, 418, 429, 500, 503, 599])
 def test_any_status_comes_with_a_right_outcome(code: int) -> None:
     asked = Asked()
-    answer = asked.answer(made(status.Status, code=code, text="Pas <maintenant>"))
-    assert (answer.status, answer.header("Content-Type")) == (code, FHIR)
-    assert answer.header("Content-Length") == str(len(answer.body))
-    outcome = OperationOutcome.model_validate_json(answer.body)
+    response = asked.response(made(status.Status, code=code, text="Pas <maintenant>"))
+    assert (response.status, response.header("Content-Type")) == (code, FHIR)
+    assert response.header("Content-Length") == str(len(response.body))
+    outcome = OperationOutcome.model_validate_json(response.body)
     assert [issue.diagnostics for issue in outcome.issue] == ["Pas <maintenant>"]
     assert asked.done == []
 
@@ -30,8 +30,8 @@ def test_any_status_comes_with_a_right_outcome(code: int) -> None:
     ("code", "issue"), [(401, "login"), (404, "not-found"), (429, "throttled"), (503, "transient"), (418, "processing")]
 )
 def test_the_outcome_tells_what_kind_of_error_it_is(code: int, issue: str) -> None:
-    answer = Asked().answer(made(status.Status, code=code))
-    assert orjson.loads(answer.body)["issue"][0]["code"] == issue
+    response = Asked().response(made(status.Status, code=code))
+    assert orjson.loads(response.body)["issue"][0]["code"] == issue
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,21 @@ def test_the_outcome_tells_what_kind_of_error_it_is(code: int, issue: str) -> No
 def test_the_body_is_the_one_that_is_asked_for(
     parameters: dict[str, Any], flow: str, content_type: str, body: bytes
 ) -> None:
-    answer = Asked(flow=flow).answer(made(status.Status, **parameters))
-    assert (answer.status, answer.header("Content-Type")) == (500, content_type)
-    assert answer.body.startswith(body)
-    assert bool(answer.body) is bool(body)
+    response = Asked(flow=flow).response(made(status.Status, **parameters))
+    assert (response.status, response.header("Content-Type")) == (500, content_type)
+    assert response.body.startswith(body)
+    assert bool(response.body) is bool(body)
 
 
 def test_the_editor_may_have_done_what_it_says_failed() -> None:
     asked = Asked()
-    assert asked.answer(made(status.Status, done_first=True)).status == 500
+    assert asked.response(made(status.Status, done_first=True)).status == 500
     assert asked.done == ["done"]
 
 
 def test_retry_after_is_told_if_wanted() -> None:
-    assert Asked().answer(made(status.Status, code=503)).header("Retry-After") == ""
-    assert Asked().answer(made(status.Status, code=503, retry_after_seconds=0)).header("Retry-After") == "0"
+    assert Asked().response(made(status.Status, code=503)).header("Retry-After") == ""
+    assert Asked().response(made(status.Status, code=503, retry_after_seconds=0)).header("Retry-After") == "0"
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,17 @@ def test_retry_after_is_told_if_wanted() -> None:
     [(0, None), (29.9, None), (30, "10"), (39.5, "1"), (40, None), (69, None), (70, "10"), (86_400, None)],
 )
 def test_a_flapping_editor_is_well_and_down_in_turns(seconds: float, retry_after: str | None) -> None:
-    answer = Asked(seconds=seconds).answer(made(status.Flapping, up_seconds=30, down_seconds=10))
-    assert (answer is RIGHT) is (retry_after is None)
+    response = Asked(seconds=seconds).response(made(status.Flapping, up_seconds=30, down_seconds=10))
+    assert (response is RIGHT) is (retry_after is None)
     if retry_after:
-        assert (answer.status, answer.header("Retry-After")) == (503, retry_after)
+        assert (response.status, response.header("Retry-After")) == (503, retry_after)
 
 
 @pytest.mark.parametrize("kind", [status.Flapping, status.Quota])
 def test_retry_after_may_be_kept_back(kind: type[Kind]) -> None:
     parameters = {"up_seconds": 1} if kind is status.Flapping else {"per_minute": 0}
-    answer = Asked(seconds=10).answer(made(kind, retry_after=False, code=502, **parameters))
-    assert (answer.status, answer.header("Retry-After")) == (502, "")
+    response = Asked(seconds=10).response(made(kind, retry_after=False, code=502, **parameters))
+    assert (response.status, response.header("Retry-After")) == (502, "")
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_retry_after_may_be_kept_back(kind: type[Kind]) -> None:
 def test_beyond_a_quota_nothing_is_answered_until_the_next_minute(
     tallied: int, seconds: float, retry_after: str | None
 ) -> None:
-    answer = Asked(seconds=seconds, tallied=tallied).answer(made(status.Quota, per_minute=3))
-    assert (answer is RIGHT) is (retry_after is None)
+    response = Asked(seconds=seconds, tallied=tallied).response(made(status.Quota, per_minute=3))
+    assert (response is RIGHT) is (retry_after is None)
     if retry_after:
-        assert (answer.status, answer.header("Retry-After")) == (429, retry_after)
+        assert (response.status, response.header("Retry-After")) == (429, retry_after)
 
 
 @pytest.mark.parametrize(

@@ -281,8 +281,8 @@ def test_a_kept_connection_goes_on_after_a_fault_that_does_not_end_it(server: Se
     connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
     for status in (503, 200):
         connection.request("GET", SLOT)
-        answer = connection.getresponse()
-        assert (answer.status, bool(answer.read())) == (status, True)
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (status, True)
     connection.close()
 
 

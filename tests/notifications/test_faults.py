@@ -15,12 +15,12 @@ from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.bench.receiver.received import Inbox
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.rules import Rule
 from mock_editor.journal.entries import Entry
 from mock_editor.journal.filters import Filters
-from mock_editor.notifications.faulted import Deed, Request, way
+from mock_editor.notifications.faulted import Deed, OutgoingRequest, way
 from mock_editor.notifications.outbox import Held
 from mock_editor.notifications.sender import Sender, Target
 from mock_editor.scenario import LoadedScenario
@@ -559,13 +559,13 @@ class Failing(Kind):
 
     kind: str = "failing"
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, exchange: Request, proceed: Proceed) -> Response:
         """Fails when it has what it wants to spoil."""
         return replace(proceed(), body=exchange.body[len(exchange.body)])
 
 
 def test_when_a_kind_fails_the_right_notification_goes_out(editor: Editor, caplog: pytest.LogCaptureFixture) -> None:
-    right = Request(editor.slug, editor.zone, "POST", "/fhir/Appointment", {"Accept": "*/*"}, b'{"a": 1}')
+    right = OutgoingRequest(editor.slug, editor.zone, "POST", "/fhir/Appointment", {"Accept": "*/*"}, b'{"a": 1}')
     found = way(Deed("{}", "r: failing", [Failing()], Held(1), lambda _: 1), right, NOW)
     assert (found.body, found.headers, found.answer, found.closed) == (right.body, right.headers, None, None)
     assert found.name == "r: failing (failed: IndexError)"

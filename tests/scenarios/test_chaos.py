@@ -19,9 +19,9 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.files import folder
 from mock_editor.base.flows import Flow, flow_of
 from mock_editor.cli import commands
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kinds.outgoing import Again, Later, Lost, OutgoingKind, Plan, Stale
-from mock_editor.faults.middleware import FaultFront
+from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.scenario import find, load
 from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, of_type, slot_search, sos_search, stage
@@ -39,7 +39,7 @@ class Played:
         self.world = stage(load(find(name)), Clock(at), folder)
         self.editors = self.world.simulator.catalogue.editors
         self.faults = self.world.faults
-        front = FaultFront(self.world, self.faults, self.world.waits, lambda: self.editors, 10.0)
+        front = FaultMiddleware(self.world, self.faults, self.world.waits, lambda: self.editors, 10.0)
         self.client = Client(front)
 
     def search(self, editor: str, identifier: str | None = None) -> str:
@@ -69,11 +69,11 @@ class Played:
         if acting is None:
             return 0.0
         waits: list[float] = []
-        exchange = Exchange(
+        exchange = Request(
             editor=editor, flow=flow, method=method, url=url, headers={}, body=b"", now=self.faults.now(),
             zone=found.zone, draw=acting.draw, wait=waits.append, tally=partial(acting.tally, editor),
         )  # fmt: skip
-        proceed: Proceed = lambda: Answer(200, (), b"")  # noqa: E731
+        proceed: Proceed = lambda: Response(200, (), b"")  # noqa: E731
         for kind in reversed(acting.kinds):
             proceed = partial(kind.apply, exchange, proceed)
         return sum(waits) if proceed().status == 200 else None

@@ -18,7 +18,7 @@ from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.waits import Hold
-from mock_editor.faults.faults import UnknownRuleError
+from mock_editor.faults.engine import UnknownRuleError
 from mock_editor.journal.entries import Brief
 from mock_editor.journal.filters import Filters
 

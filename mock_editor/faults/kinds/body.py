@@ -9,9 +9,9 @@ import orjson
 from pydantic import Field
 
 from mock_editor.base.fhir import Resource
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.conformance.searchset import Repeated
+from mock_editor.faults.messages import Proceed, Request, Response
 
 _JSON = "RFC 8259"
 _MOST_BYTES = 200_000_000
@@ -23,11 +23,11 @@ class BodyMistake(Kind):
     family: ClassVar[str] = "body"
     content_type: ClassVar[str | None] = None
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, spoilt."""
-        answer = proceed()
-        spoilt = self.spoilt(answer.body) if answer.body else answer.body
-        return answer if spoilt == answer.body else answer.with_body(spoilt, self.content_type)
+        response = proceed()
+        spoilt = self.spoilt(response.body) if response.body else response.body
+        return response if spoilt == response.body else response.with_body(spoilt, self.content_type)
 
     def spoilt(self, body: bytes) -> bytes:
         """The body that is sent instead."""
@@ -197,11 +197,11 @@ class _OtherPage(Kind):
 
     status: int | None = Field(None, ge=200, le=599, description="Instead of the right one.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, with that body."""
-        answer = proceed()
+        response = proceed()
         body, content_type = self.page()
-        return replace(answer, status=self.status or answer.status).with_body(body.encode(), content_type)
+        return replace(response, status=self.status or response.status).with_body(body.encode(), content_type)
 
     def page(self) -> tuple[str, str | None]:
         """The body, and the content type if it is another one."""

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mock_editor.faults.exchange import Answer, CloseConnection, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import Cut
 
 _HTTP = "RFC 9112"
@@ -28,7 +28,7 @@ class ConnectionClosed(_ConnectionKind):
     kind: Literal["connection-closed"] = "connection-closed"
     breaks: ClassVar[str] = f"{_HTTP}, section 9.3: each request has an answer"
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - there is no answer
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - there is no answer
         """No answer."""
         if self.done_first:
             proceed()
@@ -43,7 +43,7 @@ class ConnectionReset(_ConnectionKind):
     where: Literal["start", "headers", "body"] = "start"
     share: float = Field(0.5, gt=0, lt=1, description="How large a part of the headers, or of the body, is sent.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent, or none."""
         if self.where == "start":
             if self.done_first:
@@ -60,7 +60,7 @@ class TruncatedBody(Kind):
     breaks: ClassVar[str] = f"{_HTTP}, section 8: a body has the length that is told"
     share: float = Field(0.5, ge=0, lt=1, description="How large a part of the body is sent.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent."""
         return _cut(proceed(), Cut(share=self.share))
 
@@ -72,11 +72,11 @@ class Garbage(_ConnectionKind):
     breaks: ClassVar[str] = f"{_HTTP}, section 4: the status line"
     size: int = Field(200, ge=1, le=1_000_000, description="How many bytes.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """No answer, but bytes that are drawn."""
         if self.done_first:
             proceed()
-        raise CloseConnection(sent=exchange.draw.randbytes(self.size))
+        raise CloseConnection(sent=request.draw.randbytes(self.size))
 
 
 class MalformedChunk(Kind):
@@ -87,10 +87,10 @@ class MalformedChunk(Kind):
     breaks: ClassVar[str] = f"{_HTTP}, section 7.1: the size of a chunk is a hexadecimal number"
     share: float = Field(0.5, ge=0, lt=1, description="How large a part of the body comes before.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent."""
         return _cut(proceed(), Cut(share=self.share, last=_NO_CHUNK, chunked=True))
 
 
-def _cut(answer: Answer, cut: Cut) -> Answer:
-    return replace(answer, wire=replace(answer.wire, cut=cut))
+def _cut(response: Response, cut: Cut) -> Response:
+    return replace(response, wire=replace(response.wire, cut=cut))

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.wire import Pace
 
 MOST_SECONDS = 600.0
@@ -30,16 +30,16 @@ class _Delay(Kind):
         False, description="The editor does what is asked before the wait, though the client may give up; else after."
     )
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer, later."""
         if self.done_first:
-            answer = proceed()
-            exchange.wait(self.drawn(exchange))
-            return answer
-        exchange.wait(self.drawn(exchange))
+            response = proceed()
+            request.wait(self.drawn(request))
+            return response
+        request.wait(self.drawn(request))
         return proceed()
 
-    def drawn(self, exchange: Exchange) -> float:
+    def drawn(self, request: Request) -> float:
         """How many seconds the wait is to take."""
         raise NotImplementedError
 
@@ -49,11 +49,11 @@ class _DrawnDelay(_Delay):
 
     most_seconds: _Positive = Field(MOST_SECONDS, description="No wait is longer, whatever is drawn.")
 
-    def drawn(self, exchange: Exchange) -> float:
+    def drawn(self, request: Request) -> float:
         """What is drawn, but neither below zero nor beyond the most."""
-        return min(max(self.draw(exchange), 0.0), self.most_seconds)
+        return min(max(self.draw(request), 0.0), self.most_seconds)
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """A latency of the distribution."""
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class Latency(_Delay):
     kind: Literal["latency"] = "latency"
     seconds: Seconds
 
-    def drawn(self, exchange: Exchange) -> float:  # noqa: ARG002 - nothing is drawn
+    def drawn(self, request: Request) -> float:  # noqa: ARG002 - nothing is drawn
         """Always the same."""
         return self.seconds
 
@@ -82,9 +82,9 @@ class LatencyUniform(_DrawnDelay):
             raise ValueError("most_seconds is below least_seconds")
         return self
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """Between the two."""
-        return exchange.draw.uniform(self.least_seconds, self.most_seconds)
+        return request.draw.uniform(self.least_seconds, self.most_seconds)
 
 
 class LatencyNormal(_DrawnDelay):
@@ -94,9 +94,9 @@ class LatencyNormal(_DrawnDelay):
     mean_seconds: Seconds
     deviation_seconds: Seconds
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """Of a normal distribution."""
-        return exchange.draw.gauss(self.mean_seconds, self.deviation_seconds)
+        return request.draw.gauss(self.mean_seconds, self.deviation_seconds)
 
 
 class LatencyLognormal(_DrawnDelay):
@@ -112,12 +112,12 @@ class LatencyLognormal(_DrawnDelay):
             raise ValueError("p95_seconds is below median_seconds")
         return self
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """Of a lognormal distribution."""
         middle = math.log(self.median_seconds)
         deviation = (math.log(self.p95_seconds) - middle) / _P95
         # Of a wide one, what is drawn may be more than any number.
-        return math.exp(min(exchange.draw.normalvariate(middle, deviation), math.log(2 * MOST_SECONDS)))
+        return math.exp(min(request.draw.normalvariate(middle, deviation), math.log(2 * MOST_SECONDS)))
 
 
 class LatencyExponential(_DrawnDelay):
@@ -126,9 +126,9 @@ class LatencyExponential(_DrawnDelay):
     kind: Literal["latency-exponential"] = "latency-exponential"
     mean_seconds: _Positive
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """Of an exponential distribution."""
-        return exchange.draw.expovariate(1 / self.mean_seconds)
+        return request.draw.expovariate(1 / self.mean_seconds)
 
 
 class LatencyPercentiles(_DrawnDelay):
@@ -151,9 +151,9 @@ class LatencyPercentiles(_DrawnDelay):
     def _points(self) -> list[tuple[float, float]]:
         return sorted(({0.0: 0.0} | self.seconds_at).items())
 
-    def draw(self, exchange: Exchange) -> float:
+    def draw(self, request: Request) -> float:
         """Between the two percentiles around a drawn one."""
-        percent = exchange.draw.uniform(0, 100)
+        percent = request.draw.uniform(0, 100)
         points = self._points()
         for (low, before), (high, after) in pairwise(points):
             if percent < high:
@@ -167,7 +167,7 @@ class Hang(_Delay):
     kind: Literal["hang"] = "hang"
     most_seconds: _Positive = MOST_SECONDS
 
-    def drawn(self, exchange: Exchange) -> float:  # noqa: ARG002 - nothing is drawn
+    def drawn(self, request: Request) -> float:  # noqa: ARG002 - nothing is drawn
         """All the time there is."""
         return self.most_seconds
 
@@ -187,10 +187,10 @@ class SlowBody(Kind):
             raise ValueError("expected either bytes_per_second or seconds")
         return self
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, with its pace."""
-        answer = proceed()
-        return replace(answer, wire=replace(answer.wire, pace=self._pace(len(answer.body))))
+        response = proceed()
+        return replace(response, wire=replace(response.wire, pace=self._pace(len(response.body))))
 
     def _pace(self, size: int) -> Pace:
         if self.seconds is not None:

@@ -10,8 +10,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Proceed, Request, Response
 
 _LONGEST = 10_000_000
 _IN_ORDER = "INT_R03: the SAS is told of each state, as soon as there is one"
@@ -57,7 +57,7 @@ class OutgoingKind(Kind):
     family: ClassVar[str] = "outgoing"
     flows: ClassVar[frozenset[str]] = frozenset({"INT_R03"})
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the plan is what it does
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the plan is what it does
         """The answer of the SAS."""
         return proceed()
 

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource, dumps
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Proceed, Request, Response
 
 _BOTH = "FrAppointmentSAS and sas-sos-appointment"
 _OPERATOR = f"{_BOTH}, Appointment.extension:appointmentOperator"
@@ -28,7 +28,7 @@ class PayloadKind(Kind):
     family: ClassVar[str] = "payload"
     flows: ClassVar[frozenset[str]] = frozenset({"INT_R03"})
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the request is what is spoilt
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the request is what is spoilt
         """The answer of the SAS."""
         return proceed()
 

@@ -11,9 +11,9 @@ from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.body import HtmlPage
+from mock_editor.faults.messages import Proceed, Request, Response
 
 _Code = Annotated[int, Field(ge=200, le=599)]
 _RetryAfter = Annotated[int, Field(ge=0, le=86_400)]
@@ -44,15 +44,15 @@ _Body = Literal["operation-outcome", "html", "text", "empty"]
 
 
 def _error(
-    exchange: Exchange,
+    request: Request,
     code: int,
     text: str,
     body: _Body | None = None,
     content_type: str | None = None,
     retry_after_seconds: int | None = None,
-) -> Answer:
+) -> Response:
     """An answer with that status; by default a page where people look, else an OperationOutcome."""
-    body = body or ("html" if exchange.flow in _PAGES else "operation-outcome")
+    body = body or ("html" if request.flow in _PAGES else "operation-outcome")
     if body == "html":
         content, usual = HtmlPage(title=text).page()
         written = content.encode()
@@ -63,7 +63,7 @@ def _error(
         written, usual = text.encode() if body == "text" else b"", "text/plain; charset=utf-8"
     headers = () if retry_after_seconds is None else (("Retry-After", str(retry_after_seconds)),)
     told = content_type or (usual if written else None)
-    return Answer(code, headers, b"").with_body(written, told)
+    return Response(code, headers, b"").with_body(written, told)
 
 
 class Status(Kind):
@@ -83,12 +83,12 @@ class Status(Kind):
     retry_after_seconds: _RetryAfter | None = Field(None, description="Retry-After, meant for 429 and 503.")
     done_first: bool = Field(False, description="The editor does what is asked nevertheless.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The error; what the editor says is not heard."""
         if self.done_first:
             proceed()
         text = self.text or _name(self.code)
-        return _error(exchange, self.code, text, self.body, self.content_type, self.retry_after_seconds)
+        return _error(request, self.code, text, self.body, self.content_type, self.retry_after_seconds)
 
 
 class Flapping(Kind):
@@ -101,13 +101,13 @@ class Flapping(Kind):
     code: _Code = 503
     retry_after: bool = Field(True, description="Whether Retry-After tells when it is well again.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer, or the error."""
-        passed = exchange.now.timestamp() % 86_400 % (self.up_seconds + self.down_seconds)
+        passed = request.now.timestamp() % 86_400 % (self.up_seconds + self.down_seconds)
         if passed < self.up_seconds:
             return proceed()
         left = math.ceil(self.up_seconds + self.down_seconds - passed)
-        return _error(exchange, self.code, _name(self.code), retry_after_seconds=left if self.retry_after else None)
+        return _error(request, self.code, _name(self.code), retry_after_seconds=left if self.retry_after else None)
 
 
 class Quota(Kind):
@@ -119,13 +119,13 @@ class Quota(Kind):
     code: _Code = 429
     retry_after: bool = Field(True, description="Whether Retry-After tells when the next minute begins.")
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer, or the error."""
-        if exchange.tally(_MINUTE) <= self.per_minute:
+        if request.tally(_MINUTE) <= self.per_minute:
             return proceed()
-        left = math.ceil(_MINUTE - exchange.now.timestamp() % _MINUTE)
+        left = math.ceil(_MINUTE - request.now.timestamp() % _MINUTE)
         text = f"More than {self.per_minute} requests in this minute"
-        return _error(exchange, self.code, text, retry_after_seconds=left if self.retry_after else None)
+        return _error(request, self.code, text, retry_after_seconds=left if self.retry_after else None)
 
 
 def _name(code: int) -> str:

@@ -27,9 +27,9 @@ def _actor(schedule: Resource, resource_type: str) -> str | None:
     return next((reference for reference in references if reference.startswith(f"{resource_type}/")), None)
 
 
-def _schedules_by_practitioner(answer: Searchset) -> dict[str | None, list[Resource]]:
+def _schedules_by_practitioner(searchset: Searchset) -> dict[str | None, list[Resource]]:
     found: dict[str | None, list[Resource]] = {}
-    for schedule in answer.resources("Schedule"):
+    for schedule in searchset.resources("Schedule"):
         found.setdefault(_actor(schedule, "Practitioner"), []).append(schedule)
     return found
 
@@ -37,13 +37,13 @@ def _schedules_by_practitioner(answer: Searchset) -> dict[str | None, list[Resou
 class _Reattached(SomeMistake):
     """Slots on another Schedule than theirs."""
 
-    def moves(self, answer: Searchset) -> dict[str, str]:
+    def moves(self, searchset: Searchset) -> dict[str, str]:
         """Which Schedule's slots go to which other one, by reference."""
         raise NotImplementedError
 
-    def changer(self, answer: Searchset) -> Callable[[Resource], None]:
+    def changer(self, searchset: Searchset) -> Callable[[Resource], None]:
         """What attaches a slot elsewhere."""
-        moves = self.moves(answer)
+        moves = self.moves(searchset)
 
         def change(slot: Resource) -> None:
             schedule = slot["schedule"]
@@ -63,10 +63,10 @@ class SecondPlaceOnFirstSchedule(_Reattached):
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = _ONE_SCHEDULE
 
-    def moves(self, answer: Searchset) -> dict[str, str]:
+    def moves(self, searchset: Searchset) -> dict[str, str]:
         """From a practitioner's other Schedules to the first."""
         moves: dict[str, str] = {}
-        for schedules in _schedules_by_practitioner(answer).values():
+        for schedules in _schedules_by_practitioner(searchset).values():
             moves |= _to_the_first(schedules)
         return moves
 
@@ -78,15 +78,15 @@ class OneScheduleForTwoPlaces(Mistake):
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = f"{_ONE_SCHEDULE}; Schedule.actor: one Practitioner and one PractitionerRole"
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Merges the Schedules of each practitioner."""
         moves: dict[str, str] = {}
-        for schedules in _schedules_by_practitioner(answer).values():
+        for schedules in _schedules_by_practitioner(searchset).values():
             moves |= _to_the_first(schedules)
             for other in schedules[1:]:
                 schedules[0]["actor"] += [one for one in other["actor"] if one not in schedules[0]["actor"]]
-        answer.entries = [entry for entry in answer.entries if reference_to(entry["resource"]) not in moves]
-        for slot in answer.resources("Slot"):
+        searchset.entries = [entry for entry in searchset.entries if reference_to(entry["resource"]) not in moves]
+        for slot in searchset.resources("Slot"):
             schedule = slot["schedule"]
             schedule["reference"] = moves.get(schedule["reference"], schedule["reference"])
 
@@ -104,9 +104,9 @@ class SlotsOfAnotherPractitioner(_Reattached):
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Slot.schedule: the Schedule of the practitioner whose slot it is"
 
-    def moves(self, answer: Searchset) -> dict[str, str]:
+    def moves(self, searchset: Searchset) -> dict[str, str]:
         """From every Schedule of a practitioner to the first one of the next."""
-        owned = [*_schedules_by_practitioner(answer).values()]
+        owned = [*_schedules_by_practitioner(searchset).values()]
         ring = _to_the_next([schedules[0] for schedules in owned])
         return {reference_to(one): ring[reference_to(schedules[0])] for schedules in owned for one in schedules}
 
@@ -118,9 +118,9 @@ class SlotsOfAnotherPlace(_Reattached):
     flows: ClassVar[frozenset[str]] = _SOS
     breaks: ClassVar[str] = "SOS Médecins, Slot.schedule: the one Schedule of the place whose slot it is"
 
-    def moves(self, answer: Searchset) -> dict[str, str]:
+    def moves(self, searchset: Searchset) -> dict[str, str]:
         """From each Schedule to the next."""
-        return _to_the_next(answer.resources("Schedule"))
+        return _to_the_next(searchset.resources("Schedule"))
 
 
 class UnresolvableReference(SomeMistake):
@@ -142,12 +142,12 @@ class LocationNotContained(SomeMistake):
     breaks: ClassVar[str] = "FrPractitionerRoleExerciceAgregateur, PractitionerRole.contained: the one Location"
     where: Literal["entry", "nowhere"] = "entry"
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Takes the places out of the roles, and lets each follow its role as an entry."""
-        found = [entry for entry in answer.entries if entry["resource"].get("contained")]
-        spoilt = {id(entry) for entry in self.chosen(found, answer)}
+        found = [entry for entry in searchset.entries if entry["resource"].get("contained")]
+        spoilt = {id(entry) for entry in self.chosen(found, searchset)}
         entries = []
-        for entry in answer.entries:
+        for entry in searchset.entries:
             entries.append(entry)
             if id(entry) in spoilt:
                 role = entry["resource"]
@@ -157,7 +157,7 @@ class LocationNotContained(SomeMistake):
                 if self.where == "entry":
                     base = entry["fullUrl"].removesuffix(reference_to(role))
                     entries.append({**entry, "fullUrl": base + reference_to(place), "resource": place})
-        answer.entries = entries
+        searchset.entries = entries
 
 
 class UnaskedPractitioner(Mistake):
@@ -170,22 +170,24 @@ class UnaskedPractitioner(Mistake):
     family_name: str = Field("IMPREVU", min_length=1)
     slots: int = Field(1, ge=1, description="How many slots it has at most.")
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Copies what belongs to one Schedule with everything that is told after the practitioner's id."""
-        entries = answer.entries
+        entries = searchset.entries
         slots = [entry for entry in entries if entry["resource"]["resourceType"] == "Slot"]
-        schedule = slots and answer.find(slots[0]["resource"]["schedule"]["reference"])
+        schedule = slots and searchset.find(slots[0]["resource"]["schedule"]["reference"])
         if not schedule:
             return
         its = reference_to(schedule["resource"])
         own_slots = [entry for entry in slots if entry["resource"]["schedule"]["reference"] == its][: self.slots]
-        actors = [answer.find(_actor(schedule["resource"], one) or "") for one in ("PractitionerRole", "Practitioner")]
+        actors = [
+            searchset.find(_actor(schedule["resource"], one) or "") for one in ("PractitionerRole", "Practitioner")
+        ]
         person = actors[-1]
-        if person is None or answer.find(f"Practitioner/{self.identifier}"):
+        if person is None or searchset.find(f"Practitioner/{self.identifier}"):
             return
         others = self._renamed([schedule, *filter(None, actors)], person["resource"]["id"])
         at = entries.index(slots[-1]) + 1
-        answer.entries = [*entries[:at], *self._renamed(own_slots, person["resource"]["id"]), *entries[at:], *others]
+        searchset.entries = [*entries[:at], *self._renamed(own_slots, person["resource"]["id"]), *entries[at:], *others]
 
     def _renamed(self, entries: list[Resource], identifier: str) -> list[Resource]:
         text = dumps({"entry": entries}).replace(identifier.encode(), self.identifier.encode())

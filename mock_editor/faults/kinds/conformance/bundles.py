@@ -9,15 +9,15 @@ from pydantic import Field
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import Resource, dumps, operation_outcome
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kinds.conformance.searchset import (
     Mistake,
     Repeated,
     Searchset,
     SomeMistake,
+    read_searchset,
     reference_to,
-    searchset,
 )
+from mock_editor.faults.messages import Proceed, Request, Response
 
 _EMPTY = "FHIR R4 search and the guide's FAQ: a search that finds nothing is a 200 with an empty Bundle"
 
@@ -29,14 +29,14 @@ class _InsteadOfEmpty(Mistake):
 
     breaks: ClassVar[str] = _EMPTY
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:  # noqa: ARG002 - the answer alone counts
+    def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, unless it is an empty one."""
-        answer = proceed()
-        bundle = searchset(answer)
+        response = proceed()
+        bundle = read_searchset(response)
         if bundle is None or bundle.get("entry") or bundle.get("total"):
-            return answer
+            return response
         status, issue = self.error()
-        return replace(answer, status=status).with_body(dumps(operation_outcome([issue])), FHIR_JSON)
+        return replace(response, status=status).with_body(dumps(operation_outcome([issue])), FHIR_JSON)
 
     def error(self) -> tuple[int, Issue]:
         """The status and what is told with it."""
@@ -75,10 +75,10 @@ class WrongTotal(Mistake):
     breaks: ClassVar[str] = "FHIR R4, Bundle.total: the number of matches; here that of the slots"
     by: int = Field(1, description="How much is added to it; it never gets below 0.")
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Adds to it."""
-        if "total" in answer.bundle:
-            answer.bundle["total"] = max(0, answer.bundle["total"] + self.by)
+        if "total" in searchset.bundle:
+            searchset.bundle["total"] = max(0, searchset.bundle["total"] + self.by)
 
 
 class SelfLinkDiffers(Mistake):
@@ -88,9 +88,9 @@ class SelfLinkDiffers(Mistake):
     breaks: ClassVar[str] = "FHIR R4 search, Bundle.link self: the request as it was understood, at the public address"
     how: Literal["without-query", "internal-address"] = "without-query"
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Changes it."""
-        for link in answer.bundle.get("link", []):
+        for link in searchset.bundle.get("link", []):
             if link.get("relation") == "self":
                 told = urlsplit(link["url"])
                 if self.how == "without-query":
@@ -122,12 +122,12 @@ class WrongProfile(SomeMistake):
     ] = Field("Slot", description="Which ones; a Location only where it is an entry.")
     profile: str | None = Field(None, min_length=1, description="Another URL to claim instead.")
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Changes the claims."""
         if self.resource == "Bundle":
-            self.change(answer.bundle)
+            self.change(searchset.bundle)
         else:
-            super().spoil(answer)
+            super().spoil(searchset)
 
     def concerns(self, resource: Resource) -> bool:
         """Those of the type asked for."""

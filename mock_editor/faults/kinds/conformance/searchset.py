@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from mock_editor.base.fhir import Resource, dumps
 from mock_editor.base.parameters import Parameters
-from mock_editor.faults.exchange import Answer, Exchange, Proceed
 from mock_editor.faults.kind import Kind
+from mock_editor.faults.messages import Proceed, Request, Response
 
 INDIVIDUAL = frozenset({"INT_R01", "INT_R04"})
 SEARCHES = INDIVIDUAL | {"SOS"}
@@ -33,12 +33,12 @@ def parts(value: Any) -> Iterator[Resource]:
         yield from parts(part)
 
 
-def searchset(answer: Answer) -> Resource | None:
+def read_searchset(response: Response) -> Resource | None:
     """The Bundle of an answer, if it is a right one to a search."""
-    if answer.status != 200:
+    if response.status != 200:
         return None
     try:
-        read = orjson.loads(answer.body)
+        read = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         return None
     found = isinstance(read, dict) and (read.get("resourceType"), read.get("type")) == ("Bundle", "searchset")
@@ -48,9 +48,9 @@ def searchset(answer: Answer) -> Resource | None:
 class Searchset:
     """A Bundle that is being spoilt, and the exchange that it answers."""
 
-    def __init__(self, bundle: Resource, exchange: Exchange) -> None:
+    def __init__(self, bundle: Resource, request: Request) -> None:
         self.bundle = bundle
-        self.exchange = exchange
+        self.request = request
 
     @property
     def entries(self) -> list[Resource]:
@@ -80,8 +80,8 @@ class Searchset:
 
     def asked(self) -> Parameters:
         """The parameters of the search, of the query and of a posted form."""
-        raw = self.exchange.url.partition("?")[2].encode()
-        return Parameters(raw + b"&" + self.exchange.body if self.exchange.method == "POST" else raw)
+        raw = self.request.url.partition("?")[2].encode()
+        return Parameters(raw + b"&" + self.request.body if self.request.method == "POST" else raw)
 
 
 def reference_to(resource: Resource) -> str:
@@ -99,18 +99,18 @@ class Mistake(Kind):
     family: ClassVar[str] = "conformance"
     flows: ClassVar[frozenset[str]] = SEARCHES
 
-    def apply(self, exchange: Exchange, proceed: Proceed) -> Answer:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer with the mistake in it."""
-        answer = proceed()
-        bundle = searchset(answer)
+        response = proceed()
+        bundle = read_searchset(response)
         if bundle is None:
-            return answer
+            return response
         right = dumps(bundle)
-        self.spoil(Searchset(bundle, exchange))
+        self.spoil(Searchset(bundle, request))
         spoilt = dumps(bundle)
-        return answer if spoilt == right else answer.with_body(spoilt)
+        return response if spoilt == right else response.with_body(spoilt)
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Makes the mistake in place."""
         raise NotImplementedError
 
@@ -131,31 +131,31 @@ class SomeMistake(Mistake):
             raise ValueError("share or first, not both")
         return self
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Changes the resources that fall to it."""
-        change = self.changer(answer)
+        change = self.changer(searchset)
         changed = []
-        for entry in answer.entries:
+        for entry in searchset.entries:
             if self.concerns(entry["resource"]):
                 resource = copied(entry["resource"])
                 change(resource)
                 if resource != entry["resource"]:
                     changed.append((entry, resource))
-        for entry, resource in self.chosen(changed, answer):
+        for entry, resource in self.chosen(changed, searchset):
             entry["resource"] = resource
 
-    def chosen(self, items: Sequence[Item], answer: Searchset) -> Sequence[Item]:
+    def chosen(self, items: Sequence[Item], searchset: Searchset) -> Sequence[Item]:
         """Those of ``items`` that are affected, in order."""
         if self.first is not None or not items:
             return items[: self.first]
         count = max(1, round(self.share * len(items)))
-        return [items[at] for at in sorted(answer.exchange.draw.sample(range(len(items)), count))]
+        return [items[at] for at in sorted(searchset.request.draw.sample(range(len(items)), count))]
 
     def concerns(self, resource: Resource) -> bool:
         """Whether a resource may be changed at all."""
         return not self.types or resource["resourceType"] in self.types
 
-    def changer(self, answer: Searchset) -> Callable[[Resource], None]:  # noqa: ARG002 - for kinds that need it
+    def changer(self, searchset: Searchset) -> Callable[[Resource], None]:  # noqa: ARG002 - for kinds that need it
         """What changes a resource: ``change``, unless it takes more than the resource itself to do so."""
         return self.change
 
@@ -167,13 +167,13 @@ class SomeMistake(Mistake):
 class Repeated(SomeMistake):
     """Entries are followed by themselves, more or less."""
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Lets the chosen entries be followed by their repetition."""
-        found = [entry for entry in answer.entries if self.concerns(entry["resource"])]
-        twice = {id(entry) for entry in self.chosen(found, answer)}
-        answer.entries = [
+        found = [entry for entry in searchset.entries if self.concerns(entry["resource"])]
+        twice = {id(entry) for entry in self.chosen(found, searchset)}
+        searchset.entries = [
             one
-            for entry in answer.entries
+            for entry in searchset.entries
             for one in ([entry, self.repetition(copied(entry))] if id(entry) in twice else [entry])
         ]
 

@@ -53,9 +53,9 @@ class SlotTypeOfAnotherFlow(SomeMistake):
         "(PUBLIC, PRO, SNP; PUBLIC, SNP)"
     )
 
-    def changer(self, answer: Searchset) -> Callable[[Resource], None]:
+    def changer(self, searchset: Searchset) -> Callable[[Resource], None]:
         """What puts the type in place of the right ones."""
-        code = {"INT_R01": "CPTS", "SOS": "PRO"}.get(answer.exchange.flow)
+        code = {"INT_R01": "CPTS", "SOS": "PRO"}.get(searchset.request.flow)
 
         def change(slot: Resource) -> None:
             if code is not None:
@@ -290,9 +290,9 @@ class _EntriesMissing(Mistake):
     flows: ClassVar[frozenset[str]] = _R04
     missing: ClassVar[str]
 
-    def spoil(self, answer: Searchset) -> None:
+    def spoil(self, searchset: Searchset) -> None:
         """Takes them out."""
-        answer.entries = [entry for entry in answer.entries if entry["resource"]["resourceType"] != self.missing]
+        searchset.entries = [entry for entry in searchset.entries if entry["resource"]["resourceType"] != self.missing]
 
 
 class CptsWithoutHealthcareService(_EntriesMissing):

@@ -131,13 +131,13 @@ class EndBeforeStart(SomeMistake):
 class _Moved(SomeMistake):
     """Slots on other days than they are, at the same time of day."""
 
-    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+    def days(self, searchset: Searchset) -> Callable[[datetime], int]:
         """By how many days a slot is moved, from its start."""
         raise NotImplementedError
 
-    def changer(self, answer: Searchset) -> Callable[[Resource], None]:
+    def changer(self, searchset: Searchset) -> Callable[[Resource], None]:
         """What moves a slot."""
-        days = self.days(answer)
+        days = self.days(searchset)
 
         def change(slot: Resource) -> None:
             start = _start(slot)
@@ -149,8 +149,8 @@ class _Moved(SomeMistake):
         return change
 
 
-def _starts(answer: Searchset) -> list[datetime]:
-    return [start for slot in answer.resources("Slot") if (start := _start(slot))]
+def _starts(searchset: Searchset) -> list[datetime]:
+    return [start for slot in searchset.resources("Slot") if (start := _start(slot))]
 
 
 class SlotsInThePast(_Moved):
@@ -159,10 +159,10 @@ class SlotsInThePast(_Moved):
     kind: Literal["slots-in-the-past"] = "slots-in-the-past"
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window, never before now"
 
-    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+    def days(self, searchset: Searchset) -> Callable[[datetime], int]:
         """Back by the same number for all, so that no two of them meet."""
-        last = max(_starts(answer), default=answer.exchange.now)
-        back = max(0, (last - answer.exchange.now) // _DAY) + 1
+        last = max(_starts(searchset), default=searchset.request.now)
+        back = max(0, (last - searchset.request.now) // _DAY) + 1
         return lambda _: -back
 
 
@@ -176,18 +176,18 @@ class SlotsOutsideWindow(_Moved):
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
     more: int = Field(0, ge=0, le=3650, description="How many days later still.")
 
-    def days(self, answer: Searchset) -> Callable[[datetime], int]:
+    def days(self, searchset: Searchset) -> Callable[[datetime], int]:
         """On by the same number for all, so that no two of them meet."""
-        end = _window_end(answer)
+        end = _window_end(searchset)
         if end is None or end.year > LAST_YEAR:
             return lambda _: 0
-        on = max(0, (end - min(_starts(answer), default=end)) // _DAY) + 1 + self.more
+        on = max(0, (end - min(_starts(searchset), default=end)) // _DAY) + 1 + self.more
         return lambda _: on
 
 
-def _window_end(answer: Searchset) -> datetime | None:
+def _window_end(searchset: Searchset) -> datetime | None:
     """When the asked window ends, if the search has one."""
-    asked = answer.asked()
+    asked = searchset.asked()
     bounds = (value for name in _BOUNDS for value in asked.all(name))
     ends = [value.removeprefix("le") for value in bounds if value.startswith("le")]
     try:
@@ -205,7 +205,7 @@ class SlotsNextMonth(_Moved):
     kind: Literal["slots-next-month"] = "slots-next-month"
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
 
-    def days(self, answer: Searchset) -> Callable[[datetime], int]:  # noqa: ARG002 - the slot's own day counts
+    def days(self, searchset: Searchset) -> Callable[[datetime], int]:  # noqa: ARG002 - the slot's own day counts
         """To the next day of that number."""
         return _to_next_month
 

@@ -17,8 +17,8 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Waits
-from mock_editor.faults import faults as module
-from mock_editor.faults.faults import MOST_DIFFERENT, Acting, Faults, UnknownRuleError, WaitEndedError
+from mock_editor.faults import engine as module
+from mock_editor.faults.engine import MOST_DIFFERENT, FaultEngine, Match, UnknownRuleError, WaitEndedError
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from tests.wire.conftest import eventually
 
@@ -37,7 +37,7 @@ class Process:
     def __init__(self, folder: Path, seed: str = "seed") -> None:
         self.now = NOW
         self.store = Store(folder / "state.db", (controls.SCHEMA, module.SCHEMA))
-        self.faults = Faults(self.store, lambda: self.now)
+        self.faults = FaultEngine(self.store, lambda: self.now)
         self.faults.play((), (), seed)
         self.faults.follow()
 
@@ -52,7 +52,7 @@ class Process:
         headers: dict[str, str] | None = None,
         body: bytes = b"",
         zone: ZoneInfo = PARIS,
-    ) -> Acting | None:
+    ) -> Match | None:
         return self.faults.match(
             direction=direction, editor=editor, flow=flow, method=method, url=url,
             header=(headers or {}).get, body=lambda: body, zone=zone,

@@ -1,6 +1,6 @@
-"""What a fault sees and does: an exchange, and the answer that it lets through, changes, or never gives.
+"""What a fault sees and does: a request, and the response that it lets through, changes, or never gives.
 
-One contract for what comes in and what goes out: ``apply(exchange, proceed)`` of a kind returns the answer, having
+One contract for what comes in and what goes out: ``apply(request, proceed)`` of a kind returns the answer, having
 called ``proceed`` for the right one or not, or raises CloseConnection. Only the middleware touches the socket.
 """
 
@@ -16,7 +16,7 @@ _PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Request:
     """A request to an editor, or from one to the SAS, to which a rule applies.
 
     ``draw`` is seeded for this rule and this exchange. ``wait`` holds the request for so many seconds, or shorter when
@@ -39,7 +39,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An answer before it is sent; ``wire`` is what is wrong with the way it is sent, if anything."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer:
     body: bytes
     wire: Wire = WHOLE
 
-    def with_body(self, body: bytes, content_type: str | None = None) -> "Answer":
+    def with_body(self, body: bytes, content_type: str | None = None) -> "Response":
         """The same with another body, and the length that belongs to it."""
         headers = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
         if content_type is not None:
@@ -68,4 +68,4 @@ class CloseConnection(Exception):  # noqa: N818 - not an error: it is what was a
     sent: bytes = field(default=b"")
 
 
-Proceed = Callable[[], Answer]
+Proceed = Callable[[], Response]

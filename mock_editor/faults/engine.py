@@ -80,10 +80,10 @@ class WaitEndedError(Exception):
         self.why = why
 
 
-class Acting:
+class Match:
     """A rule that acts on one exchange. ``kinds`` are those of its kinds that concern the flow, the outermost first."""
 
-    def __init__(self, faults: "Faults", ready: "_Ready", kinds: tuple[Kind, ...], draw: random.Random) -> None:
+    def __init__(self, faults: "FaultEngine", ready: "_Ready", kinds: tuple[Kind, ...], draw: random.Random) -> None:
         self._faults, self._ready = faults, ready
         self.rule = ready.rule
         self.kinds = kinds
@@ -268,7 +268,7 @@ class _Plan:
         return [(rule, marks[id(rule)]) for rule in rules]
 
 
-class Faults:
+class FaultEngine:
     """The rules that were set, the timeline that runs, and their counts. One per process."""
 
     def __init__(self, store: Store, clock_now: Callable[[], datetime]) -> None:
@@ -278,7 +278,7 @@ class Faults:
         self._keep_time: Callable[[Database], None] = lambda _: None
         self._following = threading.Lock()
         self._followed: _Table | None = None
-        self._waiting: dict[Hold, Acting] = {}
+        self._waiting: dict[Hold, Match] = {}
         self._to_wake: deque[Hold] = deque()
         self._waiting_lock = threading.Lock()
         self._scenario: tuple[Sequence[Rule], Sequence[Timeline], str] = ((), (), "")
@@ -476,7 +476,7 @@ class Faults:
         header: Callable[[str], str | None],
         body: Callable[[], bytes],
         zone: ZoneInfo,
-    ) -> Acting | None:
+    ) -> Match | None:
         """The rule that acts on an exchange, if one does; then it is counted. ``direction`` is "in" or "out".
 
         ``body`` is called when a rule needs it only. Raises 503, and what ``body`` does.
@@ -503,7 +503,7 @@ class Faults:
 
     def _first_acting(
         self, db: Database, found: list[tuple[_Ready, tuple[Kind, ...]]], fingerprint: str
-    ) -> Acting | None:
+    ) -> Match | None:
         """The first rule that acts. Those before it have matched, those after it are not asked."""
         for ready, kinds in found:
             matched, acted = _count(db, ready.mark)
@@ -512,7 +512,7 @@ class Faults:
             # Drawn in any case: what kinds draw does not depend on whether there is a share.
             if ready.acts(matched, acted, draw.random()):
                 db.execute("update fault_counts set acted = acted + 1 where mark = ?", [ready.mark])
-                return Acting(self, ready, kinds, draw)
+                return Match(self, ready, kinds, draw)
         return None
 
     def tally(self, mark: str, editor: str, seconds: float) -> int:
@@ -527,7 +527,7 @@ class Faults:
             ).fetchall()
         return int(times)
 
-    def wait(self, acting: Acting, hold: Hold, seconds: float) -> None:
+    def wait(self, acting: Match, hold: Hold, seconds: float) -> None:
         """See ``Acting.wait``."""
         until = time.monotonic() + seconds
         with self._waiting_lock:
