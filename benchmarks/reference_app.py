@@ -14,8 +14,8 @@ from pathlib import Path
 import orjson
 from flask import Flask, Response, request
 
-from mock_editor import wsgi
 from mock_editor.base.codes import FHIR_JSON
+from mock_editor.server import running
 from mock_editor.settings import Settings
 
 
@@ -57,13 +57,13 @@ def create_app(bodies: Mapping[str, bytes], file: Path | None = None) -> Flask:
 def main() -> None:
     """Serves with the default settings, as the simulator does."""
     settings = Settings(port=0)
-    listener = wsgi.open_listener(settings.host, settings.port)
+    listener = running.open_listener(settings.host, settings.port)
     url = f"http://{settings.host}:{listener.getsockname()[1]}"
     folder = Path(sys.argv[1])
     files = (file for file in folder.rglob("*") if file.is_file())
     bodies = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
     app = create_app(bodies, folder.with_suffix(".db"))
-    wsgi.run(app, listener, settings, lambda: print(f"reference on {url}", flush=True))
+    running.run(app, listener, settings, lambda: print(f"reference on {url}", flush=True))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mock_editor import __version__, certs, remote, scenario, wsgi
+from mock_editor import __version__, certs, remote, scenario
 from mock_editor.app import SCHEMAS, deliverer, from_outside, make_gate, make_stage
 from mock_editor.base import logs
 from mock_editor.base.addresses import names_this_machine
@@ -29,6 +29,7 @@ from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
+from mock_editor.server import running
 from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError, unknown
 from mock_editor.simulator import check_files
 from mock_editor.stage import Stage, checked
@@ -160,16 +161,16 @@ def serve(browse: bool, **options: str | None) -> None:
         # The workers are about to be forked.
         store.close()
         journal_store.close()
-        wsgi.run(
+        running.run(
             recorder,
             listener,
             settings,
             announce,
             stage.start,
             on_stop=stage.waits.stop,
-            on_leave=stage.journal.close,
+            on_exit=stage.journal.close,
             on_refusal=recorder.refused,
-            secured=wsgi.Secured(secured, tls) if secured and tls else None,
+            secure=running.SecureListener(secured, tls) if secured and tls else None,
             daily=partial(_tell_ends, stage),
         )
 
@@ -191,7 +192,7 @@ def _browse(url: str) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return wsgi.open_listener(host, port)
+        return running.open_listener(host, port)
     except OSError as error:
         # The text of create_server repeats the address.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror

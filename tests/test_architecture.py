@@ -31,7 +31,7 @@ LEVELS = {
     "stage": 6,
     "admin": 7,
     "app": 8,
-    "wsgi": 8,
+    "server": 8,
     "remote": 8,
     "cli": 9,
     "__main__": 10,

@@ -2,7 +2,7 @@
 
 They are raised anywhere and rendered in one place (``app.py``): as an OperationOutcome on FHIR paths, as a
 problem document (RFC 9457) elsewhere. The server renders with the same functions what it refuses before the
-application sees it (``wsgi.py``).
+application sees it (``server/``).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Reading a request's body with a size and a deadline, whatever the client does.
 
 ``MAX_CONTENT_LENGTH`` of Flask cuts a chunked body silently and a read has no deadline of its own, so the bytes are
-counted and timed here. The server (``wsgi.py``) brings the deadlines; a test client has none, and nothing is timed.
+counted and timed here. The server (``server/``) brings the deadlines; a test client has none, and nothing is timed.
 """
 
 import contextlib

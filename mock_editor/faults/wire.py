@@ -6,12 +6,13 @@ gunicorn's own socket is never closed: its count of connections would be wrong f
 import contextlib
 import errno
 import fcntl
-import os
 import socket
 import struct
 import termios
 import time
 from dataclasses import dataclass
+
+from mock_editor.base import sockets
 
 # Seconds that a client has to take the bytes that stand before the end of its connection.
 _TAKING = 10.0
@@ -69,7 +70,8 @@ def end(sock: socket.socket | None, text: str, *, sent: bytes = b"", reset: bool
         with contextlib.suppress(OSError):
             _send(sock, sent)
             if reset:
-                _reset(sock)
+                _await_delivery(sock)
+                sockets.reset(sock)
     return ConnectionEndedError(text, sent=sent, reset=reset)
 
 
@@ -83,18 +85,15 @@ def _send(sock: socket.socket, data: bytes) -> None:
 
 
 def reset_when_closed(sock: socket.socket) -> None:
-    """Has the connection end with a reset once it is closed, and waits a little for the other side to have it all."""
+    """Makes the next close of ``sock`` a reset, and waits a little until the other side has received everything."""
+    _await_delivery(sock)
+    sockets.reset_on_close(sock)
+
+
+def _await_delivery(sock: socket.socket) -> None:
     until = time.monotonic() + _ARRIVING
     while _on_their_way(sock) and time.monotonic() < until:
         time.sleep(_LOOK)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _reset(sock: socket.socket) -> None:
-    reset_when_closed(sock)
-    # The system closes what the descriptor stood for, and resets; the descriptor itself stays gunicorn's.
-    with socket.socket() as unconnected:
-        os.dup2(unconnected.fileno(), sock.fileno(), inheritable=False)
 
 
 def _on_their_way(sock: socket.socket) -> int:

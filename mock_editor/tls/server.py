@@ -5,13 +5,13 @@ import logging
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from mock_editor.base.sockets import reset_on_close
 from mock_editor.tls.certificates import MOST_OTHERS, TlsError, Watched
 
 _log = logging.getLogger(__name__)
@@ -129,7 +129,7 @@ class TlsServer:
         except ValueError as error:
             wrong = f"The client certificate cannot be read: {error}"
         if wrong:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(sock)
             sock.close()
             raise RefusedError(wrong)
         _hold_back(sock, False)

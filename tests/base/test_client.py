@@ -6,7 +6,6 @@ import math
 import select
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import trustme
 
 from mock_editor.base import client
 from mock_editor.base.client import Limits, TooLargeError, never_sent, tls_error
+from mock_editor.base.sockets import reset_on_close
 
 # Drips would go on for so long: a call that ends by its deadline is far from it on any machine.
 LONG = 60.0
@@ -171,7 +171,7 @@ def refusing(context: ssl.SSLContext, *, heard: bool, reset: bool) -> Say:
             sock.recv(100_000)
         sock.sendall(going.read())
         if reset:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(sock)
 
     return say
 
@@ -426,7 +426,7 @@ def test_a_peer_that_is_gone_before_tls_begins_leaves_nothing_open() -> None:
 
         def end() -> None:
             sock, _ = listening.accept()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(sock)
             sock.close()
 
         ending = threading.Thread(target=end)

@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mock_editor import wsgi
 from mock_editor.base import controls
 from mock_editor.base.http import read_body
 from mock_editor.base.store import Store
@@ -26,6 +25,7 @@ from mock_editor.journal.filters import Filters
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import Recorder
+from mock_editor.server import running
 from mock_editor.settings import Settings
 from tests.journal.conftest import CLOCK, limits
 
@@ -90,16 +90,16 @@ class Probe:
 def main() -> None:
     settings = Settings.from_env(os.environ)
     probe = Probe(settings, Path(sys.argv[1]))
-    listener = wsgi.open_listener(settings.host, settings.port)
+    listener = running.open_listener(settings.host, settings.port)
     port = listener.getsockname()[1]
-    wsgi.run(
+    running.run(
         probe.recorder,
         listener,
         settings,
         on_ready=lambda: print(port, flush=True),
-        in_worker=probe.start,
+        on_start=probe.start,
         on_stop=probe.waits.stop,
-        on_leave=probe.journal.close,
+        on_exit=probe.journal.close,
         on_refusal=probe.recorder.refused,
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mock_editor import wsgi
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import read_body
 from mock_editor.base.waits import Waits
@@ -16,6 +15,7 @@ from mock_editor.journal.filters import Filters
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import Recorder
+from mock_editor.server import running
 from mock_editor.settings import Settings
 from tests.journal.conftest import CLOCK, limits
 
@@ -67,16 +67,16 @@ class _Stream:
 
 if __name__ == "__main__":
     recorder = Recorder(app, JOURNAL, lambda: ["e"])
-    listener = wsgi.open_listener(SETTINGS.host, SETTINGS.port)
+    listener = running.open_listener(SETTINGS.host, SETTINGS.port)
     port = listener.getsockname()[1]
     STORE.close()
-    wsgi.run(
+    running.run(
         recorder,
         listener,
         SETTINGS,
         on_ready=lambda: print(port, flush=True),
-        in_worker=JOURNAL.start,
+        on_start=JOURNAL.start,
         on_stop=WAITS.stop,
-        on_leave=JOURNAL.close,
+        on_exit=JOURNAL.close,
         on_refusal=recorder.refused,
     )

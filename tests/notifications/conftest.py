@@ -5,7 +5,6 @@ import json
 import re
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import pytest
 
 from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
+from mock_editor.base.sockets import reset_on_close
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, Editor
@@ -129,7 +129,7 @@ class Sas:
             self._ended.wait(30)
             return False
         if order == "reset":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(sock)
             sock.close()
             return False
         if order == "lost":

@@ -3,15 +3,15 @@
 import errno
 import os
 import socket
-import struct
 import threading
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-from mock_editor import wsgi
+from mock_editor.base import sockets
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import read_body
+from mock_editor.server import running
 from mock_editor.settings import Settings
 
 BIG = b"x" * 340_000
@@ -25,9 +25,7 @@ def answer(start_response: Any, status: str, body: bytes, *headers: tuple[str, s
 def reset(sock: socket.socket) -> None:
     """Ends a connection with RST, as a fault does: gunicorn's own socket must not be closed, and is told by EPIPE."""
     sock.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf an ans")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    with socket.socket() as unconnected:
-        os.dup2(unconnected.fileno(), sock.fileno(), inheritable=False)
+    sockets.reset(sock)
     raise BrokenPipeError(errno.EPIPE, "reset on purpose")
 
 
@@ -67,6 +65,6 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 SETTINGS = Settings.from_env(os.environ)
 
 if __name__ == "__main__":
-    listener = wsgi.open_listener(SETTINGS.host, SETTINGS.port)
+    listener = running.open_listener(SETTINGS.host, SETTINGS.port)
     port = listener.getsockname()[1]
-    wsgi.run(app, listener, SETTINGS, on_ready=lambda: print(port, flush=True))
+    running.run(app, listener, SETTINGS, on_ready=lambda: print(port, flush=True))

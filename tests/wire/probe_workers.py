@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mock_editor import wsgi
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.server import running
 from mock_editor.settings import Settings
 
 SETTINGS = Settings.from_env({}, port="0", threads="4", workers=sys.argv[1])
@@ -35,6 +35,6 @@ def begin() -> None:
 
 
 if __name__ == "__main__":
-    listener = wsgi.open_listener(SETTINGS.host, SETTINGS.port)
+    listener = running.open_listener(SETTINGS.host, SETTINGS.port)
     port = listener.getsockname()[1]
-    wsgi.run(app, listener, SETTINGS, lambda: print(port, flush=True), begin)
+    running.run(app, listener, SETTINGS, lambda: print(port, flush=True), begin)

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +13,8 @@ from http.client import HTTPConnection, HTTPException
 
 import pytest
 
-from mock_editor import wsgi
+from mock_editor.base.sockets import reset_on_close
+from mock_editor.server import running
 from tests.wire.conftest import Server, eventually, read_all, read_head
 
 pytestmark = pytest.mark.wire
@@ -277,7 +277,7 @@ def test_aborted_connections_leave_nothing_behind(start: Callable[..., Server]) 
     for number in range(300):
         sock = server.connect(parts[number % len(parts)])
         if number % 2:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(sock)
         sock.close()
     assert eventually(lambda: server.descriptors() <= descriptors)
     assert server.threads() <= threads
@@ -427,17 +427,17 @@ def test_dead_worker_is_replaced(start: Callable[..., Server]) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::"])
 def test_listener_takes_addresses_and_names(host: str) -> None:
-    with wsgi.open_listener(host, 0) as listener:
+    with running.open_listener(host, 0) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port), 5):
             pass
         with pytest.raises(OSError, match="in use"):
-            wsgi.open_listener(host, port)
+            running.open_listener(host, port)
 
 
 def test_unknown_host_cannot_be_listened_on() -> None:
     with pytest.raises(OSError, match=r".+"):
-        wsgi.open_listener("no.such.host.invalid", 0)
+        running.open_listener("no.such.host.invalid", 0)
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="the system has no IPv6")

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 import requests
 
 from mock_editor import certs
+from mock_editor.base.sockets import reset_on_close
 from tests.wire.conftest import Serve, Simulator, eventually, run
 from tests.wire.tls import (
     METADATA,
@@ -162,7 +162,7 @@ def test_who_only_looks_if_somebody_listens_is_not_taken_down(simulator: Simulat
         for _ in range(3):
             with connected(simulator.fhir_url) as sock:
                 if reset:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    reset_on_close(sock)
                 else:
                     sock.shutdown(socket.SHUT_WR)
                     assert sock.recv(1) == b""
@@ -181,7 +181,7 @@ def test_a_client_that_leaves_without_a_word_does_no_harm(
                 sock = secured(simulator.fhir_url, context)
                 sock.sendall(said)
                 if reset:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    reset_on_close(sock)
                 # Not a TLS alert: Python's own close sends none.
                 sock.close()
     assert ask(simulator.fhir_url, METADATA, context).status == 200
