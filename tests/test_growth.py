@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mock_editor.accounts import payload as accounts
-from mock_editor.admin.console import pages, words
+from mock_editor.admin.console import context, words
 from mock_editor.base import fhir, flows, globs, logs
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.bench.platform import directory
@@ -150,8 +150,8 @@ READERS: dict[str, Callable[[str], Any]] = {
     "accepted_origin": lambda text: access.accepted_origin([text], ["*a*a*a*a*a*a*b", "[a]*"]),
     "visible": logs.visible,
     "plain": directory.plain,
-    "inside": lambda text: pages.inside(f"/_console/{text}"),
-    "number": pages.number,
+    "inside": lambda text: context.inside(f"/_console/{text}"),
+    "number": context.number,
     "reason": lambda text: words.reason(Issue("invalid", text, "rule.do[0].x")),
     "where": lambda text: words.where(Issue("invalid", "x", text)),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from mock_editor.admin.notifications import STATES
+from mock_editor.admin.console.shown_notifications import STATES
 from mock_editor.base.clock import Clock
 from mock_editor.notifications.outbox import State
 from mock_editor.scenario import LoadedScenario

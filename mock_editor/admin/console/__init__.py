@@ -1,8 +1,8 @@
 """The console, ``/_console/…``: pages in French for those who run the simulator, on its own machine or with its token.
 
 Here they stand in for the practitioners too: what happens to an appointment on their side is done on its page.
-A page is a function of the module of its subject (``pages.py`` has what it needs) with a template; what people do on it
-is an operation of the admin API (``actions.py``); what changes by itself is a stream (``live.py``).
+A page is a function in the module of its subject, with a template; ``context.py`` has what all of them need. What
+people do on a page is an operation of the admin API (``actions.py``); what changes by itself is a stream (``live.py``).
 """
 
 from flask import Blueprint, Response, request
@@ -21,7 +21,7 @@ from mock_editor.admin.console import (
     scenarios,
     tour,
 )
-from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.console.context import Console
 from mock_editor.admin.guard import Guard
 from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS, in_french
@@ -53,18 +53,18 @@ _REFUSALS = {
 
 
 def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
-    """The pages, for those whom ``guard`` lets in."""
+    """The console, for those whom ``guard`` lets in."""
     bp = Blueprint(
         "console", __name__, url_prefix="/_console", template_folder="../templates", static_folder="../static"
     )
-    pages = Pages(bp, simulator, stage, guard)
+    console = Console(bp, simulator, stage, guard)
     for subject in _SUBJECTS:
-        subject.add(pages)
+        subject.add(console)
 
     @bp.after_request
     def protect(response: Response) -> Response:
         response.headers.update(HEADERS_WITH_SCRIPTS)
-        pages.forms.remember(response)
+        console.forms.remember(response)
         return response
 
     @bp.errorhandler(PageError)
@@ -72,12 +72,12 @@ def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
         # Back to the appointment, where it is about one.
         about = request.view_args or {}
         back = "console.appointment" if "identifier" in about else None
-        return pages.show("message.html", error.status, title=error.title, text=error.text, back=back, about=about)
+        return console.show("message.html", error.status, title=error.title, text=error.text, back=back, about=about)
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
         title, text = _REFUSALS.get(error.status) or in_french(error)
-        response = pages.show("message.html", error.status, title=title, text=text, back=None)
+        response = console.show("message.html", error.status, title=title, text=text, back=None)
         response.headers.extend(error.headers)
         return response
 

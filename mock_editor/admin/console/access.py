@@ -4,13 +4,13 @@ from flask import Response, request, url_for
 from werkzeug.urls import iri_to_uri
 
 from mock_editor.admin import guard as access
-from mock_editor.admin.console.pages import Pages, inside, redirect
+from mock_editor.admin.console.context import Console, inside, redirect
 from mock_editor.booking.access import PageError
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The page where the token is typed, and what keeps everybody else out of the others."""
-    bp, guard, forms = pages.blueprint, pages.guard, pages.forms
+    bp, guard, forms = console.blueprint, console.guard, console.forms
 
     @bp.before_request
     def admit() -> Response | None:
@@ -25,7 +25,7 @@ def add(pages: Pages) -> None:
     @bp.get("/acces")
     def access_form() -> Response:
         guard.expect_token()
-        return pages.show("acces.html", target=inside(pages.asked().one("vers")))
+        return console.show("acces.html", target=inside(console.asked().one("vers")))
 
     @bp.post("/acces")
     def enter() -> Response:
@@ -33,14 +33,14 @@ def add(pages: Pages) -> None:
         field = forms.read()
         target = inside(field("vers"))
         if not guard.knows(field("acces")):
-            return pages.show("acces.html", 403, target=target, problem="Ce jeton d’accès n’est pas le bon.")
-        response = pages.back(target)
+            return console.show("acces.html", 403, target=target, problem="Ce jeton d’accès n’est pas le bon.")
+        response = console.back(target)
         response.set_cookie(
             access.COOKIE,
             guard.pass_for_browser(),
             max_age=access.LIFETIME,
-            path=pages.path,
-            secure=pages.secure,
+            path=console.path,
+            secure=console.secure,
             httponly=True,
             samesite="Strict",
         )
@@ -50,5 +50,7 @@ def add(pages: Pages) -> None:
     def leave() -> Response:
         forms.read()
         response = redirect(url_for("console.access_form"))
-        response.delete_cookie(access.COOKIE, path=pages.path, secure=pages.secure, httponly=True, samesite="Strict")
+        response.delete_cookie(
+            access.COOKIE, path=console.path, secure=console.secure, httponly=True, samesite="Strict"
+        )
         return response

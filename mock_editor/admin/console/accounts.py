@@ -11,7 +11,7 @@ from flask import Response
 
 from mock_editor.accounts.payload import token_of
 from mock_editor.accounts.regulators import Account
-from mock_editor.admin.console.pages import Pages, number
+from mock_editor.admin.console.context import Console, number
 from mock_editor.base import codes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.flows import Flow
@@ -34,14 +34,14 @@ class Call:
     refused: bool
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The list of accounts, and the page of each."""
-    bp, simulator, journal = pages.blueprint, pages.simulator, pages.stage.journal
+    bp, simulator, journal = console.blueprint, console.simulator, console.stage.journal
 
     @bp.get("/comptes")
     def accounts() -> Response:
-        slug, editors = pages.asked_editors()
-        asked = pages.asked()
+        slug, editors = console.asked_editors()
+        asked = console.asked()
         state, text = asked.one("habilitation"), (asked.one("q") or "").strip()
         if state and state not in _ACTIVE:
             raise NotFoundError("No such state")
@@ -51,7 +51,7 @@ def add(pages: Pages) -> None:
         for editor in editors:
             some, total = simulator.accounts.page(editor.slug, rows, (page - 1) * rows, active=active, text=text)
             found.append((editor, [(one, _identifiers(one)) for one in some], total))
-        return pages.show(
+        return console.show(
             "comptes.html",
             editors=simulator.catalogue.editors.values(),
             chosen=slug,
@@ -61,7 +61,7 @@ def add(pages: Pages) -> None:
             page=page,
             rows=rows,
             found=found,
-            locked=_locked(pages),
+            locked=_locked(console),
         )
 
     @bp.get("/comptes/<editor>/<identifier>")
@@ -70,7 +70,7 @@ def add(pages: Pages) -> None:
         one = simulator.accounts.read(editor, identifier)
         journal.fresh()
         _, taken = simulator.appointments.page([editor], 1, text=one.id)
-        return pages.show(
+        return console.show(
             "compte.html",
             editor=known,
             one=one,
@@ -78,8 +78,8 @@ def add(pages: Pages) -> None:
             national=_identifier(one, codes.PRACTITIONER_OID),
             technical=_identifier(one, codes.SAS_OID),
             resource=orjson.dumps(one.resource, option=orjson.OPT_INDENT_2).decode(),
-            locked=_locked(pages),
-            calls=_calls(pages, editor, one),
+            locked=_locked(console),
+            calls=_calls(console, editor, one),
             taken=taken,
             instant=_instant,
             path={"editor": editor, "account": one.id},
@@ -101,22 +101,22 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _locked(pages: Pages) -> Callable[[Account], bool]:
+def _locked(console: Console) -> Callable[[Account], bool]:
     """Tells whether an account takes no password now."""
-    now = pages.simulator.clock.now()
+    now = console.simulator.clock.now()
     return lambda one: one.locked_until is not None and datetime.fromisoformat(one.locked_until) > now
 
 
 # --- what the SAS did
 
 
-def _calls(pages: Pages, editor: str, account: Account) -> list[Call]:
+def _calls(console: Console, editor: str, account: Account) -> list[Call]:
     """The requests about an account that the journal still has, the last first."""
     keys = {account.id, account.email, *(value for _, value in _identifiers(account))}
     found: dict[int, Entry] = {}
     for key in keys:
         asked = Filters(editor=editor, flow=Flow.INT_R02, contains=key)
-        found |= {one.id: one for one in pages.stage.journal.entries.find(asked, _CALLS, newest_first=True)}
+        found |= {one.id: one for one in console.stage.journal.entries.find(asked, _CALLS, newest_first=True)}
     calls: list[Call] = []
     before: tuple[str, bool | None] | None = None
     for _, entry in sorted(found.items()):

@@ -20,8 +20,8 @@ from werkzeug.http import parse_options_header
 
 from mock_editor.admin.calls import call, download
 from mock_editor.admin.console import words
+from mock_editor.admin.console.context import Console, Notice, RefusedForm, inside
 from mock_editor.admin.console.fields import Typed, body_of, flat, place_of, query_of
-from mock_editor.admin.console.pages import Pages, Refused, Told, inside
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
@@ -36,35 +36,35 @@ _MULTIPART = "multipart/form-data"
 _BESIDES, _MOST_FIELDS = 20_000, 500
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """What forms are posted to, and what is downloaded."""
-    bp = pages.blueprint
+    bp = console.blueprint
 
     @bp.post("/faire/<name>")
     def act(name: str) -> Response:
         operation = _known(_ACTIONS, name)
-        typed, file = _read(pages, operation)
+        typed, file = _read(console, operation)
         target = inside(next(iter(typed.get("vers", ())), None))
         if "refaire" in typed:
             mark, more = "&" if "?" in target else "?", typed.get("encore", [""])[-1]
-            told = Told("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
-            return _again(pages, inside(f"{target}{mark}{more}"), told, Refused(operation.id, typed))
+            told = Notice("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
+            return _again(console, inside(f"{target}{mark}{more}"), told, RefusedForm(operation.id, typed))
         try:
-            result = _run(pages, operation, typed, file)
+            result = _run(console, operation, typed, file)
         except (EditorError, PageError) as error:
-            return _again(pages, target, _told(error), _refused(operation, typed, error), error)
+            return _again(console, target, _told(error), _refused(operation, typed, error), error)
         said = words.done(operation.id, result)
         if "rester" in typed:
-            return _again(pages, target, Told(said), Refused(operation.id, typed))
-        return pages.back(_filled(target, result), said)
+            return _again(console, target, Notice(said), RefusedForm(operation.id, typed))
+        return console.back(_filled(target, result), said)
 
     @bp.get("/fichier/<name>")
     def file(name: str) -> Response:
         operation = _known(_FILES, name)
-        asked = pages.asked()
+        asked = console.asked()
         query = {one: asked.all(one) for one in asked.names()}
-        texts = flat(operation.query, query, pages.zone) if operation.query else {}
-        return download(operation, call(operation, pages.control, {}, texts, None))
+        texts = flat(operation.query, query, console.zone) if operation.query else {}
+        return download(operation, call(operation, console.control, {}, texts, None))
 
 
 def _known(some: dict[str, Operation], name: str) -> Operation:
@@ -76,7 +76,7 @@ def _known(some: dict[str, Operation], name: str) -> Operation:
 # --- what comes in
 
 
-def _read(pages: Pages, operation: Operation) -> tuple[Typed, bytes | None]:
+def _read(console: Console, operation: Operation) -> tuple[Typed, bytes | None]:
     """The fields of the form that was posted, and the file that came with it.
 
     Raises 400 (ForeignFormError among them), 408, 413, 415.
@@ -84,7 +84,7 @@ def _read(pages: Pages, operation: Operation) -> tuple[Typed, bytes | None]:
     expect_media_type(request.headers, (codes.FORM, _MULTIPART))
     # Text that is not sent as a part of its own has three signs for a byte.
     limit = 3 * operation.limit if operation.body is str else operation.limit
-    content = read_body(request.environ, seconds=pages.simulator.settings.body_timeout, limit=limit + _BESIDES)
+    content = read_body(request.environ, seconds=console.simulator.settings.body_timeout, limit=limit + _BESIDES)
     media_type, options = parse_options_header(request.headers["Content-Type"])
     parser = FormDataParser(silent=False, max_form_memory_size=limit + _BESIDES, max_form_parts=_MOST_FIELDS)
     form: MultiDict[str, Any]
@@ -99,36 +99,38 @@ def _read(pages: Pages, operation: Operation) -> tuple[Typed, bytes | None]:
             file = stream.read() if name == "body" and sent.filename else file
     if len(form) > _MOST_FIELDS:
         raise BadRequestError(Issue("too-costly", f"More than {_MOST_FIELDS} fields"))
-    pages.forms.check(form.get("jeton", ""))
+    console.forms.check(form.get("jeton", ""))
     return dict(form.lists()), file
 
 
-def _run(pages: Pages, operation: Operation, typed: Typed, file: bytes | None) -> Any:
+def _run(console: Console, operation: Operation, typed: Typed, file: bytes | None) -> Any:
     """Does it. Raises EditorError, PageError."""
     body = None
     if operation.body:
-        body = body_of(operation, typed, pages.zone) if file is None else file
-    return call(operation, pages.control, place_of(typed), query_of(operation, typed, pages.zone), body)
+        body = body_of(operation, typed, console.zone) if file is None else file
+    return call(operation, console.control, place_of(typed), query_of(operation, typed, console.zone), body)
 
 
 # --- what is told
 
 
-def _told(error: EditorError | PageError) -> Told:
+def _told(error: EditorError | PageError) -> Notice:
     if isinstance(error, PageError):
-        return Told(error.text, well=False, title=error.title)
+        return Notice(error.text, well=False, title=error.title)
     title, text = words.refused(error)
-    return Told(text, well=False, title=title, details=[(words.where(one), words.reason(one)) for one in error.issues])
+    return Notice(
+        text, well=False, title=title, details=[(words.where(one), words.reason(one)) for one in error.issues]
+    )
 
 
-def _refused(operation: Operation, typed: Typed, error: EditorError | PageError) -> Refused:
+def _refused(operation: Operation, typed: Typed, error: EditorError | PageError) -> RefusedForm:
     issues = error.issues if isinstance(error, EditorError) else ()
     wrong = {re.sub(r"\[(\d+)\]", r".\1", one.expression): words.reason(one) for one in issues if one.expression}
-    return Refused(operation.id, typed, wrong)
+    return RefusedForm(operation.id, typed, wrong)
 
 
 def _again(
-    pages: Pages, target: str, told: Told, form: Refused, error: EditorError | PageError | None = None
+    console: Console, target: str, told: Notice, form: RefusedForm, error: EditorError | PageError | None = None
 ) -> Response:
     """The page that the form was on, as the answer to it; or one of its own, if that one is not there any more."""
     url, _, _ = target.partition("#")
@@ -143,12 +145,12 @@ def _again(
     for name in ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"):
         environ.pop(name, None)
     # The context of the application stays, and what is in `g`.
-    g.console_told, g.console_refused = told, form
+    g.console_notice, g.console_refused = told, form
     with current_app.request_context(environ):
         response = current_app.full_dispatch_request()
     if response.status_code != 200:
         response.close()
-        response = pages.show("message.html", title=told.title or told.text, text=told.text, back=None)
+        response = console.show("message.html", title=told.title or told.text, text=told.text, back=None)
     if error:
         response.status_code = error.status
         response.headers.update(error.headers if isinstance(error, EditorError) else {})

@@ -12,9 +12,9 @@ import orjson
 from flask import Response, url_for
 
 from mock_editor.accounts.regulators import Account
-from mock_editor.admin.cases import PRACTICE, WRONG_ID, Case, Cases, read_practitioner_id
-from mock_editor.admin.console.pages import Pages, chosen, number, redirect
-from mock_editor.admin.notifications import STATES, Notifications, Sheet
+from mock_editor.admin.console.context import Console, chosen, number, redirect
+from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
+from mock_editor.admin.practice import PRACTICE, WRONG_ID, PlacedAppointment, Practice, read_practitioner_id
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.flows import Flow
 from mock_editor.booking import week as view
@@ -42,7 +42,7 @@ class Change:
 
     what: str
     when: str
-    sheet: Sheet
+    sheet: NotificationSheet
 
 
 class Bookers:
@@ -74,19 +74,19 @@ class Bookers:
         return self.name(one).split(maxsplit=1)[1]
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The list of appointments, the page of each, and the choice of another slot or practitioner."""
-    bp, simulator = pages.blueprint, pages.simulator
-    catalogue, bookings, journal = simulator.catalogue, simulator.bookings, pages.stage.journal
-    cases, notifications = Cases(simulator), Notifications(simulator)
+    bp, simulator = console.blueprint, console.simulator
+    catalogue, bookings, journal = simulator.catalogue, simulator.bookings, console.stage.journal
+    practice, notifications = Practice(simulator), ShownNotifications(simulator)
 
     def show(template: str, status: int = 200, **content: Any) -> Response:
-        return pages.show(template, status, url=_url, **content)
+        return console.show(template, status, url=_url, **content)
 
     @bp.get("/rendez-vous")
-    def diary() -> Response:
-        slug, editors = pages.asked_editors()
-        asked = pages.asked()
+    def appointments() -> Response:
+        slug, editors = console.asked_editors()
+        asked = console.asked()
         state: AppointmentStatus | None = chosen(asked.one("etat"), AppointmentStatus)
         kind, text = asked.one("genre"), (asked.one("q") or "").strip()
         if kind and kind not in KINDS:
@@ -97,7 +97,7 @@ def add(pages: Pages) -> None:
         if text:
             filters["text"] = text
         page = number(asked.one("page"), _MOST_PAGES) or 1
-        found, total = cases.page(editors, _ROWS, (page - 1) * _ROWS, **filters)
+        found, total = practice.page(editors, _ROWS, (page - 1) * _ROWS, **filters)
         return show(
             "rendez_vous.html",
             editors=catalogue.editors.values(),
@@ -116,35 +116,35 @@ def add(pages: Pages) -> None:
 
     @bp.get("/rendez-vous/<editor>/<identifier>")
     def appointment(editor: str, identifier: str) -> Response:
-        case = cases.find(editor, identifier)
-        one = case.appointment
-        told = notifications.of(case.editor.slug, one.id)
+        placed = practice.find(editor, identifier)
+        one = placed.appointment
+        told = notifications.of(placed.editor.slug, one.id)
         journal.fresh()
         exchanges = journal.entries.briefs(
-            Filters(editor=case.editor.slug, flow=Flow.INT_R03, contains=one.id), _EXCHANGES
+            Filters(editor=placed.editor.slug, flow=Flow.INT_R03, contains=one.id), _EXCHANGES
         )
         return show(
             "fiche.html",
-            case=case,
+            placed=placed,
             bookers=Bookers(simulator),
-            changes=_changes(told, case.calendar.zone if case.calendar else case.editor.zone),
+            changes=_changes(told, placed.calendar.zone if placed.calendar else placed.editor.zone),
             states=STATES,
             exchanges=exchanges,
             slot=f"{one.calendar}-{stamp(one.start)}",
-            received=_received(pages, told),
+            received=_received(console, told),
         )
 
     @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
     def choose_slot(editor: str, identifier: str) -> Response:
-        case = cases.find(editor, identifier)
-        asked = pages.asked()
-        at = case.calendar_for(asked.one("agenda"))
+        placed = practice.find(editor, identifier)
+        asked = console.asked()
+        at = placed.calendar_for(asked.one("agenda"))
         zone = at.zone
         week = view.week(at, view.read_day(asked.one("semaine")), catalogue.clock.now())
         slots = bookings.free_slots(at, week.window, _OFFERED)
         days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
         others = calendars_of(at.editor, at.owner.id)
-        return show("deplacer.html", case=case, at=at, others=others, week=week, days=days)
+        return show("deplacer.html", placed=placed, at=at, others=others, week=week, days=days)
 
     @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
     def choose_practitioner(editor: str, identifier: str) -> Response:
@@ -153,39 +153,39 @@ def add(pages: Pages) -> None:
     @bp.post("/rendez-vous/<editor>/<identifier>/praticien")
     def find_practitioner(editor: str, identifier: str) -> Response:
         """Opens the calendar of the practitioner with this identifier; nothing is changed."""
-        typed = pages.forms.read()("identifiant")
-        case = with_practitioner(editor, identifier)
+        typed = console.forms.read()("identifiant")
+        placed = with_practitioner(editor, identifier)
         national_id = read_practitioner_id(typed)
         if national_id is None:
-            return people(case, 422, problem=WRONG_ID, typed=typed)
-        found = case.editor.directory.find(national_id)
+            return people(placed, 422, problem=WRONG_ID, typed=typed)
+        found = placed.editor.directory.find(national_id)
         if found is None:
-            return people(case, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
-        return redirect(_url(case, "choose_slot", agenda=found.places[0].calendar.key))
+            return people(placed, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
+        return redirect(_url(placed, "choose_slot", agenda=found.places[0].calendar.key))
 
-    def people(case: Case, status: int = 200, **content: Any) -> Response:
-        others = (one for one in case.editor.directory if one.id != case.appointment.practitioner)
-        return show("praticien.html", status, case=case, people=list(itertools.islice(others, _PEOPLE)), **content)
+    def people(placed: PlacedAppointment, status: int = 200, **content: Any) -> Response:
+        others = (one for one in placed.editor.directory if one.id != placed.appointment.practitioner)
+        return show("praticien.html", status, placed=placed, people=list(itertools.islice(others, _PEOPLE)), **content)
 
-    def with_practitioner(editor: str, identifier: str) -> Case:
+    def with_practitioner(editor: str, identifier: str) -> PlacedAppointment:
         """An appointment that another practitioner may take over. Raises NotFoundError, PageError."""
-        case = cases.find(editor, identifier)
-        case.calendar_for(None)
-        if case.appointment.sos:
+        placed = practice.find(editor, identifier)
+        placed.calendar_for(None)
+        if placed.appointment.sos:
             text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
             raise PageError(409, "Changement impossible", text)
-        return case
+        return placed
 
 
-def _received(pages: Pages, told: Sequence[Sheet]) -> str:
+def _received(console: Console, told: Sequence[NotificationSheet]) -> str:
     """Where the bench shows what it has received of an appointment; empty where it has not, or another SAS has."""
-    if not pages.elsewhere or pages.simulator.settings.sas_url != "embedded":
+    if not console.elsewhere or console.simulator.settings.sas_url != "embedded":
         return ""
     identifier = next((one.received for one in reversed(told) if one.received), "")
-    return f"{pages.simulator.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
+    return f"{console.simulator.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
 
 
-def _changes(told: Sequence[Sheet], zone: ZoneInfo) -> list[Change]:
+def _changes(told: Sequence[NotificationSheet], zone: ZoneInfo) -> list[Change]:
     bodies = [orjson.loads(one.body) for one in told]
     before = [None, *bodies]
     return [
@@ -209,6 +209,6 @@ def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str:
     return "Modifié"
 
 
-def _url(case: Case, endpoint: str = "appointment", **more: Any) -> str:
+def _url(placed: PlacedAppointment, endpoint: str = "appointment", **more: Any) -> str:
     """Of a page about an appointment."""
-    return url_for(f"console.{endpoint}", editor=case.editor.slug, identifier=case.appointment.id, **more)
+    return url_for(f"console.{endpoint}", editor=placed.editor.slug, identifier=placed.appointment.id, **more)

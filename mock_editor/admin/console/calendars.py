@@ -9,11 +9,11 @@ from typing import Any
 
 from flask import Response, url_for
 
-from mock_editor.admin.cases import Case, Cases, read_practitioner_id, read_slot
 from mock_editor.admin.console.appointments import Bookers
+from mock_editor.admin.console.context import Console, number
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
-from mock_editor.admin.console.pages import Pages, number
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
+from mock_editor.admin.practice import PlacedAppointment, Practice, read_practitioner_id, read_slot
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.listings import plain
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
@@ -48,7 +48,7 @@ _BADGES = {SlotType.OWN_PATIENTS: "Patients", SlotType.PRIVATE: "Privé", SlotTy
 class Chosen:
     """What was clicked on in a grid: an appointment, a slot or a day; ``gone`` when it is not there (any more)."""
 
-    case: Case | None = None
+    placed: PlacedAppointment | None = None
     cell: Cell | None = None
     day: Day | None = None
     gone: bool = False
@@ -66,20 +66,20 @@ class Change:
     hidden: Mapping[str, str]
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The choice of a calendar, and the week of one."""
-    bp, simulator = pages.blueprint, pages.simulator
+    bp, simulator = console.blueprint, console.simulator
     catalogue = simulator.catalogue
-    cases = Cases(simulator)
+    practice = Practice(simulator)
 
     @bp.get("/agendas", endpoint="calendars")
     def directory() -> Response:
-        asked = pages.asked()
+        asked = console.asked()
         editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
         text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _SEARCHED // _PEOPLE) or 1
         found = list(islice(_owners(editor, text), (page - 1) * _PEOPLE, page * _PEOPLE + 1))
-        touched = [] if text or page > 1 else _touched(pages, editor)
-        return pages.show(
+        touched = [] if text or page > 1 else _touched(console, editor)
+        return console.show(
             "agendas.html",
             editors=catalogue.editors.values(),
             editor=editor,
@@ -98,26 +98,26 @@ def add(pages: Pages) -> None:
         at = find_calendar(catalogue.editor(editor), calendar)
         if at is None:
             raise NotFoundError("No such calendar")
-        asked, now = pages.asked(), catalogue.clock.now()
-        case, start = _case(asked.one("rdv"), at), _start(asked.one("creneau"), at)
-        instant = case.appointment.start if case else start
+        asked, now = console.asked(), catalogue.clock.now()
+        placed, start = _placed(asked.one("rdv"), at), _start(asked.one("creneau"), at)
+        instant = placed.appointment.start if placed else start
         day = read_day(asked.one("jour"))
         first = instant.astimezone(at.zone).date() if instant else day or read_day(asked.one("semaine"))
         today = now.astimezone(at.zone).date()
         shown_week = week_of(first or today, at)
         standing = catalogue.taken.standing(at.calendar)
         found = grid(at, shown_week, standing, simulator.appointments.during(editor, calendar, shown_week.window), now)
-        return pages.show(
+        return console.show(
             "agenda.html",
             at=at,
             grid=found,
             today=today,
-            chosen=_chosen(found, case, start, day),
+            chosen=_chosen(found, placed, start, day),
             # On a narrow screen there is room for one day.
             shown=found.day(first) or found.day(today) or found.days[0],
             asked=any(asked.one(name) for name in ("rdv", "creneau", "jour")),
             others=calendars_of(at.editor, at.owner.id),
-            changes=_changes(pages, at),
+            changes=_changes(console, at),
             most=_CHANGES,
             overlay=standing.overlay,
             bookers=Bookers(simulator),
@@ -131,12 +131,12 @@ def add(pages: Pages) -> None:
             free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
         )
 
-    def _case(identifier: str | None, at: OwnedCalendar) -> Case | None:
+    def _placed(identifier: str | None, at: OwnedCalendar) -> PlacedAppointment | None:
         """The appointment that was chosen, if it is in this calendar."""
         if not identifier or simulator.appointments.find(at.editor.slug, identifier) is None:
             return None
-        case = cases.find(at.editor.slug, identifier)
-        return case if case.appointment.calendar == at.key else None
+        placed = practice.find(at.editor.slug, identifier)
+        return placed if placed.appointment.calendar == at.key else None
 
 
 def _option(cell: Cell, at: OwnedCalendar) -> str:
@@ -155,9 +155,9 @@ def _start(slot: str | None, at: OwnedCalendar) -> datetime | None:
     return start if key == at.key else None
 
 
-def _chosen(found: Grid, case: Case | None, start: datetime | None, day: date | None) -> Chosen:
-    if case:
-        return Chosen(case=case, cell=found.at(case.appointment.start))
+def _chosen(found: Grid, placed: PlacedAppointment | None, start: datetime | None, day: date | None) -> Chosen:
+    if placed:
+        return Chosen(placed=placed, cell=found.at(placed.appointment.start))
     if start:
         cell = found.at(start)
         return Chosen(cell=cell, gone=cell is None)
@@ -201,18 +201,18 @@ def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | No
     return None
 
 
-def _touched(pages: Pages, editor: Editor) -> Sequence[OwnedCalendar]:
+def _touched(console: Console, editor: Editor) -> Sequence[OwnedCalendar]:
     """Some calendars in which something has happened: appointments, or changes by hand."""
-    keys = list(islice(list(pages.simulator.catalogue.taken.of(editor.seed)), _TOUCHED))
+    keys = list(islice(list(console.simulator.catalogue.taken.of(editor.seed)), _TOUCHED))
     return [found for key in keys if (found := find_calendar(editor, key))]
 
 
 # --- what was done by hand
 
 
-def _changes(pages: Pages, at: OwnedCalendar) -> list[Change]:
+def _changes(console: Console, at: OwnedCalendar) -> list[Change]:
     """What was opened and closed by hand in a calendar, or for its owner."""
-    found = list_changes.run(pages.control, at.editor.slug, ChangeFilter(calendar=at.key)).changes
+    found = list_changes.run(console.control, at.editor.slug, ChangeFilter(calendar=at.key)).changes
     return [_change(one, at) for one in found]
 
 

@@ -3,7 +3,7 @@
 from flask import Response
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.console.context import Console
 from mock_editor.admin.operations.clock import Time, show_clock
 from mock_editor.base.clock import FASTEST, Mode
 
@@ -24,27 +24,29 @@ STEPS = (
 RATES = ((10, "10 ×"), (60, "60 × : une heure par minute"), (3600, "3 600 × : un jour en 24 secondes"))
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The page, and its live part."""
-    bp = pages.blueprint
+    bp = console.blueprint
 
     @bp.get("/horloge")
     def clock() -> Response:
-        now = show_clock.run(pages.control).now.astimezone(pages.zone)
-        return pages.show(
+        now = show_clock.run(console.control).now.astimezone(console.zone)
+        return console.show(
             "horloge.html", face=drawn(), at=f"{now:%Y-%m-%dT%H:%M}", steps=STEPS, rates=RATES, fastest=FASTEST
         )
 
     @bp.get("/horloge/direct")
     def clock_live() -> Response:
-        return live.stream(pages, drawn)
+        return live.stream(console, drawn)
 
     def drawn() -> str:
-        time: Time = show_clock.run(pages.control)
+        time: Time = show_clock.run(console.control)
         name, text = MODES[time.mode]
         if time.mode is Mode.SCALED:
             name = f"{'accélérée' if time.rate > 1 else 'ralentie'}, {_rate(time.rate)} ×"
-        return pages.drawn("horloge_part.html", now=time.now.astimezone(pages.zone), time=time, mode=name, text=text)
+        return console.drawn(
+            "horloge_part.html", now=time.now.astimezone(console.zone), time=time, mode=name, text=text
+        )
 
 
 def _rate(rate: float) -> str:

@@ -11,9 +11,9 @@ from flask import Response
 from mock_editor.admin.console import live
 from mock_editor.admin.console.charts import Chart
 from mock_editor.admin.console.clock import MODES
+from mock_editor.admin.console.context import Console
 from mock_editor.admin.console.kinds import said
-from mock_editor.admin.console.pages import Pages
-from mock_editor.admin.notifications import FAILED
+from mock_editor.admin.console.shown_notifications import FAILED
 from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, list_faults
 from mock_editor.base.processes import runs
@@ -54,25 +54,25 @@ class Doing:
         return self.slowest is not None and self.slowest >= _SLOW
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The first page, and what changes of it."""
-    bp, simulator, stage = pages.blueprint, pages.simulator, pages.stage
+    bp, simulator, stage = console.blueprint, console.simulator, console.stage
 
     @bp.get("/")
     def home() -> Response:
-        return pages.show("accueil.html", played=simulator.played, now=drawn())
+        return console.show("accueil.html", played=simulator.played, now=drawn())
 
     @bp.get("/direct")
     def home_live() -> Response:
-        return live.stream(pages, drawn, pace=_PACE)
+        return live.stream(console, drawn, pace=_PACE)
 
     def drawn() -> str:
         now = datetime.now(UTC)
         answered = stage.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
-        faults = [one for one in list_faults.run(pages.control).faults if one.in_force]
-        counts, clock = simulator.outbox.counts(), show_clock.run(pages.control)
+        faults = [one for one in list_faults.run(console.control).faults if one.in_force]
+        counts, clock = simulator.outbox.counts(), show_clock.run(console.control)
         oldest = stage.journal.entries.oldest()
-        return pages.drawn(
+        return console.drawn(
             "accueil_direct.html",
             editors=[_doing(one, answered, faults, now) for one in simulator.catalogue.editors.values()],
             lately=_LATELY,
@@ -85,7 +85,7 @@ def add(pages: Pages) -> None:
             failed=sum(count for state, count in counts.items() if state in FAILED),
             paused=simulator.outbox.paused(),
             waiting=_waiting(stage.journal),
-            statuses=_by_minute(answered, now, pages.zone),
+            statuses=_by_minute(answered, now, console.zone),
             latencies=_by_latency(stage.journal),
             since=oldest if oldest and oldest > now - timedelta(minutes=_BACK) else None,
         )

@@ -10,8 +10,8 @@ from typing import Any
 from flask import Response, url_for
 
 from mock_editor.admin.console import live
+from mock_editor.admin.console.context import Console, redirect
 from mock_editor.admin.console.kinds import DESCRIBED, FAMILIES, KINDS, Parameter, parameters, said
-from mock_editor.admin.console.pages import Pages, redirect
 from mock_editor.admin.console.presets import PRESETS
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operations.clock import show_clock
@@ -88,32 +88,34 @@ class Played:
     progress: Progress | None
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The list, the choice of a kind, the form of a new rule, a rule."""
-    bp = pages.blueprint
+    bp = console.blueprint
 
     @bp.get("/pannes")
     def faults() -> Response:
-        slug, _ = pages.asked_editors()
-        there = {one.name for one in pages.stage.faults.rules()}
+        slug, _ = console.asked_editors()
+        there = {one.name for one in console.stage.faults.rules()}
         ready = [(one, one.name_for(slug), one.fields_for(slug), one.name_for(slug) in there) for one in PRESETS]
-        return pages.show("pannes.html", now=drawn(), chosen=slug, editors=_editors(pages), ready=ready, example=_STEPS)
+        return console.show(
+            "pannes.html", now=drawn(), chosen=slug, editors=_editors(console), ready=ready, example=_STEPS
+        )
 
     @bp.get("/pannes/direct")
     def faults_live() -> Response:
-        return live.stream(pages, drawn)
+        return live.stream(console, drawn)
 
     def drawn() -> str:
-        frozen = show_clock.run(pages.control).mode is Mode.FROZEN
-        return pages.drawn("pannes_part.html", found=_listed(pages), timelines=_timelines(pages), frozen=frozen)
+        frozen = show_clock.run(console.control).mode is Mode.FROZEN
+        return console.drawn("pannes_part.html", found=_listed(console), timelines=_timelines(console), frozen=frozen)
 
     @bp.get("/pannes/genres")
     def fault_kinds() -> Response:
-        asked, family = pages.asked().one("cherche") or "", pages.asked().one("famille")
+        asked, family = console.asked().one("cherche") or "", console.asked().one("famille")
         if family is not None and family not in FAMILIES:
             raise NotFoundError("No such family")
         found = [(name, _kinds_of(name, asked)) for name in FAMILIES if family in (None, name)]
-        return pages.show(
+        return console.show(
             "pannes_genres.html",
             families=FAMILIES,
             words=KINDS,
@@ -124,57 +126,57 @@ def add(pages: Pages) -> None:
 
     @bp.get("/pannes/nouvelle")
     def new_fault() -> Response:
-        if _done(pages):
+        if _done(console):
             # The rule has just been added; the list says so.
             return redirect(url_for("console.faults"))
-        kinds = _kinds_asked(pages)
+        kinds = _kinds_asked(console)
         if not kinds:
             return redirect(url_for("console.fault_kinds"))
-        there = {one.rule.name for one in list_faults.run(pages.control).faults}
+        there = {one.rule.name for one in list_faults.run(console.control).faults}
         name = next(one for one in _names(kinds[0]) if one not in there)
-        return pages.show("pannes_nouvelle.html", effects=_effects(kinds), name=name, **_for_form(pages, kinds))
+        return console.show("pannes_nouvelle.html", effects=_effects(kinds), name=name, **_for_form(console, kinds))
 
     @bp.get("/pannes/regle/<name>")
     def fault(name: str) -> Response:
-        found: Fault = show_fault.run(pages.control, name)
+        found: Fault = show_fault.run(console.control, name)
         kinds = [one.name for one in found.rule.do]
         values = [one.model_dump(mode="json") for one in found.rule.do]
-        added = _kinds_asked(pages)
-        if added and _done(pages):
+        added = _kinds_asked(console)
+        if added and _done(console):
             # They are part of the rule now.
             return redirect(url_for("console.fault", name=name))
         kinds = [*kinds, *added][:_MOST_KINDS]
-        return pages.show(
+        return console.show(
             "pannes_regle.html",
-            fault=_shown(pages, found),
+            fault=_shown(console, found),
             rule=found.rule,
             effects=_effects(kinds, values),
             json=_json(found.rule),
             headers=json.dumps(found.rule.headers, ensure_ascii=False) if found.rule.headers else "",
-            **_for_form(pages, kinds),
+            **_for_form(console, kinds),
         )
 
 
 # --- rules
 
 
-def _listed(pages: Pages) -> list[Shown]:
+def _listed(console: Console) -> list[Shown]:
     """In the order in which they are asked whether they act."""
-    found: list[Fault] = list_faults.run(pages.control).faults
-    return [_shown(pages, one) for one in sorted(found, key=lambda one: -one.rule.priority)]
+    found: list[Fault] = list_faults.run(console.control).faults
+    return [_shown(console, one) for one in sorted(found, key=lambda one: -one.rule.priority)]
 
 
-def _shown(pages: Pages, fault: Fault) -> Shown:
-    state, acts = _state(pages, fault)
+def _shown(console: Console, fault: Fault) -> Shown:
+    state, acts = _state(console, fault)
     rule = fault.rule
     return Shown(
         fault=fault,
         effects=[said(one) for one in rule.do],
-        target=_target(pages, rule),
-        limits=", ".join(_limits(pages, rule)),
+        target=_target(console, rule),
+        limits=", ".join(_limits(console, rule)),
         state=state,
         acts=acts,
-        origin=_origin(pages, fault),
+        origin=_origin(console, fault),
     )
 
 
@@ -185,9 +187,9 @@ def _json(rule: Rule) -> str:
     return json.dumps(said, ensure_ascii=False, indent=2)
 
 
-def _state(pages: Pages, fault: Fault) -> tuple[str, bool]:
+def _state(console: Console, fault: Fault) -> tuple[str, bool]:
     """In a word, and whether the rule can act now."""
-    rule, now = fault.rule, pages.stage.clock.now()
+    rule, now = fault.rule, console.stage.clock.now()
     if not rule.on:
         return "désactivée", False
     if not fault.in_force:
@@ -201,18 +203,18 @@ def _state(pages: Pages, fault: Fault) -> tuple[str, bool]:
     return "active", True
 
 
-def _origin(pages: Pages, fault: Fault) -> str:
+def _origin(console: Console, fault: Fault) -> str:
     if fault.timeline:
         return f"déroulé {fault.timeline}"
-    of_scenario = {one.name: one for one in pages.simulator.played.faults}.get(fault.rule.name)
+    of_scenario = {one.name: one for one in console.simulator.played.faults}.get(fault.rule.name)
     if of_scenario is None:
         return "ajoutée"
     same = of_scenario == fault.rule.model_copy(update={"on": of_scenario.on})
     return "scénario" if same else "scénario, modifiée"
 
 
-def _target(pages: Pages, rule: Rule) -> str:
-    names = {one.slug: one.name for one in _editors(pages)}
+def _target(console: Console, rule: Rule) -> str:
+    names = {one.slug: one.name for one in _editors(console)}
     parts = [
         ", ".join(names.get(one, one) for one in rule.editors) or "tous les logiciels",
         ", ".join(rule.flows) or "tous les flux",
@@ -223,7 +225,7 @@ def _target(pages: Pages, rule: Rule) -> str:
     return " ; ".join(parts)
 
 
-def _limits(pages: Pages, rule: Rule) -> Iterator[str]:
+def _limits(console: Console, rule: Rule) -> Iterator[str]:
     """When a rule acts, and how often."""
     if rule.share < 1:
         yield f"{100 * rule.share:.3g} % des échanges".replace(".", ",")
@@ -236,26 +238,26 @@ def _limits(pages: Pages, rule: Rule) -> Iterator[str]:
     if rule.hours:
         yield f"chaque jour {rule.hours.replace('-', ' – ')}"
     if rule.since:
-        yield f"depuis le {week.moment(rule.since, pages.zone)}"
+        yield f"depuis le {week.moment(rule.since, console.zone)}"
     if rule.until:
-        yield f"jusqu’au {week.moment(rule.until, pages.zone)}"
+        yield f"jusqu’au {week.moment(rule.until, console.zone)}"
 
 
 # --- forms
 
 
-def _editors(pages: Pages) -> list[Any]:
-    return list(pages.simulator.catalogue.editors.values())
+def _editors(console: Console) -> list[Any]:
+    return list(console.simulator.catalogue.editors.values())
 
 
-def _done(pages: Pages) -> bool:
+def _done(console: Console) -> bool:
     """Whether the page is shown after its form has done what it is for."""
-    return bool(pages.told and pages.told.well and not pages.refused)
+    return bool(console.notice and console.notice.well and not console.refused)
 
 
-def _kinds_asked(pages: Pages) -> list[str]:
+def _kinds_asked(console: Console) -> list[str]:
     """The kinds that a new rule is to have (``?genre=``), in their order. Raises 404."""
-    kinds = list(pages.asked().all("genre"))
+    kinds = list(console.asked().all("genre"))
     if any(one not in KINDS for one in kinds) or len(kinds) > _MOST_KINDS:
         raise NotFoundError("No such kind")
     return kinds
@@ -282,31 +284,31 @@ def _effects(kinds: Sequence[str], values: Sequence[Mapping[str, Any]] = ()) -> 
     ]
 
 
-def _for_form(pages: Pages, kinds: Sequence[str]) -> dict[str, Any]:
+def _for_form(console: Console, kinds: Sequence[str]) -> dict[str, Any]:
     """What a form of a rule asks from."""
     some = [DESCRIBED[kind].flows for kind in kinds]
     allowed = TARGETS if not all(some) else set().union(*some)
     return {
-        "editors": [(one.slug, one.name) for one in _editors(pages)],
+        "editors": [(one.slug, one.name) for one in _editors(console)],
         "flows": [(flow.value, words) for flow, words in FLOWS.items() if flow in allowed],
         "more": len(kinds) < _MOST_KINDS
         and [
             (words[0], [(kind, KINDS[kind][0]) for kind in _kinds_of(family, "")]) for family, words in FAMILIES.items()
         ],
-        "local": lambda instant: _local(pages, instant),
+        "local": lambda instant: _local(console, instant),
     }
 
 
-def _local(pages: Pages, instant: datetime | None) -> str:
+def _local(console: Console, instant: datetime | None) -> str:
     """As a field takes it."""
-    return f"{instant.astimezone(pages.zone):%Y-%m-%dT%H:%M:%S}" if instant else ""
+    return f"{instant.astimezone(console.zone):%Y-%m-%dT%H:%M:%S}" if instant else ""
 
 
 # --- timelines
 
 
-def _timelines(pages: Pages) -> list[Played]:
-    found = list_timelines.run(pages.control)
+def _timelines(console: Console) -> list[Played]:
+    found = list_timelines.run(console.control)
     running: Running | None = found.running
     lines = list(found.timelines)
     if running and running.timeline not in lines:

@@ -10,9 +10,9 @@ import orjson
 from flask import Response
 
 from mock_editor.admin.console import live, words
+from mock_editor.admin.console.context import Console, Form, RefusedForm, number
 from mock_editor.admin.console.fields import flat
 from mock_editor.admin.console.kinds import KINDS, said
-from mock_editor.admin.console.pages import Form, Pages, Refused, number
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
@@ -48,21 +48,21 @@ class Asked:
     issues: Sequence[Issue]
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The list, what is added to it, and the page of an exchange."""
-    bp, simulator, journal = pages.blueprint, pages.simulator, pages.stage.journal
+    bp, simulator, journal = console.blueprint, console.simulator, console.stage.journal
 
     @bp.get("/journal", endpoint="journal")
     def listed() -> Response:
-        asked, parameters = _asked(pages), pages.asked()
+        asked, parameters = _asked(console), console.asked()
         before, after = number(parameters.one("avant")), number(parameters.one("apres"))
         journal.fresh()
         # Looked at first: what comes after that is told by the stream.
         totals = journal.entries.totals()
         found: list[Brief] = []
         if not asked.issues:
-            found = _page(pages, asked.filters, before, after)
-        return pages.show(
+            found = _page(console, asked.filters, before, after)
+        return console.show(
             "journal.html",
             422 if asked.issues else 200,
             asked=asked,
@@ -81,49 +81,49 @@ def add(pages: Pages) -> None:
 
     @bp.get("/journal/direct")
     def journal_live() -> Response:
-        asked = _asked(pages)
+        asked = _asked(console)
         if asked.issues:
             raise EditorError(422, asked.issues)
 
-        after = number(live.seen(pages))
+        after = number(live.seen(console))
 
         def source(hold: Hold) -> Generator[list[Brief]]:
             return journal.follow_briefly(asked.filters, hold, _ROWS, live.PACE, after)
 
         def draw(some: list[Brief]) -> str:
-            return pages.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
+            return console.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
 
-        return live.follow(pages, source, draw, lambda some: some[0].id if some else "")
+        return live.follow(console, source, draw, lambda some: some[0].id if some else "")
 
     @bp.get("/journal/<identifier>")
     def exchange(identifier: str) -> Response:
-        one: Exchange = show_exchange.run(pages.control, number(identifier) or 0)
-        return pages.show(
+        one: Exchange = show_exchange.run(console.control, number(identifier) or 0)
+        return console.show(
             "echange.html",
             one=one,
             flows=FLOWS,
             directions=_DIRECTIONS,
-            rule=_rule(pages, one.rule) if one.rule else None,
+            rule=_rule(console, one.rule) if one.rule else None,
             indented=indented,
-            curl=_curl(pages, one),
+            curl=_curl(console, one),
         )
 
 
-def _asked(pages: Pages) -> Asked:
+def _asked(console: Console) -> Asked:
     """The filters of the query, by the names that the admin API has for them."""
-    parameters = pages.asked()
+    parameters = console.asked()
     typed = {name: parameters.all(name)[-1:] for name in parameters.names() if name in Filter.model_fields}
-    texts = flat(Filter, typed, pages.zone)
+    texts = flat(Filter, typed, console.zone)
     issues: list[Issue] = []
     found: Filter | None = check(Filter, orjson.dumps(read_texts(Filter, texts)), "query", issues)
     wrong = {one.expression or "": words.reason(one) for one in issues}
-    form = Form("filtre", Refused("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
+    form = Form("filtre", RefusedForm("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
     return Asked(form, found.asked() if found else Filters(), texts, issues)
 
 
-def _page(pages: Pages, filters: Filters, before: int | None, after: int | None) -> list[Brief]:
+def _page(console: Console, filters: Filters, before: int | None, after: int | None) -> list[Brief]:
     """The entries of a page of the list, the newest first: those before an id, after one, or the last."""
-    entries = pages.stage.journal.entries
+    entries = console.stage.journal.entries
     if after is None:
         return entries.briefs(filters, _ROWS, before=before)
     own = Filters(**{name: getattr(filters, name) for name in Filter.model_fields} | {"after": after})
@@ -163,11 +163,11 @@ def indented(text: str) -> str:
     return "".join(pieces)
 
 
-def _rule(pages: Pages, told: str) -> dict[str, Any]:
+def _rule(console: Console, told: str) -> dict[str, Any]:
     """The rule that acted, as the journal has it (« name: kind, kind »), with what its kinds do as it is set now."""
     name, _, kinds = told.partition(": ")
     try:
-        now = {kind.name: said(kind) for kind in pages.stage.faults.get(name).do}
+        now = {kind.name: said(kind) for kind in console.stage.faults.get(name).do}
         known = True
     except UnknownRuleError:
         now, known = {}, False
@@ -176,9 +176,9 @@ def _rule(pages: Pages, told: str) -> dict[str, Any]:
     return {"name": name, "known": known, "effects": effects}
 
 
-def _curl(pages: Pages, one: Exchange) -> str:
+def _curl(console: Console, one: Exchange) -> str:
     """The request as a command, as far as the journal holds it."""
-    base = pages.simulator.fhir_url if "/fhir" in one.url else pages.simulator.public_url
+    base = console.simulator.fhir_url if "/fhir" in one.url else console.simulator.public_url
     parts = [f"curl -X {shlex.quote(one.method)} {shlex.quote(one.url if '://' in one.url else base + one.url)}"]
     parts += [
         f"-H {shlex.quote(f'{head.name}: {head.value}')}"

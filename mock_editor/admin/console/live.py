@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from flask import Response, current_app, request
 
-from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.console.context import Console
 from mock_editor.admin.operation import EVENTS
 from mock_editor.base.errors import EditorError
 from mock_editor.base.waits import Ended, Hold
@@ -21,7 +21,7 @@ PACE = 1.0
 _Item = TypeVar("_Item")
 
 
-def stream(pages: Pages, draw: Callable[[], str], *, pace: float = PACE) -> Response:
+def stream(console: Console, draw: Callable[[], str], *, pace: float = PACE) -> Response:
     """Calls ``draw`` every ``pace`` seconds for a piece of HTML, and sends it if it is another one.
 
     It is called as in a request for the stream's URL. Raises 503 when too many requests wait already.
@@ -36,11 +36,11 @@ def stream(pages: Pages, draw: Callable[[], str], *, pace: float = PACE) -> Resp
         last = piece
         return piece
 
-    return follow(pages, partial(_ticks, pace=max(pace, PACE)), drawn)
+    return follow(console, partial(_ticks, pace=max(pace, PACE)), drawn)
 
 
 def follow(
-    pages: Pages,
+    console: Console,
     source: Callable[[Hold], Generator[_Item]],
     draw: Callable[[_Item], str],
     name: Callable[[_Item], object] = lambda _: "",
@@ -51,12 +51,12 @@ def follow(
     """
     if request.method == "HEAD":
         return Response(mimetype=EVENTS)
-    return Response(_Pieces(pages, source, draw, name), mimetype=EVENTS)
+    return Response(_Pieces(console, source, draw, name), mimetype=EVENTS)
 
 
-def seen(pages: Pages) -> str | None:
+def seen(console: Console) -> str | None:
     """The id of the last event that a browser has seen which opens a stream again, or that its page knows."""
-    return request.headers.get("Last-Event-ID") or pages.asked().one("dernier")
+    return request.headers.get("Last-Event-ID") or console.asked().one("dernier")
 
 
 def _ticks(hold: Hold, pace: float) -> Generator[None]:
@@ -70,13 +70,13 @@ class _Pieces(Iterator[bytes], Generic[_Item]):
 
     def __init__(
         self,
-        pages: Pages,
+        console: Console,
         source: Callable[[Hold], Generator[_Item]],
         draw: Callable[[_Item], str],
         name: Callable[[_Item], object],
     ) -> None:
-        self._pages, self._draw, self._name = pages, draw, name
-        self._hold: Hold = pages.stage.waits.hold(request.environ)
+        self._console, self._draw, self._name = console, draw, name
+        self._hold: Hold = console.stage.waits.hold(request.environ)
         self._items = source(self._hold)
         app, environ = current_app._get_current_object(), request.environ  # type: ignore[attr-defined]
         self._request: Callable[[], AbstractContextManager[object]] = lambda: app.request_context(environ)
@@ -86,7 +86,7 @@ class _Pieces(Iterator[bytes], Generic[_Item]):
         # What cannot be read for a moment may be the next time.
         with suppress(EditorError):
             item = next(self._items)
-            if self._pages.stage.simulator is not self._pages.simulator:
+            if self._console.stage.simulator is not self._console.simulator:
                 raise StopIteration
             with self._request():
                 piece, name = self._draw(item), str(self._name(item))

@@ -3,23 +3,23 @@
 from flask import Response, url_for
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.pages import Pages, chosen
-from mock_editor.admin.notifications import FAILED, STATES, Notifications
+from mock_editor.admin.console.context import Console, chosen
+from mock_editor.admin.console.shown_notifications import FAILED, STATES, ShownNotifications
 from mock_editor.notifications.outbox import State
 
 _ROWS = 100
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The list of notifications, and what changes of it."""
-    bp, simulator = pages.blueprint, pages.simulator
-    notifications = Notifications(simulator)
+    bp, simulator = console.blueprint, console.simulator
+    notifications = ShownNotifications(simulator)
 
     @bp.get("/notifications")
     def outbox() -> Response:
         slug, state = asked()
         stream = url_for("console.outbox_live", editeur=slug, etat=state and state.value)
-        return pages.show(
+        return console.show(
             "notifications.html",
             editors=simulator.catalogue.editors.values(),
             chosen=slug,
@@ -31,17 +31,17 @@ def add(pages: Pages) -> None:
     @bp.get("/notifications/direct")
     def outbox_live() -> Response:
         slug, state = asked()
-        return live.stream(pages, lambda: drawn(slug, state))
+        return live.stream(console, lambda: drawn(slug, state))
 
     def asked() -> tuple[str | None, State | None]:
-        slug, _ = pages.asked_editors()
-        return slug, chosen(pages.asked().one("etat"), State)
+        slug, _ = console.asked_editors()
+        return slug, chosen(console.asked().one("etat"), State)
 
     def drawn(slug: str | None, state: State | None) -> str:
         every, counts = notifications.counts(), notifications.counts(slug)
         # The page itself, whose form would else lead to the stream.
-        here = pages.to("outbox", editeur=slug, etat=state and state.value)
-        return pages.drawn(
+        here = console.to("outbox", editeur=slug, etat=state and state.value)
+        return console.drawn(
             "notifications_direct.html",
             chosen=slug,
             states=STATES,

@@ -9,7 +9,7 @@ from mock_editor.base.flows import SEARCHES, Flow
 
 _SEARCHES = sorted(SEARCHES)
 _FHIR = [*_SEARCHES, Flow.INT_R02, Flow.METADATA, Flow.READ]
-_TOLD = [Flow.INT_R03]
+_NOTIFICATIONS = [Flow.INT_R03]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +127,28 @@ PRESETS: Sequence[Preset] = (
         "notifications-refusees",
         "Notifications refusées",
         "Le logiciel reçoit un refus (422) à la place de la réponse du SAS, qui n’apprend rien.",
-        _TOLD,
+        _NOTIFICATIONS,
         [{"kind": "status", "code": 422}],
     ),
     Preset(
         "notifications-tardives",
         "Notifications tardives",
         "Elles partent 2 à 15 minutes trop tard, à l’horloge du simulateur.",
-        _TOLD,
+        _NOTIFICATIONS,
         [{"kind": "notification-delay", "seconds": 120, "most": 900}],
     ),
     Preset(
         "notifications-en-double",
         "Notifications en double",
         "Chacune part deux fois, telle quelle.",
-        _TOLD,
+        _NOTIFICATIONS,
         [{"kind": "notification-duplicate"}],
     ),
     Preset(
         "notifications-perdues",
         "Notifications perdues",
         "Aucune ne part, et le logiciel les croit acceptées.",
-        _TOLD,
+        _NOTIFICATIONS,
         [{"kind": "notification-drop"}],
     ),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Response
 
-from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.console.context import Console
 from mock_editor.admin.operations.scenarios import list_scenarios
 from mock_editor.base.errors import NotFoundError
 from mock_editor.scenario import ScenarioError, Script
@@ -39,46 +39,46 @@ class Known:
     problem: str = ""
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The scenario, its text, and the page on which one writes one's own."""
-    bp = pages.blueprint
+    bp = console.blueprint
 
     @bp.get("/scenario")
     def scenario() -> Response:
-        played = pages.simulator.played
-        return pages.show(
+        played = console.simulator.played
+        return console.show(
             "scenario.html",
             played=played,
             text=_described(played.script).get("description", ""),
-            known=[_known(one.name, one.source, one.in_play) for one in list_scenarios.run(pages.control).scenarios],
+            known=[_known(one.name, one.source, one.in_play) for one in list_scenarios.run(console.control).scenarios],
             parts=[(one.value, words) for one, words in PARTS],
         )
 
     @bp.get("/scenario/texte")
     def scenario_text() -> Response:
-        name, script = _asked(pages)
-        return pages.show("scenario_texte.html", name=name, script=script, lines=script.text.splitlines())
+        name, script = _asked(console)
+        return console.show("scenario_texte.html", name=name, script=script, lines=script.text.splitlines())
 
     @bp.get("/scenario/essai")
     def scenario_own() -> Response:
-        _, script = _asked(pages)
-        typed = pages.refused.typed.get("body", [""])[-1] if pages.refused else ""
-        well = bool(typed and pages.told and pages.told.well)
-        return pages.show(
+        _, script = _asked(console)
+        typed = console.refused.typed.get("body", [""])[-1] if console.refused else ""
+        well = bool(typed and console.notice and console.notice.well)
+        return console.show(
             "scenario_essai.html",
             text=script.text,
             name=_OWN,
             checked=typed if well else "",
-            excerpts=_excerpts(pages, typed),
+            excerpts=_excerpts(console, typed),
         )
 
 
-def _asked(pages: Pages) -> tuple[str, Script]:
+def _asked(console: Console) -> tuple[str, Script]:
     """The scenario of ``?nom=``, else the one in play. Raises 404."""
-    name = pages.asked().one("nom")
+    name = console.asked().one("nom")
     if name is None:
-        return pages.simulator.played.name, pages.simulator.played.script
-    sources = {one.name: one.source for one in list_scenarios.run(pages.control).scenarios}
+        return console.simulator.played.name, console.simulator.played.script
+    sources = {one.name: one.source for one in list_scenarios.run(console.control).scenarios}
     try:
         return name, Script.read(Path(sources[name]))
     except (KeyError, ScenarioError):
@@ -99,11 +99,11 @@ def _described(script: Script) -> dict[str, str]:
     return {key: value for key, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
 
 
-def _excerpts(pages: Pages, typed: str) -> Sequence[tuple[int, str]]:
+def _excerpts(console: Console, typed: str) -> Sequence[tuple[int, str]]:
     """The lines of a text that was refused on which something is wrong, with their numbers."""
-    if not pages.told or pages.told.well:
+    if not console.notice or console.notice.well:
         return ()
     lines = typed.splitlines()
-    found = (re.search(r":(\d+)$", where) for where, _ in pages.told.details)
+    found = (re.search(r":(\d+)$", where) for where, _ in console.notice.details)
     numbers = sorted({int(at[1]) for at in found if at})
     return [(number, lines[number - 1]) for number in numbers if 0 < number <= len(lines)]

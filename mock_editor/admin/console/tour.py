@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Response
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.pages import Pages
+from mock_editor.admin.console.context import Console
 from mock_editor.base.flows import SEARCHES, Flow
 from mock_editor.notifications.outbox import State
 
@@ -25,27 +25,27 @@ class Step:
     done: bool | None = None
 
 
-def add(pages: Pages) -> None:
+def add(console: Console) -> None:
     """The page of the tour."""
-    bp = pages.blueprint
+    bp = console.blueprint
 
     @bp.get("/visite")
     def tour() -> Response:
-        return pages.show("visite.html", steps=_steps(pages), bench=_has_bench(pages))
+        return console.show("visite.html", steps=_steps(console), bench=_has_bench(console))
 
     @bp.get("/visite/direct")
     def tour_live() -> Response:
-        return live.stream(pages, lambda: pages.drawn("visite_etapes.html", steps=_steps(pages)))
+        return live.stream(console, lambda: console.drawn("visite_etapes.html", steps=_steps(console)))
 
 
-def _has_bench(pages: Pages) -> bool:
-    return pages.simulator.settings.shows_bench
+def _has_bench(console: Console) -> bool:
+    return console.simulator.settings.shows_bench
 
 
-def _steps(pages: Pages) -> Sequence[Step]:
-    simulator = pages.simulator
+def _steps(console: Console) -> Sequence[Step]:
+    simulator = console.simulator
     bench = f"{simulator.public_url}/_sas"
-    tallies = {one.flow: one for one in pages.stage.journal.entries.tallies(_MOST)}
+    tallies = {one.flow: one for one in console.stage.journal.entries.tallies(_MOST)}
     searches = [one for flow, one in tallies.items() if flow in SEARCHES]
     told = simulator.outbox.counts()
     return [
@@ -54,7 +54,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "Le simulateur joue plusieurs logiciels de gestion d’agenda à la fois. Le tableau de bord montre chacun "
             "d’eux : ce qu’il contient, son adresse FHIR, comment il répond.",
             "Ouvrir le tableau de bord",
-            pages.base + pages.to("home"),
+            console.base + console.to("home"),
         ),
         Step(
             "Se connecter comme régulatrice",
@@ -68,7 +68,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "Voir les comptes créés",
             "Chaque éditeur a maintenant un compte à votre nom, avec un mot de passe qu’il a lui-même choisi.",
             "Ouvrir les régulateurs",
-            pages.base + pages.to("accounts"),
+            console.base + console.to("accounts"),
         ),
         Step(
             "Chercher un créneau",
@@ -83,7 +83,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "Activez la panne « doc-ocean-lent », puis relancez la recherche : la plateforme n’attend pas "
             "plus de sept secondes, et dit pourquoi cet éditeur manque.",
             "Ouvrir les pannes",
-            pages.base + pages.to("faults"),
+            console.base + console.to("faults"),
             any(one.faulted for one in searches),
         ),
         Step(
@@ -99,7 +99,7 @@ def _steps(pages: Pages) -> Sequence[Step]:
             "Le créneau est pris dans l’agenda. D’ici, le cabinet peut déplacer le rendez-vous, l’annuler, ou dire si "
             "le patient est venu ; chaque fois, le SAS en est averti (INT_R03).",
             "Ouvrir les rendez-vous",
-            pages.base + pages.to("diary"),
+            console.base + console.to("appointments"),
         ),
         Step(
             "Voir le rendez-vous du côté du SAS",

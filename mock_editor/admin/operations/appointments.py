@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mock_editor.admin.cases import Case, Cases, read_slot
 from mock_editor.admin.operation import Control, Example, Instant, Line, Model, Remark, operation, refusal
 from mock_editor.admin.operations.accounts import MERCIER, NO_EDITOR, EditorSlug, named
 from mock_editor.admin.operations.notifications import Notification, told
+from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.calendars import model
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import AppointmentStatus
@@ -164,7 +164,7 @@ def list_appointments(control: Control, query: AppointmentFilter) -> Appointment
     """The appointments that were made, the very last first."""
     catalogue = control.simulator.catalogue
     editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
-    found = [one for one in Cases(control.simulator).of(editors) if _asked(query, one)]
+    found = [one for one in Practice(control.simulator).of(editors) if _asked(query, one)]
     return AppointmentList(appointments=[shown(one) for one in found[: query.limit]], total=len(found))
 
 
@@ -178,7 +178,7 @@ def list_appointments(control: Control, query: AppointmentFilter) -> Appointment
 )
 def show_appointment(control: Control, editor: EditorSlug, appointment: AppointmentId) -> AppointmentSheet:
     """An appointment with the notifications that the SAS gets of it, and every attempt to send them."""
-    found = Cases(control.simulator).find(editor, appointment).appointment
+    found = Practice(control.simulator).find(editor, appointment).appointment
     sent = control.simulator.outbox.of(found.editor, found.id)
     return AppointmentSheet(**dict(shown(found)), notifications=[told(one) for one in sent])
 
@@ -222,8 +222,8 @@ def create_appointment(control: Control, body: Creation) -> Appointment:
     key, start = body.place
     if key is None:
         raise refusal(422, "required with `start`", "body.calendar")
-    cases = Cases(control.simulator)
-    return shown(cases.take(editor, key, start, account, patient=body.patient, reason=body.reason))
+    practice = Practice(control.simulator)
+    return shown(practice.take(editor, key, start, account, patient=body.patient, reason=body.reason))
 
 
 @operation(
@@ -249,8 +249,8 @@ def move_appointment(control: Control, editor: EditorSlug, appointment: Appointm
     patients, and takes none.
     """
     key, start = body.place
-    cases = Cases(control.simulator)
-    return shown(cases.move(cases.find(editor, appointment), key, start))
+    practice = Practice(control.simulator)
+    return shown(practice.move(practice.find(editor, appointment), key, start))
 
 
 @operation(
@@ -285,7 +285,7 @@ def assign_appointment(
     control: Control, editor: EditorSlug, appointment: AppointmentId, body: Assignment
 ) -> Appointment:
     """Says which practitioner sees the patient of an appointment with SOS Médecins, known to the editor or not."""
-    return shown(Cases(control.simulator).assign(_find(control, editor, appointment), body.practitioner))
+    return shown(Practice(control.simulator).assign(_find(control, editor, appointment), body.practitioner))
 
 
 @operation(
@@ -305,8 +305,8 @@ def close_appointment(control: Control, editor: EditorSlug, appointment: Appoint
     return shown(control.simulator.bookings.close(found, honoured=body.honoured))
 
 
-def _find(control: Control, editor: str, appointment: str) -> Case:
-    return Cases(control.simulator).find(editor, appointment)
+def _find(control: Control, editor: str, appointment: str) -> PlacedAppointment:
+    return Practice(control.simulator).find(editor, appointment)
 
 
 def shown(one: model.Appointment) -> Appointment:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mock_editor.admin.cases import read_slot
 from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
 from mock_editor.admin.operations.accounts import EditorSlug
+from mock_editor.admin.practice import read_slot
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.week import place_name, title

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from mock_editor.admin.notifications import Notifications
 from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
 from mock_editor.admin.operations.accounts import NO_EDITOR
 from mock_editor.notifications import outbox
@@ -162,7 +161,8 @@ def show_notification(control: Control, number: Number) -> Notification:
 def replay_notification(control: Control, number: Number) -> Notification:
     """Has a notification sent again that was refused, given up, or failed on TLS."""
     _find(control, number)
-    Notifications(control.simulator).send_again(number)
+    control.simulator.outbox.replay(number)
+    control.simulator.wake()
     return told(_find(control, number))
 
 
@@ -178,7 +178,9 @@ def replay_notifications(control: Control) -> Count:
 
     Not those after which the SAS has accepted a later one of the same appointment.
     """
-    return Count(count=Notifications(control.simulator).replay_all())
+    count = control.simulator.outbox.replay()
+    control.simulator.wake()
+    return Count(count=count)
 
 
 class Sending(Model):

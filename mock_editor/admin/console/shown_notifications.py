@@ -1,6 +1,6 @@
-"""What the console shows of notifications (INT_R03), in French, and having them sent again.
+"""What the console shows of notifications (INT_R03), in French.
 
-``notifications/outbox.py`` has the last word on what may be sent again; this says what is worth offering.
+``notifications/outbox.py`` has the last word on what may be sent again; this says when the console offers it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +44,9 @@ _BY_ERROR = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A notification in the list. ``editor`` is None when the scenario has lost it; ``told`` is what it says;
+class NotificationRow:
+    """A notification in the list. ``editor`` is None when the scenario has lost it; ``announced`` is the status that it
+    brings;
     ``again``: it can be sent again."""
 
     id: int
@@ -53,7 +54,7 @@ class Row:
     slug: str
     appointment: str
     when: str
-    told: str
+    announced: str
     state: State
     created: str
     following: str
@@ -68,7 +69,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class ShownAttempt:
     """An attempt; ``detail`` is what was noted of one without an answer, ``issues`` what an OperationOutcome says."""
 
     at: str
@@ -82,16 +83,16 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class NotificationSheet:
     """A notification on the page of its appointment; ``replaced`` by a later one that the SAS has accepted."""
 
     id: int
-    told: str
+    announced: str
     state: State
     created: str
     following: str
     body: str
-    attempts: Sequence[Try]
+    attempts: Sequence[ShownAttempt]
     replaced: bool
 
     @property
@@ -111,7 +112,7 @@ class Sheet:
         return next((one for one in found if isinstance(one, str)), "")
 
 
-class Notifications:
+class ShownNotifications:
     """The notifications of every editor."""
 
     def __init__(self, simulator: Simulator) -> None:
@@ -119,26 +120,24 @@ class Notifications:
         self._outbox: Outbox = simulator.outbox
         self._editors: Mapping[str, Editor] = simulator.catalogue.editors
 
-    # --- looking
-
     def counts(self, editor: str | None = None) -> dict[State, int]:
         """How many there are in every state; of one editor, if it is named."""
         found = self._outbox.counts(editor)
         return {state: found.get(state, 0) for state in STATES}
 
-    def latest(self, most: int, editor: str | None, state: State | None) -> list[Row]:
+    def latest(self, most: int, editor: str | None, state: State | None) -> list[NotificationRow]:
         """The last ones, newest first."""
         rows = []
         for one in self._outbox.briefly(most, editor=editor, state=state):
             zone, body = self._zone(one.editor), orjson.loads(one.body)
             rows.append(
-                Row(
+                NotificationRow(
                     one.id,
                     self._editors.get(one.editor),
                     one.editor,
                     one.appointment,
                     moment(datetime.fromisoformat(body["start"]), zone),
-                    _told(body),
+                    _announced(body),
                     one.state,
                     _stamp(one.created, zone),
                     self._following(one.state, one.due, zone, held=one.held),
@@ -149,17 +148,17 @@ class Notifications:
             )
         return rows
 
-    def of(self, editor: str, appointment: str) -> list[Sheet]:
+    def of(self, editor: str, appointment: str) -> list[NotificationSheet]:
         """Those of an appointment, in order."""
         found = self._outbox.of(editor, appointment)
         return [self._sheet(one, found[:rank], found[rank + 1 :]) for rank, one in enumerate(found)]
 
-    def _sheet(self, one: Notification, before: list[Notification], after: list[Notification]) -> Sheet:
+    def _sheet(self, one: Notification, before: list[Notification], after: list[Notification]) -> NotificationSheet:
         zone, body = self._zone(one.editor), orjson.loads(one.body)
         held = any(other.state in OPEN_STATES for other in before)
-        return Sheet(
+        return NotificationSheet(
             one.id,
-            _told(body),
+            _announced(body),
             one.state,
             _stamp(one.created, zone),
             self._following(one.state, one.due, zone, held=held),
@@ -184,25 +183,8 @@ class Notifications:
             return "après la précédente"
         return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
 
-    # --- sending again
 
-    def send_again(self, number: int) -> None:
-        """Has a notification go again. Raises 409 for one that cannot."""
-        self._outbox.replay(number)
-        self._wake()
-
-    def replay_all(self) -> int:
-        """Has everything sent again that was refused or given up; returns how many."""
-        count = self._outbox.replay()
-        self._wake()
-        return count
-
-    def _wake(self) -> None:
-        if self._simulator.sender:
-            self._simulator.sender.wake()
-
-
-def _told(body: dict[str, Any]) -> str:
+def _announced(body: dict[str, Any]) -> str:
     """The status that a notification brings to the SAS."""
     return STATUSES[AppointmentStatus(body["status"])]
 
@@ -221,8 +203,8 @@ def _in_french(status: int | None, result: str) -> str:
     return f"HTTP {status}, {text}" if text else f"HTTP {status}"
 
 
-def _try(attempt: Attempt, at: str) -> Try:
-    return Try(
+def _try(attempt: Attempt, at: str) -> ShownAttempt:
+    return ShownAttempt(
         at,
         attempt.method,
         attempt.status,

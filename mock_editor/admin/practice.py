@@ -35,7 +35,7 @@ _LONGEST_KEY = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PlacedAppointment:
     """An appointment with its editor and calendar; ``calendar`` is None when the scenario has lost it."""
 
     editor: Editor
@@ -86,7 +86,7 @@ class Case:
         return found
 
 
-class Cases:
+class Practice:
     """The appointments of every editor, and what is done to them."""
 
     def __init__(self, simulator: Simulator) -> None:
@@ -94,10 +94,10 @@ class Cases:
 
     # --- looking
 
-    def find(self, editor: str, identifier: str) -> Case:
+    def find(self, editor: str, identifier: str) -> PlacedAppointment:
         """One of them. Raises NotFoundError."""
         slug = self._simulator.catalogue.editor(editor).slug
-        return self._case(self._simulator.appointments.read(slug, identifier))
+        return self._placed(self._simulator.appointments.read(slug, identifier))
 
     def of(self, editors: Iterable[Editor]) -> list[Appointment]:
         """Those at some editors, the very last that was made first."""
@@ -108,15 +108,15 @@ class Cases:
 
     def page(
         self, editors: Iterable[Editor], most: int, skipped: int = 0, **filters: Unpack[AppointmentFilters]
-    ) -> tuple[list[Case], int]:
+    ) -> tuple[list[PlacedAppointment], int]:
         """The last of those that are asked for: ``most`` after so many others; and how many there are in all."""
         slugs = [editor.slug for editor in editors]
         found, total = self._simulator.appointments.page(slugs, most, skipped, **filters)
-        return [self._case(one) for one in found], total
+        return [self._placed(one) for one in found], total
 
-    def _case(self, appointment: Appointment) -> Case:
+    def _placed(self, appointment: Appointment) -> PlacedAppointment:
         editor = self._simulator.catalogue.editor(appointment.editor)
-        return Case(editor, appointment, self._simulator.bookings.calendar_of(appointment))
+        return PlacedAppointment(editor, appointment, self._simulator.bookings.calendar_of(appointment))
 
     # --- doing
 
@@ -144,19 +144,19 @@ class Cases:
             reason=reason,
         )
 
-    def move(self, case: Case, key: str | None, start: datetime) -> Appointment:
+    def move(self, placed: PlacedAppointment, key: str | None, start: datetime) -> Appointment:
         """Moves an appointment to any free slot, of its own calendar unless another is named. Raises PageError."""
-        return self._simulator.bookings.move(case.appointment, case.calendar_for(key), start, None)
+        return self._simulator.bookings.move(placed.appointment, placed.calendar_for(key), start, None)
 
-    def assign(self, case: Case, typed: str) -> Appointment:
+    def assign(self, placed: PlacedAppointment, typed: str) -> Appointment:
         """Says who sees the patient of SOS Médecins. Raises PageError, 422 for what is no identifier."""
-        if not case.appointment.sos:
+        if not placed.appointment.sos:
             text = "Un médecin ne s’affecte qu’à un rendez-vous d’une association SOS Médecins."
             raise PageError(409, "Affectation impossible", text)
         national_id = read_practitioner_id(typed)
         if national_id is None:
             raise PageError(422, "Identifiant incorrect", WRONG_ID)
-        return self._simulator.bookings.assign(case.appointment, national_id)
+        return self._simulator.bookings.assign(placed.appointment, national_id)
 
 
 def read_practitioner_id(typed: str) -> str | None:

@@ -30,19 +30,19 @@ NAVIGATION: Sequence[tuple[str, str, Sequence[str]]] = (
     ("home", "Tableau de bord", ()),
     ("calendars", "Agendas", ("calendar",)),
     ("accounts", "Régulateurs", ("account",)),
-    ("diary", "Rendez-vous", ("appointment", "choose_slot", "choose_practitioner", "find_practitioner")),
+    ("appointments", "Rendez-vous", ("appointment", "choose_slot", "choose_practitioner", "find_practitioner")),
     ("outbox", "Notifications", ("notification",)),
     ("journal", "Journal", ("exchange",)),
     ("faults", "Pannes", ("fault", "fault_kinds", "new_fault")),
     ("scenario", "Scénario", ("scenario_text", "scenario_own")),
     ("clock", "Horloge", ()),
 )
-_TOLD = "message"
-_LONGEST_MESSAGE = 400
+_NOTICE = "message"
+_LONGEST_NOTICE = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notice:
     """What is said at the top of a page: what has been done, or what was refused, with its details."""
 
     text: str
@@ -52,7 +52,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedForm:
     """A form that was refused: what was typed, and by field what is wrong with it."""
 
     operation: str
@@ -60,7 +60,7 @@ class Refused:
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 
-class Pages:
+class Console:
     """The console of one world. ``blueprint`` is what pages are added to, ``control`` what operations work with."""
 
     def __init__(self, blueprint: Blueprint, simulator: Simulator, stage: Stage, guard: Guard) -> None:
@@ -94,30 +94,30 @@ class Pages:
     def show(self, template: str, status: int = 200, **content: Any) -> Response:
         """A page, of a template of ``templates/console``."""
         response = Response(self.drawn(template, **content), status)
-        told = _read_told(request.cookies.get(_TOLD))
-        if told:
-            response.delete_cookie(_TOLD, path=self.path, httponly=True, samesite="Lax")
+        notice = _read_notice(request.cookies.get(_NOTICE))
+        if notice:
+            response.delete_cookie(_NOTICE, path=self.path, httponly=True, samesite="Lax")
         return response
 
     def drawn(self, template: str, **content: Any) -> str:
         """The same as a text: a page, or a part of one that is shown live."""
         self.begin()
-        return render_template(f"console/{template}", pages=self, view=week, **content)
+        return render_template(f"console/{template}", console=self, view=week, **content)
 
     def begin(self) -> None:
         """What macros find in ``g``: they see nothing else of the request."""
         g.console = self
 
     @property
-    def told(self) -> Told | None:
+    def notice(self) -> Notice | None:
         """What is to be said at the top of the page in the making."""
-        found: Told | None = g.get("console_told") or _read_told(request.cookies.get(_TOLD))
+        found: Notice | None = g.get("console_notice") or _read_notice(request.cookies.get(_NOTICE))
         return found
 
     @property
-    def refused(self) -> Refused | None:
+    def refused(self) -> RefusedForm | None:
         """The form that comes back with what was typed."""
-        found: Refused | None = g.get("console_refused")
+        found: RefusedForm | None = g.get("console_refused")
         return found
 
     def form(self, operation: str, path: Mapping[str, str]) -> "Form":
@@ -169,7 +169,12 @@ class Pages:
         response = redirect(f"{self.base}{target}")
         if well:
             response.set_cookie(
-                _TOLD, quote(well[:_LONGEST_MESSAGE]), path=self.path, secure=self.secure, httponly=True, samesite="Lax"
+                _NOTICE,
+                quote(well[:_LONGEST_NOTICE]),
+                path=self.path,
+                secure=self.secure,
+                httponly=True,
+                samesite="Lax",
             )
         return response
 
@@ -204,7 +209,7 @@ class Pages:
 class Form:
     """A form on the page in the making: the ids of its fields, and what was typed before it was refused."""
 
-    def __init__(self, key: str, refused: Refused | None) -> None:
+    def __init__(self, key: str, refused: RefusedForm | None) -> None:
         self._key = key
         self._refused = refused
 
@@ -255,5 +260,5 @@ def chosen(text: str | None, kinds: type[Any]) -> Any:
         raise NotFoundError("No such value") from None
 
 
-def _read_told(cookie: str | None) -> Told | None:
-    return Told(unquote(cookie[: 9 * _LONGEST_MESSAGE], errors="replace")) if cookie else None
+def _read_notice(cookie: str | None) -> Notice | None:
+    return Notice(unquote(cookie[: 9 * _LONGEST_NOTICE], errors="replace")) if cookie else None
