@@ -20,7 +20,7 @@ from mock_editor.booking import sessions
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
 from mock_editor.booking.sessions import Sessions
-from mock_editor.calendars import appointments, following, overrides
+from mock_editor.calendars import appointments, following, override_rows
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.overrides import Overrides
@@ -39,7 +39,7 @@ SCHEMAS = (
     regulators.SCHEMA,
     following.SCHEMA,
     appointments.SCHEMA,
-    overrides.SCHEMA,
+    override_rows.SCHEMA,
     sessions.SCHEMA,
     outbox.SCHEMA,
 )

@@ -21,7 +21,7 @@ from mock_editor.base.store import StoreError
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.receiver import payload as receiver
 from mock_editor.calendars.model import AppointmentStatus
-from mock_editor.calendars.overrides import OverrideKind
+from mock_editor.calendars.override_rows import OverrideKind
 from mock_editor.faults.rules import Rule, Timeline
 from mock_editor.notifications.outbox import State
 

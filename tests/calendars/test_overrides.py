@@ -17,7 +17,8 @@ from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, find_calendar
 from mock_editor.calendars.generator import slots_of_day
 from mock_editor.calendars.model import AppointmentStatus, ConsultationType, Slot, SlotType, Window, start_of_day
-from mock_editor.calendars.overrides import Override, OverrideKind, Overrides
+from mock_editor.calendars.override_rows import Override, OverrideKind
+from mock_editor.calendars.overrides import Overrides
 from mock_editor.scenario import LoadedScenario
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW

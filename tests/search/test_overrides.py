@@ -21,7 +21,8 @@ from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, stamp
 from mock_editor.calendars.generator import slots_of_day, times_of
 from mock_editor.calendars.model import Editor, Slot, SlotShape, Window, start_of_day
-from mock_editor.calendars.overrides import Override, OverrideKind, Overrides
+from mock_editor.calendars.override_rows import Override, OverrideKind
+from mock_editor.calendars.overrides import Overrides
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search.bundle import AskedWindow, EntryWriter
 from mock_editor.search.flows import INT_R01, INT_R04, SOS, Flow

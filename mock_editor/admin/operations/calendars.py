@@ -21,7 +21,7 @@ from mock_editor.calendars.model import (
     Slot,
     SlotType,
 )
-from mock_editor.calendars.overrides import Override, OverrideKind
+from mock_editor.calendars.override_rows import Override, OverrideKind
 from mock_editor.calendars.taken import Overlay, Standing
 
 CalendarKey = Annotated[Line, Field(description="Key of the calendar, as the id of its `Schedule`")]
