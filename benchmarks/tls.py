@@ -15,7 +15,7 @@ from benchmarks.load import Load
 from benchmarks.rounds import Effort, in_turns, measured_load, ratios_of, spread
 from benchmarks.servers import Server, running
 from benchmarks.workload import INT_R01, LISTED, Workload, answer, request
-from mock_editor import certs
+from mock_editor.tls import samples
 
 _CONNECTIONS = 8
 _WARM_UP = 300
@@ -29,12 +29,12 @@ def _both(workload: Workload, folder: Path) -> Iterator[tuple[Server, Server]]:
     """One simulator, by its plain and by its TLS listener."""
     frozen_at = workload.played.frozen_at
     assert frozen_at
-    certs.init(folder, force=True)
+    samples.init(folder, force=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     files = {"cert": "server", "key": "server.key", "client-ca": "authority", "crl": "authority.crl"}
     options = [f"--tls-{option}={folder / name}.pem" for option, name in files.items()]
-    options += [f"--tls-client-cn={certs.SAS_COMMON_NAME}", f"--tls-client-ou={certs.SAS_UNIT}", "--plain-fhir"]
+    options += [f"--tls-client-cn={samples.SAS_COMMON_NAME}", f"--tls-client-ou={samples.SAS_UNIT}", "--plain-fhir"]
     options += ["--scenario", str(workload.file), "--now", frozen_at.isoformat()]
     with running("mock_editor", "serve", "--port", "0", "--tls-port", str(port), *options) as server:
         yield server, replace(server, port=port)

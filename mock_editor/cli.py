@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mock_editor import __version__, certs, remote, scenario
+from mock_editor import __version__, remote, scenario
 from mock_editor.app import SCHEMAS, deliverer, from_outside, make_gate, make_stage
 from mock_editor.base import logs
 from mock_editor.base.addresses import names_this_machine
@@ -33,7 +33,9 @@ from mock_editor.server import running
 from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError, unknown
 from mock_editor.simulator import check_files
 from mock_editor.stage import Stage, checked
+from mock_editor.tls import samples
 from mock_editor.tls.certificates import Gate, TlsError, read_certificate
+from mock_editor.tls.files import CertificatesError
 from mock_editor.tls.server import TlsServer
 from mock_editor.tls.validity import ending
 
@@ -310,8 +312,8 @@ def certificates() -> None:
 def make_certificates(folder: Path, names: tuple[str, ...], days: int, force: bool, renew: int | None) -> None:
     """Make a throw-away authority, and certificates for the server, the SAS (good and bad) and INT_R03, in DIR."""
     try:
-        files = certs.init(folder, names, force=force, renew=renew, days=days)
-    except certs.CertificatesError as error:
+        files = samples.init(folder, names, force=force, renew=renew, days=days)
+    except CertificatesError as error:
         raise _Refusal(str(error)) from None
     if not files:
         click.echo(f"The certificates in {folder} are valid for more than {renew} days, and stay")
@@ -325,8 +327,8 @@ def make_certificates(folder: Path, names: tuple[str, ...], days: int, force: bo
 def revoke_certificate(folder: Path, certificate: Path) -> None:
     """Add the certificate in FILE to the revocation list of the authority in DIR."""
     try:
-        certs.revoke(folder, certificate)
-    except certs.CertificatesError as error:
+        samples.revoke(folder, certificate)
+    except CertificatesError as error:
         raise _Refusal(str(error)) from None
     click.echo(f"{certificate} is revoked")
 

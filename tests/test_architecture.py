@@ -13,7 +13,6 @@ PACKAGE = Path(mock_editor.__file__).parent
 # Features of one level never import each other.
 LEVELS = {
     "settings": 0,
-    "certs": 0,
     "health": 1,
     "tls": 1,
     "base": 0,

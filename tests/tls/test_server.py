@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor import certs
+from mock_editor.tls import samples
 from mock_editor.tls.server import TlsServer
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    certs.init(tmp_path / "certs")
+    samples.init(tmp_path / "certs")
     return tmp_path / "certs"
 
 

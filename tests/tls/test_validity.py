@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor import certs
+from mock_editor.tls import samples
 from mock_editor.tls.validity import ending
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -14,7 +14,7 @@ NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    certs.init(folder, days=365, now=NOW)
+    samples.init(folder, days=365, now=NOW)
     return folder
 
 
@@ -27,7 +27,7 @@ def test_what_ends_within_a_month_is_told_and_what_has_ended(made: Path) -> None
 
 
 def test_the_first_to_end_of_a_chain_counts(made: Path, tmp_path: Path) -> None:
-    certs.init(tmp_path, days=20, now=NOW)
+    samples.init(tmp_path, days=20, now=NOW)
     chain = tmp_path / "chain.pem"
     parts = (made / "server.pem", made / "server.key.pem", tmp_path / "server.pem")
     chain.write_bytes(b"".join(part.read_bytes() for part in parts))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor import certs
+from mock_editor.tls import samples
 
 # Deadlines short enough for tests to wait for them.
 SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
@@ -250,7 +250,7 @@ def children(pid: int) -> list[int]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificates of ``mock-editor certs init``."""
     folder = tmp_path_factory.mktemp("made") / "certs"
-    certs.init(folder)
+    samples.init(folder)
     return folder
 
 

@@ -29,10 +29,10 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import requests
 
-from mock_editor import certs
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
+from mock_editor.tls import samples
 from tests.accounts.conftest import regulator
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, SYSTEM, WITH_CPTS, slot_search, sos_search
@@ -626,7 +626,7 @@ class Run:
     def run(self) -> Counts:
         begin = time.monotonic()
         pki = self._folder / "pki"
-        certs.init(pki)
+        samples.init(pki)
         self._tls = {
             "secure": showing(pki),
             "unknown": showing(pki, "sas-other-authority"),

@@ -25,8 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mock_editor import certs
 from mock_editor.accounts.payload import described
+from mock_editor.tls import samples
 from tests.conftest import GUIDE_THOMAS, slot_search
 from tests.wire.conftest import Serve, Simulator, eventually, run
 from tests.wire.tls import (
@@ -445,7 +445,7 @@ def test_a_new_list_counts_at_once_on_a_kept_connection_too(serve: Serve, folder
     kept = connection_to(simulator.fhir_url, showing(folder))
     assert asked(kept).status == 200
     sock = kept.sock
-    certs.revoke(folder, folder / "sas.pem")
+    samples.revoke(folder, folder / "sas.pem")
     answer = asked(kept)
     assert (answer.status, "it is revoked" in answer.diagnostics) == (403, True)
     assert ask(simulator.fhir_url, METADATA, showing(folder)).status == 403
@@ -466,7 +466,7 @@ def test_an_authority_that_is_withdrawn_counts_no_more_on_kept_and_resumed_conne
     assert asked(kept).status == 200
     assert isinstance(kept.sock, ssl.SSLSocket)
     sock, session = kept.sock, kept.sock.session
-    certs.init(tmp_path / "other")
+    samples.init(tmp_path / "other")
     replace(authority, (tmp_path / "other" / "authority.pem").read_bytes())
     answer = asked(kept)
     assert (answer.status, "it is of no authority that is trusted" in answer.diagnostics) == (403, True)
@@ -553,7 +553,7 @@ def test_a_list_in_der_counts(serve: Serve, folder: Path) -> None:
 def test_a_list_of_another_authority_is_refused_at_the_start_and_later(
     serve: Serve, folder: Path, tmp_path: Path
 ) -> None:
-    certs.init(tmp_path / "stranger")
+    samples.init(tmp_path / "stranger")
     foreign = (tmp_path / "stranger" / "authority.crl.pem").read_bytes()
     simulator = serve(*listening(folder))
     replace(folder / "authority.crl.pem", foreign)

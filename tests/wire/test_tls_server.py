@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from mock_editor import certs
 from mock_editor.base.sockets import reset_on_close
+from mock_editor.tls import samples
 from tests.wire.conftest import Serve, Simulator, eventually, run
 from tests.wire.tls import (
     METADATA,
@@ -305,7 +305,7 @@ def test_a_session_taken_up_again_is_checked_like_a_new_one(
     serve: Serve, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     folder = tmp_path / "certs"
-    certs.init(folder)
+    samples.init(folder)
     simulator = serve("--workers", "2", *listening(folder))
     context = showing(folder, version=version)
     session = session_of(simulator.fhir_url, context)
@@ -321,7 +321,7 @@ def test_a_session_taken_up_again_is_checked_like_a_new_one(
     assert {bool(one["status"]) for one in journal(simulator)} == {True}
     entry = requests.get(f"{simulator.url}/_admin/journal/{journal(simulator)[0]['id']}", timeout=10).json()
     assert entry["certificate"].startswith("CN=sas.example, OU=SAS, serial ")
-    certs.revoke(folder, folder / "sas.pem")
+    samples.revoke(folder, folder / "sas.pem")
     refused = again()
     assert refused.startswith(b"HTTP/1.1 403 ")
     assert b"it is revoked" in refused
@@ -332,7 +332,7 @@ def test_strictly_a_session_taken_up_again_is_checked_too(
     serve: Serve, tmp_path: Path, version: ssl.TLSVersion
 ) -> None:
     folder = tmp_path / "certs"
-    certs.init(folder)
+    samples.init(folder)
     simulator = serve("--tls-strict", *listening(folder))
     context = showing(folder, version=version)
     session = session_of(simulator.fhir_url, context)
@@ -340,7 +340,7 @@ def test_strictly_a_session_taken_up_again_is_checked_too(
         assert sock.session_reused
         sock.sendall(get())
         read_answers(sock, 1)
-    certs.revoke(folder, folder / "sas.pem")
+    samples.revoke(folder, folder / "sas.pem")
     for _ in range(20):
         with pytest.raises(OSError), secured(simulator.fhir_url, context, session=session) as sock:  # noqa: PT011, PT012 - reset or ended, where depends
             sock.sendall(get())
@@ -535,7 +535,7 @@ def test_many_at_once_on_both_listeners(simulator: Simulator, made: Path) -> Non
 
 def test_certificates_that_end_soon_are_told_once_and_renewed_while_it_runs(serve: Serve, tmp_path: Path) -> None:
     folder = tmp_path / "certs"
-    certs.init(folder, days=20)
+    samples.init(folder, days=20)
     own = ("--sas-certificate", str(folder / "editor.pem"), "--sas-key", str(folder / "editor.key.pem"))
     simulator = serve(*listening(folder), *own, "--workers", "2", log=tmp_path / "log")
     parts = urlsplit(simulator.fhir_url)

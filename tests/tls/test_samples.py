@@ -19,9 +19,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from mock_editor import certs
-from mock_editor.certs import CertificatesError
 from mock_editor.settings import Settings
+from mock_editor.tls import samples
+from mock_editor.tls.files import CertificatesError
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 NAMES = ("LGA.test", "mock_editor", "192.0.2.7", "2001:db8::7", "localhost")
@@ -50,7 +50,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be some
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``init`` leaves it; only to be read. Its certificates are of today, because OpenSSL's clock is."""
     folder = tmp_path_factory.mktemp("made") / "certs"
-    certs.init(folder, NAMES)
+    samples.init(folder, NAMES)
     return folder
 
 
@@ -174,7 +174,7 @@ def test_openssl_takes_neither_client_nor_server_for_the_other(made: Path) -> No
 @pytest.mark.parametrize("name", ["server", *VERDICTS])
 def test_openssl_reads_the_pkcs12_files(made: Path, name: str) -> None:
     file = ("pkcs12", "-in", made / f"{name}.p12")
-    opened = openssl(*file, "-passin", f"pass:{certs.P12_PASSWORD}", "-noenc")
+    opened = openssl(*file, "-passin", f"pass:{samples.P12_PASSWORD}", "-noenc")
     assert opened.returncode == 0, opened.stderr
     assert (made / f"{name}.key.pem").read_text() in opened.stdout
     assert (made / f"{name}.pem").read_text() in opened.stdout
@@ -235,11 +235,11 @@ def test_clients_are_wrong_in_one_thing_each(made: Path, name: str, right: tuple
     subject = certificate(made / f"{name}.pem").subject
     [cn] = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     [ou] = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    assert (cn.value == certs.SAS_COMMON_NAME, ou.value == certs.SAS_UNIT) == right
+    assert (cn.value == samples.SAS_COMMON_NAME, ou.value == samples.SAS_UNIT) == right
 
 
 def test_dates_count_from_now_with_a_day_for_clocks_that_are_slow(tmp_path: Path) -> None:
-    certs.init(tmp_path / "certs", days=30, now=NOW)
+    samples.init(tmp_path / "certs", days=30, now=NOW)
     day = timedelta(days=1)
     spans = {
         name: (one.not_valid_before_utc - NOW, one.not_valid_after_utc - NOW)
@@ -276,7 +276,7 @@ def test_each_says_what_it_may_do(made: Path) -> None:
 
 
 def test_serial_numbers_are_drawn(made: Path, tmp_path: Path) -> None:
-    certs.init(tmp_path / "certs")
+    samples.init(tmp_path / "certs")
     certificates = [*made.glob("*.pem"), *(tmp_path / "certs").glob("*.pem")]
     certificates = [path for path in certificates if path.name.count(".") == 1]
     serials = {certificate(path).serial_number for path in certificates}
@@ -293,9 +293,9 @@ def test_the_server_has_each_name_once(made: Path) -> None:
 
 def test_the_readme_names_what_is_there(made: Path) -> None:
     text = (made / "README.md").read_text()
-    assert f"password: `{certs.P12_PASSWORD}`" in text
+    assert f"password: `{samples.P12_PASSWORD}`" in text
     assert "protect nothing" in text
-    assert f"--tls-client-cn {certs.SAS_COMMON_NAME} --tls-client-ou {certs.SAS_UNIT}" in text
+    assert f"--tls-client-cn {samples.SAS_COMMON_NAME} --tls-client-ou {samples.SAS_UNIT}" in text
     assert all(f"| `{name}` |" in text for name in VERDICTS)
     words = {word.strip("`|,.:") for word in text.split()}
     files = {word for word in words if word.endswith((".pem", ".p12")) and "NAME" not in word and "$" not in word}
@@ -318,7 +318,7 @@ def test_the_readme_starts_the_simulator_with_options_that_there_are(made: Path)
 def test_only_the_owner_reads_keys(tmp_path: Path) -> None:
     former = os.umask(0)
     try:
-        files = certs.init(tmp_path / "new" / "certs")
+        files = samples.init(tmp_path / "new" / "certs")
     finally:
         os.umask(former)
     folder = tmp_path / "new" / "certs"
@@ -335,7 +335,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "sas.pem").write_text("mine")
     (tmp_path / "README.md").symlink_to("nowhere")
     with pytest.raises(CertificatesError, match=r"has already sas\.pem, README\.md; --force replaces them$"):
-        certs.init(tmp_path)
+        samples.init(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "sas.pem"]
     assert (tmp_path / "sas.pem").read_text() == "mine"
 
@@ -343,7 +343,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_a_folder_with_other_files_is_filled_and_keeps_them_and_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     (tmp_path / "mine.pem").write_text("mine")
-    certs.init(tmp_path)
+    samples.init(tmp_path)
     assert set_is_whole(tmp_path)
     assert (tmp_path / "mine.pem").read_text() == "mine"
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
@@ -354,7 +354,7 @@ def test_force_replaces_what_is_ours_and_leaves_the_rest(folder: Path) -> None:
     (folder / "mine.pem").write_text("mine")
     (folder / "sas.pem").unlink()
     (folder / "server.key.pem").chmod(0o644)
-    certs.init(folder, force=True)
+    samples.init(folder, force=True)
     after = contents(folder)
     assert after.pop("mine.pem") == b"mine"
     assert after.keys() == before.keys()
@@ -365,24 +365,24 @@ def test_force_replaces_what_is_ours_and_leaves_the_rest(folder: Path) -> None:
 
 def test_renewing_replaces_only_what_ends_soon(tmp_path: Path) -> None:
     now = datetime(2026, 11, 20, 8, tzinfo=UTC)
-    assert certs.init(tmp_path, days=365, renew=30, now=now)
+    assert samples.init(tmp_path, days=365, renew=30, now=now)
     before = contents(tmp_path)
-    assert certs.init(tmp_path, renew=30, now=now + timedelta(days=334)) == []
+    assert samples.init(tmp_path, renew=30, now=now + timedelta(days=334)) == []
     assert contents(tmp_path) == before
-    assert certs.init(tmp_path, renew=30, now=now + timedelta(days=336))
+    assert samples.init(tmp_path, renew=30, now=now + timedelta(days=336))
     assert set_is_whole(tmp_path)
     assert all(contents(tmp_path)[name] != content for name, content in before.items())
 
 
 def test_renewing_leaves_alone_what_was_not_made_here(tmp_path: Path, folder: Path) -> None:
-    certs.init(tmp_path)
+    samples.init(tmp_path)
     (folder / "server.pem").write_bytes((tmp_path / "server.pem").read_bytes())
     before = contents(folder)
     with pytest.raises(CertificatesError, match="was not made here"):
-        certs.init(folder, renew=4000)
+        samples.init(folder, renew=4000)
     (folder / "server.pem").unlink()
     with pytest.raises(CertificatesError, match="has already"):
-        certs.init(folder, renew=30)
+        samples.init(folder, renew=30)
     assert contents(folder) == {name: content for name, content in before.items() if name != "server.pem"}
 
 
@@ -391,7 +391,7 @@ def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_others(folder: P
     (folder / "server.p12").mkdir()
     before = contents(folder)
     with pytest.raises(CertificatesError, match=r"server\.p12 is a folder, expected a file$"):
-        certs.init(folder, force=True)
+        samples.init(folder, force=True)
     assert contents(folder) == before
 
 
@@ -411,9 +411,9 @@ def test_a_write_that_fails_leaves_nothing_half_made(tmp_path: Path, folder: Pat
     # Enough for the authority's certificate, not for a PKCS#12 file.
     with disk_full_after(2500):
         with pytest.raises(CertificatesError, match=r"^cannot write to .*/new: File too large$"):
-            certs.init(tmp_path / "new")
+            samples.init(tmp_path / "new")
         with pytest.raises(CertificatesError, match="File too large"):
-            certs.init(folder, force=True)
+            samples.init(folder, force=True)
     assert not (tmp_path / "new").exists()
     assert contents(folder) == before
 
@@ -438,32 +438,32 @@ def test_what_was_replaced_before_a_failure_is_put_back(made: Path, open_folder:
     open_folder.chmod(0o1777)
     before = contents(open_folder)
     with nobody(), pytest.raises(CertificatesError, match="Operation not permitted"):
-        certs.init(open_folder, force=True)
+        samples.init(open_folder, force=True)
     assert contents(open_folder) == before
 
 
 @needs_root
 def test_a_folder_without_the_right_to_write_is_told(open_folder: Path) -> None:
     with nobody(), pytest.raises(CertificatesError, match=rf"^cannot write to {open_folder}: Permission denied$"):
-        certs.init(open_folder)
+        samples.init(open_folder)
     with nobody(), pytest.raises(CertificatesError, match="Permission denied"):
-        certs.init(open_folder / "new")
+        samples.init(open_folder / "new")
     assert contents(open_folder) == {}
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "certs").write_text("mine")
     with pytest.raises(CertificatesError, match=r"certs is a file, expected a folder$"):
-        certs.init(tmp_path / "certs", force=True)
+        samples.init(tmp_path / "certs", force=True)
     with pytest.raises(CertificatesError, match=r"Not a directory$"):
-        certs.init(tmp_path / "certs" / "more")
+        samples.init(tmp_path / "certs" / "more")
     assert (tmp_path / "certs").read_text() == "mine"
 
 
 def test_of_two_at_once_one_is_refused(tmp_path: Path) -> None:
     def outcome(_: int) -> str:
         try:
-            certs.init(tmp_path / "certs")
+            samples.init(tmp_path / "certs")
         except CertificatesError as error:
             return str(error)
         return "made"
@@ -478,16 +478,16 @@ def test_of_two_at_once_one_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", WRONG_NAMES)
 def test_wrong_names_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(CertificatesError, match=r'^bad name ".*": expected a host name or an IP address$'):
-        certs.init(tmp_path / "certs", ["lga.test", name])
+        samples.init(tmp_path / "certs", ["lga.test", name])
     assert not (tmp_path / "certs").exists()
 
 
 def test_too_many_names_and_days_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CertificatesError, match=r"^101 names: expected 100 at most$"):
-        certs.init(tmp_path / "certs", [f"lga{number}.test" for number in range(101)])
+        samples.init(tmp_path / "certs", [f"lga{number}.test" for number in range(101)])
     for days in (0, 3651):
         with pytest.raises(CertificatesError, match=rf"^{days} days: expected 1 to 3650$"):
-            certs.init(tmp_path / "certs", days=days)
+            samples.init(tmp_path / "certs", days=days)
     assert not (tmp_path / "certs").exists()
 
 
@@ -496,8 +496,8 @@ def test_too_many_names_and_days_are_refused(tmp_path: Path) -> None:
 
 def test_one_more_is_revoked_and_the_others_stay_so(folder: Path) -> None:
     assert shake_hands(server_context(folder), client_context(folder, "sas"), "localhost") == (None, None)
-    certs.revoke(folder, folder / "sas.pem")
-    certs.revoke(folder, folder / "editor.pem")
+    samples.revoke(folder, folder / "sas.pem")
+    samples.revoke(folder, folder / "editor.pem")
     serials = [certificate(folder / f"{name}.pem").serial_number for name in ("sas-revoked", "sas", "editor")]
     assert revocations(folder) == (3, serials)
     for name, code in [("sas", 23), ("sas-revoked", 23), ("editor", 23), ("sas-wrong-cn", 0)]:
@@ -507,7 +507,7 @@ def test_one_more_is_revoked_and_the_others_stay_so(folder: Path) -> None:
 
 def test_the_list_is_the_only_file_that_changes(folder: Path) -> None:
     before = contents(folder)
-    certs.revoke(folder, folder / "sas.pem")
+    samples.revoke(folder, folder / "sas.pem")
     after = contents(folder)
     assert after.pop("authority.crl.pem") != before.pop("authority.crl.pem")
     assert after == before
@@ -515,13 +515,13 @@ def test_the_list_is_the_only_file_that_changes(folder: Path) -> None:
 
 def test_revoking_twice_changes_nothing(folder: Path) -> None:
     before = contents(folder)
-    certs.revoke(folder, folder / "sas-revoked.pem")
+    samples.revoke(folder, folder / "sas-revoked.pem")
     assert contents(folder) == before
 
 
 def test_the_day_of_a_revocation_is_kept(folder: Path) -> None:
-    certs.revoke(folder, folder / "sas.pem", now=NOW)
-    certs.revoke(folder, folder / "editor.pem", now=NOW + timedelta(days=9))
+    samples.revoke(folder, folder / "sas.pem", now=NOW)
+    samples.revoke(folder, folder / "editor.pem", now=NOW + timedelta(days=9))
     listed = x509.load_pem_x509_crl((folder / "authority.crl.pem").read_bytes())
     since = {one.serial_number: one.revocation_date_utc for one in listed}
     assert since[certificate(folder / "sas.pem").serial_number] == NOW - timedelta(days=1)
@@ -531,7 +531,7 @@ def test_the_day_of_a_revocation_is_kept(folder: Path) -> None:
 def test_revocations_at_once_are_all_kept(folder: Path) -> None:
     names = ["sas", "sas-wrong-cn", "sas-wrong-ou", "sas-expired", "editor", "server"]
     with ThreadPoolExecutor(len(names)) as threads:
-        list(threads.map(lambda name: certs.revoke(folder, folder / f"{name}.pem"), names))
+        list(threads.map(lambda name: samples.revoke(folder, folder / f"{name}.pem"), names))
     number, serials = revocations(folder)
     assert number == 1 + len(names)
     assert {certificate(folder / f"{name}.pem").serial_number for name in names} < set(serials)
@@ -540,7 +540,7 @@ def test_revocations_at_once_are_all_kept(folder: Path) -> None:
 def test_a_list_that_cannot_be_written_stays(folder: Path) -> None:
     before = contents(folder)
     with disk_full_after(100), pytest.raises(CertificatesError, match=r"File too large$"):
-        certs.revoke(folder, folder / "sas.pem")
+        samples.revoke(folder, folder / "sas.pem")
     assert contents(folder) == before
 
 
@@ -558,7 +558,7 @@ def test_a_list_that_cannot_be_written_stays(folder: Path) -> None:
 def test_what_cannot_be_revoked_is_told(folder: Path, name: str, refusal: str) -> None:
     before = contents(folder)
     with pytest.raises(CertificatesError, match=refusal):
-        certs.revoke(folder, folder / name)
+        samples.revoke(folder, folder / name)
     assert contents(folder) == before
 
 
@@ -576,15 +576,15 @@ def test_what_is_missing_for_revoking_is_told(folder: Path, file: str, content: 
     if content is not None:
         (folder / file).write_bytes(content)
     with pytest.raises(CertificatesError, match=refusal):
-        certs.revoke(folder, folder / "sas.pem")
+        samples.revoke(folder, folder / "sas.pem")
 
 
 def test_an_authority_that_is_over_revokes_nothing(folder: Path) -> None:
     with pytest.raises(CertificatesError, match=r"authority.pem is no longer valid$"):
-        certs.revoke(folder, folder / "sas.pem", now=datetime.now(UTC) + timedelta(days=800))
+        samples.revoke(folder, folder / "sas.pem", now=datetime.now(UTC) + timedelta(days=800))
 
 
 def test_a_folder_that_is_not_there_is_not_made_for_revoking(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CertificatesError, match=r"nowhere: No such file or directory$"):
-        certs.revoke(tmp_path / "nowhere", folder / "sas.pem")
+        samples.revoke(tmp_path / "nowhere", folder / "sas.pem")
     assert not (tmp_path / "nowhere").exists()
