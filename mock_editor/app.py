@@ -52,7 +52,7 @@ from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.calendars.people import specialties
-from mock_editor.faults import engine
+from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.journal.entries import JournalFile, Limits
@@ -80,7 +80,7 @@ _FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
 SCHEMAS = (
     *EDITOR_SCHEMAS,
     stage_of.SCHEMA,
-    engine.SCHEMA,
+    fault_store.SCHEMA,
     idp_state.SCHEMA,
     platform_state.SCHEMA,
     received.SCHEMA,

@@ -16,7 +16,7 @@ from mock_editor.base import controls
 from mock_editor.base.http import read_body
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
-from mock_editor.faults import engine
+from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.rules import Rule
@@ -38,7 +38,7 @@ class Probe:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.waits = Waits(settings.threads - max(1, settings.threads // 20))
-        self.store = Store(folder / "state.db", (controls.SCHEMA, engine.SCHEMA))
+        self.store = Store(folder / "state.db", (controls.SCHEMA, fault_store.SCHEMA))
         self.faults = FaultEngine(self.store, lambda: CLOCK)
         self.faults.play((), (), "seed")
         file = JournalFile(folder / "journal.db")

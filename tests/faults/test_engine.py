@@ -17,9 +17,12 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Waits
-from mock_editor.faults import engine as module
-from mock_editor.faults.engine import MOST_DIFFERENT, FaultEngine, Match, UnknownRuleError, WaitEndedError
+from mock_editor.faults import store as fault_store
+from mock_editor.faults import waiting as waiting_module
+from mock_editor.faults.engine import FaultEngine, Match, UnknownRuleError
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
+from mock_editor.faults.store import MOST_DIFFERENT
+from mock_editor.faults.waiting import WaitEndedError
 from tests.wire.conftest import eventually
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # 08:00 in Paris
@@ -36,7 +39,7 @@ class Process:
 
     def __init__(self, folder: Path, seed: str = "seed") -> None:
         self.now = NOW
-        self.store = Store(folder / "state.db", (controls.SCHEMA, module.SCHEMA))
+        self.store = Store(folder / "state.db", (controls.SCHEMA, fault_store.SCHEMA))
         self.faults = FaultEngine(self.store, lambda: self.now)
         self.faults.play((), (), seed)
         self.faults.follow()
@@ -266,7 +269,7 @@ def test_about_the_share_that_is_asked_for_is_acted_on(process: Process) -> None
 
 def test_requests_are_remembered_up_to_a_bound(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MOST_DIFFERENT >= 10_000
-    monkeypatch.setattr(module, "MOST_DIFFERENT", 5)
+    monkeypatch.setattr(fault_store, "MOST_DIFFERENT", 5)
     process.faults.put(rule())
     for number in range(23):
         process.match(url=f"/e/fhir/Slot?n={number}")
@@ -469,7 +472,7 @@ class Waiting:
         self.ended: object = None
         self._thread = threading.Thread(target=self._wait)
         self._thread.start()
-        assert eventually(lambda: process.faults._waiting)
+        assert eventually(lambda: process.faults._waits._waiting)
 
     def _wait(self) -> None:
         try:
@@ -506,7 +509,7 @@ def test_a_wait_ends_when_its_rule_goes(process: Process, other: Process, change
     process.faults.follow()
     assert waiting.end() == "over"
     assert not waiting.acting.in_force()
-    assert not process.faults._waiting
+    assert not process.faults._waits._waiting
 
 
 @pytest.mark.parametrize("change", [lambda one: one.faults.put(rule("another")), lambda one: one.faults.follow()])
@@ -522,7 +525,7 @@ def test_a_wait_goes_on_when_another_rule_changes(process: Process, change: Chan
 
 
 def test_a_step_of_a_timeline_ends_waits_by_itself(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LOOK", 0.05)
+    monkeypatch.setattr(waiting_module, "_LOOK", 0.05)
     process.faults.start(TIMELINE)
     process.now += timedelta(seconds=20)
     waiting = Waiting(process)

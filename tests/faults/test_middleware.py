@@ -14,14 +14,14 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mock_editor.base import controls
 from mock_editor.base.errors import EditorError
-from mock_editor.base.exchanges import ENDING
+from mock_editor.base.exchanges import ENDED, ENDING, RULE
 from mock_editor.base.http import MAX_BODY, read_body
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
-from mock_editor.faults import engine as faults_module
+from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.kinds import body as body_kinds
-from mock_editor.faults.middleware import ENDED, RULE, FaultMiddleware
+from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.rules import Rule
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.journal import middleware as journal
@@ -40,7 +40,7 @@ class Front:
 
     def __init__(self, folder: Path) -> None:
         self.waits = Waits(3)
-        self.store = Store(folder / "state.db", (controls.SCHEMA, faults_module.SCHEMA))
+        self.store = Store(folder / "state.db", (controls.SCHEMA, fault_store.SCHEMA))
         self.faults = FaultEngine(self.store, lambda: NOW)
         self.front = FaultMiddleware(self.app, self.faults, self.waits, lambda: EDITORS, 1)
         self.calls = 0

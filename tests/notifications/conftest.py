@@ -23,7 +23,8 @@ from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, Editor
 from mock_editor.calendars.taken import Taken
-from mock_editor.faults import engine
+from mock_editor.faults import store as fault_store
+from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
 from mock_editor.notifications.outbox import OPEN_STATES, Notification, Outbox
@@ -207,10 +208,10 @@ class Side:
     def __init__(
         self, folder: Path, editor: Editor, target: Target, *, others: Sequence[Editor] = (), parallel: int = 8
     ) -> None:
-        self.store = Store(folder / "state.db", (*SCHEMAS, engine.SCHEMA))
+        self.store = Store(folder / "state.db", (*SCHEMAS, fault_store.SCHEMA))
         self.editors = editors = {one.slug: one for one in (editor, *others)}
         self.clock = Clock()
-        self.faults = engine.FaultEngine(self.store, self.clock.now)
+        self.faults = FaultEngine(self.store, self.clock.now)
         self.faults.follow()
         self.outbox = Outbox(self.store, self.clock, editors)
         self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)

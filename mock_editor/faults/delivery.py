@@ -1,0 +1,132 @@
+"""How a response that a fault has touched goes out: whole, bit by bit, or until the connection ends."""
+
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from http import HTTPStatus
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+from mock_editor.base.exchanges import ENDED, ENDING
+from mock_editor.base.waits import Ended
+from mock_editor.faults.messages import CloseConnection, Response
+from mock_editor.faults.waiting import WaitEndedError
+from mock_editor.faults.wire import Cut, Wire, end
+
+
+class Delivery:
+    """One response on its way out. ``wait`` holds the request, ``release`` gives its place back at the end."""
+
+    def __init__(self, environ: WSGIEnvironment, wait: Callable[[float], None], release: Callable[[], None]) -> None:
+        self._environ = environ
+        self._wait = wait
+        self._release = release
+
+    def send(self, response: Response, start_response: StartResponse) -> Iterable[bytes]:
+        """What WSGI wants. Raises ConnectionEndedError where WSGI could not send what is wanted."""
+        response = _with_allowed_content(response, self._environ["REQUEST_METHOD"])
+        cut = response.wire.cut
+        status = f"{response.status} {_phrase(response.status)}"
+        if cut and cut.in_head:
+            # The journal hears what was begun; the server sends nothing of it.
+            start_response(status, list(response.headers))
+            raise self._cut_head(cut, status, response.headers)
+        start_response(status, _headers_for(response, cut))
+        if cut is None and response.wire.pace is None:
+            self._release()
+            return [response.body]
+        return _Pieces(self._pieces(response.body, response.wire), self._release)
+
+    def close(self, closed: CloseConnection) -> Exception:
+        """Ends the connection instead of a response; to be raised by the caller."""
+        text = f"the connection was {'reset' if closed.reset else 'closed'} "
+        text += f"after {len(closed.sent)} bytes that are no answer" if closed.sent else "before any byte"
+        return self._end(text, closed.sent, reset=closed.reset)
+
+    def _cut_head(self, cut: Cut, status: str, headers: Iterable[tuple[str, str]]) -> Exception:
+        lines = [
+            f"HTTP/1.1 {status}",
+            f"Date: {formatdate(usegmt=True)}",
+            *(f"{name}: {text}" for name, text in headers),
+        ]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        size = min(max(int(len(head) * cut.share), 1), len(head) - 1)
+        return self._end(f"{_ended(cut)} after {size} of {len(head)} bytes of the head", head[:size], reset=cut.reset)
+
+    def _pieces(self, body: bytes, wire: Wire) -> Iterator[bytes]:
+        """The body as it is sent. The first piece is empty: with it the head leaves."""
+        pace, cut = wire.pace, wire.cut
+        going = body[: int(len(body) * cut.share)] if cut else body
+        size = pace.size if pace else max(len(going), 1)
+        yield b""
+        for start in range(0, len(going), size):
+            if pace:
+                self._wait_for_piece(pace.seconds, start, len(body))
+            yield going[start : start + size]
+        if cut:
+            more = " and a chunk that is none" if cut.last else ""
+            text = f"{_ended(cut)} after {len(going)} of {len(body)} bytes of the body{more}"
+            raise self._end(text, cut.last, reset=cut.reset)
+
+    def _wait_for_piece(self, seconds: float, sent: int, size: int) -> None:
+        try:
+            self._wait(seconds)
+        except WaitEndedError as ended:
+            if ended.why is Ended.STOPPING:
+                self._environ[ENDED] = f"the simulator stopped after {sent} of {size} bytes of the body"
+            raise BrokenPipeError(errno.EPIPE, "the rest is not sent") from None
+
+    def _end(self, text: str, sent: bytes, *, reset: bool) -> Exception:
+        self._environ[ENDED] = text
+        # Whoever sees the connection end finds the exchange in the journal.
+        if ending := self._environ.get(ENDING):
+            ending(text)
+        # Before the descriptor becomes that of another socket.
+        self._release()
+        return end(self._environ.get("gunicorn.socket"), text, sent=sent, reset=reset)
+
+
+class _Pieces:
+    """A response that is sent bit by bit, and what is to be done when the server is through with it."""
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._pieces, self.close = pieces, close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+
+def _with_allowed_content(response: Response, method: str) -> Response:
+    """The answer without the content that it may not have, and without what would announce some.
+
+    Source: RFC 9110, 8.6, 9.3.2, 15.3.5, 15.3.6 and 15.4.5.
+    """
+    without = response.status in (204, 205, 304)
+    if not without and method != "HEAD":
+        return response
+    cut = response.wire.cut
+    response = replace(response, body=b"", wire=replace(response.wire, cut=cut if cut and cut.in_head else None))
+    if not without:
+        return response
+    headers = [one for one in response.headers if one[0].lower() not in ("content-length", "content-type")]
+    # Only of a 205 would a client otherwise wait for content.
+    return replace(response, headers=(*headers, *([("Content-Length", "0")] if response.status == 205 else ())))
+
+
+def _headers_for(response: Response, cut: Cut | None) -> list[tuple[str, str]]:
+    """The headers as they are sent: a body that is cut has the length that is missing, or none at all."""
+    if cut is None:
+        return list(response.headers)
+    headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
+    return headers if cut.chunked else [*headers, ("Content-Length", str(len(response.body)))]
+
+
+def _ended(cut: Cut) -> str:
+    return f"the connection was {'reset' if cut.reset else 'closed'}"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
