@@ -28,12 +28,13 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
-from mock_editor.base.forms import HEADERS, in_french
+from mock_editor.base.forms import HEADERS
 from mock_editor.base.http import PROTECTION, ignore_absurd_dates
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
+from mock_editor.base.words import french_page
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.idp import state as idp_state
 from mock_editor.bench.idp.clients import Registration
@@ -454,7 +455,7 @@ def _refusal(error: EditorError) -> Response:
     if _FHIR_PATH.match(request.path):
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
     if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/_admin"):
-        title, text = in_french(error)
+        title, text = french_page(error)
         page = render_template("erreur.html", title=title, text=text)
         return Response(page, error.status, HEADERS | dict(error.headers))
     return problem.response(error)

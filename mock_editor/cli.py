@@ -25,6 +25,7 @@ from mock_editor.base.addresses import names_this_machine
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store, StoreError
+from mock_editor.base.words import in_english
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.entries import JournalFile
 from mock_editor.scenario import ScenarioError, Script
@@ -63,7 +64,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except EditorError as error:
         # The database is out of order, or the system gives no threads, in the middle of a start.
-        click.echo(f"mock-editor: {error.text}", err=True)
+        click.echo(f"mock-editor: {in_english(error)}", err=True)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

@@ -18,6 +18,7 @@ from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Course
 from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
 from mock_editor.base.store import StoreError
+from mock_editor.base.words import in_english
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.receiver import payload as receiver
 from mock_editor.calendars.model import AppointmentStatus
@@ -235,6 +236,6 @@ def _check(table: str, number: int, column: str, value: Any, check: Check) -> No
     try:
         check(value)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, EditorError) as error:
-        reason = error.text if isinstance(error, EditorError) else str(error)
+        reason = in_english(error) if isinstance(error, EditorError) else str(error)
         row = f", row {number}" if number else ""
         raise StoreError(f"has a value in {table}.{column}{row} that makes no sense: {reason[:300]}") from None

@@ -30,6 +30,7 @@ from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
+from mock_editor.base.words import in_english
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
 from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
@@ -291,7 +292,7 @@ class Stage:
             self._say_generation()
             self._await_others()
         except EditorError as error:
-            _log.warning("What was loaded or put back is played, but not by every process yet: %s", error.text)
+            _log.warning("What was loaded or put back is played, but not by every process yet: %s", in_english(error))
         with contextlib.suppress(EditorError):  # then it is as if that took longer
             self._settle()
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from mock_editor.admin.operation import Model
 from mock_editor.base.codes import PROBLEM_JSON
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.words import english
 from mock_editor.booking.access import PageError
 
 
@@ -54,8 +55,8 @@ def in_english(error: PageError) -> EditorError:
 
 def response(error: EditorError) -> Response:
     """The answer that tells of a refusal."""
-    faults = [Fault(where=one.expression, what=one.diagnostics) for one in error.issues if one.expression]
-    told = (f"{one.expression}: {one.diagnostics}" if one.expression else one.diagnostics for one in error.issues)
+    faults = [Fault(where=one.place, what=english(one)) for one in error.issues if one.place]
+    told = (f"{one.place}: {english(one)}" if one.place else english(one) for one in error.issues)
     title = HTTPStatus(error.status).phrase
     problem = Problem(type="about:blank", title=title, status=error.status, detail="; ".join(told), errors=faults)
     return Response(problem.model_dump_json(), error.status, error.headers, content_type=PROBLEM_JSON)

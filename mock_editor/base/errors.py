@@ -8,21 +8,14 @@ application sees it (``server/``).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mock_editor.base import issues as data
+from mock_editor.base.issues import Code, Prose
+from mock_editor.base.words import in_english
+
+# What still comes with its words.
+Issue = Prose
 # The first are enough, where a megabyte of mistakes was sent.
 MOST_ISSUES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """One thing wrong, or, with another severity, to be told.
-
-    ``code`` is a FHIR issue type; ``expression`` the FHIRPath of a body's element, if any.
-    """
-
-    code: str
-    diagnostics: str
-    expression: str | None = None
-    severity: str = "error"
 
 
 @dataclass(eq=False)
@@ -30,22 +23,25 @@ class EditorError(Exception):
     """A refusal with its HTTP status, at least one issue, and headers that the status asks for."""
 
     status: int
-    issues: Sequence[Issue]
+    issues: Sequence[Issue | data.Issue]
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.status}: {self.text}"
+        # For logs and tracebacks.
+        return f"{self.status}: {in_english(self)}"
 
-    @property
-    def text(self) -> str:
-        """What is wrong, in a line."""
-        return "; ".join(issue.diagnostics for issue in self.issues)
+
+def refused(
+    code: Code, place: str | None = None, /, *, headers: Mapping[str, str] | None = None, **values: object
+) -> EditorError:
+    """The refusal for one thing that is wrong, to be raised. Its words name ``values``."""
+    return EditorError(code.status, [data.Issue(code, place, values)], headers or {})
 
 
 class BadRequestError(EditorError):
     """400: the request cannot be understood."""
 
-    def __init__(self, *issues: Issue) -> None:
+    def __init__(self, *issues: Issue | data.Issue) -> None:
         super().__init__(400, issues)
 
 

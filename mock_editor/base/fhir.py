@@ -15,7 +15,10 @@ from flask import Response
 from werkzeug.http import parse_list_header, parse_options_header
 
 from mock_editor.base.codes import ACCEPTED_JSON, FHIR_JSON
-from mock_editor.base.errors import BadRequestError, EditorError, Issue
+from mock_editor.base.errors import BadRequestError, refused
+from mock_editor.base.errors import Issue as _Prose
+from mock_editor.base.issues import Code, Issue
+from mock_editor.base.words import english
 
 Resource = dict[str, Any]
 
@@ -28,16 +31,16 @@ def dumps(resource: Resource | str) -> bytes:
     return orjson.dumps(resource)
 
 
-def operation_outcome(issues: Sequence[Issue]) -> Resource:
+def operation_outcome(issues: Sequence[Issue | _Prose]) -> Resource:
     """The OperationOutcome that tells ``issues``."""
     return {
         "resourceType": "OperationOutcome",
         "issue": [
             {
                 "severity": issue.severity,
-                "code": issue.code,
-                "diagnostics": issue.diagnostics,
-                **({"expression": [issue.expression]} if issue.expression else {}),
+                "code": issue.type,
+                "diagnostics": english(issue),
+                **({"expression": [issue.place]} if issue.place else {}),
             }
             for issue in issues
         ],
@@ -82,8 +85,7 @@ def check_acceptable(accept: str, formats: Sequence[str]) -> None:
     if _means_json(formats[-1].strip().replace(" ", "+")) if formats else _means_json(accept):
         return
     named, wanted = ("_format", formats[-1]) if formats else ("Accept", accept)
-    text = f"{named}: only JSON is answered (application/fhir+json), not {wanted[:200]!r}"
-    raise EditorError(406, [Issue("not-supported", text)])
+    raise refused(Code.NOT_ACCEPTABLE, name=named, found=wanted[:200])
 
 
 @functools.lru_cache(maxsize=256)
@@ -213,7 +215,7 @@ def parse_token(text: str) -> tuple[str, str]:
     return (system, value) if bar else ("", system)
 
 
-def refuse(issues: Sequence[Issue]) -> None:
+def refuse(issues: Sequence[Issue | _Prose]) -> None:
     """Raises one 400 that tells all of ``issues``, if there are any."""
     if issues:
         raise BadRequestError(*issues)

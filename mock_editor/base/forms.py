@@ -1,4 +1,4 @@
-"""What all pages for people share: their headers, refusals in French, and forms that only our own pages send."""
+"""What all pages for people share: their headers, and forms that only our own pages send."""
 
 import hashlib
 import hmac
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from flask import Response, g, request
 
 from mock_editor.base import codes
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import refused
 from mock_editor.base.http import PROTECTION, expect_media_type, read_body
+from mock_editor.base.issues import Code
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
-from mock_editor.base.sites import ForeignSiteError
 
 HEADERS = {
     **dict(PROTECTION),
@@ -34,60 +34,6 @@ _LARGEST = 20_000
 _COOKIE, _FIELD = "formulaire", "jeton"
 _MARK = "."
 _NONCE = re.compile("[A-Za-z0-9_-]{32}")
-
-# What people are told of a refusal that is written for developers: a title, a text.
-_REFUSALS = {
-    400: ("Demande mal formée", "Le logiciel n’a pas compris cette demande."),
-    403: ("Accès refusé", "Cette page n’est pas accessible d’ici."),
-    404: ("Page introuvable", "Cette page n’existe pas, ou n’existe plus."),
-    405: ("Action impossible", "Cette adresse existe, mais pas pour ce qui lui est demandé."),
-    408: ("Demande trop lente", "La demande n’est pas arrivée à temps."),
-    413: ("Demande trop volumineuse", "La demande est trop volumineuse."),
-    415: ("Demande mal formée", "La demande n’a pas le format d’un formulaire."),
-    500: ("Erreur du simulateur", "Le simulateur a échoué sur cette demande ; son journal en dit plus."),
-    503: ("Service indisponible", "Le simulateur est momentanément indisponible. Réessayez dans un instant."),
-}
-_EXPIRED = (
-    "Formulaire expiré",
-    "Ce formulaire n’est pas, ou n’est plus, valable. Revenez à la page précédente et rechargez-la.",
-)
-_FOREIGN = (
-    "Demande d’un autre site",
-    "Cette demande vient d’une page d’un autre site, ou d’une adresse que le simulateur ne se connaît pas "
-    "(option --public-url).",
-)
-
-
-_OTHERS = (
-    "Formulaire d’une autre session",
-    "Cette page a été ouverte pour quelqu’un d’autre, ou avant une nouvelle connexion : rien n’a été enregistré. "
-    "Rouvrez-la pour recommencer.",
-)
-
-
-class ForeignFormError(EditorError):
-    """400: a form that no page of ours has shown to this browser, or not lately."""
-
-    def __init__(self) -> None:
-        super().__init__(400, [Issue("security", "The form does not bring back what the cookie holds")])
-
-
-class OthersFormError(EditorError):
-    """403: a form that this browser was shown while somebody else was there."""
-
-    def __init__(self) -> None:
-        super().__init__(403, [Issue("security", "The form was shown to somebody else")])
-
-
-def in_french(error: EditorError) -> tuple[str, str]:
-    """What a page says of a refusal: title and text."""
-    if isinstance(error, ForeignFormError):
-        return _EXPIRED
-    if isinstance(error, OthersFormError):
-        return _OTHERS
-    if isinstance(error, ForeignSiteError):
-        return _FOREIGN
-    return _REFUSALS.get(error.status, _REFUSALS[400])
 
 
 class Forms:
@@ -132,19 +78,19 @@ class Forms:
     def check(self, sent: str, *, anybodys: bool = False) -> None:
         """Whether ``sent`` is what a form of ours brings back from this browser's owner, or ``anybodys`` in it.
 
-        Raises ForeignFormError or OthersFormError.
+        Raises 400 or 403.
         """
         held = self._held()
         browser, _, owner = sent.partition(_MARK)
         if held is None or not _same(browser, self._of_browser(held)):
-            raise ForeignFormError
+            raise refused(Code.FORM_EXPIRED)
         if not anybodys and not _same(owner, self._of_owner(held)):
-            raise OthersFormError
+            raise refused(Code.FORM_OF_ANOTHER)
 
     def read(self, *, anybodys: bool = False) -> Callable[[str], str]:
         """The fields of the form that was posted; ``anybodys`` is one that does the same whoever was there.
 
-        Raises 400 (ForeignFormError among them), 403 (OthersFormError), 408, 413, 415.
+        Raises 400, 403, 408, 413, 415.
         """
         expect_media_type(request.headers, (codes.FORM,))
         parameters = Parameters(read_body(request.environ, seconds=self._seconds, limit=_LARGEST))

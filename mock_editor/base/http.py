@@ -13,7 +13,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import parse_date, parse_options_header
 
 from mock_editor.base.deadlines import Deadlines
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code, Issue, issue
 
 MAX_BODY = 1_000_000
 # What every answer has that says nothing else: it is what it says it is, and no page of anybody's.
@@ -31,11 +32,10 @@ def expect_media_type(headers: Headers, allowed: Collection[str]) -> None:
     """Raises 415 unless the body that ``headers`` announce is of a media type of ``allowed``, and not compressed."""
     media_type = parse_options_header(headers.get("Content-Type", ""))[0]
     if media_type.lower() not in allowed:
-        text = f"Content-Type: expected {' or '.join(sorted(allowed))}, not {media_type[:100]!r}"
-        raise EditorError(415, [Issue("not-supported", text)])
+        raise refused(Code.MEDIA_TYPE, expected=" or ".join(sorted(allowed)), found=media_type[:100])
     encoding = headers.get("Content-Encoding", "identity")
     if encoding.strip().lower() not in ("", "identity"):
-        raise EditorError(415, [Issue("not-supported", f"Content-Encoding: {encoding[:60]!r} is not understood")])
+        raise refused(Code.CONTENT_ENCODING, found=encoding[:60])
 
 
 def ignore_absurd_dates(environ: dict[str, Any]) -> None:
@@ -56,13 +56,13 @@ def read_body(environ: dict[str, Any], *, seconds: float, limit: int = MAX_BODY)
     deadlines: Deadlines | None = environ.get("mock_editor.deadlines")
     watch = deadlines.watch(environ["gunicorn.socket"], seconds) if deadlines else None
     with watch or contextlib.nullcontext():
-        body, issue = _collect(environ["wsgi.input"], limit)
+        body, wrong = _collect(environ["wsgi.input"], limit)
     if watch and watch.expired:
-        raise _refusal(408, Issue("timeout", f"The body did not arrive within {seconds:g} s"))
-    if issue:
-        raise _refusal(400, issue)
+        raise _refusal(issue(Code.BODY_TIMEOUT, seconds=seconds))
+    if wrong:
+        raise _refusal(wrong)
     if expected is not None and len(body) < expected:
-        raise _refusal(400, Issue("incomplete", f"The body has {len(body)} bytes, Content-Length says {expected}"))
+        raise _refusal(issue(Code.BODY_SHORT, size=len(body), expected=expected))
     return body
 
 
@@ -77,17 +77,17 @@ def _collect(stream: Any, limit: int) -> tuple[bytes, Issue | None]:
                 raise _too_large(limit)
             pieces.append(piece)
     except ParseException as error:
-        return b"", Issue("structure", f"The chunked body is malformed: {str(error)[:200]}")
+        return b"", issue(Code.BODY_CHUNKS_MALFORMED, reason=str(error)[:200])
     except OSError:
         # gunicorn's NoMoreData is one; the others are a broken connection, on which nobody hears this.
-        return b"", Issue("incomplete", "The body was cut short")
+        return b"", issue(Code.BODY_CUT)
     return b"".join(pieces), None
 
 
 def _too_large(limit: int) -> EditorError:
-    return _refusal(413, Issue("too-long", f"The body is larger than {limit} bytes"))
+    return _refusal(issue(Code.BODY_TOO_LARGE, limit=limit))
 
 
-def _refusal(status: int, issue: Issue) -> EditorError:
+def _refusal(wrong: Issue) -> EditorError:
     # What is left of the body makes the connection useless.
-    return EditorError(status, [issue], {"Connection": "close"})
+    return EditorError(wrong.code.status, [wrong], {"Connection": "close"})

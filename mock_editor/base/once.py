@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 
 Item = TypeVar("Item")
 
@@ -66,5 +67,4 @@ class Once(Generic[Item]):
 
 
 def _busy() -> EditorError:
-    text = "Too many searches at once are for what has not been searched before; try again"
-    return EditorError(503, [Issue("throttled", text)], {"Retry-After": "1"})
+    return refused(Code.TOO_MANY_SEARCHES, headers={"Retry-After": "1"})

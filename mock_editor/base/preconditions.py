@@ -12,7 +12,8 @@ from typing import NamedTuple
 from werkzeug.datastructures import Headers
 from werkzeug.http import http_date, parse_date
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 
 # Our own tags hold no comma: what is not a whole one between two commas is none of them. A client may leave out quotes.
 _TAG = re.compile(r'(?:[Ww]/)?("?)([^",\s]+)\1')
@@ -29,9 +30,6 @@ class Current(NamedTuple):
     def headers(self) -> dict[str, str]:
         """How a client gets to know it."""
         return {"ETag": f'W/"{self.version}"', "Last-Modified": http_date(self.changed)}
-
-    def __str__(self) -> str:
-        return f"{self.name} in version {self.version}, changed on {http_date(self.changed)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +78,9 @@ def _names(tags: str, current: Current | None) -> bool:
 
 
 def _refusal(header: str, text: str, current: Current | None) -> EditorError:
-    return EditorError(412, [Issue("conflict", f"{header}: {text[:100]} does not hold, there is {current or 'none'}")])
+    if current is None:
+        return refused(Code.PRECONDITION_NOTHING, header=header, found=text[:100])
+    at = http_date(current.changed)
+    return refused(
+        Code.PRECONDITION, header=header, found=text[:100], name=current.name, version=current.version, changed=at
+    )

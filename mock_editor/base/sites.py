@@ -10,21 +10,14 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import Headers
 
 from mock_editor.base.addresses import is_loopback, names_this_machine, read_address, split_host
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 
 # Requests that change nothing, whoever makes them (RFC 9110, 9.2.1).
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Media types that a page of any site may send unasked (Fetch: CORS-safelisted), as forms do.
 SENT_UNASKED = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _PORTS = {"http": 80, "https": 443}
-
-
-class ForeignSiteError(EditorError):
-    """403: a browser sends this for a page that is not ours."""
-
-    def __init__(self) -> None:
-        text = "Not for pages of other sites; ours are those under --public-url, or under the address of the simulator"
-        super().__init__(403, [Issue("forbidden", text)])
 
 
 class _Origin(NamedTuple):
@@ -34,14 +27,14 @@ class _Origin(NamedTuple):
 
 
 def refuse_foreign(headers: Headers, peer: str, public_url: str) -> None:
-    """Raises ForeignSiteError for what a page of another site has the browser at ``peer`` send.
+    """Raises 403 for what a page of another site has the browser at ``peer`` send.
 
     Ours are under ``public_url``, and under the ``Host`` of the request. That must be an address, if the browser is on
     this machine: any site may have its own name resolved to a loopback address (DNS rebinding).
     """
     foreign = headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
     if foreign or not all(_ours(headers[one], headers, peer, public_url) for one in _TOLD if one in headers):
-        raise ForeignSiteError
+        raise refused(Code.FOREIGN_SITE)
 
 
 _TOLD = ("Origin", "Referer")

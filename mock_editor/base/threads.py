@@ -9,7 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 
 _log = logging.getLogger(__name__)
 
@@ -44,4 +45,4 @@ class Pool(ThreadPoolExecutor):
 
 
 def _refusal(error: RuntimeError) -> EditorError:
-    return EditorError(503, [Issue("transient", f"The system gives the simulator no more threads: {error}")])
+    return refused(Code.NO_MORE_THREADS, reason=str(error))

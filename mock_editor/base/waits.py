@@ -14,9 +14,11 @@ from enum import Enum, auto
 from typing import Any, Self
 
 from mock_editor.base import threads
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 
 _LEFT = select.EPOLLRDHUP
+_AGAIN = {"Retry-After": "1"}
 
 
 class Ended(Enum):
@@ -114,7 +116,7 @@ class Waits:
             if self._stopping:
                 raise stopped()
             if len(self._holds) >= self._most:
-                raise _refusal(f"{self._most} requests are waiting already, and no more may at once")
+                raise refused(Code.TOO_MANY_WAITING, headers=_AGAIN, most=self._most)
             hold = Hold(self, sock.fileno() if sock else None)
             if hold.descriptor is not None:
                 self._watch(hold, hold.descriptor)
@@ -127,7 +129,7 @@ class Waits:
         try:
             self._begin().register(descriptor, _LEFT | select.EPOLLONESHOT)
         except OSError as error:
-            raise _refusal(f"No more connections can be watched: {error.strerror}") from error
+            raise refused(Code.CONNECTIONS_UNWATCHED, headers=_AGAIN, reason=error.strerror) from error
         self._watched[descriptor] = hold
 
     def _run(self, epoll: select.epoll) -> None:
@@ -164,14 +166,10 @@ class Waits:
 
 def stopped() -> EditorError:
     """The refusal of a request that would have to wait, or to wait on, when the process stops."""
-    return _refusal("The simulator stops: no request waits any more")
+    return refused(Code.STOPPING, headers=_AGAIN)
 
 
 def _has_left(descriptor: int) -> bool:
     look = select.poll()
     look.register(descriptor, select.POLLRDHUP)
     return bool(look.poll(0))
-
-
-def _refusal(text: str) -> EditorError:
-    return EditorError(503, [Issue("throttled", text)], {"Retry-After": "1"})

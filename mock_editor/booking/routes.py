@@ -16,10 +16,11 @@ from mock_editor.accounts.payload import Token
 from mock_editor.accounts.regulators import Account, Regulators
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError
-from mock_editor.base.forms import HEADERS, Forms, in_french
+from mock_editor.base.forms import HEADERS, Forms
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.words import english, french_page
 from mock_editor.booking import week as view
 from mock_editor.booking.access import PageError, Session, accepted_origin, origins
 from mock_editor.booking.bookings import Bookings
@@ -154,7 +155,7 @@ def blueprint(
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
-        title, text = in_french(error)
+        title, text = french_page(error)
         message = partial(page, "message.html", error.status, title=title, text=text)
         try:
             response = message()
@@ -320,7 +321,7 @@ def blueprint(
             sent = Parameters(read_body(request.environ, seconds=settings.body_timeout, limit=_LARGEST_LOGOUT))
             ended = provider.read_logout(g.slug, sent.one("logout_token") or "")
         except EditorError as error:
-            return refuse_logout(error.status, error.issues[0].diagnostics)
+            return refuse_logout(error.status, english(error.issues[0]))
         except ProviderError as error:
             _log.warning("A logout of the identity provider is not followed: %s", error.reason)
             return refuse_logout(400 if error.refused else 502, error.reason)

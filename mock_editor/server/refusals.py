@@ -1,13 +1,16 @@
 """What the server refuses by itself, before the application sees it: the status, the issues and the answer."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from gunicorn import util
 from gunicorn.http import errors
 
+from mock_editor.base import issues as data
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.http import PROTECTION
+from mock_editor.base.words import in_english
 
 # Bytes of the request line and of one header, and how many headers.
 LINE_LIMIT = FIELD_LIMIT = 8190
@@ -18,14 +21,14 @@ _PROTECTION = "".join(f"{name}: {value}\r\n" for name, value in PROTECTION)
 
 def reason(error: Exception) -> str:
     """Why a worker cannot start, for its parent's log."""
-    return error.text if isinstance(error, EditorError) else f"{type(error).__name__}: {error}"
+    return in_english(error) if isinstance(error, EditorError) else f"{type(error).__name__}: {error}"
 
 
-def refusal(error: Exception) -> tuple[int, list[Issue]]:
+def refusal(error: Exception) -> tuple[int, Sequence[Issue | data.Issue]]:
     """The status and the issues for what went wrong."""
     match error:
         case EditorError():
-            return error.status, list(error.issues)
+            return error.status, error.issues
         case errors.LimitRequestLine():
             return 414, [Issue("too-long", f"The request line is longer than {LINE_LIMIT} bytes")]
         case errors.LimitRequestHeaders():

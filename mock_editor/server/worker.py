@@ -13,6 +13,7 @@ from mock_editor.base.database import begin_request
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import CHAIN, TLS
 from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.base.words import english
 from mock_editor.journal import redaction
 from mock_editor.server.connections import Connection, TimedResponse, decrypted, origin, peer, sending_within
 from mock_editor.server.loop import PollingWorker
@@ -150,9 +151,9 @@ class Worker(PollingWorker):
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.error("Failed on %s %s", method or "?", redaction.url(url or "?", fhir=False), exc_info=exc)
         else:
-            self.log.warning("Refused a request of %s: %d, %s", addr[0], status, issues[0].diagnostics)
+            self.log.warning("Refused a request of %s: %d, %s", addr[0], status, english(issues[0]))
         body = dumps(operation_outcome(issues))
         if self.app.hooks.on_refusal and not reached_app:
-            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, issues[0].diagnostics)
+            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, english(issues[0]))
         with contextlib.suppress(BrokenPipeError), sending_within(client, self.settings.write_timeout):
             client.sendall(head_of(status, body) + (b"" if method == "HEAD" else body))

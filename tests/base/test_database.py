@@ -17,6 +17,7 @@ import pytest
 from mock_editor.base.database import begin_request
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
+from mock_editor.base.words import in_english
 
 SCHEMA = "create table if not exists things (name text primary key) strict"
 # Far from the seconds that everything together may take on a slow machine, and from what nobody waits for.
@@ -91,7 +92,7 @@ def test_nothing_is_acknowledged_that_goes_into_a_file_that_was_taken_away(
             with pytest.raises(EditorError) as refused:
                 write(store, "after")
             assert refused.value.status == 503
-            assert "restart the simulator" in refused.value.text
+            assert "restart the simulator" in in_english(refused.value)
             assert refused.value.headers["Retry-After"]
     assert len(caplog.records) == 1
     assert store.trouble

@@ -50,7 +50,7 @@ def test_other_bodies_are_refused(stream: Any, length: str | None, status: int, 
     with pytest.raises(EditorError) as refusal:
         read_body(environ(stream, length), seconds=1, limit=10)
     assert refusal.value.status == status
-    assert refusal.value.issues[0].code == code
+    assert refusal.value.issues[0].type == code
     assert refusal.value.headers == {"Connection": "close"}
 
 

@@ -3,7 +3,8 @@
 import pytest
 from werkzeug.datastructures import Headers
 
-from mock_editor.base.sites import ForeignSiteError, refuse_foreign
+from mock_editor.base.errors import EditorError
+from mock_editor.base.sites import refuse_foreign
 
 PUBLIC = "https://lga.example/essai"
 HERE, FAR = "127.0.0.1", "192.0.2.7"
@@ -12,7 +13,7 @@ HERE, FAR = "127.0.0.1", "192.0.2.7"
 def foreign(peer: str, **headers: str) -> bool:
     try:
         refuse_foreign(Headers({name.replace("_", "-"): value for name, value in headers.items()}), peer, PUBLIC)
-    except ForeignSiteError:
+    except EditorError:
         return True
     return False
 

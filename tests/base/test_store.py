@@ -9,6 +9,7 @@ import pytest
 
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store, StoreError
+from mock_editor.base.words import in_english
 
 SCHEMA = "create table if not exists things (name text primary key) strict"
 
@@ -58,7 +59,7 @@ def test_a_file_that_goes_bad_is_a_503_and_no_traceback(store: Store, tmp_path: 
         with pytest.raises(EditorError) as refused, use() as db:
             db.execute("select * from things")
         assert refused.value.status == 503
-        assert "not a database" in refused.value.issues[0].diagnostics
+        assert "not a database" in in_english(refused.value)
 
 
 def test_a_mistake_in_our_sql_is_not_taken_for_a_database_out_of_order(store: Store) -> None:

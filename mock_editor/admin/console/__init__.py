@@ -24,7 +24,8 @@ from mock_editor.admin.console import (
 from mock_editor.admin.console.context import Console
 from mock_editor.admin.guard import Guard
 from mock_editor.base.errors import EditorError, NotFoundError
-from mock_editor.base.forms import HEADERS_WITH_SCRIPTS, in_french
+from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
+from mock_editor.base.words import french_page
 from mock_editor.booking.access import PageError
 from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
@@ -76,7 +77,7 @@ def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
 
     @bp.errorhandler(EditorError)
     def refuse_plainly(error: EditorError) -> Response:
-        title, text = _REFUSALS.get(error.status) or in_french(error)
+        title, text = _REFUSALS.get(error.status) or french_page(error)
         response = console.show("message.html", error.status, title=title, text=text, back=None)
         response.headers.extend(error.headers)
         return response

@@ -79,7 +79,7 @@ def _known(some: dict[str, Operation], name: str) -> Operation:
 def _read(console: Console, operation: Operation) -> tuple[Typed, bytes | None]:
     """The fields of the form that was posted, and the file that came with it.
 
-    Raises 400 (ForeignFormError among them), 408, 413, 415.
+    Raises 400 (a foreign form among them), 408, 413, 415.
     """
     expect_media_type(request.headers, (codes.FORM, _MULTIPART))
     # Text that is not sent as a part of its own has three signs for a byte.
@@ -125,7 +125,7 @@ def _told(error: EditorError | PageError) -> Notice:
 
 def _refused(operation: Operation, typed: Typed, error: EditorError | PageError) -> RefusedForm:
     issues = error.issues if isinstance(error, EditorError) else ()
-    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.expression): words.reason(one) for one in issues if one.expression}
+    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.place): words.reason(one) for one in issues if one.place}
     return RefusedForm(operation.id, typed, wrong)
 
 

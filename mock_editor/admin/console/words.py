@@ -4,9 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError
+from mock_editor.base.errors import Issue as _Prose
 from mock_editor.base.flows import Flow
-from mock_editor.base.forms import in_french
+from mock_editor.base.issues import Issue
+from mock_editor.base.words import french as in_french
+from mock_editor.base.words import french_page
 
 # By operation; a function tells it of the result.
 DONE: Mapping[str, str | Callable[[Any], str]] = {
@@ -175,11 +178,13 @@ def refused(error: EditorError) -> tuple[str, str]:
         return "Saisie refusée", "Rien n’a été changé. Corrigez et recommencez."
     if error.status == 409:
         return "Action impossible", "L’état actuel du simulateur ne le permet pas. Rien n’a été changé."
-    return in_french(error)
+    return french_page(error)
 
 
-def reason(issue: Issue) -> str:
+def reason(issue: Issue | _Prose) -> str:
     """What is wrong, in French where that is known."""
+    if isinstance(issue, Issue):
+        return in_french(issue)
     # Of the parameters of a fault, its kind is told before.
     said = re.sub(r"^[a-z0-9-]+: ", "", issue.diagnostics) if ".do[" in (issue.expression or "") else issue.diagnostics
     for pattern, french in _REASONS:
@@ -189,9 +194,9 @@ def reason(issue: Issue) -> str:
     return issue.diagnostics
 
 
-def where(issue: Issue) -> str:
+def where(issue: Issue | _Prose) -> str:
     """What it is about: « créneau », or the place as it was told; empty when that is nothing in particular."""
-    place = issue.expression or ""
+    place = issue.place or ""
     last = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
     return FIELDS.get(last, place)
 

@@ -19,6 +19,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from joserfc import jwt
 
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.words import english
 from mock_editor.bench.idp.clients import Registration, registered
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.state import Row, State, Visit
@@ -149,7 +150,7 @@ def read_demand(client: Client, parameters: Parameters) -> tuple[Demand, Wishes]
     nonce, hint = parameters.one("nonce"), parameters.one("login_hint")
 
     if parameters.issues:
-        raise ProtocolError("invalid_request", parameters.issues[0].diagnostics)
+        raise ProtocolError("invalid_request", english(parameters.issues[0]))
     if not response_type:
         raise ProtocolError("invalid_request", "response_type is missing, expected 'code'")
     if response_type != "code":
@@ -293,7 +294,7 @@ class Provider:
             parameters.one, ("grant_type", "code", "redirect_uri", "code_verifier")
         )
         if parameters.issues:
-            raise ProtocolError("invalid_request", parameters.issues[0].diagnostics)
+            raise ProtocolError("invalid_request", english(parameters.issues[0]))
         if grant_type and grant_type != _GRANT:
             raise ProtocolError("unsupported_grant_type", f"Only grant_type={_GRANT} is supported")
         if not (grant_type and code and redirect_uri):

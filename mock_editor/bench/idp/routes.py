@@ -15,6 +15,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.http import PROTECTION, expect_media_type, read_body
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
+from mock_editor.base.words import english
 from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.provider import (
@@ -224,7 +225,7 @@ def blueprint(
             response = refuse_person(PageError(_TEXTS.get(error.status, "La demande est mal formée."), error.status))
         else:
             code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
-            response = refuse_client(ProtocolError(code, error.issues[0].diagnostics, error.status))
+            response = refuse_client(ProtocolError(code, english(error.issues[0]), error.status))
         response.headers.extend(error.headers)
         return response
 

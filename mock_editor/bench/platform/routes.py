@@ -18,6 +18,7 @@ from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
+from mock_editor.base.words import french_page
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.live import HEARTBEAT, stream
 from mock_editor.bench.platform import view
@@ -106,7 +107,7 @@ def blueprint(
 
     @bp.errorhandler(EditorError)
     def refuse(error: EditorError) -> Response:
-        return message(error.status, *pages.in_french(error))
+        return message(error.status, *french_page(error))
 
     @bp.after_request
     def protect(response: Response) -> Response:

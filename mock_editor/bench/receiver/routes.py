@@ -15,6 +15,7 @@ from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.base.preconditions import Preconditions
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
+from mock_editor.base.words import french_page
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.live import HEARTBEAT, stream
 from mock_editor.bench.platform.directory import Directory
@@ -79,7 +80,7 @@ def blueprint(
         """On FHIR paths for developers, elsewhere in French."""
         if request.path.startswith("/_sas/fhir/"):
             return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
-        title, text = forms.in_french(error)
+        title, text = french_page(error)
         return Response(render_template("platform/message.html", title=title, text=text), error.status)
 
     @bp.after_request

@@ -1,0 +1,118 @@
+"""What may be wrong, as data: a code from one list, values, a place. The words are made at the edge (``words.py``).
+
+To add one: a member of ``Code`` in the section of its feature, and its words in each catalogue under ``locales/``. A
+test tells when words or values are missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Self
+
+
+class Code(Enum):
+    """What may be wrong: its key in the catalogues, the HTTP status and the FHIR issue type that go with it."""
+
+    status: int
+    type: str
+
+    def __new__(cls, key: str, status: int, type_: str) -> Self:
+        """A member whose value is its key."""
+        self = object.__new__(cls)
+        self._value_ = key
+        self.status, self.type = status, type_
+        return self
+
+    # --- HTTP
+    BODY_CUT = "body-cut", 400, "incomplete"
+    BODY_CHUNKS_MALFORMED = "body-chunks-malformed", 400, "structure"
+    BODY_SHORT = "body-short", 400, "incomplete"
+    BODY_TIMEOUT = "body-timeout", 408, "timeout"
+    BODY_TOO_LARGE = "body-too-large", 413, "too-long"
+    CONTENT_ENCODING = "content-encoding", 415, "not-supported"
+    INTERNAL = "internal", 500, "exception"
+    MEDIA_TYPE = "media-type", 415, "not-supported"
+    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "not-supported"
+    NOT_ACCEPTABLE = "not-acceptable", 406, "not-supported"
+    NO_SUCH_PATH = "no-such-path", 404, "not-found"
+    PRECONDITION = "precondition", 412, "conflict"
+    PRECONDITION_NOTHING = "precondition-nothing", 412, "conflict"
+
+    # --- what everybody shares
+    FORM_EXPIRED = "form-expired", 400, "security"
+    FORM_OF_ANOTHER = "form-of-another", 403, "security"
+    FOREIGN_SITE = "foreign-site", 403, "forbidden"
+    CONNECTIONS_UNWATCHED = "connections-unwatched", 503, "throttled"
+    NO_MORE_THREADS = "no-more-threads", 503, "transient"
+    STOPPING = "stopping", 503, "throttled"
+    TOO_MANY_WAITING = "too-many-waiting", 503, "throttled"
+
+    # --- the server
+    # --- TLS
+    # --- the store, snapshots and scenarios
+    # --- calendars
+    # --- the journal
+    # --- faults
+    # --- searches
+    TOO_MANY_SEARCHES = "too-many-searches", 503, "throttled"
+
+    # --- accounts
+    # --- notifications
+    # --- web sites
+    # --- the bench
+    # --- the admin API and the console
+    # --- the command
+
+
+class Term(NamedTuple):
+    """A value that has words of its own in each catalogue, under ``context``: a field, a state."""
+
+    context: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing wrong, or, with another severity, something to know.
+
+    ``place`` is the FHIRPath of a body's element, or where a request or a file has it. A value may be a text, a number,
+    a date, a list of texts, a Term, or an Issue; its words are those of the reader's language.
+    """
+
+    code: Code
+    place: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    severity: str = "error"
+
+    @property
+    def type(self) -> str:
+        """The FHIR issue type."""
+        return self.code.type
+
+
+def issue(code: Code, place: str | None = None, /, **values: object) -> Issue:
+    """The issue of a code at a place; ``values`` are those that its words name."""
+    return Issue(code, place, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """An issue that still comes with its words: one thing wrong, or, with another severity, something to know.
+
+    ``code`` is a FHIR issue type; ``expression`` the FHIRPath of a body's element, if any.
+    """
+
+    code: str
+    diagnostics: str
+    expression: str | None = None
+    severity: str = "error"
+
+    @property
+    def type(self) -> str:
+        """The FHIR issue type."""
+        return self.code
+
+    @property
+    def place(self) -> str | None:
+        """Where it is."""
+        return self.expression

@@ -1,0 +1,31 @@
+"""What the world of a request has of each feature.
+
+Routes are registered once per process, whatever is played. The world that a request is for stands in its environment;
+a view asks for what it needs by its class: ``of_world(Searches)``.
+"""
+
+from typing import Protocol, TypeVar
+from wsgiref.types import WSGIEnvironment
+
+from flask import request
+
+WORLD = "mock_editor.world"
+Part = TypeVar("Part")
+
+
+class Parts(Protocol):
+    """A world, as features see it."""
+
+    def part(self, kind: type[Part]) -> Part:
+        """What it has of a feature. Raises KeyError for what no world has."""
+
+
+def of_world(kind: type[Part]) -> Part:
+    """What the world of the request at hand has of a feature."""
+    return world_of(request.environ).part(kind)
+
+
+def world_of(environ: WSGIEnvironment) -> Parts:
+    """The world that a request is for."""
+    world: Parts = environ[WORLD]
+    return world
