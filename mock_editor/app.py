@@ -19,7 +19,8 @@ from mock_editor import __version__
 from mock_editor import stage as stage_of
 from mock_editor.accounts import capabilities
 from mock_editor.accounts import routes as account_routes
-from mock_editor.accounts.payload import email_key, token_of
+from mock_editor.accounts.model import AccountFilter
+from mock_editor.accounts.payload import email_key
 from mock_editor.admin import console, problem
 from mock_editor.admin import routes as admin_routes
 from mock_editor.admin.guard import Guard
@@ -210,7 +211,9 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
     app.register_blueprint(
-        account_routes.blueprint(catalogue, simulator.accounts, simulator.fhir_url, settings.body_timeout)
+        account_routes.blueprint(
+            catalogue, simulator.accounts, simulator.provisioning, simulator.fhir_url, settings.body_timeout
+        )
     )
 
     # The other side is in this process too, unless the settings name a real one.
@@ -220,6 +223,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         public_url,
         catalogue,
         simulator.accounts,
+        simulator.log_in,
         simulator.appointments,
         simulator.bookings,
         simulator.sessions,
@@ -353,15 +357,14 @@ def _people(simulator: Simulator) -> list[Person]:
     """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
     found = [Person(key, **one.model_dump()) for key, one in simulator.played.regulators.items()]
     known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
-    for slug in simulator.catalogue.editors:
-        for account in simulator.accounts.all(slug):
-            tokens = {token.system: token.value for token in map(token_of, account.content.get("identifier", ()))}
-            ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
-            names = {*filter(None, ids), email_key(account.email)}
-            if known.isdisjoint(names):
-                name = account.content["name"][0]
-                found.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
-            known |= names
+    for account in simulator.accounts.list(AccountFilter([*simulator.catalogue.editors])).items:
+        tokens = {token.system: token.value for token in account.tokens}
+        ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
+        names = {*filter(None, ids), email_key(account.email)}
+        if known.isdisjoint(names):
+            name = account.content["name"][0]
+            found.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
+        known |= names
     return found
 
 

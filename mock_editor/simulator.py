@@ -10,8 +10,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mock_editor.accounts import regulators
-from mock_editor.accounts.regulators import Regulators
+from mock_editor.accounts import tables as account_tables
+from mock_editor.accounts.log_in import LogIn
+from mock_editor.accounts.provisioning import Provisioning
+from mock_editor.accounts.repository import AccountRepository
+from mock_editor.accounts.staff import Staff
 from mock_editor.base import controls, keys
 from mock_editor.base.clock import Clock
 from mock_editor.base.keys import Keys
@@ -36,7 +39,7 @@ from mock_editor.settings import Settings, SettingsError
 SCHEMAS = (
     controls.SCHEMA,
     keys.SCHEMA,
-    regulators.SCHEMA,
+    account_tables.SCHEMA,
     following.SCHEMA,
     appointments.SCHEMA,
     override_rows.SCHEMA,
@@ -106,7 +109,12 @@ class Simulator:
         self.outbox = Outbox(store, clock, editors, outcomes)
         self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
-        self.accounts = Regulators(store, clock, editors, declared=played.accounts, follow_email=settings.follow_email)
+        self.accounts = AccountRepository(store)
+        self.provisioning = Provisioning(
+            store, clock, editors, declared=played.accounts, follow_email=settings.follow_email
+        )
+        self.log_in = LogIn(store, clock, editors)
+        self.staff = Staff(store, self.provisioning, self.log_in)
         self.bookings = Bookings(self.catalogue, self.appointments)
         self.sessions = Sessions(store, clock)
         self.keys = Keys(store)
@@ -194,14 +202,14 @@ class Simulator:
 
     def set_back(self, db: Database, by: timedelta) -> None:
         """Sets all that waits for an instant back with the clock."""
-        for also in (self.sessions.set_back, self.accounts.set_back, self.outbox.set_back, *self._also_back):
+        for also in (self.sessions.set_back, self.log_in.set_back, self.outbox.set_back, *self._also_back):
             also(db, by)
 
     def reset(self, db: Database, parts: Set[Part]) -> None:
         """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
         if Part.ACCOUNTS in parts:
             self.sessions.reset(db)
-            self.accounts.reset(db)
+            self.provisioning.reset(db)
         if Part.APPOINTMENTS in parts:
             self.outbox.reset(db)
             self.appointments.reset(db)

@@ -186,7 +186,7 @@ class Stage:
             # What is made now bears its time.
             self._run(_course(db))
             self._turn.generation = self._generation = _last_generation(db)
-            self.simulator.accounts.declare(db)
+            self.simulator.provisioning.declare(db)
 
     def _make(self, played: LoadedScenario) -> _World:
         """A world that may write once its turn has begun."""
@@ -359,7 +359,7 @@ class Stage:
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
                     self.faults.reset(db, played.faults)
                     if keep_state:
-                        simulator.accounts.declare(db)
+                        simulator.provisioning.declare(db)
                     else:
                         self._set_course(db, self._first_course(played))
                         self._run(_course(db))

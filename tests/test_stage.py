@@ -279,7 +279,7 @@ REPLACE = pytest.mark.parametrize("replace", [_load, _restore])
 BY = pytest.mark.parametrize(("replace", "other_process"), [(_load, True), (_restore, False)])
 WRITES: dict[str, Callable[[Simulator, Appointment], object]] = {
     "a booking": lambda old, one: old.appointments.add(one),
-    "an account": lambda old, one: old.accounts.create(one.editor, payload.regulator(regulator(N))),
+    "an account": lambda old, one: old.provisioning.create(one.editor, payload.regulator(regulator(N))),
     "a session": lambda old, one: old.sessions.open(one.editor, None, sas=False),
     "a day closed by hand": lambda old, one: old.overrides.close_day(one.editor, one.calendar, one.start.date()),
     "an absence": lambda old, one: old.overrides.absent(one.editor, one.practitioner, NOW.date(), NOW.date()),

@@ -5,8 +5,10 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from mock_editor.accounts import payload
+from mock_editor.accounts.model import Outcome, Saved
 from mock_editor.accounts.payload import KIND, Regulator, Token
-from mock_editor.accounts.regulators import Outcome, Regulators, Saved
+from mock_editor.accounts.provisioning import Provisioning
+from mock_editor.accounts.repository import AccountRepository
 from mock_editor.base import fhir
 from mock_editor.base.codes import JSON_BODIES
 from mock_editor.base.errors import Issue
@@ -17,7 +19,13 @@ from mock_editor.base.preconditions import Preconditions
 from mock_editor.calendars.catalogue import Catalogue
 
 
-def blueprint(catalogue: Catalogue, regulators: Regulators, fhir_url: str, body_timeout: float) -> Blueprint:
+def blueprint(
+    catalogue: Catalogue,
+    accounts: AccountRepository,
+    provisioning: Provisioning,
+    fhir_url: str,
+    body_timeout: float,
+) -> Blueprint:
     """The endpoints. A client has ``body_timeout`` seconds to send a body."""
     bp = Blueprint("accounts", __name__, url_prefix="/<editor>/fhir")
 
@@ -46,27 +54,27 @@ def blueprint(catalogue: Catalogue, regulators: Regulators, fhir_url: str, body_
         parameters = asked(editor)
         refuse_conditional_create(request.headers)
         regulator = body()
-        return answer(editor, parameters, regulators.create(editor, regulator), regulator)
+        return answer(editor, parameters, provisioning.create(editor, regulator), regulator)
 
     @bp.put(f"/{KIND}")
     def put(editor: str) -> Response:
         parameters = asked(editor)
         token = Token(*asked_identifier(parameters, alone=True))
         regulator = body()
-        saved = regulators.put(editor, token, regulator, Preconditions.of(request.headers))
+        saved = provisioning.put(editor, token, regulator, Preconditions.of(request.headers))
         return answer(editor, parameters, saved, regulator)
 
     @bp.put(f"/{KIND}/<identifier>")
     def update(editor: str, identifier: str) -> Response:
         parameters, regulator = asked(editor), body()
-        saved = regulators.update(editor, identifier, regulator, Preconditions.of(request.headers))
+        saved = provisioning.update(editor, identifier, regulator, Preconditions.of(request.headers))
         return answer(editor, parameters, saved, regulator)
 
     # Ids of accounts are UUIDs, those of practitioners with calendars are not: the two worlds share a path, no more.
     @bp.get(f"/{KIND}/<uuid:identifier>")
     def read(editor: str, identifier: UUID) -> Response:
         parameters = asked(editor)
-        account = regulators.read(editor, str(identifier))
+        account = accounts.read(editor, str(identifier))
         headers = account.current.headers
         if Preconditions.of(request.headers).has(account.current):
             return Response(status=304, headers=headers)

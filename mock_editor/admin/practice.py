@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Unpack
 
-from mock_editor.accounts.regulators import Account
+from mock_editor.accounts.model import Account
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.access import PageError
 from mock_editor.booking.week import moment

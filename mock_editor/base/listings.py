@@ -15,22 +15,33 @@ Item = TypeVar("Item")
 LIMIT = "limit :limit offset :skipped"
 
 
+# As good as no limit.
+UNLIMITED = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is wanted: page ``number``, counted from 1, of ``limit`` items each; None is no limit."""
+    """Which part of a list is wanted: page ``number``, counted from 1, of ``limit`` items each."""
 
-    limit: int | None = None
+    limit: int = UNLIMITED
     number: int = 1
 
     @property
     def skipped(self) -> int:
         """How many items come before it."""
-        return (self.number - 1) * (self.limit or 0)
+        return (self.number - 1) * self.limit
 
     @property
     def values(self) -> dict[str, int]:
-        """The parameters of ``LIMIT``; a negative limit is none for SQLite."""
-        return {"limit": -1 if self.limit is None else self.limit, "skipped": self.skipped}
+        """The parameters of ``LIMIT``."""
+        return self.after(0, 0)
+
+    def after(self, seen: int, taken: int) -> dict[str, int]:
+        """Those for one more part of the list, when ``seen`` items come before it and ``taken`` of them are in."""
+        return {"limit": self.limit - taken, "skipped": max(self.skipped - seen, 0)}
+
+
+EVERYTHING = Page()
 
 
 class Listing(NamedTuple, Generic[Item]):
@@ -56,8 +67,18 @@ def plain(text: str) -> str:
     """A text without case and accents, which is how people look for it."""
     if text.isascii():
         return text.lower()
-    parts = unicodedata.normalize("NFKD", text)
-    return "".join(sign for sign in parts if not unicodedata.combining(sign)).casefold()
+    return unicodedata.normalize("NFKD", text).translate(_UNACCENTED).casefold()
+
+
+class _Unaccented(dict[int, int | None]):
+    """For ``str.translate``: leaves combining marks out. Each sign is looked up once, as a list may be long."""
+
+    def __missing__(self, sign: int) -> int | None:
+        self[sign] = None if unicodedata.combining(chr(sign)) else sign
+        return self[sign]
+
+
+_UNACCENTED = _Unaccented()
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -12,8 +12,10 @@ from flask import Blueprint, Response, abort, g, jsonify, render_template, reque
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.urls import iri_to_uri
 
+from mock_editor.accounts.log_in import LogIn
+from mock_editor.accounts.model import Account
 from mock_editor.accounts.payload import Token
-from mock_editor.accounts.regulators import Account, Regulators
+from mock_editor.accounts.repository import AccountRepository
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError
 from mock_editor.base.forms import HEADERS, Forms
@@ -62,7 +64,8 @@ def blueprint(
     settings: Settings,
     public_url: str,
     catalogue: Catalogue,
-    regulators: Regulators,
+    accounts: AccountRepository,
+    login: LogIn,
     appointments: Appointments,
     bookings: Bookings,
     sessions: Sessions,
@@ -119,7 +122,7 @@ def blueprint(
         g.account = None
         g.session = session = sessions.find(g.slug, request.cookies.get(_SESSION))
         if session and session.account:
-            account = regulators.find(g.slug, session.account)
+            account = accounts.find(g.slug, session.account)
             if account is None or not account.active:
                 sessions.end(session)
                 g.session = None
@@ -302,7 +305,7 @@ def blueprint(
             raise
         tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
         tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
-        account = regulators.identify(g.slug, tokens, who.emails)
+        account = accounts.identify(g.slug, tokens, who.emails)
         session: Session | None = g.session
         if account and session and session.sas and session.account == account.id:
             # What they do in other tabs goes on.
@@ -351,7 +354,7 @@ def blueprint(
         if origin and provider is None:
             accepted_origin([origin], settings.accepted_origins)
         lock = timedelta(minutes=settings.login_lock)
-        done = regulators.log_in(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
+        done = login.attempt(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
         if done.locked_until:
             until = f"{done.locked_until.astimezone(g.editor.zone):%H:%M}"
             problem = f"Trop d’essais : ce compte est verrouillé jusqu’à {until}."
@@ -382,7 +385,7 @@ def blueprint(
 
     @bp.post("/mot-de-passe-oublie")
     def renew() -> Response:
-        regulators.renew_password(g.slug, forms.read(anybodys=True)("email"))
+        login.renew_password(g.slug, forms.read(anybodys=True)("email"))
         return page("oublie.html", done=True)
 
     @bp.get("/cgu")
@@ -397,7 +400,7 @@ def blueprint(
             raise _Detour(redirect(url_for("web.log_in")))
         field = forms.read()
         if field("accepter"):
-            regulators.accept_terms(g.slug, g.account.id)
+            login.accept_terms(g.slug, g.account.id)
             return arriving(inside(field("suite")), g.session.key)
         sign_out()
         text = "Sans acceptation des conditions générales d’utilisation, ce logiciel ne peut pas être utilisé."

@@ -61,6 +61,15 @@ def faults(answer: TestResponse) -> list[str]:
         ("identifier=urn:oid:1.2.250.1.71.4.2.1|3339900018/00000001&editor=agenda-ville", 1),
         ("identifier=3339900018", 0),
         ("email=personne@regulation.example", 0),
+        ("text=SOLÉNE%20merci", 3),
+        ("text=solene.mercier@&editor=agenda-ville", 1),
+        ("text=3339900018/00000001&editor=agenda-ville&active=true", 1),
+        ("text=9018/00000001&active=false", 0),
+        (f"text={MERCIER}", 1),
+        ("limit=2", 2),
+        ("limit=2&page=3", 2),
+        ("limit=2&page=4", 0),
+        ("page=2", 0),
     ],
 )
 def test_accounts_are_found(client: FlaskClient, query: str, count: int) -> None:
@@ -68,8 +77,17 @@ def test_accounts_are_found(client: FlaskClient, query: str, count: int) -> None
     assert len(found) == count
 
 
+def test_accounts_come_in_pages_over_all_editors(client: FlaskClient) -> None:
+    every = client.get(ACCOUNTS).json["accounts"]
+    pages = [client.get(f"{ACCOUNTS}?limit=2&page={number}").json["accounts"] for number in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [2, 2, 2, 0]
+    assert [account for page in pages for account in page] == every
+    assert client.get(f"{ACCOUNTS}?limit=0").status_code == 422
+    assert client.get(f"{ACCOUNTS}?page=0").status_code == 422
+
+
 def test_an_account_tells_its_version_and_terms(client: FlaskClient, world: Stage) -> None:
-    world.simulator.accounts.accept_terms("agenda-ville", MERCIER)
+    world.simulator.log_in.accept_terms("agenda-ville", MERCIER)
     told = client.get(f"{ACCOUNTS}/agenda-ville/{MERCIER}").json
     assert (told["version"], told["terms_accepted"]) == (1, "2026-11-20T08:00:00.000+01:00")
     assert client.get(f"{ACCOUNTS}/agenda-sos/{MERCIER}").status_code == 404

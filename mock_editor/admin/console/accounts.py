@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 from flask import Response
 
-from mock_editor.accounts.payload import token_of
-from mock_editor.accounts.regulators import Account
+from mock_editor.accounts.model import Account, AccountFilter
 from mock_editor.admin.console.context import Console, number
 from mock_editor.base import codes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.flows import Flow
+from mock_editor.base.listings import Page
 from mock_editor.journal.entries import Entry
 from mock_editor.journal.filters import Filters
 
@@ -49,7 +49,8 @@ def add(console: Console) -> None:
         rows, page = (_ROWS, number(asked.one("page"), _MOST_PAGES) or 1) if slug else (_EACH, 1)
         found = []
         for editor in editors:
-            some, total = simulator.accounts.page(editor.slug, rows, (page - 1) * rows, active=active, text=text)
+            wanted = AccountFilter([editor.slug], active=active, text=text or None)
+            some, total = simulator.accounts.list(wanted, Page(rows, page), newest_first=True)
             found.append((editor, [(one, _identifiers(one)) for one in some], total))
         return console.show(
             "comptes.html",
@@ -88,13 +89,11 @@ def add(console: Console) -> None:
 
 def _identifiers(account: Account) -> list[tuple[str, str]]:
     """An account's identifiers, each after the name of its system."""
-    tokens = map(token_of, account.content.get("identifier", ()))
-    return [(_SYSTEMS.get(token.system, token.system), token.value) for token in tokens]
+    return [(_SYSTEMS.get(token.system, token.system), token.value) for token in account.tokens]
 
 
 def _identifier(account: Account, system: str) -> str:
-    tokens = map(token_of, account.content.get("identifier", ()))
-    return next((token.value for token in tokens if token.system == system), "")
+    return next((token.value for token in account.tokens if token.system == system), "")
 
 
 def _instant(text: str) -> datetime:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from flask import Response, url_for
 
-from mock_editor.accounts.regulators import Account
+from mock_editor.accounts.model import Account
 from mock_editor.admin.console.context import Console, chosen, number, redirect
 from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
 from mock_editor.admin.practice import PRACTICE, WRONG_ID, PlacedAppointment, Practice, read_practitioner_id

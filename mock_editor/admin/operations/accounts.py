@@ -4,10 +4,12 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field
 
-from mock_editor.accounts import regulators
-from mock_editor.accounts.payload import Changes, email_key, token_of
-from mock_editor.admin.operation import Control, Example, Line, Model, operation
+from mock_editor.accounts import model
+from mock_editor.accounts.model import AccountFilter
+from mock_editor.accounts.payload import Changes
+from mock_editor.admin.operation import Control, Example, Line, Model, PageNumber, SearchText, operation
 from mock_editor.base.errors import NotFoundError
+from mock_editor.base.listings import UNLIMITED, Page
 
 EditorSlug = Annotated[Line, Field(description="Slug of the editor, the first part of its URLs")]
 AccountId = Annotated[Line, Field(description="Id of the account, as in `Practitioner/<id>`")]
@@ -33,7 +35,7 @@ class Accounts(Model):
     accounts: list[Account]
 
 
-class AccountFilter(Model):
+class AccountQuery(Model):
     """Which accounts are asked for: those for which all of this holds."""
 
     editor: Annotated[Line | None, Field(description="Only those of this editor")] = None
@@ -42,6 +44,9 @@ class AccountFilter(Model):
         None
     )
     email: Annotated[Line | None, Field(description="Only those with this e-mail, in whatever case")] = None
+    text: SearchText | None = None
+    limit: Annotated[int | None, Field(ge=1, le=1000, description="How many at most; all without it")] = None
+    page: PageNumber = 1
 
 
 MERCIER = "1b4c08bb-c41b-511a-bd65-cb87f194f187"
@@ -86,15 +91,17 @@ NO_EDITOR = {
             query={"editor": "agenda-ville", "email": "solene.mercier@regulation.example"},
             answer={"accounts": [_MERCIER]},
         ),
+        Example("By a text, the first page", query={"text": "mercier", "limit": 1}, answer={"accounts": [_MERCIER]}),
         Example("At an editor that there is not", query={"editor": "nulle-part"}, status=404, answer=NO_EDITOR),
     ],
 )
-def list_accounts(control: Control, query: AccountFilter) -> Accounts:
+def list_accounts(control: Control, query: AccountQuery) -> Accounts:
     """The regulators' accounts at every editor, with the passwords of the editors' own login."""
     catalogue = control.simulator.catalogue
     slugs = [catalogue.editor(query.editor).slug] if query.editor else list(catalogue.editors)
-    found = [(slug, one) for slug in slugs for one in control.simulator.accounts.all(slug)]
-    return Accounts(accounts=[shown(slug, one) for slug, one in found if _asked(query, one)])
+    wanted = AccountFilter(slugs, query.active, query.identifier, query.email, query.text)
+    found = control.simulator.accounts.list(wanted, Page(query.limit or UNLIMITED, query.page))
+    return Accounts(accounts=[shown(account) for account in found.items])
 
 
 @operation(
@@ -111,7 +118,7 @@ def list_accounts(control: Control, query: AccountFilter) -> Accounts:
 def show_account(control: Control, editor: EditorSlug, account: AccountId) -> Account:
     """An account, with the password of the editor's own login."""
     slug = control.simulator.catalogue.editor(editor).slug
-    return shown(slug, control.simulator.accounts.read(slug, account))
+    return shown(control.simulator.accounts.read(slug, account))
 
 
 class Edit(Model):
@@ -152,28 +159,28 @@ def edit_account(control: Control, editor: EditorSlug, account: AccountId, body:
     slug = control.simulator.catalogue.editor(editor).slug
     given = body.model_dump(exclude_unset=True, exclude={"password", "unlock", "terms"})
     changes = cast(Changes, {name: one for name, one in given.items() if one is not None or name in _IDENTIFIERS})
-    edited = control.simulator.accounts.edit(
+    edited = control.simulator.staff.edit(
         slug, account, changes, password=body.password, unlock=body.unlock, terms=body.terms
     )
-    return shown(slug, edited)
+    return shown(edited)
 
 
-def named(control: Control, editor: str, name: str) -> regulators.Account:
+def named(control: Control, editor: str, name: str) -> model.Account:
     """An account by its id, or by an identifier of its holder: ``system|value``, or bare. Raises NotFoundError."""
-    found = control.simulator.accounts.find(editor, name)
-    if found is None:
-        some = [one for one in control.simulator.accounts.all(editor) if name in _names(one)]
-        # An identifier may also stand at a withdrawn account.
-        found = next((one for one in some if one.active), next(iter(some), None))
-    if found is None:
-        raise NotFoundError(f"No account at {editor} has the id, or the identifier, {name!r}")
-    return found
+    accounts = control.simulator.accounts
+    if found := accounts.find(editor, name):
+        return found
+    # A withdrawn account may have the identifier too.
+    for active in (True, False):
+        if found := next(iter(accounts.list(AccountFilter([editor], active, identifier=name), Page(1)).items), None):
+            return found
+    raise NotFoundError(f"No account at {editor} has the id, or the identifier, {name!r}")
 
 
-def shown(editor: str, account: regulators.Account) -> Account:
-    """An account as it is told."""
+def shown(account: model.Account) -> Account:
+    """An account as the API shows it."""
     return Account(
-        editor=editor,
+        editor=account.editor,
         id=account.id,
         active=account.active,
         password=account.password,
@@ -183,16 +190,3 @@ def shown(editor: str, account: regulators.Account) -> Account:
         locked_until=account.locked_until,
         resource=account.resource,
     )
-
-
-def _asked(query: AccountFilter, account: regulators.Account) -> bool:
-    if query.active is not None and account.active is not query.active:
-        return False
-    if query.email is not None and email_key(query.email) != email_key(account.email):
-        return False
-    return query.identifier is None or query.identifier in _names(account)
-
-
-def _names(account: regulators.Account) -> set[str]:
-    tokens = map(token_of, account.content.get("identifier", ()))
-    return {name for one in tokens for name in (one.value, f"{one.system}|{one.value}")}

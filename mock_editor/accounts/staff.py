@@ -1,0 +1,47 @@
+"""Corrections of accounts at the editor. The admin API and the console play its staff."""
+
+from mock_editor.accounts import tables
+from mock_editor.accounts.log_in import LogIn
+from mock_editor.accounts.model import Account
+from mock_editor.accounts.payload import Changes, edited
+from mock_editor.accounts.provisioning import Provisioning
+from mock_editor.base.errors import NotFoundError
+from mock_editor.base.store import Store
+
+
+class Staff:
+    """The staff of every editor: who corrects accounts without the SAS."""
+
+    def __init__(self, store: Store, provisioning: Provisioning, log_in: LogIn) -> None:
+        self._store = store
+        self._provisioning = provisioning
+        self._log_in = log_in
+
+    def edit(
+        self,
+        editor: str,
+        identifier: str,
+        changes: Changes,
+        *,
+        password: str | None = None,
+        unlock: bool = False,
+        terms: bool | None = None,
+    ) -> Account:
+        """Corrects an account by the rules of INT_R02; ``terms`` is whether the editor's terms are accepted.
+
+        Raises NotFoundError, 400, 422.
+        """
+        with self._store.writing() as db:
+            account = tables.find(db, editor, identifier)
+            if account is None:
+                raise NotFoundError(f"No account {identifier[:100]!r}")
+            if changes:
+                self._provisioning.save(db, editor, account, edited(account.content, changes))
+            if password is not None:
+                self._log_in.set_password(db, editor, identifier, password)
+            if unlock:
+                self._log_in.unlock(db, editor, identifier)
+            if terms is not None:
+                self._log_in.set_terms(db, editor, identifier, accepted=terms)
+            [corrected] = tables.select(db, "where a.editor = ? and a.id = ?", [editor, identifier])
+            return corrected
