@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHARED ?= ../shared
 RUN_ARGS ?=
 
-.PHONY: run demo test lint format types bench clean help
+.PHONY: run demo test hooks lint format types bench clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -32,6 +32,9 @@ format: $(VENV)/.installed-dev ## Format the code
 
 bench: $(VENV)/.installed-dev ## Measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+hooks: $(VENV)/.installed-dev ## Have git run the quick checks before each commit
+	$(BIN)/pre-commit install
 
 clean: ## Remove what was installed and made
 	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
