@@ -24,6 +24,7 @@ from mock_editor.server.connections import Connection, TimedResponse
 
 # What is overridden or called, with the parameters that it has to have.
 METHODS = [
+    (BaseApplication, "__init__", ["self", "usage", "prog"]),
     (BaseApplication, "load_config", ["self"]),
     (BaseApplication, "load", ["self"]),
     (BaseApplication, "wsgi", ["self"]),
