@@ -32,7 +32,7 @@ from mock_editor.app import SCHEMAS, make_stage
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.calendars.taken import Taken
-from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.tables import JournalFile
 from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import slot_query

@@ -57,10 +57,11 @@ from mock_editor.calendars.people import specialties
 from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
-from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.metrics import CONTENT_TYPE, gauge, render
-from mock_editor.journal.middleware import Recorder
+from mock_editor.journal.middleware import JournalMiddleware
+from mock_editor.journal.model import Limits
+from mock_editor.journal.tables import JournalFile
 from mock_editor.notifications.outbox import OPEN_STATES
 from mock_editor.notifications.sender import Sender
 from mock_editor.scenario import LoadedScenario
@@ -135,12 +136,12 @@ def make_stage(
     )
 
 
-def surrounded(stage: Stage, app: WSGIApplication) -> Recorder:
+def surrounded(stage: Stage, app: WSGIApplication) -> JournalMiddleware:
     """An application with faults around it, and around both the journal, which has what goes out."""
-    return Recorder(_faulty(stage, app), stage.journal, partial(_editors, stage))
+    return JournalMiddleware(_faulty(stage, app), stage.journal.writer, partial(_editors, stage))
 
 
-def from_outside(stage: Stage, gate: Gate | None) -> Recorder:
+def from_outside(stage: Stage, gate: Gate | None) -> JournalMiddleware:
     """The same for what the server calls: only with what may be seen there, and for clients that ``gate`` accepts."""
     settings = stage.settings
     proxies = None
@@ -155,7 +156,7 @@ def from_outside(stage: Stage, gate: Gate | None) -> Recorder:
         closed=() if settings.shows_bench else ("_sas", "_idp"),
         elsewhere=stage.fhir_url if stage.fhir_url != stage.public_url else None,
     )
-    return Recorder(doors, stage.journal, partial(_editors, stage))
+    return JournalMiddleware(doors, stage.journal.writer, partial(_editors, stage))
 
 
 def make_gate(stage: Stage) -> Gate | None:

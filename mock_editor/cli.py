@@ -27,7 +27,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.words import in_english
 from mock_editor.calendars.catalogue import Catalogue
-from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.tables import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.search.examples import examples
 from mock_editor.server import running
@@ -171,7 +171,7 @@ def serve(browse: bool, **options: str | None) -> None:
             announce,
             stage.start,
             on_stop=stage.waits.stop,
-            on_exit=stage.journal.close,
+            on_exit=stage.journal.writer.close,
             on_refusal=recorder.refused,
             secure=running.SecureListener(secured, tls) if secured and tls else None,
             daily=partial(_tell_ends, stage),
@@ -276,7 +276,7 @@ def deliver(**options: str | None) -> None:
         _tell_ends(stage)
         signal.sigwait(_STOP)
         stage.stop()
-        stage.journal.close()
+        stage.journal.writer.close()
 
 
 @commands.command()

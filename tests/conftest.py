@@ -17,7 +17,7 @@ from mock_editor.base.clock import Clock, Mode
 from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
-from mock_editor.journal.entries import JournalFile
+from mock_editor.journal.tables import JournalFile
 from mock_editor.settings import Settings
 from mock_editor.stage import Stage
 

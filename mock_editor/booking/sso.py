@@ -279,7 +279,7 @@ class IdentityProvider:
         if self._embedded:
             client.mount(self._issuer, self._embedded)
         if self._journal:
-            record_with(client, self._journal, editor, Kind.SSO)
+            record_with(client, self._journal.writer, editor, Kind.SSO)
         return client
 
     def _discover(self, client: OAuth2Session, *, anew: bool = False) -> _Discovered:

@@ -1,4 +1,4 @@
-"""Which entries are meant: the filters that a question may have, and what they are in SQL."""
+"""Which entries are asked for: the one filter of every list, with its page, and what it is in SQL."""
 
 import re
 import sqlite3
@@ -8,14 +8,18 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from mock_editor.base.flows import Flow
+from mock_editor.journal.tables import milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
-    """Which entries are meant: those that fulfil all that is given. Raises ValueError for what cannot be.
+class EntryFilter:
+    """Entries that match everything given here. Raises ValueError for a value that makes no sense.
 
-    ``status`` is exact ("201"), a class ("4xx") or "none"; ``path`` the beginning of the path; ``contains`` stands
-    in the decoded URL or in a body; ``since`` (included) and ``until`` (excluded) are real times; ``after`` is an id.
+    ``status`` is exact ("201"), a class ("4xx") or "none"; ``path`` is the beginning of the path; ``contains`` is text
+    in the decoded URL or in a body; ``since`` (included) and ``until`` (excluded) are real times.
+
+    Lists give at most ``limit`` entries, the newest first unless ``oldest_first``. ``after`` and ``before`` are ids,
+    and the way to the next page: ids grow, so a page stays the same whatever comes meanwhile.
     """
 
     editor: str | None = None
@@ -28,7 +32,10 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     after: int | None = None
+    before: int | None = None
     min_ms: float | None = None
+    limit: int = 50
+    oldest_first: bool = False
 
     def __post_init__(self) -> None:
         if self.status is not None and not re.fullmatch(r"[1-9][0-9]{2}|[1-9]xx|none", self.status):
@@ -38,16 +45,14 @@ class Filters:
         if any(at is not None and at.tzinfo is None for at in (self.since, self.until)):
             raise ValueError("expected a time with an offset")
 
-    def where(self, *, after: int | None = None) -> tuple[str, dict[str, Any]]:
-        """The condition in SQL, and its parameters; ``after`` in place of the own one."""
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """The condition in SQL, and its parameters."""
         values: dict[str, Any] = {
             "editor": self.editor, "flow": self.flow, "direction": self.direction, "method": self.method,
             "path": self.path, "min_ms": self.min_ms, "since": self.since and milliseconds(self.since),
-            "until": self.until and milliseconds(self.until), "after": self.after if after is None else after,
-            "contains": self.contains or None, "status": None,
+            "until": self.until and milliseconds(self.until), "after": self.after, "before": self.before,
+            "contains": self.contains.encode("utf-8", "replace") if self.contains else None,
         }  # fmt: skip
-        if values["contains"]:
-            values["contains"] = values["contains"].encode("utf-8", "replace")
         parts = [_CONDITIONS[name] for name, value in values.items() if value is not None]
         if self.status == "none":
             parts.append("status is null")
@@ -56,6 +61,12 @@ class Filters:
             values |= {"low": low, "high": low + (99 if "x" in self.status else 0)}
             parts.append("status between :low and :high")
         return " and ".join(parts) or "true", values
+
+    def page(self) -> tuple[str, dict[str, Any]]:
+        """The condition, the order and the limit in SQL, and the parameters of all three."""
+        where, values = self.where()
+        order = "asc" if self.oldest_first else "desc"
+        return f"{where} order by id {order} limit :limit", values | {"limit": self.limit}
 
 
 _CONDITIONS = {
@@ -68,6 +79,7 @@ _CONDITIONS = {
     "since": "time >= :since",
     "until": "time < :until",
     "after": "id > :after",
+    "before": "id < :before",
     "contains": "(instr(request_body, :contains) or instr(answer_body, :contains) or instr(decoded(url), :contains))",
 }
 
@@ -79,8 +91,3 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def _decoded(url: str) -> bytes:
     return unquote_plus(url, errors="replace").encode("utf-8", "replace")
-
-
-def milliseconds(at: datetime) -> int:
-    """How the journal writes an instant: since 1970."""
-    return int(at.timestamp() * 1000)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from mock_editor.journal.entries import Entry
+from mock_editor.journal.model import Entry, EntrySummary
 
 Headers = Sequence[tuple[str, str]]
 
@@ -19,6 +19,15 @@ def as_json(entry: Entry) -> dict[str, Any]:
 
     A body that is no UTF-8 is in base64, and says so by ``encoding``; ``cut`` says that there was more of it.
     """
+    return {
+        **summary(entry),
+        "request": _message(entry.request_headers, entry.request_body, entry.request_size),
+        "answer": _message(entry.answer_headers, entry.answer_body, entry.answer_size),
+    }
+
+
+def summary(entry: Entry | EntrySummary) -> dict[str, Any]:
+    """An entry as the admin API lists it."""
     return {
         "id": entry.id,
         "time": _instant(entry.time),
@@ -34,8 +43,6 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "certificate": entry.certificate,
         "error": entry.error,
         "rule": entry.rule,
-        "request": _message(entry.request_headers, entry.request_body, entry.request_size),
-        "answer": _message(entry.answer_headers, entry.answer_body, entry.answer_size),
     }
 
 

@@ -17,8 +17,8 @@ from prometheus_client.metrics_core import (
 
 from mock_editor import __version__
 from mock_editor.base.processes import runs
-from mock_editor.journal.entries import BUCKETS
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import BUCKETS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -101,4 +101,4 @@ def _waiting(journal: Journal) -> int:
     if gone:
         journal.entries.forget_processes(gone)
     here = os.getpid()
-    return sum(waiting for pid, waiting in told.items() if pid not in gone and pid != here) + journal.waiting
+    return sum(waiting for pid, waiting in told.items() if pid not in gone and pid != here) + journal.writer.waiting()

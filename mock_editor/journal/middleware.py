@@ -12,8 +12,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import CERTIFICATE, ENDED, ENDING, RULE, received_at, received_url
 from mock_editor.base.flows import flow_of
-from mock_editor.journal.entries import Exchange
-from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import ExchangeRecord
+from mock_editor.journal.writer import JournalWriter
 
 # Looking must not change what is looked at.
 _UNRECORDED = ("/_admin", "/_console", "/_health", "/_metrics", "/_static", "/favicon")
@@ -23,10 +23,10 @@ _LEFT = "the client left, or did not take the whole answer"
 _GONE = (BrokenPipeError, ConnectionResetError)
 
 
-class Recorder:
+class JournalMiddleware:
     """A WSGI application around the one ``behind``; ``editors`` tells the slugs of those that are played."""
 
-    def __init__(self, behind: WSGIApplication, journal: Journal, editors: Callable[[], Collection[str]]) -> None:
+    def __init__(self, behind: WSGIApplication, journal: JournalWriter, editors: Callable[[], Collection[str]]) -> None:
         self._behind = behind
         self._journal = journal
         self._editors = editors
@@ -34,13 +34,13 @@ class Recorder:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(_UNRECORDED):
             return self._behind(environ, start_response)
-        taken = _Taken(self._journal, self._editors, environ, start_response)
+        recording = _Recording(self._journal, self._editors, environ, start_response)
         try:
-            pieces = self._behind(environ, taken.start_response)
+            pieces = self._behind(environ, recording.start_response)
         except BaseException as error:
-            taken.fail(error)
+            recording.fail(error)
             raise
-        return taken.passing(pieces)
+        return recording.passing(pieces)
 
     def refused(
         self, peer: str, origin: str, method: str, url: str, status: int | None, body: bytes, error: str
@@ -49,7 +49,7 @@ class Recorder:
         path, _, query = url.partition("?")
         editor, flow = flow_of(method, path, query, self._editors())
         self._journal.record(
-            Exchange(
+            ExchangeRecord(
                 began=time.time(),
                 clock=self._journal.clock_now(),
                 direction="in",
@@ -99,7 +99,7 @@ class _Body:
         return getattr(self._stream, name)
 
 
-class _Taken:
+class _Recording:
     """One exchange while it happens, and the answer on its way to the server."""
 
     __slots__ = (
@@ -126,7 +126,7 @@ class _Taken:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: JournalWriter,
         editors: Callable[[], Collection[str]],
         environ: WSGIEnvironment,
         start_response: StartResponse,
@@ -145,7 +145,7 @@ class _Taken:
         self._kept: list[bytes] = []
         self._error: str | None = None
         self._ended = False
-        self._exchange: Exchange | None = None
+        self._exchange: ExchangeRecord | None = None
         self._pieces: Iterable[bytes] = ()
         self._next: Callable[[], bytes]
         self._body: _Body | None = None
@@ -234,7 +234,7 @@ class _Taken:
         method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]
         sent = b"".join(body.kept) if body else b""
         editor, flow = flow_of(method, environ["PATH_INFO"], query, self._editors(), sent)
-        exchange = self._exchange = Exchange(
+        exchange = self._exchange = ExchangeRecord(
             began=self._began,
             clock=self._clock,
             direction="in",

@@ -12,8 +12,8 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Exchange
-from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import ExchangeRecord
+from mock_editor.journal.writer import JournalWriter
 
 _sender: ContextVar[tuple[str | None, Flow, str | None] | None] = ContextVar("sender", default=None)
 
@@ -28,7 +28,7 @@ def sent_by(editor: str | None, flow: Flow, rule: str | None = None) -> Iterator
         _sender.reset(before)
 
 
-def record_with(session: Session, journal: Journal, editor: str | None = None, flow: Flow = Flow.OTHER) -> None:
+def record_with(session: Session, journal: JournalWriter, editor: str | None = None, flow: Flow = Flow.OTHER) -> None:
     """Takes down what ``session`` sends through the adapters that are mounted by now."""
     for prefix, adapter in session.adapters.items():
         session.adapters[prefix] = _Recording(adapter, journal, editor, flow)
@@ -37,7 +37,7 @@ def record_with(session: Session, journal: Journal, editor: str | None = None, f
 class _Recording(BaseAdapter):
     """An adapter around another one."""
 
-    def __init__(self, behind: BaseAdapter, journal: Journal, editor: str | None, flow: Flow) -> None:
+    def __init__(self, behind: BaseAdapter, journal: JournalWriter, editor: str | None, flow: Flow) -> None:
         super().__init__()
         self._behind = behind
         self._journal = journal
@@ -50,7 +50,7 @@ class _Recording(BaseAdapter):
         # What is read piece by piece is sent once, and not ours to read.
         body = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
         begin, keep = time.perf_counter(), self._journal.keep
-        exchange = Exchange(
+        exchange = ExchangeRecord(
             began=time.time(),
             clock=self._journal.clock_now(),
             direction="out",
@@ -84,7 +84,7 @@ class _Recording(BaseAdapter):
 class _Answer:
     """The body of an answer while it is read, in the place of urllib3's, which does the work."""
 
-    def __init__(self, raw: Any, journal: Journal, exchange: Exchange, begin: float) -> None:
+    def __init__(self, raw: Any, journal: JournalWriter, exchange: ExchangeRecord, begin: float) -> None:
         self._raw = raw
         self._journal = journal
         self._exchange = exchange

@@ -491,7 +491,7 @@ class Sender:
             for prefix, adapter in self._embedded.items():
                 session.mount(prefix, Breaking(adapter, network=False))
             if self._journal:
-                record_with(session, self._journal, flow=Flow.INT_R03)
+                record_with(session, self._journal.writer, flow=Flow.INT_R03)
             sessions[target] = context, session
         return session
 

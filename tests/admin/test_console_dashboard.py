@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from mock_editor.admin.console.charts import Chart
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Exchange
+from mock_editor.journal.model import ExchangeRecord
 from mock_editor.stage import Stage
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
@@ -31,8 +31,8 @@ def answer(world: Stage) -> Answer:
             given = (
                 usual | {"flow": Flow.INT_R01, "method": "GET", "url": "/x", "status": 200, "seconds": 0.01} | values
             )
-            world.journal.record(Exchange(**given))  # type: ignore[arg-type]
-        world.journal.flush()
+            world.journal.writer.record(ExchangeRecord(**given))  # type: ignore[arg-type]
+        world.journal.writer.flush()
 
     return one
 

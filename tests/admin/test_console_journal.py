@@ -13,7 +13,7 @@ from werkzeug.test import Client
 from mock_editor.admin.console.journal import indented
 from mock_editor.app import surrounded
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Exchange
+from mock_editor.journal.model import ExchangeRecord
 from mock_editor.scenario import Script
 from mock_editor.stage import Stage
 from tests.accounts.conftest import NATIONAL, regulator
@@ -37,12 +37,12 @@ def record(world: Stage) -> Callable[..., int]:
     def one(**values: object) -> int:
         usual = {"began": 1_800_000_000.0, "clock": datetime.now(UTC), "direction": "in", "editor": "agenda-ville"}
         given = usual | {"flow": Flow.READ, "method": "GET", "url": "/agenda-ville/fhir/x", "status": 200} | values
-        exchange = Exchange(**given)  # type: ignore[arg-type]
+        exchange = ExchangeRecord(**given)  # type: ignore[arg-type]
         for part in ("request", "answer"):
             size = len(getattr(exchange, f"{part}_body"))
             setattr(exchange, f"{part}_size", max(size, getattr(exchange, f"{part}_size")))
-        world.journal.record(exchange)
-        world.journal.flush()
+        world.journal.writer.record(exchange)
+        world.journal.writer.flush()
         return exchange.id
 
     return one

@@ -20,11 +20,11 @@ from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.rules import Rule
-from mock_editor.journal.entries import JournalFile
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.middleware import Recorder
+from mock_editor.journal.middleware import JournalMiddleware
+from mock_editor.journal.tables import JournalFile
 from mock_editor.server import running
 from mock_editor.settings import Settings
 from tests.journal.conftest import CLOCK, limits
@@ -44,7 +44,7 @@ class Probe:
         file = JournalFile(folder / "journal.db")
         self.journal = Journal(file, lambda: CLOCK, limits(entries=100_000), workers=settings.workers)
         front = FaultMiddleware(self.app, self.faults, self.waits, lambda: EDITORS, settings.body_timeout)
-        self.recorder = Recorder(front, self.journal, lambda: EDITORS)
+        self.recorder = JournalMiddleware(front, self.journal.writer, lambda: EDITORS)
         # The workers are about to be forked.
         self.store.close()
         file.close()
@@ -78,7 +78,7 @@ class Probe:
             "pid": os.getpid(),
             "waiting": self.waits.waiting,
             "uses": self.faults.uses(),
-            "journal": [as_json(entry) for entry in self.journal.find(Filters(), 50)],
+            "journal": [as_json(entry) for entry in self.journal.find(EntryFilter(limit=50))],
         }
 
     def start(self) -> None:
@@ -99,7 +99,7 @@ def main() -> None:
         on_ready=lambda: print(port, flush=True),
         on_start=probe.start,
         on_stop=probe.waits.stop,
-        on_exit=probe.journal.close,
+        on_exit=probe.journal.writer.close,
         on_refusal=probe.recorder.refused,
     )
 

@@ -25,9 +25,9 @@ from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.rules import Rule
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.journal import middleware as journal
-from mock_editor.journal.entries import JournalFile
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.tables import JournalFile
 from tests.journal.conftest import limits
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
@@ -247,14 +247,14 @@ def test_the_journal_has_an_exchange_before_its_connection_is_reset(tmp_path: Pa
     front = Front(tmp_path)
     front.put({"kind": "connection-reset", "where": where})
     kept = Journal(JournalFile(tmp_path / "journal.db"), lambda: NOW, limits())
-    recorder = journal.Recorder(front.front, kept, lambda: EDITORS)
+    recorder = journal.JournalMiddleware(front.front, kept.writer, lambda: EDITORS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
-        end = Noting(listener.accept()[0], lambda: [one.error for one in kept.find(Filters(), 2)])
+        end = Noting(listener.accept()[0], lambda: [one.error for one in kept.find(EntryFilter(limit=2))])
     environ = EnvironBuilder(path=SLOT).get_environ() | {"gunicorn.socket": end}
     with client, end, pytest.raises(BrokenPipeError):
         run_wsgi_app(recorder, environ, buffered=True)
-    kept.close()
+    kept.writer.close()
     [[error]] = end.seen
     assert error
     assert error.startswith("the connection was reset")

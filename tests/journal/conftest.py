@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mock_editor.base.flows import Flow
-from mock_editor.journal.entries import Exchange, JournalFile, Limits
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import ExchangeRecord, Limits
+from mock_editor.journal.tables import JournalFile
 
 CLOCK = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 BEGAN = datetime(2027, 3, 1, 12, 0, tzinfo=UTC).timestamp()
@@ -22,7 +23,7 @@ def limits(**changed: Any) -> Limits:
     return Limits(**usual | changed)
 
 
-def exchange(**changed: Any) -> Exchange:
+def exchange(**changed: Any) -> ExchangeRecord:
     """A search that was answered; without bodies unless they are given."""
     usual = {
         "began": BEGAN, "clock": CLOCK, "direction": "in", "editor": "agenda-ville", "flow": Flow.INT_R01,
@@ -31,7 +32,7 @@ def exchange(**changed: Any) -> Exchange:
     }  # fmt: skip
     for side in ("request", "answer"):
         usual[f"{side}_size"] = len(changed.get(f"{side}_body", b""))
-    return Exchange(**usual | changed)
+    return ExchangeRecord(**usual | changed)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def make_journal(tmp_path: Path) -> Iterator[MakeJournal]:
 
     yield make
     for journal in made:
-        journal.close()
+        journal.writer.close()
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import Any
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import read_body
 from mock_editor.base.waits import Waits
-from mock_editor.journal.entries import JournalFile
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.har import as_json
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.middleware import Recorder
+from mock_editor.journal.middleware import JournalMiddleware
+from mock_editor.journal.tables import JournalFile
 from mock_editor.server import running
 from mock_editor.settings import Settings
 from tests.journal.conftest import CLOCK, limits
@@ -47,12 +47,12 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         case ["e", "follow"]:
             hold = WAITS.hold(environ)
             start_response(status, [])
-            entries = JOURNAL.follow(Filters(), hold)
+            entries = JOURNAL.follow(EntryFilter(), hold)
             return _Stream((json.dumps(as_json(one)).encode() + b"\n" if one else b"\n" for one in entries), hold)
         case ["_health"]:
             body = json.dumps({"waiting": WAITS.waiting}).encode()
         case ["_admin"]:
-            body = json.dumps([as_json(entry) for entry in JOURNAL.find(Filters(), 100)]).encode()
+            body = json.dumps([as_json(entry) for entry in JOURNAL.find(EntryFilter(limit=100))]).encode()
     start_response(status, [("Content-Length", str(len(body)))])
     return [body]
 
@@ -66,7 +66,7 @@ class _Stream:
 
 
 if __name__ == "__main__":
-    recorder = Recorder(app, JOURNAL, lambda: ["e"])
+    recorder = JournalMiddleware(app, JOURNAL.writer, lambda: ["e"])
     listener = running.open_listener(SETTINGS.host, SETTINGS.port)
     port = listener.getsockname()[1]
     STORE.close()
@@ -77,6 +77,6 @@ if __name__ == "__main__":
         on_ready=lambda: print(port, flush=True),
         on_start=JOURNAL.start,
         on_stop=WAITS.stop,
-        on_exit=JOURNAL.close,
+        on_exit=JOURNAL.writer.close,
         on_refusal=recorder.refused,
     )

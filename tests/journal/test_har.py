@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mock_editor.base.flows import Flow
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.har import as_har, as_json, as_lines
 from mock_editor.journal.journal import Journal
 from tests.journal.conftest import exchange
@@ -73,12 +73,12 @@ def filled(journal: Journal) -> Journal:
         exchange(answer_body="ré".encode()[:-1], answer_size=100, request_body=b"\x80abc", rule="slow"),
         exchange(method="", url="", status=400, editor=None),
     ):  # fmt: skip
-        journal.record(one)
+        journal.writer.record(one)
     return journal
 
 
 def test_the_har_is_as_it_must_be(filled: Journal) -> None:
-    pieces = list(as_har(filled.export(Filters()), version="1"))
+    pieces = list(as_har(filled.export(EntryFilter()), version="1"))
     assert len(pieces) == 7
     search, sent, lost, cut, malformed = conforms(json.loads(b"".join(pieces)))
     assert search["startedDateTime"] == "2027-03-01T12:00:00.000Z"
@@ -107,11 +107,11 @@ def test_the_har_is_as_it_must_be(filled: Journal) -> None:
 
 
 def test_a_har_of_nothing_is_one(journal: Journal) -> None:
-    assert conforms(json.loads(b"".join(as_har(journal.export(Filters()), version="1")))) == []
+    assert conforms(json.loads(b"".join(as_har(journal.export(EntryFilter()), version="1")))) == []
 
 
 def test_each_line_is_an_entry_as_the_api_shows_it(filled: Journal) -> None:
-    entries = filled.find(Filters(), 10, newest_first=False)
+    entries = filled.find(EntryFilter(limit=10, oldest_first=True))
     lines = b"".join(as_lines(entries)).splitlines()
     assert [json.loads(line) for line in lines] == [json.loads(json.dumps(as_json(entry))) for entry in entries]
     shown = json.loads(lines[3])

@@ -30,9 +30,9 @@ def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 def test_exchanges_are_counted_and_timed(journal: Journal) -> None:
     for seconds in (0.002, 0.003, 0.7, 100):
-        journal.record(exchange(seconds=seconds))
-    journal.record(exchange(status=404))
-    journal.record(exchange(direction="out", flow=Flow.INT_R03, status=None, editor=None))
+        journal.writer.record(exchange(seconds=seconds))
+    journal.writer.record(exchange(status=404))
+    journal.writer.record(exchange(direction="out", flow=Flow.INT_R03, status=None, editor=None))
     found = samples(journal)
     search = {"direction": "in", "editor": "agenda-ville", "flow": "INT_R01"}
     assert found[of("mock_editor_requests_total", **search, status="200")] == 4
@@ -50,7 +50,7 @@ def test_exchanges_are_counted_and_timed(journal: Journal) -> None:
 def test_the_journal_is_measured_too(make_journal: MakeJournal) -> None:
     journal = make_journal(entries=2)
     for _ in range(3):
-        journal.record(exchange())
+        journal.writer.record(exchange())
     found = samples(journal)
     assert found[of("mock_editor_journal_entries")] == 2
     assert found[of("mock_editor_journal_bytes")] == journal.entries.totals().bytes > 100
@@ -61,9 +61,9 @@ def test_the_journal_is_measured_too(make_journal: MakeJournal) -> None:
 
 def test_counting_goes_on_when_nothing_is_kept_or_all_is_cleared(make_journal: MakeJournal) -> None:
     kept, unkept = make_journal(), make_journal(keep=False)
-    kept.record(exchange())
-    unkept.record(exchange())
-    assert unkept.flush()
+    kept.writer.record(exchange())
+    unkept.writer.record(exchange())
+    assert unkept.writer.flush()
     kept.clear()
     name = of("mock_editor_requests_total", direction="in", editor="agenda-ville", flow="INT_R01", status="200")
     assert samples(kept)[name] == samples(unkept)[name] == 2
@@ -76,16 +76,16 @@ def test_further_families_are_shown(journal: Journal) -> None:
 
 def test_requests_that_wait_are_summed_over_the_processes_that_are_there(make_journal: MakeJournal) -> None:
     there = make_journal()
-    there._waiting = lambda: 5
+    there.writer.waiting = lambda: 5
     there.start()
     assert eventually(lambda: there.entries.processes() == {os.getpid(): 5})
     # Another process, and one that has gone without a word.
     script = (
         "import sys, pathlib\n"
-        "from mock_editor.journal.entries import JournalFile; from mock_editor.journal.journal import Journal\n"
+        "from mock_editor.journal.tables import JournalFile; from mock_editor.journal.journal import Journal\n"
         "from tests.journal.conftest import *\n"
         "j = Journal(JournalFile(pathlib.Path(sys.argv[1])), lambda: CLOCK, limits(), waiting=lambda: 7)\n"
-        "j.record(exchange()); j.flush(); print(flush=True); sys.stdin.read()"
+        "j.writer.record(exchange()); j.writer.flush(); print(flush=True); sys.stdin.read()"
     )
     path = str(there._store._file.path)
     with subprocess.Popen(

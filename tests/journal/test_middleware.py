@@ -11,10 +11,10 @@ from werkzeug.test import run_wsgi_app as run_lazily
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
-from mock_editor.journal.entries import Entry
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.middleware import RULE, Recorder
+from mock_editor.journal.middleware import RULE, JournalMiddleware
+from mock_editor.journal.model import Entry
 from tests.journal.conftest import CLOCK, MakeJournal
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -30,12 +30,12 @@ def run_wsgi_app(app: App, asked: dict[str, Any]) -> Any:
     return run_lazily(app, asked, buffered=True)
 
 
-def recorded(journal: Journal, app: App) -> Recorder:
-    return Recorder(app, journal, lambda: ["e"])
+def recorded(journal: Journal, app: App) -> JournalMiddleware:
+    return JournalMiddleware(app, journal.writer, lambda: ["e"])
 
 
 def only(journal: Journal) -> Entry:
-    [entry] = journal.find(Filters(), 10)
+    [entry] = journal.find(EntryFilter(limit=10))
     return entry
 
 
@@ -107,7 +107,7 @@ def test_it_is_taken_down_before_the_last_piece_is_given_away(
     whole = b""
     for piece in answer:
         whole += piece
-        seen = journal.count(Filters())
+        seen = journal.count(EntryFilter())
         assert seen == (1 if whole == b"hello world" and (headers or type(pieces()) is list) else 0)
     assert only(journal).answer_body == b"hello world"
 
@@ -205,7 +205,7 @@ def test_a_posted_search_is_told_by_its_body_even_if_bodies_are_not_kept(make_jo
     app = recorded(journal, lambda env, start: (read_body(env, seconds=1), answering(lambda: [b"ok"])(env, start))[1])
     data = b"status=free&_include=Slot%3Aservice-type-reference"
     run_wsgi_app(app, environ("/e/fhir/Slot/_search", method="POST", data=data))
-    assert journal.flush()
+    assert journal.writer.flush()
     [counted] = journal.entries.counts()
     assert counted.flow == Flow.INT_R04
     if keep:
@@ -215,7 +215,7 @@ def test_a_posted_search_is_told_by_its_body_even_if_bodies_are_not_kept(make_jo
 @pytest.mark.parametrize("path", ["/_admin/journal", "/_console/", "/_health", "/_metrics", "/_static/a.css"])
 def test_who_looks_leaves_no_trace(journal: Journal, path: str) -> None:
     run_wsgi_app(recorded(journal, answering(lambda: [b"ok"])), environ(path))
-    assert journal.count(Filters()) == 0
+    assert journal.count(EntryFilter()) == 0
     assert list(journal.entries.counts()) == []
 
 
@@ -296,7 +296,7 @@ def test_what_the_server_refuses_by_itself_is_taken_down(journal: Journal) -> No
     recorder = recorded(journal, answering(list))
     recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", "Invalid HTTP version")
     recorder.refused("10.0.0.1:4000", "http://lga:80", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", "no")
-    first, second = journal.find(Filters(), 10, newest_first=False)
+    first, second = journal.find(EntryFilter(limit=10, oldest_first=True))
     assert (first.status, first.method, first.url, first.flow) == (400, "", "", Flow.OTHER)
     assert (first.error, first.answer_body, first.peer) == ("Invalid HTTP version", b"{}", "10.0.0.1:4000")
     assert (second.editor, second.flow, second.path) == ("e", Flow.INT_R02, "/e/fhir/Practitioner")

@@ -14,9 +14,9 @@ from flask import Flask, request
 
 from mock_editor.base.flows import Flow
 from mock_editor.base.in_process import InProcessAdapter
-from mock_editor.journal.entries import Entry
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import Entry
 from mock_editor.journal.outgoing import record_with, sent_by
 from tests.journal.conftest import MakeJournal
 
@@ -74,12 +74,12 @@ def peer() -> Iterator[Callable[..., Peer]]:
 def session(journal: Journal) -> Iterator[requests.Session]:
     with requests.Session() as one:
         one.trust_env = False
-        record_with(one, journal, "e", Flow.INT_R03)
+        record_with(one, journal.writer, "e", Flow.INT_R03)
         yield one
 
 
 def only(journal: Journal) -> Entry:
-    [entry] = journal.find(Filters(), 10)
+    [entry] = journal.find(EntryFilter(limit=10))
     return entry
 
 
@@ -108,7 +108,10 @@ def test_the_editor_may_differ_from_request_to_request(
     with sent_by("other", Flow.SSO):
         session.get(url)
     session.get(url)
-    assert [(one.editor, one.flow) for one in journal.find(Filters(), 5)] == [("e", Flow.INT_R03), ("other", Flow.SSO)]
+    assert [(one.editor, one.flow) for one in journal.find(EntryFilter(limit=5))] == [
+        ("e", Flow.INT_R03),
+        ("other", Flow.SSO),
+    ]
 
 
 def test_a_connection_is_used_again(journal: Journal, session: requests.Session, peer: Callable[..., Peer]) -> None:
@@ -117,7 +120,7 @@ def test_a_connection_is_used_again(journal: Journal, session: requests.Session,
         with session.get(one.url, stream=True) as answer:
             assert b"".join(answer.iter_content(4)) == b"hello world"
     assert len(one.connections) == 1
-    assert journal.count(Filters()) == 3
+    assert journal.count(EntryFilter()) == 3
 
 
 def test_an_answer_that_is_not_read_to_its_end_is_taken_down_as_far_as_it_was(
@@ -147,7 +150,7 @@ def test_the_peer_is_known_when_it_ends_the_connection(
 def test_long_bodies_are_kept_to_the_bound(make_journal: MakeJournal, peer: Callable[..., Peer]) -> None:
     journal = make_journal(body=4)
     with requests.Session() as session:
-        record_with(session, journal)
+        record_with(session, journal.writer)
         assert session.post(peer().url, data="0123456").content == b"hello world"
     entry = only(journal)
     assert (entry.request_body, entry.request_size) == (b"0123", 7)
@@ -226,11 +229,11 @@ def test_an_application_of_this_process_is_recorded_alike(journal: Journal) -> N
     app.add_url_rule("/fhir/echo", "echo", lambda: request.get_data(), methods=["POST"])
     with requests.Session() as session:
         session.mount("https://lga.example/_sas/", InProcessAdapter(app, "https://lga.example/_sas"))
-        record_with(session, journal)
+        record_with(session, journal.writer)
         for stream in (False, True):
             with session.post("https://lga.example/_sas/fhir/echo", data=b"same", stream=stream) as answer:
                 assert answer.content == b"same"
-    for entry in journal.find(Filters(), 5):
+    for entry in journal.find(EntryFilter(limit=5)):
         assert (entry.status, entry.answer_body, entry.request_body) == (200, b"same", b"same")
         assert (entry.peer, entry.certificate) == (None, None)
-    assert journal.count(Filters()) == 2
+    assert journal.count(EntryFilter()) == 2

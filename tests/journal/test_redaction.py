@@ -14,9 +14,9 @@ from mock_editor import scenario
 from mock_editor.base.clock import Clock
 from mock_editor.base.flows import Flow
 from mock_editor.journal import redaction
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.middleware import Recorder
+from mock_editor.journal.middleware import JournalMiddleware
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import PUBLIC_URL, WITH_CPTS, application, slot_search
 from tests.journal.conftest import MakeJournal, exchange
@@ -243,10 +243,10 @@ def test_fhir_urls_keep_no_secret(url: str, shown: str) -> None:
 
 def test_what_is_compressed_or_claims_to_be_fhir_keeps_no_secret(journal: Journal) -> None:
     compressed = zlib.compress(b'{"password":"S3CRET"}')
-    journal.record(exchange(request_body=compressed, request_headers=[("Content-Encoding", "deflate")]))
-    journal.record(exchange(url="/_idp/authorize?x=/fhir/&code=S3CRET&state=S3CRET", flow=Flow.IDP, status=302))
-    assert [entry.request_body for entry in journal.find(Filters(), 2)] == [b"", b"***"]
-    assert journal.find(Filters(), 1)[0].url == "/_idp/authorize?x=/fhir/&code=***&state=***"
+    journal.writer.record(exchange(request_body=compressed, request_headers=[("Content-Encoding", "deflate")]))
+    journal.writer.record(exchange(url="/_idp/authorize?x=/fhir/&code=S3CRET&state=S3CRET", flow=Flow.IDP, status=302))
+    assert [entry.request_body for entry in journal.find(EntryFilter(limit=2))] == [b"", b"***"]
+    assert journal.find(EntryFilter(limit=1))[0].url == "/_idp/authorize?x=/fhir/&code=***&state=***"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def walked(
     journal = make_journal(body=1_000_000)
     secrets = _Secrets()
     slugs = {editor.slug for editor in played.editors}
-    recorder = Recorder(app.wsgi_app, journal, lambda: slugs)
+    recorder = JournalMiddleware(app.wsgi_app, journal.writer, lambda: slugs)
 
     def listening(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         secrets.of(re.findall(r"=([^;]+)", environ.get("HTTP_COOKIE", "")))
@@ -389,8 +389,8 @@ def test_nothing_secret_of_the_whole_flows_is_in_the_file(walked: tuple[Any, Any
     )
     secrets += [JWT, "une-cle-secrete", "un-code-secret", "un-secret-du-client"]
 
-    assert journal.flush(10)
-    flows = {entry.flow for entry in journal.export(Filters())}
+    assert journal.writer.flush(10)
+    flows = {entry.flow for entry in journal.export(EntryFilter())}
     assert flows >= {Flow.WEB, Flow.SSO, Flow.IDP, Flow.METADATA, Flow.INT_R01}
     assert len(set(secrets)) > 15
 
@@ -417,13 +417,13 @@ def test_what_looks_at_the_simulator_is_not_recorded(walked: tuple[Any, Any, _Se
     app, journal, _ = walked
     for path in ("/_health", "/_admin/accounts", "/_console/", "/favicon.ico"):
         app.test_client().get(path)
-    assert journal.count(Filters()) == 0
+    assert journal.count(EntryFilter()) == 0
 
 
 def test_the_journal_knows_the_public_url_only_as_it_was_called(walked: tuple[Any, Any, _Secrets]) -> None:
     app, journal, _ = walked
     app.test_client().get("/agenda-ville/fhir/metadata?a=b%7Cc", base_url=PUBLIC_URL)
-    [entry] = journal.find(Filters(), 2)
+    [entry] = journal.find(EntryFilter(limit=2))
     assert (entry.url, entry.flow, entry.editor) == (
         "/agenda-ville/fhir/metadata?a=b%7Cc", Flow.METADATA, "agenda-ville",
     )  # fmt: skip

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from mock_editor.journal.entries import JournalFile
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.tables import JournalFile
 from tests.journal.conftest import CLOCK, limits
 from tests.wire.conftest import SHORT, Server, end, eventually, read_all, read_head
 
@@ -155,7 +155,7 @@ def test_a_stop_ends_the_waits_and_they_are_answered_and_recorded(start: Start, 
     assert seconds < 2
     assert [read_all(sock).endswith(b"STOPPING") for sock in socks] == [True] * 5
     journal = Journal(JournalFile(tmp_path / "journal.db"), lambda: CLOCK, limits())
-    assert journal.count(Filters(path="/e/wait", status="200")) == 5
+    assert journal.count(EntryFilter(path="/e/wait", status="200")) == 5
 
 
 def test_a_live_stream_shows_what_comes_and_ends_with_its_client(start: Start) -> None:
@@ -188,7 +188,7 @@ def test_what_had_its_answer_is_written_when_the_server_stops(start: Start, tmp_
         server.get("/e/now")
     assert server.stop()[0] == 0
     journal = Journal(JournalFile(tmp_path / "journal.db"), lambda: CLOCK, limits())
-    assert journal.count(Filters()) == 50
+    assert journal.count(EntryFilter()) == 50
 
 
 def test_a_worker_that_is_killed_loses_only_what_was_waiting(start: Start) -> None:

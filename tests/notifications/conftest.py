@@ -25,8 +25,9 @@ from mock_editor.calendars.model import Appointment, Editor
 from mock_editor.calendars.taken import Taken
 from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
-from mock_editor.journal.entries import JournalFile, Limits
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import Limits
+from mock_editor.journal.tables import JournalFile
 from mock_editor.notifications.outbox import OPEN_STATES, Notification, Outbox
 from mock_editor.notifications.sender import Sender, Target
 from tests.calendars.test_appointments import appointment
@@ -231,7 +232,7 @@ class Side:
         if self._thread:
             self._thread.join(30)
         self.store.close()
-        self.journal.close()
+        self.journal.writer.close()
         self.journal_file.close()
 
     def book(self, hours: int = 0, **changes: object) -> Appointment:

@@ -18,8 +18,8 @@ from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.rules import Rule
-from mock_editor.journal.entries import Entry
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
+from mock_editor.journal.model import Entry
 from mock_editor.notifications.faulted import Deed, OutgoingRequest, way
 from mock_editor.notifications.outbox import Held
 from mock_editor.notifications.sender import Sender, Target
@@ -80,8 +80,8 @@ def first_ended(sas: Sas) -> Ended:
 
 
 def entries(one: Side) -> list[Entry]:
-    assert one.journal.flush()
-    return one.journal.entries.find(Filters(direction="out"), 100, newest_first=False)
+    assert one.journal.writer.flush()
+    return one.journal.entries.find(EntryFilter(direction="out", limit=100, oldest_first=True))
 
 
 @pytest.fixture

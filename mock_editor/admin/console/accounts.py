@@ -15,8 +15,8 @@ from mock_editor.base import codes
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.flows import Flow
 from mock_editor.base.listings import Page
-from mock_editor.journal.entries import Entry
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
+from mock_editor.journal.model import Entry
 
 _SYSTEMS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS"}
 _ACTIVE = {"actif": ("Actifs", True), "retire": ("Retirés", False)}
@@ -114,8 +114,8 @@ def _calls(console: Console, editor: str, account: Account) -> list[Call]:
     keys = {account.id, account.email, *(value for _, value in _identifiers(account))}
     found: dict[int, Entry] = {}
     for key in keys:
-        asked = Filters(editor=editor, flow=Flow.INT_R02, contains=key)
-        found |= {one.id: one for one in console.stage.journal.entries.find(asked, _CALLS, newest_first=True)}
+        asked = EntryFilter(editor=editor, flow=Flow.INT_R02, contains=key, limit=_CALLS)
+        found |= {one.id: one for one in console.stage.journal.entries.find(asked)}
     calls: list[Call] = []
     before: tuple[str, bool | None] | None = None
     for _, entry in sorted(found.items()):

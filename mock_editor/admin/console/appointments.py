@@ -22,7 +22,7 @@ from mock_editor.booking.access import PageError
 from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import calendars_of, stamp
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
 from mock_editor.simulator import Simulator
 
 # A practice is offered whatever is shown to anybody.
@@ -119,9 +119,8 @@ def add(console: Console) -> None:
         placed = practice.find(editor, identifier)
         one = placed.appointment
         told = notifications.of(placed.editor.slug, one.id)
-        journal.fresh()
-        exchanges = journal.entries.briefs(
-            Filters(editor=placed.editor.slug, flow=Flow.INT_R03, contains=one.id), _EXCHANGES
+        exchanges = journal.summaries(
+            EntryFilter(editor=placed.editor.slug, flow=Flow.INT_R03, contains=one.id, limit=_EXCHANGES)
         )
         return show(
             "fiche.html",

@@ -18,8 +18,8 @@ from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, list_faults
 from mock_editor.base.processes import runs
 from mock_editor.calendars.model import Editor
-from mock_editor.journal.entries import BUCKETS, Answered
 from mock_editor.journal.journal import Journal
+from mock_editor.journal.model import BUCKETS, Answered
 from mock_editor.notifications.outbox import OPEN_STATES
 
 # Minutes that the charts go back, and those of which rates and latencies are told.

@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -19,8 +19,8 @@ from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.waits import Hold
 from mock_editor.faults.engine import UnknownRuleError
-from mock_editor.journal.entries import Brief
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
+from mock_editor.journal.model import EntrySummary
 
 _ROWS = 50
 _DIRECTIONS = {"in": "reçu", "out": "envoyé"}
@@ -43,7 +43,7 @@ class Asked:
     """What the list is filtered by: as typed, as the journal takes it, and as the query of a link says it."""
 
     form: Form
-    filters: Filters
+    wanted: EntryFilter
     texts: dict[str, str]
     issues: Sequence[Issue]
 
@@ -57,17 +57,15 @@ def add(console: Console) -> None:
         asked, parameters = _asked(console), console.asked()
         before, after = number(parameters.one("avant")), number(parameters.one("apres"))
         journal.fresh()
-        # Looked at first: what comes after that is told by the stream.
+        # Looked at first: the stream brings what comes after that.
         totals = journal.entries.totals()
-        found: list[Brief] = []
-        if not asked.issues:
-            found = _page(console, asked.filters, before, after)
+        found = [] if asked.issues else journal.entries.summaries(_page(asked.wanted, before, after))
         return console.show(
             "journal.html",
             422 if asked.issues else 200,
             asked=asked,
             wrong=[(words.where(one), words.reason(one)) for one in asked.issues],
-            found=found,
+            found=sorted(found, key=lambda entry: -entry.id),
             totals=totals,
             first=before is None and after is None,
             more=len(found) == _ROWS or after is not None,
@@ -87,10 +85,10 @@ def add(console: Console) -> None:
 
         after = number(live.seen(console))
 
-        def source(hold: Hold) -> Generator[list[Brief]]:
-            return journal.follow_briefly(asked.filters, hold, _ROWS, live.PACE, after)
+        def source(hold: Hold) -> Generator[list[EntrySummary]]:
+            return journal.follow_briefly(asked.wanted, hold, live.PACE, after)
 
-        def draw(some: list[Brief]) -> str:
+        def draw(some: list[EntrySummary]) -> str:
             return console.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
 
         return live.follow(console, source, draw, lambda some: some[0].id if some else "")
@@ -118,19 +116,18 @@ def _asked(console: Console) -> Asked:
     found: Filter | None = check(Filter, orjson.dumps(read_texts(Filter, texts)), "query", issues)
     wrong = {one.expression or "": words.reason(one) for one in issues}
     form = Form("filtre", RefusedForm("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
-    return Asked(form, found.asked() if found else Filters(), texts, issues)
+    wanted = found.wanted() if found else EntryFilter()
+    return Asked(form, replace(wanted, limit=_ROWS), texts, issues)
 
 
-def _page(console: Console, filters: Filters, before: int | None, after: int | None) -> list[Brief]:
-    """The entries of a page of the list, the newest first: those before an id, after one, or the last."""
-    entries = console.stage.journal.entries
+def _page(wanted: EntryFilter, before: int | None, after: int | None) -> EntryFilter:
+    """The page of the list before an id, after one, or the newest."""
     if after is None:
-        return entries.briefs(filters, _ROWS, before=before)
-    own = Filters(**{name: getattr(filters, name) for name in Filter.model_fields} | {"after": after})
-    return entries.briefs(own, _ROWS, newest_first=False)[::-1]
+        return replace(wanted, before=before)
+    return replace(wanted, after=after, oldest_first=True)
 
 
-def _shown(one: Brief) -> dict[str, Any]:
+def _shown(one: EntrySummary) -> dict[str, Any]:
     """What the list says of an entry."""
     return {
         "flow": FLOWS[one.flow].partition(",")[0],

@@ -1,6 +1,7 @@
 """The journal: every exchange with an editor, in and out."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from flask import request
@@ -11,8 +12,8 @@ from mock_editor.admin.operation import JSON, Control, Download, Example, Instan
 from mock_editor.base.flows import Flow
 from mock_editor.base.waits import Hold
 from mock_editor.journal import har
-from mock_editor.journal.entries import Entry
-from mock_editor.journal.filters import Filters
+from mock_editor.journal.filters import EntryFilter
+from mock_editor.journal.model import Entry, EntrySummary
 
 _LONGEST_WAIT = 600.0
 _NO_EDITOR = {404: "There is no such editor"}
@@ -39,19 +40,18 @@ class Filter(Model):
     after: Annotated[int | None, Field(ge=0, le=2**53, description="Only those with a higher number")] = None
     min_ms: Annotated[float | None, Field(ge=0, le=1e9, description="Only those that took so long, in ms")] = None
 
-    def asked(self) -> Filters:
+    def wanted(self) -> EntryFilter:
         """The same as the journal takes it."""
-        names = Filter.model_fields
-        return Filters(**{name: getattr(self, name) for name in names})
+        return EntryFilter(**{name: getattr(self, name) for name in Filter.model_fields})
 
 
-def _asked(control: Control, query: Filter) -> Filters:
+def _wanted(control: Control, query: Filter) -> EntryFilter:
     """The same as the journal takes it. Raises 404 for an editor that neither the scenario nor the journal knows."""
     editors, journal = control.simulator.catalogue.editors, control.stage.journal
     # It may be one of a scenario that was played before.
-    if query.editor and query.editor not in editors and not journal.count(Filters(editor=query.editor)):
+    if query.editor and query.editor not in editors and not journal.count(EntryFilter(editor=query.editor)):
         control.simulator.catalogue.editor(query.editor)
-    return query.asked()
+    return query.wanted()
 
 
 class Page(Filter):
@@ -59,6 +59,12 @@ class Page(Filter):
 
     limit: Annotated[int, Field(ge=1, le=1000, description="How many at most")] = 50
     order: Annotated[Literal["newest", "oldest"], Field(description="Which come first")] = "newest"
+    before: Annotated[int | None, Field(ge=0, le=2**53, description="Only those with a lower number")] = None
+
+    def wanted(self) -> EntryFilter:
+        """The same as the journal takes it."""
+        oldest_first = self.order == "oldest"
+        return replace(super().wanted(), before=self.before, limit=self.limit, oldest_first=oldest_first)
 
 
 class Awaited(Filter):
@@ -137,9 +143,8 @@ class Count(Model):
 )
 def list_journal(control: Control, query: Page) -> Summaries:
     """The exchanges that the journal holds, without heads and bodies."""
-    newest = query.order == "newest"
-    found = control.stage.journal.find(_asked(control, query), query.limit, newest_first=newest)
-    return Summaries(entries=[_summary(one) for one in found])
+    found = control.stage.journal.summaries(_wanted(control, query))
+    return Summaries(entries=[_summary(entry) for entry in found])
 
 
 @operation(
@@ -173,7 +178,7 @@ def show_exchange(control: Control, number: Number) -> Exchange:
 )
 def count_journal(control: Control, query: Filter) -> Count:
     """How many exchanges the journal holds of those that are asked for."""
-    return Count(count=control.stage.journal.count(_asked(control, query)))
+    return Count(count=control.stage.journal.count(_wanted(control, query)))
 
 
 @operation(
@@ -191,9 +196,9 @@ def wait_for_journal(control: Control, query: Awaited) -> Count:
 
     With a timeout of 0 it is an assertion.
     """
-    asked = _asked(control, query)
+    wanted = _wanted(control, query)
     with control.stage.waits.hold(request.environ) as hold:
-        reached = control.stage.journal.wait(asked, query.count, query.timeout, hold)
+        reached = control.stage.journal.wait(wanted, query.count, query.timeout, hold)
     if reached < query.count:
         text = f"{reached} such exchange(s) after {query.timeout:g} s, {query.count} expected"
         raise refusal(409, text)
@@ -213,13 +218,13 @@ def follow_journal(control: Control, query: Filter) -> Iterator[Exchange | None]
 
     Server-sent events carry the number as their id; `Last-Event-ID` goes on from there.
     """
-    asked = _asked(control, query)
+    wanted = _wanted(control, query)
     if request.method == "HEAD":
         return iter(())
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else query.after
     hold = control.stage.waits.hold(request.environ)
-    return _Live(control.stage.journal.follow(asked, hold, after), hold)
+    return _Live(control.stage.journal.follow(wanted, hold, after), hold)
 
 
 class _Live(Iterator[Exchange | None]):
@@ -255,7 +260,7 @@ class _Live(Iterator[Exchange | None]):
 )
 def export_har(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for as a HAR 1.2 file, the oldest first. Tools of browsers open it."""
-    found = control.stage.journal.export(_asked(control, query))
+    found = control.stage.journal.export(_wanted(control, query))
     return Download("mock-editor.har", har.as_har(found, version=__version__))
 
 
@@ -270,7 +275,7 @@ def export_har(control: Control, query: Filter) -> Download:
 )
 def export_lines(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for, one JSON object a line, the oldest first."""
-    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(_asked(control, query))))
+    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(_wanted(control, query))))
 
 
 @operation("DELETE", "/journal", "journal clear", "Forget all exchanges", examples=[Example("All of them")])
@@ -279,10 +284,8 @@ def clear_journal(control: Control) -> None:
     control.stage.journal.clear()
 
 
-def _summary(one: Entry) -> Summary:
-    told = har.as_json(one)
-    # It is JSON already, in which flows and instants are texts.
-    return Summary.model_validate({name: told[name] for name in Summary.model_fields}, strict=False)
+def _summary(entry: EntrySummary) -> Summary:
+    return Summary.model_validate(har.summary(entry), strict=False)
 
 
 def _exchange(one: Entry) -> Exchange:

@@ -1,0 +1,170 @@
+"""What one transaction of the journal writes: new entries without their secrets, counts, and what is deleted."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+from sqlite_utils import Database
+
+from mock_editor.base.flows import SEARCHES, Flow
+from mock_editor.journal import redaction
+from mock_editor.journal.model import BUCKETS, ExchangeRecord, Limits, Totals
+from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
+
+# Each step of SQLite lets another thread run and then waits for its turn again, which costs more than the row itself:
+# so there are statements for this many rows at once.
+_AT_ONCE = (16, 4, 1)
+_INSERT = f"insert into entries ({', '.join(COLUMNS)}) values "  # noqa: S608
+_ROW = f"({', '.join('?' * len(COLUMNS))})"
+# Roughly what an entry takes besides its texts and bodies, in bytes.
+_OVERHEAD = 200
+_OLDEST_PAGE = 50
+_OLDEST = (
+    "select json_group_array(json_array(id, weight, time)) from "
+    "(select id, weight, time from entries where id > ? order by id limit ?)"
+)
+
+
+class Batch:
+    """What one transaction writes: rows of entries, and what is counted."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[ExchangeRecord] = []
+        self.rows: list[list[Any]] = []
+        self.errors: list[ExchangeRecord] = []
+        self.counts: dict[tuple[str, str, str, str], list[float]] = {}
+        self.latencies: dict[tuple[str, str, str, int], int] = {}
+        self.lost = 0
+        self.waiting: tuple[int, int] | None = None  # of the process
+
+    def count(self, one: ExchangeRecord) -> None:
+        """Counts an exchange."""
+        status = "none" if one.status is None else str(one.status)
+        sums = self.counts.setdefault((one.direction, one.editor or "", one.flow, status), [0, 0.0])
+        sums[0] += 1
+        sums[1] += one.seconds
+        key = (one.direction, one.editor or "", one.flow, bisect_left(BUCKETS, one.seconds))
+        self.latencies[key] = self.latencies.get(key, 0) + 1
+
+    def keep(self, one: ExchangeRecord, limits: Limits) -> None:
+        """Makes the row of an exchange, without secrets, with as much of its bodies as the limits allow."""
+        self.rows.append(_row(one, limits))
+        self.exchanges.append(one)
+
+
+def _row(one: ExchangeRecord, limits: Limits) -> list[Any]:
+    fhir = "/fhir/" in one.url.partition("?")[0] or one.flow is Flow.INT_R03
+    url = redaction.url(one.url, fhir=fhir)
+    request_body = one.request_body[: limits.kept(one.request_size)]
+    answer_body = one.answer_body[: limits.kept(one.answer_size)]
+    if request_body:
+        # Answers are not compressed any more when they get here; requests may be.
+        compressed = _header(one.request_headers, "content-encoding").strip().lower() not in ("", "identity")
+        request_body = (
+            redaction.MASK.encode()
+            if compressed
+            else _redacted(request_body, one.request_size, one.request_headers, fhir)
+        )
+    # What a search answers is made of the scenario and of the URL, and no other body is as large or as frequent.
+    if not (one.flow in SEARCHES and one.status == 200 and one.method == "GET" and url is one.url):
+        answer_body = _redacted(answer_body, one.answer_size, one.answer_headers, fhir)
+    request_headers = orjson.dumps(redaction.headers(one.request_headers)).decode()
+    answer_headers = orjson.dumps(redaction.headers(one.answer_headers)).decode()
+    weight = _OVERHEAD + len(url) + len(request_headers) + len(answer_headers) + len(request_body) + len(answer_body)
+    return [
+        0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
+        one.origin, one.editor, one.flow.value, one.method, one.status,
+        redaction.text(one.error) if one.error else None, one.rule, one.peer, one.certificate, one.request_size,
+        one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
+    ]  # fmt: skip
+
+
+def _redacted(body: bytes, size: int, headers: Iterable[tuple[str, str]], fhir: bool) -> bytes:
+    media_type = _header(headers, "content-type")
+    fhir = fhir or "fhir+json" in media_type or "json+fhir" in media_type
+    return redaction.body(body, media_type, fhir=fhir, cut=len(body) < size)
+
+
+def _header(headers: Iterable[tuple[str, str]], wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")
+
+
+def _path(url: str) -> str:
+    path = url.partition("?")[0] if url.startswith("/") else urlsplit(url).path
+    return unquote(path) if "%" in path else path
+
+
+def _portions(rows: list[list[Any]]) -> Iterator[list[list[Any]]]:
+    at = 0
+    for size in _AT_ONCE:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+@dataclass(slots=True)
+class BatchWriter:
+    """Writes to the journal in ``store`` and keeps it within ``limits``."""
+
+    store: JournalFile
+    limits: Limits
+
+    def write(self, batch: Batch, now: float) -> None:
+        """Writes a batch and deletes what is beyond the limits; ``now`` in seconds since 1970. Raises 503."""
+        with self.store.writing() as db:
+            totals = Totals(*db.execute(TOTALS).fetchone())
+            for row in batch.rows:
+                totals.sequence += 1
+                row[0] = totals.sequence
+                totals.bytes += row[1]
+            totals.entries += len(batch.rows)
+            totals.lost += batch.lost
+            for rows in _portions(batch.rows):
+                db.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
+            if batch.errors:
+                late = [(redaction.text(one.error or ""), one.id) for one in batch.errors if one.id]
+                db.conn.executemany("update entries set error = ? where id = ?", late)
+            self._delete_oldest(db, totals, int((now - self.limits.age.total_seconds()) * 1000))
+            _count(db, batch)
+            sums = [totals.sequence, totals.entries, totals.bytes, totals.lost]
+            db.execute("update totals set sequence = ?, entries = ?, bytes = ?, lost = ?", sums)
+        self.store.sequence = totals.sequence
+        for one, row in zip(batch.exchanges, batch.rows, strict=True):
+            one.id = row[0]
+
+    def _delete_oldest(self, db: Database, totals: Totals, oldest: int) -> None:
+        """Deletes the oldest entries while there is too much, or while they are too old."""
+        last, going = 0, True
+        while going:
+            going = False
+            # As one value, see _AT_ONCE. Usually as many have to go as have come.
+            [page] = db.execute(_OLDEST, [last, _OLDEST_PAGE]).fetchone()
+            for identifier, weight, time in orjson.loads(page):
+                beyond = totals.entries > self.limits.entries or totals.bytes > self.limits.bytes
+                going = beyond or time < oldest
+                if not going:
+                    break
+                last = identifier
+                totals.entries -= 1
+                totals.bytes -= weight
+        if last:
+            db.execute("delete from entries where id <= ?", [last])
+
+
+def _count(db: Database, batch: Batch) -> None:
+    db.conn.executemany(
+        "insert into counts values (?, ?, ?, ?, ?, ?) on conflict do update set "
+        "requests = requests + excluded.requests, seconds = seconds + excluded.seconds",
+        [(*key, int(requests), seconds) for key, (requests, seconds) in batch.counts.items()],
+    )
+    db.conn.executemany(
+        "insert into latencies values (?, ?, ?, ?, ?) on conflict do update set "
+        "requests = requests + excluded.requests",
+        [(*key, requests) for key, requests in batch.latencies.items()],
+    )
+    if batch.waiting:
+        db.execute("insert or replace into processes values (?, ?)", batch.waiting)
