@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from mock_editor.base.flows import Flow
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.outgoing import Again, Later, Lost, OutgoingKind, Plan, Stale
-from mock_editor.faults.kinds.payload import PayloadKind
+from mock_editor.faults.kinds.payload.notification import PayloadKind
 from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import WHOLE, Wire
 from mock_editor.notifications.outbox import Held

@@ -18,7 +18,7 @@ from mock_editor.base.fhir import dumps
 from mock_editor.calendars.identifiers import luhn_digit
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
-from mock_editor.faults.kinds.conformance import attachments, bundles, identities, slots, times
+from mock_editor.faults.kinds.conformance import attachments, bundles, cpts, identities, slots, times
 from mock_editor.faults.messages import Response
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
 from tests.faults.checks import CHECKS, Asked, objects, violations
@@ -135,25 +135,33 @@ CASES = {
     "slot as comment": Case(slots.CommentIsSlotUrl(), "r01", {"~Slot.comment"}, {"links"}, False),
     # --- CPTS
     "no 604": Case(
-        slots.CptsServiceTypeMissing(),
+        cpts.CptsServiceTypeMissing(),
         "r04",
         {"-Slot.serviceType"},
         {"communities", "contents", "companions"},
         True,
     ),
     "604 without reference": Case(
-        slots.CptsReferenceMissing(), "r04", {"-Slot.serviceType.extension"}, {"communities", "companions"}, True
+        cpts.CptsReferenceMissing(), "r04", {"-Slot.serviceType.extension"}, {"communities", "companions"}, True
     ),
     "no HealthcareService": Case(
-        slots.CptsWithoutHealthcareService(), "r04", {"-entry HealthcareService"}, {"references", "companions"}, True
+        cpts.CptsWithoutHealthcareService(),
+        "r04",
+        {"-entry HealthcareService"},
+        {"references", "companions"},
+        True,
     ),
-    "no Organization": Case(slots.CptsWithoutOrganization(), "r04", {"-entry Organization"}, {"references"}, True),
+    "no Organization": Case(cpts.CptsWithoutOrganization(), "r04", {"-entry Organization"}, {"references"}, True),
     "one CPTS of two": Case(
-        slots.CptsShowsOnlyOne(), "guide r04", {"-Slot.serviceType"}, {"contents", "companions"}, True
+        cpts.CptsShowsOnlyOne(), "guide r04", {"-Slot.serviceType"}, {"contents", "companions"}, True
     ),
-    "short system": Case(slots.CptsCodeSystem(), "r04", {"~Slot.serviceType.coding.system"}, {"communities"}, False),
+    "short system": Case(cpts.CptsCodeSystem(), "r04", {"~Slot.serviceType.coding.system"}, {"communities"}, False),
     "doubled system": Case(
-        slots.CptsCodeSystem(spelling="doubled"), "r04", {"~Slot.serviceType.coding.system"}, {"communities"}, False
+        cpts.CptsCodeSystem(spelling="doubled"),
+        "r04",
+        {"~Slot.serviceType.coding.system"},
+        {"communities"},
+        False,
     ),
     # --- times
     "naive": Case(times.DatesWithoutOffset(), "r01", DATES, {"date_form"}, True),

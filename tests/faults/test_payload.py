@@ -12,7 +12,9 @@ import pytest
 from mock_editor.base import codes
 from mock_editor.base.fhir import dumps
 from mock_editor.calendars.model import Editor
-from mock_editor.faults.kinds import KINDS, payload
+from mock_editor.faults.kinds import KINDS
+from mock_editor.faults.kinds.payload import claims, elements, people
+from mock_editor.faults.kinds.payload.notification import PayloadKind
 from mock_editor.faults.messages import Response
 from tests.conftest import NOW
 from tests.faults.checks import Asked
@@ -22,7 +24,7 @@ from tests.notifications.test_payload import CASES as RIGHT
 from tests.notifications.test_payload import told
 from tests.validation.guide import VERSIONS, errors_of, needs_validator
 
-PAYLOAD = [kind for kind in KINDS if issubclass(kind, payload.PayloadKind)]
+PAYLOAD = [kind for kind in KINDS if issubclass(kind, PayloadKind)]
 RIGHT_ID = "b6e39355-8a61-4556-b340-36f7b95fec6a"
 
 
@@ -55,7 +57,7 @@ def _ordered(start: str, end: str) -> bool:
 class Case(NamedTuple):
     """A mistake in the notification of a booked appointment: what differs, which checks and profiles see it."""
 
-    kind: payload.PayloadKind
+    kind: PayloadKind
     differences: set[str]
     checks: set[str]
     validator: bool
@@ -66,34 +68,34 @@ ACTOR = "participant.actor.identifier"
 CASES = {
     case.kind.kind: case
     for case in (
-        Case(payload.AppointmentProfileMissing(), {"-meta"}, {"profile"}, False),
-        Case(payload.AppointmentProfileWrong(), {"~meta.profile"}, {"profile"}, False),
-        Case(payload.AppointmentIdentifierMissing(), {"-identifier"}, {"identifier"}, True),
-        Case(payload.AppointmentIdentifierWithoutSystem(), {"-identifier.system"}, set(), True),
-        Case(payload.AppointmentIdentifierTwice(), {"+identifier"}, {"identifier"}, True),
-        Case(payload.AppointmentIdentifierChanges(), {"~identifier.value"}, {"identifier"}, False),
-        Case(payload.AppointmentOperatorMissing(), {"-extension"}, {"operator"}, True),
-        Case(payload.AppointmentOperatorUrl(), {"~extension.url"}, {"operator"}, True),
-        Case(payload.AppointmentOperatorTwice(), {"+extension"}, {"operator"}, True),
-        Case(payload.AppointmentOperatorType(), {f"~{OPERATOR}.identifier.type.coding.system"}, set(), True),
+        Case(elements.AppointmentProfileMissing(), {"-meta"}, {"profile"}, False),
+        Case(claims.AppointmentProfileWrong(), {"~meta.profile"}, {"profile"}, False),
+        Case(elements.AppointmentIdentifierMissing(), {"-identifier"}, {"identifier"}, True),
+        Case(claims.AppointmentIdentifierWithoutSystem(), {"-identifier.system"}, set(), True),
+        Case(claims.AppointmentIdentifierTwice(), {"+identifier"}, {"identifier"}, True),
+        Case(claims.AppointmentIdentifierChanges(), {"~identifier.value"}, {"identifier"}, False),
+        Case(elements.AppointmentOperatorMissing(), {"-extension"}, {"operator"}, True),
+        Case(people.AppointmentOperatorUrl(), {"~extension.url"}, {"operator"}, True),
+        Case(people.AppointmentOperatorTwice(), {"+extension"}, {"operator"}, True),
+        Case(people.AppointmentOperatorType(), {f"~{OPERATOR}.identifier.type.coding.system"}, set(), True),
         Case(
-            payload.AppointmentOperatorByReference(), {f"-{OPERATOR}.identifier", f"+{OPERATOR}.reference"}, set(), True
+            people.AppointmentOperatorByReference(), {f"-{OPERATOR}.identifier", f"+{OPERATOR}.reference"}, set(), True
         ),
-        Case(payload.AppointmentStatusMissing(), {"-status"}, {"status"}, True),
-        Case(payload.AppointmentStatusUnknown(), {"~status"}, {"status"}, True),
-        Case(payload.AppointmentStartMissing(), {"-start"}, {"times"}, True),
-        Case(payload.AppointmentEndMissing(), {"-end"}, {"times"}, True),
-        Case(payload.AppointmentCreatedMissing(), {"-created"}, {"created"}, False),
-        Case(payload.AppointmentCreatedChanges(), {"~created"}, {"created"}, False),
-        Case(payload.AppointmentDatesWithoutOffset(), {"~start", "~end", "~created"}, {"times", "created"}, True),
-        Case(payload.AppointmentEndBeforeStart(), {"~start", "~end"}, {"times"}, False),
-        Case(payload.AppointmentParticipantMissing(), {"-participant"}, set(), True),
-        Case(payload.AppointmentParticipantStatus(), {"~participant.status"}, set(), True),
-        Case(payload.AppointmentPractitionerWithoutPrefix(), {f"~{ACTOR}.value"}, {"prefix"}, False),
-        Case(payload.AppointmentPractitionerSystem(), {f"~{ACTOR}.system"}, set(), True),
-        Case(payload.AppointmentPractitionerType(), {f"~{ACTOR}.type.coding.code"}, set(), True),
-        Case(payload.AppointmentPatientData(), {"+contained", "+participant"}, {"no patient"}, False),
-        Case(payload.AppointmentEmptyElement(), {"+comment"}, set(), True),
+        Case(elements.AppointmentStatusMissing(), {"-status"}, {"status"}, True),
+        Case(claims.AppointmentStatusUnknown(), {"~status"}, {"status"}, True),
+        Case(elements.AppointmentStartMissing(), {"-start"}, {"times"}, True),
+        Case(elements.AppointmentEndMissing(), {"-end"}, {"times"}, True),
+        Case(elements.AppointmentCreatedMissing(), {"-created"}, {"created"}, False),
+        Case(claims.AppointmentCreatedChanges(), {"~created"}, {"created"}, False),
+        Case(claims.AppointmentDatesWithoutOffset(), {"~start", "~end", "~created"}, {"times", "created"}, True),
+        Case(claims.AppointmentEndBeforeStart(), {"~start", "~end"}, {"times"}, False),
+        Case(elements.AppointmentParticipantMissing(), {"-participant"}, set(), True),
+        Case(people.AppointmentParticipantStatus(), {"~participant.status"}, set(), True),
+        Case(people.AppointmentPractitionerWithoutPrefix(), {f"~{ACTOR}.value"}, {"prefix"}, False),
+        Case(people.AppointmentPractitionerSystem(), {f"~{ACTOR}.system"}, set(), True),
+        Case(people.AppointmentPractitionerType(), {f"~{ACTOR}.type.coding.code"}, set(), True),
+        Case(elements.AppointmentPatientData(), {"+contained", "+participant"}, {"no patient"}, False),
+        Case(elements.AppointmentEmptyElement(), {"+comment"}, set(), True),
     )
 }
 
@@ -103,7 +105,7 @@ def right(editor: Editor) -> dict[str, Any]:
     return told(editor)
 
 
-def spoilt(kind: payload.PayloadKind, appointment: dict[str, Any], seed: str = "") -> dict[str, Any]:
+def spoilt(kind: PayloadKind, appointment: dict[str, Any], seed: str = "") -> dict[str, Any]:
     read: dict[str, Any] = orjson.loads(kind.spoil(dumps(appointment), random.Random(seed)))
     return read
 
@@ -113,7 +115,7 @@ def test_every_kind_has_its_case() -> None:
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)
-def test_a_kind_says_what_the_sas_sees_and_which_rule_it_breaks(kind: type[payload.PayloadKind]) -> None:
+def test_a_kind_says_what_the_sas_sees_and_which_rule_it_breaks(kind: type[PayloadKind]) -> None:
     assert (kind.__doc__ or "").strip().endswith(".")
     assert kind.breaks
     assert kind.flows == {"INT_R03"}
@@ -146,7 +148,7 @@ def test_the_independent_validator_sees_what_it_can(right: dict[str, Any], tmp_p
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)
-def test_kinds_take_any_notification(editor: Editor, kind: type[payload.PayloadKind]) -> None:
+def test_kinds_take_any_notification(editor: Editor, kind: type[PayloadKind]) -> None:
     """One that another kind has spoilt, too."""
     for changes in RIGHT.values():
         appointment = told(editor, **changes)
@@ -155,7 +157,7 @@ def test_kinds_take_any_notification(editor: Editor, kind: type[payload.PayloadK
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)
-def test_what_is_no_appointment_stays(kind: type[payload.PayloadKind]) -> None:
+def test_what_is_no_appointment_stays(kind: type[PayloadKind]) -> None:
     for body in (b"", b"{", b"[]", b"{}", b'{"resourceType": "Slot"}'):
         assert kind().spoil(body, random.Random(1)) is body
 
@@ -163,37 +165,37 @@ def test_what_is_no_appointment_stays(kind: type[payload.PayloadKind]) -> None:
 def test_what_has_nothing_to_spoil_stays(editor: Editor) -> None:
     """The doctor of a SOS Médecins place is not known yet."""
     body = dumps(told(editor, **RIGHT["sos-pending"]))
-    for kind in (payload.AppointmentPractitionerSystem(), payload.AppointmentPractitionerType()):
+    for kind in (people.AppointmentPractitionerSystem(), people.AppointmentPractitionerType()):
         assert kind.spoil(body, random.Random(1)) is body
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)
-def test_the_answer_of_the_sas_is_let_through(kind: type[payload.PayloadKind]) -> None:
+def test_the_answer_of_the_sas_is_let_through(kind: type[PayloadKind]) -> None:
     response = Response(201, (("Location", "https://sas.example/fhir/Appointment/1"),), b"{}")
     sent = Right(Asked("INT_R03", "https://lga.example/fhir/Appointment", NOW), response)
     assert sent.spoilt_by(kind()) is response
 
 
 @pytest.mark.parametrize("kind", PAYLOAD)
-def test_one_seed_gives_one_body(right: dict[str, Any], kind: type[payload.PayloadKind]) -> None:
+def test_one_seed_gives_one_body(right: dict[str, Any], kind: type[PayloadKind]) -> None:
     assert spoilt(kind(), right, "a") == spoilt(kind(), right, "a")
 
 
 @pytest.mark.parametrize(
     "kind",
     [
-        payload.AppointmentIdentifierChanges(),
-        payload.AppointmentIdentifierTwice(),
-        payload.AppointmentCreatedChanges(),
-        payload.AppointmentOperatorByReference(),
+        claims.AppointmentIdentifierChanges(),
+        claims.AppointmentIdentifierTwice(),
+        claims.AppointmentCreatedChanges(),
+        people.AppointmentOperatorByReference(),
     ],
 )
-def test_another_seed_gives_another_one(right: dict[str, Any], kind: payload.PayloadKind) -> None:
+def test_another_seed_gives_another_one(right: dict[str, Any], kind: PayloadKind) -> None:
     assert spoilt(kind, right, "a") != spoilt(kind, right, "b")
 
 
 def test_the_other_address_of_a_profile(editor: Editor) -> None:
-    kind = payload.AppointmentProfileWrong()
+    kind = claims.AppointmentProfileWrong()
     practitioner, sos = spoilt(kind, told(editor)), spoilt(kind, told(editor, **RIGHT["sos-booked"]))
     assert practitioner["meta"]["profile"] == [
         "https://interop.esante.gouv.fr/ig/fhir/sas/StructureDefinition/FrAppointmentSAS"
@@ -202,7 +204,7 @@ def test_the_other_address_of_a_profile(editor: Editor) -> None:
 
 
 def test_the_patient_is_named(right: dict[str, Any]) -> None:
-    found = spoilt(payload.AppointmentPatientData(family_name="FICTIF", given_name="Alix"), right)
+    found = spoilt(elements.AppointmentPatientData(family_name="FICTIF", given_name="Alix"), right)
     (patient,) = found["contained"]
     assert patient["name"] == [{"family": "FICTIF", "given": ["Alix"]}]
     assert found["participant"][-1]["actor"]["reference"] == f"#{patient['id']}"

@@ -33,6 +33,15 @@ def parts(value: Any) -> Iterator[Resource]:
         yield from parts(part)
 
 
+def keep(resource: Resource, member: str, wanted: Callable[[Resource], object]) -> None:
+    """Keeps the wanted items of a list; the member goes with its last one."""
+    kept = [item for item in resource.get(member, []) if wanted(item)]
+    if kept:
+        resource[member] = kept
+    else:
+        resource.pop(member, None)
+
+
 def read_searchset(response: Response) -> Resource | None:
     """The Bundle of an answer, if it is a right one to a search."""
     if response.status != 200:
