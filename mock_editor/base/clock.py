@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
+
 # Around the instant there has to be room for windows, horizons and offsets.
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 _LAST = datetime(LAST_YEAR, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -28,7 +31,7 @@ class Mode(StrEnum):
 class Course:
     """How simulated time runs: at the real instant ``since`` it was ``at``, and each real second brings ``rate``.
 
-    Both are aware, in UTC. Raises ValueError for what cannot be played.
+    Both are aware, in UTC. Raises InvalidValueError for what cannot be played.
     """
 
     since: datetime
@@ -37,9 +40,9 @@ class Course:
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None or not FIRST_YEAR <= self.at.astimezone(UTC).year <= LAST_YEAR:
-            raise ValueError(f"expected an instant with an offset, from {FIRST_YEAR} to {LAST_YEAR}")
+            raise InvalidValueError(Code.INSTANT_OUT_OF_RANGE, first=FIRST_YEAR, last=LAST_YEAR)
         if not (math.isfinite(self.rate) and 0 <= self.rate <= FASTEST):
-            raise ValueError(f"expected a rate from 0 (frozen) to {FASTEST:.0f} seconds a second")
+            raise InvalidValueError(Code.RATE_OUT_OF_RANGE, most=FASTEST)
 
     @property
     def mode(self) -> Mode:
@@ -88,19 +91,19 @@ class Clock:
     # --- other courses; each begins where the clock is now, unless it says otherwise
 
     def at_rate(self, rate: float, at: datetime | None = None) -> Course:
-        """From ``at`` on, each real second brings ``rate`` simulated ones; 0 freezes. Raises ValueError."""
+        """From ``at`` on, each real second brings ``rate`` simulated ones; 0 freezes. Raises InvalidValueError."""
         real = datetime.now(UTC)
         return Course(real, at or self.course.instant(real), rate)
 
     def advanced(self, by: timedelta) -> Course:
-        """As it runs now, but ``by`` later, or earlier. Raises ValueError."""
+        """As it runs now, but ``by`` later, or earlier. Raises InvalidValueError."""
         real = datetime.now(UTC)
         try:
             return Course(real, self.course.instant(real) + by, self.course.rate)
         except OverflowError:
-            raise ValueError("that is out of any calendar") from None
+            raise InvalidValueError(Code.OUT_OF_ANY_CALENDAR) from None
 
 
 def frozen(at: datetime) -> Course:
-    """Stands still. Raises ValueError for an instant that cannot be played."""
+    """Stands still. Raises InvalidValueError for an instant that cannot be played."""
     return Course(_EPOCH, at, 0.0)

@@ -6,11 +6,11 @@ application sees it (``server/``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mock_editor.base import issues as data
 from mock_editor.base.issues import Code, Prose
-from mock_editor.base.words import in_english
+from mock_editor.base.words import english, in_english
 
 # What still comes with its words.
 Issue = Prose
@@ -36,6 +36,25 @@ def refused(
 ) -> EditorError:
     """The refusal for one thing that is wrong, to be raised. Its words name ``values``."""
     return EditorError(code.status, [data.Issue(code, place, values)], headers or {})
+
+
+class InvalidValueError(ValueError):
+    """A value that cannot be taken: what is wrong with it, for a caller who knows where it stands.
+
+    Raised by what reads values of any origin. In a validator of pydantic it does as well (``validation.py``).
+    """
+
+    def __init__(self, code: Code, /, **values: object) -> None:
+        self.issue = data.Issue(code, None, values)
+        super().__init__(self.issue)
+
+    def __str__(self) -> str:
+        # For logs and tracebacks.
+        return english(self.issue)
+
+    def at(self, place: str) -> EditorError:
+        """The refusal of a request that has the value at ``place``, to be raised."""
+        return EditorError(self.issue.code.status, [replace(self.issue, place=place)])
 
 
 class BadRequestError(EditorError):

@@ -42,6 +42,9 @@ class Code(Enum):
     FORM_EXPIRED = "form-expired", 400, "security"
     FORM_OF_ANOTHER = "form-of-another", 403, "security"
     FOREIGN_SITE = "foreign-site", 403, "forbidden"
+    INSTANT_OUT_OF_RANGE = "instant-out-of-range", 422, "value"
+    OUT_OF_ANY_CALENDAR = "out-of-any-calendar", 422, "value"
+    RATE_OUT_OF_RANGE = "rate-out-of-range", 422, "value"
     CONNECTIONS_UNWATCHED = "connections-unwatched", 503, "throttled"
     NO_MORE_THREADS = "no-more-threads", 503, "transient"
     STOPPING = "stopping", 503, "throttled"
@@ -61,6 +64,8 @@ class Code(Enum):
     # --- web sites
     # --- the bench
     # --- the admin API and the console
+    CLOCK_AMOUNT_OR_TO = "clock-amount-or-to", 422, "invalid"
+
     # --- the command
 
 

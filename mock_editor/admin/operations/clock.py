@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from mock_editor.admin.operation import Control, Example, Instant, Model, operation, refusal
+from mock_editor.admin.operation import Control, Example, Instant, Model, operation
 from mock_editor.base.clock import FASTEST, REAL, Clock, Course, Mode
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 
 _AT = Field(description="Simulated time to begin at; without it, where the clock is now")
 _TOO_FAR = {422: "No such time can be played"}
@@ -50,7 +52,7 @@ class Advance(Model):
     @model_validator(mode="after")
     def _one_of_both(self) -> "Advance":
         if (self.to is None) == (self.amount == timedelta()):
-            raise ValueError("expected either an amount (days, hours, minutes, seconds) or to")
+            raise InvalidValueError(Code.CLOCK_AMOUNT_OR_TO)
         return self
 
     @property
@@ -118,8 +120,8 @@ def advance_clock(control: Control, body: Advance) -> Time:
         return _run(control, at=body.to)
     try:
         return _move(control, lambda clock: clock.advanced(body.amount))
-    except ValueError as error:
-        raise refusal(422, str(error), "body") from None
+    except InvalidValueError as error:
+        raise error.at("body") from None
 
 
 @operation("POST", "/clock/real", "clock real", "Tell real time again", examples=[Example("Real time")])
@@ -132,8 +134,8 @@ def _run(control: Control, *, at: datetime | None, rate: float | None = None) ->
     """Runs on from there, at this rate or as it does."""
     try:
         return _move(control, lambda clock: clock.at_rate(clock.course.rate if rate is None else rate, at))
-    except ValueError as error:
-        raise refusal(422, str(error), "body.at") from None
+    except InvalidValueError as error:
+        raise error.at("body.at") from None
 
 
 def _move(control: Control, course_of: Callable[[Clock], Course]) -> Time:
