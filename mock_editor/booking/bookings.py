@@ -9,6 +9,7 @@ from typing import Any
 from mock_editor.base.errors import EditorError
 from mock_editor.booking.access import PageError, Session
 from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, find_calendar
 from mock_editor.calendars.model import (
     HELD_STATUSES,
@@ -24,7 +25,7 @@ from mock_editor.calendars.model import (
 )
 
 _LONGEST = 200
-_EVERY_TYPE = frozenset(SlotType)
+_GONE = frozenset(Unavailable) - {Unavailable.PAST, Unavailable.TOO_SOON, Unavailable.TOO_FAR}
 
 
 class Bookings:
@@ -42,13 +43,10 @@ class Bookings:
 
     def bookable_slot(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType]) -> Slot:
         """The slot that starts then, if it can be booked now."""
-        slot = self._free_slot(at, start, exposed)
-        booking, now = at.calendar.plan.booking, self._catalogue.clock.now()
+        slot = self._available(at, start, exposed)
         if slot.shape.appointment_type is AppointmentType.WALKIN:
             text = "Sur ce créneau, la consultation est sans rendez-vous : il suffit de s’y présenter."
             raise PageError(409, "Créneau sans rendez-vous", text)
-        if not now + booking.lead <= slot.start < now + booking.horizon:
-            raise PageError(409, "Créneau passé", "Ce créneau ne peut plus, ou pas encore, être réservé.")
         return slot
 
     def calendar_of(self, appointment: Appointment) -> OwnedCalendar | None:
@@ -128,15 +126,16 @@ class Bookings:
 
     def _slot_of_practice(self, at: OwnedCalendar, start: datetime) -> Slot:
         """The slot that starts then, if the practice itself can take it: it knows neither types nor lead times."""
-        slot = self._free_slot(at, start, _EVERY_TYPE)
-        if slot.end <= self._catalogue.clock.now():
-            raise PageError(409, "Créneau passé", "Ce créneau est déjà terminé.")
-        return slot
+        return self._available(at, start, None)
 
-    def _free_slot(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType]) -> Slot:
-        slot = self._catalogue.free_slot(at.calendar, start, exposed)
-        if slot is None:
+    def _available(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType] | None) -> Slot:
+        slot, why = self._catalogue.availability(at.calendar, start, exposed)
+        if slot is None or why in _GONE:
             raise _gone()
+        if why is not None:
+            over = "Ce créneau est déjà terminé."
+            late = "Ce créneau ne peut plus, ou pas encore, être réservé."
+            raise PageError(409, "Créneau passé", late if exposed is not None else over)
         return slot
 
     def _add(

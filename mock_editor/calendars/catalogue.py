@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.errors import NotFoundError
+from mock_editor.calendars.availability import Availability, for_whom_and_when
 from mock_editor.calendars.model import (
     Association,
     Calendar,
@@ -97,10 +98,18 @@ class Catalogue:
                 if _visible(slot, exposed) and bookable.first <= slot.start < bookable.after:
                     yield slot
 
+    def availability(self, calendar: Calendar, start: datetime, exposed: Set[SlotType] | None) -> Availability:
+        """The slot of a calendar that starts then, and why those who see the types ``exposed`` cannot have it now.
+
+        None stands for the practice itself, for which neither types nor lead times count.
+        """
+        found = self.taken.standing(calendar).availability(calendar, start)
+        return for_whom_and_when(found, exposed, calendar.plan.booking, self.clock.now())
+
     def free_slot(self, calendar: Calendar, start: datetime, exposed: Set[SlotType]) -> Slot | None:
         """The slot of a calendar that starts then, if it is free and of an exposed type, bookable now or not."""
-        slot = self.taken.standing(calendar).slot(calendar, start)
-        return slot if slot and _visible(slot, exposed) else None
+        slot, why = self.taken.standing(calendar).availability(calendar, start)
+        return slot if slot and why is None and not exposed.isdisjoint(slot.shape.types) else None
 
 
 def _visible(slot: Slot, exposed: Set[SlotType]) -> bool:

@@ -20,7 +20,6 @@ from mock_editor.calendars import override_rows as rows
 from mock_editor.calendars.appointments import held
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, find_calendar
 from mock_editor.calendars.generator import times_of
-from mock_editor.calendars.model import Slot
 from mock_editor.calendars.overlays import Overlays, ReadOpening, fits
 from mock_editor.calendars.override_rows import AbsenceRow, DayRow, ExtraRow, Override, OverrideKind, Section, SlotRow
 from mock_editor.calendars.taken import Standing
@@ -60,14 +59,14 @@ class Overrides:
         at, start = self._calendar(editor, calendar), _instant(start)
         with self._store.writing() as db:
             if not rows.delete_slot(db, editor, calendar, start):
-                self._slot(db, at, start)
+                self._expect_slot(db, at, start)
             following.note(db, editor, calendar)
         self._follow_own()
 
     def _set_slot(self, at: OwnedCalendar, start: datetime, *, is_open: bool) -> Override:
         start, editor, calendar = _instant(start), at.editor.slug, at.key
         with self._store.writing() as db:
-            self._slot(db, at, start)
+            self._expect_slot(db, at, start)
             if is_open and start in held(db, editor, calendar):
                 text = f"An appointment holds the slot of {calendar} that starts at {start.isoformat()}"
                 raise EditorError(409, [Issue("conflict", text)])
@@ -77,11 +76,11 @@ class Overrides:
         self._follow_own()
         return row.override(at)
 
-    def _slot(self, db: Database, at: OwnedCalendar, start: datetime) -> Slot:
-        """A slot with what the store says by hand of it, appointments aside. Raises NotFoundError."""
+    def _expect_slot(self, db: Database, at: OwnedCalendar, start: datetime) -> None:
+        """Raises NotFoundError when no slot starts then, which names those around."""
         standing, zone = Standing(overlay=self._overlays.read(db, at)), at.zone
-        if found := standing.slot(at.calendar, start):
-            return found
+        if standing.availability(at.calendar, start).slot:
+            return
         local = start.astimezone(zone)
         days = (local.date() - timedelta(days=1), local.date())
         slots = (slot for day in days for slot in standing.slots_of_day(at.calendar, day))
@@ -242,8 +241,7 @@ class Overrides:
     def check(self, db: Database, editor: str, calendar: str, start: datetime) -> None:
         """Raises 409 when a slot is not on offer, as the store says in this very transaction, appointments aside."""
         at = find_calendar(self._catalogue.editor(editor), calendar)
-        slot = at and Standing(overlay=self._overlays.read(db, at)).slot(at.calendar, start)
-        if slot is None or slot.taken:
+        if at is None or Standing(overlay=self._overlays.read(db, at)).availability(at.calendar, start).why:
             raise EditorError(409, [Issue("conflict", "This slot has been closed")])
 
     # --- what is in memory

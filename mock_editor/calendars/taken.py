@@ -5,10 +5,11 @@ It is what the store says, in memory, for the hot path of the searches.
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from mock_editor.calendars.availability import Availability, Unavailable
 from mock_editor.calendars.generator import slots_of_day, times_of
 from mock_editor.calendars.model import Absence, Calendar, Opening, Slot
 
@@ -48,39 +49,51 @@ class Standing:
     overlay: Overlay = UNTOUCHED
 
     def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
-        """The slots of the openings that begin on a day: those that nobody can have are taken."""
+        """The slots of the openings that begin on a day: those that nobody can have are taken.
+
+        It says of all of them what ``day`` says of each, faster where nothing was opened or closed by hand.
+        """
+        if self.overlay is UNTOUCHED:
+            slots = slots_of_day(calendar, day)
+            held = self.held
+            return tuple(slot._replace(taken=True) if slot.start in held else slot for slot in slots) if held else slots
+        return tuple(slot._replace(taken=why is not None) for slot, why in self.day(calendar, day))
+
+    def day(self, calendar: Calendar, day: date) -> Iterator[tuple[Slot, Unavailable | None]]:
+        """The slots of the openings that begin on a day, as they are made, and why nobody can have them."""
         overlay = self.overlay
         extra = overlay.extra.get(day, ())
-        slots = slots_of_day(calendar, day, extra)
-        if not self.held and overlay is UNTOUCHED:
-            return slots
-        if overlay is UNTOUCHED:
-            return tuple(slot._replace(taken=True) if slot.start in self.held else slot for slot in slots)
         opened = overlay.days.get(day)
         kept = None
         if opened is None and any(absence.covers(day) for absence in overlay.absences):
             special = (*calendar.plan.exceptional.get(day, ()), *extra)
             kept = {start for start, _ in times_of(special, calendar.zone, day)}
-
         again = {start for start, _ in times_of(overlay.again.get(day, ()), calendar.zone, day)}
+        for slot in slots_of_day(calendar, day, extra):
+            of_day = None if slot.start in again else opened
+            yield slot, self._why_not(slot, opened=of_day, absent=kept is not None and slot.start not in kept)
 
-        def is_free(slot: Slot) -> bool:
-            if slot.start in self.held:
-                return False
-            by_hand = overlay.slots.get(slot.start, None if slot.start in again else opened)
-            if by_hand is not None:
-                return by_hand
-            return not slot.taken and (kept is None or slot.start in kept)
+    def _why_not(self, slot: Slot, *, opened: bool | None, absent: bool) -> Unavailable | None:
+        if slot.start in self.held:
+            return Unavailable.BOOKED
+        by_hand = self.overlay.slots.get(slot.start)
+        if by_hand is not None:
+            return None if by_hand else Unavailable.CLOSED
+        if opened is not None:
+            return None if opened else Unavailable.DAY_CLOSED
+        if slot.taken:
+            return Unavailable.TAKEN
+        return Unavailable.ABSENT if absent else None
 
-        return tuple(slot._replace(taken=not is_free(slot)) for slot in slots)
-
-    def slot(self, calendar: Calendar, start: datetime) -> Slot | None:
-        """The slot that starts then, free or taken; None when none does."""
+    def availability(self, calendar: Calendar, start: datetime) -> Availability:
+        """The slot that starts then, as it is made, and why nobody can have it."""
         local_day = start.astimezone(calendar.zone).date()
         # A slot of the night belongs to the opening that began the day before.
-        days = (local_day, local_day - timedelta(days=1))
-        slots = (slot for day in days for slot in self.slots_of_day(calendar, day))
-        return next((slot for slot in slots if slot.start == start), None)
+        for day in (local_day, local_day - timedelta(days=1)):
+            for slot, why in self.day(calendar, day):
+                if slot.start == start:
+                    return Availability(slot, why)
+        return Availability(None, Unavailable.NO_SLOT)
 
 
 AS_MADE = Standing()

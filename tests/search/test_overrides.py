@@ -18,6 +18,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, stamp
 from mock_editor.calendars.generator import slots_of_day, times_of
 from mock_editor.calendars.model import Editor, Slot, SlotShape, Window, start_of_day
@@ -267,6 +268,25 @@ def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar]) -> l
     ]
 
 
+def decided(
+    catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar], reasons: set[Unavailable | None]
+) -> list[str]:
+    """The same, slot by slot; notes why the others are not found."""
+    found = []
+    for at in asked:
+        standing, zone = catalogue.taken.standing(at.calendar), at.zone
+        days = [WINDOW.first.astimezone(zone).date() + timedelta(days=shift) for shift in range(-1, 6)]
+        starts = sorted(slot.start for day in days for slot, _ in standing.day(at.calendar, day))
+        for start in starts:
+            slot, why = catalogue.availability(at.calendar, start, flow.exposed)
+            assert slot
+            assert slot.start == start
+            reasons.add(why)
+            if why is None and WINDOW.first <= start < WINDOW.after:
+                found.append(f"{at.key}-{stamp(start)}")
+    return found
+
+
 def told(world: World, flow: Flow, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
     """The same once more, by what is listed of overrides and appointments, from the highest down."""
     editor = asked[0].editor.slug
@@ -355,15 +375,18 @@ def test_the_hot_path_finds_what_the_plain_one_finds(
     known = world.catalogue.editor(editor)
     asked = [at for owner in owners for at in calendars_of(known, owner)]
     writer = EntryWriter(known, "https://lga.example", world.catalogue.taken)
-    answers = set()
+    answers, reasons = set(), set[Unavailable | None]()
     for _ in range(80):
         change(world, known, asked, draw)
         found = written(writer, flow, asked)
         assert found == plain(world.catalogue, flow, asked)
         assert found == told(world, flow, asked, played.extra_openings.read)
+        assert found == decided(world.catalogue, flow, asked, reasons)
         answers.add(tuple(found))
     # The draws did something.
     assert len(answers) > 15
+    by_hand = {Unavailable.CLOSED, Unavailable.DAY_CLOSED, Unavailable.ABSENT}
+    assert reasons >= {None, Unavailable.PAST, Unavailable.TAKEN, *by_hand}
     again = World(played, tmp_path)
     again.appointments.follow()
     again.overrides.follow()

@@ -9,9 +9,10 @@ from typing import Any
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.booking.week import Week, day_name, moment
+from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import OwnedCalendar, stamp
-from mock_editor.calendars.generator import slots_of_day, times_of
-from mock_editor.calendars.model import Appointment, Slot, SlotShape, Window, start_of_day
+from mock_editor.calendars.generator import times_of
+from mock_editor.calendars.model import Appointment, SlotShape, Window, start_of_day
 from mock_editor.calendars.taken import Standing
 
 _FIRST, _LAST = date(FIRST_YEAR, 1, 8), date(LAST_YEAR, 12, 20)
@@ -21,7 +22,7 @@ _MOST_ROWS = 12
 
 
 class State(StrEnum):
-    """How a slot stands."""
+    """How a slot stands, as a cell shows it."""
 
     FREE = "free"
     HELD = "held"
@@ -38,6 +39,16 @@ STATES = {
     State.CLOSED: "fermé à la main",
     State.CLOSED_DAY: "journée fermée à la main",
     State.ABSENT: "absence saisie à la main",
+}
+
+
+_STATES = {
+    None: State.FREE,
+    Unavailable.BOOKED: State.TAKEN,  # since the appointments were read
+    Unavailable.TAKEN: State.TAKEN,
+    Unavailable.CLOSED: State.CLOSED,
+    Unavailable.DAY_CLOSED: State.CLOSED_DAY,
+    Unavailable.ABSENT: State.ABSENT,
 }
 
 
@@ -148,12 +159,11 @@ def grid(at: OwnedCalendar, week: Week, standing: Standing, appointments: Iterab
     for opened_on in (week.first - timedelta(days=1), *dates):
         extra = overlay.extra.get(opened_on, ())
         added = {start for start, _ in times_of(extra, zone, opened_on)}
-        made = slots_of_day(calendar, opened_on, extra)
-        for before, slot in zip(made, standing.slots_of_day(calendar, opened_on), strict=True):
+        for slot, why in standing.day(calendar, opened_on):
             day = slot.start.astimezone(zone).date()
             if day in found:
                 appointment = held.pop(slot.start, None)
-                state = State.HELD if appointment else _state(before, slot, standing, opened_on)
+                state = State.HELD if appointment else _STATES[why]
                 by_hand = overlay.slots.get(slot.start, overlay.days.get(opened_on, False))
                 found[day].append(
                     Cell(
@@ -180,20 +190,6 @@ def grid(at: OwnedCalendar, week: Week, standing: Standing, appointments: Iterab
         opened, more = overlay.days.get(day), day in overlay.extra
         days.append(Day(day, day == today, day < today, opened, absent, more, cells, places))
     return Grid(week, rows, days)
-
-
-def _state(before: Slot, slot: Slot, standing: Standing, day: date) -> State:
-    """How a slot stands that the appointments at hand do not hold; ``before`` is what the scenario says of it."""
-    overlay = standing.overlay
-    if not slot.taken:
-        return State.FREE
-    if slot.start in standing.held:  # since they were read
-        return State.TAKEN
-    if slot.start in overlay.slots:
-        return State.CLOSED
-    if day in overlay.days:
-        return State.CLOSED_DAY
-    return State.TAKEN if before.taken else State.ABSENT
 
 
 def _times(at: OwnedCalendar, start: datetime, end: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mock_editor.admin.practice import read_slot
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.base.errors import NotFoundError
 from mock_editor.booking.week import place_name, title
+from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar, stamp
 from mock_editor.calendars.model import (
     AppointmentType,
@@ -22,7 +23,6 @@ from mock_editor.calendars.model import (
     SlotType,
 )
 from mock_editor.calendars.override_rows import Override, OverrideKind
-from mock_editor.calendars.taken import Overlay, Standing
 
 CalendarKey = Annotated[Line, Field(description="Key of the calendar, as the id of its `Schedule`")]
 OwnerId = Annotated[
@@ -54,6 +54,16 @@ class SlotState(StrEnum):
     TAKEN = "taken"
     CLOSED = "closed"
     APPOINTMENT = "appointment"
+
+
+_STATES = {
+    None: SlotState.FREE,
+    Unavailable.BOOKED: SlotState.APPOINTMENT,
+    Unavailable.TAKEN: SlotState.TAKEN,
+    Unavailable.CLOSED: SlotState.CLOSED,
+    Unavailable.DAY_CLOSED: SlotState.CLOSED,
+    Unavailable.ABSENT: SlotState.CLOSED,
+}
 
 
 class Calendar(Model):
@@ -204,11 +214,8 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
 def show_slots(control: Control, editor: EditorSlug, calendar: CalendarKey, query: WhichDay) -> CalendarSlots:
     """The slots of the openings that begin on a day: free or not, and those that the SAS never sees too."""
     at = _calendar(control, editor, calendar)
-    standing = control.simulator.catalogue.taken.standing(at.calendar)
-    made = Standing(overlay=Overlay(extra=standing.overlay.extra)).slots_of_day(at.calendar, query.day)
-    before = {slot.start for slot in made if slot.taken}
-    slots = standing.slots_of_day(at.calendar, query.day)
-    return CalendarSlots(slots=[_shown(calendar, slot, standing, before) for slot in slots])
+    found = control.simulator.catalogue.taken.standing(at.calendar).day(at.calendar, query.day)
+    return CalendarSlots(slots=[_shown(calendar, slot, why) for slot, why in found])
 
 
 @operation(
@@ -383,18 +390,12 @@ def _described(at: OwnedCalendar) -> Calendar:
     )
 
 
-def _shown(calendar: str, slot: Slot, standing: Standing, before: set[Any]) -> CalendarSlot:
-    if slot.start in standing.held:
-        state = SlotState.APPOINTMENT
-    elif slot.taken:
-        state = SlotState.TAKEN if slot.start in before else SlotState.CLOSED
-    else:
-        state = SlotState.FREE
+def _shown(calendar: str, slot: Slot, why: Unavailable | None) -> CalendarSlot:
     return CalendarSlot(
         slot=f"{calendar}-{stamp(slot.start)}",
         start=slot.start,
         end=slot.end,
-        state=state,
+        state=_STATES[why],
         slot_types=list(slot.shape.types),
         consultation_types=list(slot.shape.consultation_types),
         appointment_type=slot.shape.appointment_type,

@@ -1,0 +1,64 @@
+"""Why a slot cannot be had: one list of reasons for searches, the web site, the console and the API."""
+
+from collections.abc import Set
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from mock_editor.calendars.model import Booking, Slot, SlotType
+
+
+class Unavailable(StrEnum):
+    """Why a slot cannot be had. The first that applies counts."""
+
+    NO_SLOT = "no-slot"
+    """None starts at that time."""
+    NOT_FOR_THEM = "not-for-them"
+    """It is for others than those who ask: none of its types is exposed to them."""
+    BOOKED = "booked"
+    """An appointment holds it."""
+    CLOSED = "closed"
+    """It was closed by hand."""
+    DAY_CLOSED = "day-closed"
+    """Its day was closed by hand."""
+    TAKEN = "taken"
+    """The scenario has it taken."""
+    ABSENT = "absent"
+    """It lies in an absence that was entered by hand."""
+    PAST = "past"
+    """It has begun; for the practice itself: it is over."""
+    TOO_SOON = "too-soon"
+    """It begins before the lead time is over."""
+    TOO_FAR = "too-far"
+    """It begins beyond the horizon of its calendar."""
+
+
+class Availability(NamedTuple):
+    """A slot, if there is one, and why it cannot be had; None when it can."""
+
+    slot: Slot | None
+    why: Unavailable | None
+
+
+def for_whom_and_when(
+    found: Availability, exposed: Set[SlotType] | None, booking: Booking, now: datetime
+) -> Availability:
+    """The same slot for those who ask, at this time; ``found`` is how it stands for anybody.
+
+    ``exposed`` are the types that they see; None stands for the practice itself, for which neither types nor lead times
+    count. ``Catalogue.free_slots`` and the searches decide the same, for all slots of a window at once.
+    """
+    slot, why = found
+    if slot is None:
+        return found
+    if exposed is not None and exposed.isdisjoint(slot.shape.types):
+        return Availability(slot, Unavailable.NOT_FOR_THEM)
+    return Availability(slot, why or _too_late_or_early(slot, booking if exposed is not None else None, now))
+
+
+def _too_late_or_early(slot: Slot, booking: Booking | None, now: datetime) -> Unavailable | None:
+    if booking is None:
+        return Unavailable.PAST if slot.end <= now else None
+    if slot.start < now + booking.lead:
+        return Unavailable.PAST if slot.start < now else Unavailable.TOO_SOON
+    return Unavailable.TOO_FAR if slot.start >= now + booking.horizon else None
