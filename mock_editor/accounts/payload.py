@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypedDict
 from fhir.resources.R4B.practitioner import Practitioner as PractitionerModel
 
 from mock_editor.base import codes
+from mock_editor.base import issues as data
 from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import Resource
 from mock_editor.base.fhir_bodies import issue, items, not_one_of, parse, refuse, structure
@@ -147,7 +148,7 @@ def email_key(address: str) -> str:
 # --- first step: FHIR
 
 
-def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
+def _unlike_json(cleaned: Resource) -> Iterator[Issue | data.Issue]:
     """What the model takes, and JSON for FHIR does not allow: "true" and 1 for true."""
     if not isinstance(cleaned.get("active", True), bool):
         yield issue("structure", f"{KIND}.active", "expected true or false")
@@ -156,7 +157,7 @@ def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
 # --- second step: the profile
 
 
-def _violations(resource: Resource) -> Iterator[Issue]:
+def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     """What ``resource`` breaks of the profile, each with its place."""
     source = resource.get("meta", {}).get("source")
     if source not in (None, codes.SAS_OID):
@@ -191,7 +192,7 @@ def _violations(resource: Resource) -> Iterator[Issue]:
         yield not_one_of(_GENDERS, resource["gender"], f"{KIND}.gender")
 
 
-def _identifier_violations(resource: Resource) -> Iterator[Issue]:
+def _identifier_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     systems: set[str] = set()
     tokens: set[Token] = set()
     for path, identifier in items(resource, "identifier", KIND):
@@ -216,7 +217,7 @@ def _identifier_violations(resource: Resource) -> Iterator[Issue]:
         yield issue("required", f"{KIND}.identifier", f"at least one is required: {kinds}")
 
 
-def _type_violations(path: str, identifier: Resource, system: str | None) -> Iterator[Issue]:
+def _type_violations(path: str, identifier: Resource, system: str | None) -> Iterator[Issue | data.Issue]:
     """Where type and system of an identifier do not agree. One of a system unknown to the guide may have any type."""
     if "type" not in identifier:
         yield issue("required", f"{path}.type", f"required: {' or '.join(_SYSTEM_OF_TYPE)} of {codes.FR_V2_0203}")

@@ -13,9 +13,12 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import Headers
 
 from mock_editor.base import fhir
-from mock_editor.base.errors import MOST_ISSUES, BadRequestError, EditorError, Issue
+from mock_editor.base import issues as data
+from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, refused
 from mock_editor.base.fhir import Resource
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.validation import Finding, Location, described, findings
 
 _DEEPEST = 50
 _MOST_ROUNDS = 5
@@ -35,11 +38,11 @@ def parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except ValueError as error:
-        raise BadRequestError(Issue("structure", f"The body is not JSON in UTF-8: {error}")) from None
+        raise refused(Code.BODY_NOT_JSON, error=str(error)) from None
 
 
 def structure(
-    document: Any, kind: str, model: type[BaseModel], also: Callable[[Resource], Iterable[Issue]]
+    document: Any, kind: str, model: type[BaseModel], also: Callable[[Resource], Iterable[Issue | data.Issue]]
 ) -> tuple[Resource, list[str]]:
     """``document`` as a resource of type ``kind``, without what is empty, unknown to FHIR or for the server to say.
 
@@ -48,7 +51,7 @@ def structure(
     """
     if not isinstance(document, dict) or document.get("resourceType") != kind:
         found = document.get("resourceType") if isinstance(document, dict) else type(document).__name__
-        raise BadRequestError(Issue("structure", f"Expected the resource type {kind}, not {str(found)[:60]!r}", kind))
+        raise refused(Code.RESOURCE_TYPE, kind, expected=kind, found=str(found)[:60])
     cleaning = _Cleaning(kind)
     meta = document.get("meta")
     # The server says which resource this is and which version: what a client says of it is not even looked at.
@@ -92,8 +95,7 @@ def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[st
 def refuse_conditional_create(headers: Headers) -> None:
     """Raises 400 for a create that is to be none where something is there: left aside, it would make a second one."""
     if "If-None-Exist" in headers:
-        text = "If-None-Exist: a conditional create is not supported; PUT ?identifier= creates what is not there"
-        raise BadRequestError(Issue("not-supported", text))
+        raise refused(Code.CONDITIONAL_CREATE)
 
 
 # --- telling what is wrong
@@ -117,12 +119,12 @@ def issue(code: str, path: str, text: str) -> Issue:
     return Issue(code, f"{path}: {text}", path)
 
 
-def not_one_of(allowed: Collection[str], found: str, path: str) -> Issue:
+def not_one_of(allowed: Collection[str], found: str, path: str) -> data.Issue:
     """That a code is none of ``allowed``."""
-    return issue("code-invalid", path, f"expected one of {', '.join(sorted(allowed))}, not {found[:60]!r}")
+    return data.issue(Code.CODE_NOT_ONE_OF, path, allowed=sorted(allowed), found=found[:60])
 
 
-def refuse(status: int, issues: Iterable[Issue]) -> None:
+def refuse(status: int, issues: Iterable[Issue | data.Issue]) -> None:
     """Raises what is wrong, if anything is."""
     found = list(itertools.islice(issues, MOST_ISSUES))
     if found:
@@ -145,17 +147,17 @@ class _Cleaning:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self.issues: list[Issue] = []
+        self.issues: list[data.Issue] = []
         self.ignored: list[str] = []
 
     def value(self, value: Any, path: str, depth: int, *, gaps: bool = False) -> Any:
         """What is left of ``value``; None for nothing. Raises 400 where it is nested too deeply."""
         if depth > _DEEPEST:
-            raise BadRequestError(issue("too-costly", self._kind, f"nested deeper than {_DEEPEST} levels"))
+            raise refused(Code.TOO_DEEP, self._kind, most=_DEEPEST)
         match value:
             case str():
                 if _CONTROL.search(value):
-                    self.issues.append(issue("structure", path, "a text may not hold control characters"))
+                    self.issues.append(data.issue(Code.CONTROL_CHARACTERS, path))
                 return value if value.strip() else None
             case dict():
                 return self._object(value, path, depth) or None
@@ -177,7 +179,7 @@ class _Cleaning:
                 continue
             if name == "resourceType" and not isinstance(inner, str):
                 # The models would fail on it.
-                self.issues.append(issue("structure", step(path, name), "expected the name of a type"))
+                self.issues.append(data.issue(Code.TYPE_NAME_EXPECTED, step(path, name)))
                 continue
             # Lists of a primitive and of its extensions belong together by position.
             twin = name[1:] if name.startswith("_") else f"_{name}"
@@ -187,33 +189,29 @@ class _Cleaning:
         return kept
 
 
-Location = tuple[int | str, ...]
-
-
-def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
+def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[data.Issue], list[Location]]:
     """What fhir.resources finds wrong, and where it finds elements that FHIR does not know."""
     # The models take such a text for the object. With a second brace it is none.
     written = _TEXT_OF_OBJECT.sub(rb'"\1{{', orjson.dumps(cleaned))
     try:
         model.model_validate_json(written)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        unknown = [one["loc"] for one in found if one["type"] == "extra_forbidden"]
-        issues = [
-            issue(
-                "required" if one["type"].endswith("missing") else "structure",
-                _path(cleaned, kind, one["loc"]),
-                # Of a text in the place of an object.
-                "expected an object" if one["type"] == "json_invalid" else one["msg"].removeprefix("Value error, "),
-            )
-            for one in found
-            if one["type"] != "extra_forbidden"
-        ]
+        found = findings(error)
+        unknown = [one.location for one in found if one.type == "extra_forbidden"]
+        issues = [_told(one, _path(cleaned, kind, one.location)) for one in found if one.type != "extra_forbidden"]
         return issues, unknown
     except LookupError:
         # How the models say that they do not know the type of a contained resource.
-        return [issue("structure", f"{kind}.contained", "a resource is of no type of FHIR R4")], []
+        return [data.issue(Code.RESOURCE_TYPE_UNKNOWN, f"{kind}.contained")], []
     return [], []
+
+
+def _told(found: Finding, path: str) -> data.Issue:
+    """What the models have found at a path."""
+    # A text in the place of an object is taken for its JSON.
+    problem = data.issue(Code.OBJECT_EXPECTED) if found.type == "json_invalid" else described(found)
+    code = Code.ELEMENT_MISSING if problem.type == "required" else Code.ELEMENT
+    return data.issue(code, path, problem=problem)
 
 
 def _path(cleaned: Resource, kind: str, location: Location) -> str:

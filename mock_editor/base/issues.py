@@ -38,6 +38,19 @@ class Code(Enum):
     PRECONDITION = "precondition", 412, "conflict"
     PRECONDITION_NOTHING = "precondition-nothing", 412, "conflict"
 
+    # --- FHIR bodies
+    BODY_NOT_JSON = "body-not-json", 400, "structure"
+    CODE_NOT_ONE_OF = "code-not-one-of", 400, "code-invalid"
+    CONDITIONAL_CREATE = "conditional-create", 400, "not-supported"
+    CONTROL_CHARACTERS = "control-characters", 400, "structure"
+    ELEMENT = "element", 400, "structure"
+    ELEMENT_MISSING = "element-missing", 400, "required"
+    OBJECT_EXPECTED = "object-expected", 400, "structure"
+    RESOURCE_TYPE = "resource-type", 400, "structure"
+    RESOURCE_TYPE_UNKNOWN = "resource-type-unknown", 400, "structure"
+    TOO_DEEP = "too-deep", 400, "too-costly"
+    TYPE_NAME_EXPECTED = "type-name-expected", 400, "structure"
+
     # --- what everybody shares
     FORM_EXPIRED = "form-expired", 400, "security"
     FORM_OF_ANOTHER = "form-of-another", 403, "security"
@@ -69,6 +82,15 @@ class Code(Enum):
     # --- the command
 
 
+@dataclass(frozen=True, slots=True)
+class DataCode:
+    """What pydantic may find wrong with data; there is one for each of its error types (``validation.py``)."""
+
+    value: str
+    type: str = "structure"
+    status: int = 422
+
+
 class Term(NamedTuple):
     """A value that has words of its own in each catalogue, under ``context``: a field, a state."""
 
@@ -84,7 +106,7 @@ class Issue:
     a date, a list of texts, a Term, or an Issue; its words are those of the reader's language.
     """
 
-    code: Code
+    code: Code | DataCode
     place: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
     severity: str = "error"
@@ -95,7 +117,7 @@ class Issue:
         return self.code.type
 
 
-def issue(code: Code, place: str | None = None, /, **values: object) -> Issue:
+def issue(code: Code | DataCode, place: str | None = None, /, **values: object) -> Issue:
     """The issue of a code at a place; ``values`` are those that its words name."""
     return Issue(code, place, values)
 

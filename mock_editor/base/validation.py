@@ -1,11 +1,92 @@
 """What is wrong with data that pydantic checks, as issues: by types and values, never by texts."""
 
-from pydantic_core import PydanticCustomError
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple, get_args
 
-from mock_editor.base.issues import Code
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ErrorType
+
+from mock_editor.base import schemas
+from mock_editor.base.issues import Code, DataCode, Issue, issue
+
+Location = tuple[int | str, ...]
+
+_CODES = {one.value: one for one in Code}
+_MISSING = frozenset(
+    {"missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument"}
+)
+_DATA_CODES = {
+    one: DataCode(f"pydantic.{one}", "required" if one in _MISSING else "structure") for one in get_args(ErrorType)
+}
+# Types of error whose words for data that was read already name types of Python, where those for JSON do not.
+_NAMES_PYTHON = frozenset(
+    {
+        "counter_type", "dataclass_type", "deque_type", "dict_type", "frozen_dict_type", "frozen_set_type",
+        "arguments_type", "iterable_type", "list_type", "model_attributes_type", "model_type", "named_tuple_type",
+        "none_required", "ordered_dict_type", "set_type", "time_delta_parsing", "time_delta_type", "tuple_type",
+    }
+)  # fmt: skip
+_PYTHON_CODES = {one: DataCode(f"pydantic.python.{one}") for one in _NAMES_PYTHON}
+_OTHER, _OTHER_MISSING = DataCode("pydantic.other"), DataCode("pydantic.other", "required")
+# The value that a plural follows.
+_COUNTED = ("min_length", "max_length", "max_digits", "decimal_places", "whole_digits")
+
+
+class Finding(NamedTuple):
+    """One thing that pydantic has found: where in the data, of which type, and with which values.
+
+    ``message`` is what pydantic says of it, or the library that has types of its own.
+    """
+
+    location: Location
+    type: str
+    context: Mapping[str, Any]
+    message: str = ""
 
 
 def invalid(code: Code, **values: object) -> PydanticCustomError:
     """What a validator of ours raises: ``raise invalid(Code.…, most=5)``."""
     # The type is the code's key; the words are made from it and the values, wherever the error ends up.
     return PydanticCustomError(code.value, code.value, dict(values) or None)
+
+
+def findings(error: ValidationError) -> list[Finding]:
+    """All that pydantic has found."""
+    found = error.errors(include_url=False, include_input=False)
+    return [Finding(one["loc"], one["type"], one.get("ctx", {}), one["msg"]) for one in found]
+
+
+def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True) -> Iterator[Issue]:
+    """What is wrong with data for a model, each thing without its place; ``json``: it was checked as JSON.
+
+    They are in the order of ``findings``.
+    """
+    schema = schemas.schema_of(model)
+    return (described(one, schemas.at(schema, one.location), json=json) for one in findings(error))
+
+
+def described(found: Finding, schema: schemas.Schema | None = None, *, json: bool = True) -> Issue:
+    """One thing that is wrong, without its place; ``schema`` is that of the value."""
+    if found.type in _CODES:
+        return issue(_CODES[found.type], **found.context)
+    # fhir.resources has types of its own, one of the name of another.
+    if found.type not in _DATA_CODES or "field" in found.context:
+        return issue(_OTHER_MISSING if found.type.endswith(".missing") else _OTHER, error=found.message)
+    code = _DATA_CODES[found.type] if json else _PYTHON_CODES.get(found.type, _DATA_CODES[found.type])
+    given = {name: _as_written(value) for name, value in found.context.items()}
+    for name in _COUNTED:
+        if name in given:
+            given["count"] = given[name]
+    if "expected" in given:
+        # pydantic has them as a text, with an English "or".
+        given["choices"] = [repr(one) for one in schemas.values(schema or {})] or given["expected"]
+    return issue(code, **given)
+
+
+def _as_written(value: object) -> object:
+    """A number as pydantic writes it: without a fraction if it has none, and never with an exponent."""
+    if not isinstance(value, float):
+        return str(value) if isinstance(value, Exception) else value
+    return int(value) if value.is_integer() else f"{Decimal(repr(value)):f}"

@@ -14,6 +14,7 @@ from typing import Any
 from fhir.resources.R4B.appointment import Appointment as AppointmentModel
 
 from mock_editor.base import codes
+from mock_editor.base import issues as data
 from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import Resource
 from mock_editor.base.fhir_bodies import issue, items, not_one_of, parse, refuse, step, structure
@@ -84,7 +85,7 @@ def regulator_of(resource: Resource) -> Resource:
 # --- first step: FHIR
 
 
-def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
+def _unlike_json(cleaned: Resource) -> Iterator[Issue | data.Issue]:
     """What the model takes, and JSON for FHIR does not allow: the number of seconds for an instant."""
     for name in _MOMENTS:
         if type(cleaned.get(name)) in (int, float):
@@ -94,7 +95,7 @@ def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
 # --- second step: the flow and the profile
 
 
-def _violations(resource: Resource) -> Iterator[Issue]:
+def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     """What ``resource`` breaks of the rules, each with its place.
 
     Where it claims neither profile, it may be what either allows.
@@ -117,7 +118,7 @@ def _violations(resource: Resource) -> Iterator[Issue]:
     yield from _participant_violations(resource, sos=sos)
 
 
-def _operator_violations(resource: Resource, *, alone: bool) -> Iterator[Issue]:
+def _operator_violations(resource: Resource, *, alone: bool) -> Iterator[Issue | data.Issue]:
     """Exactly one extension that names the regulator; with ``alone``, no other."""
     operators = []
     for path, extension in items(resource, "extension", KIND):
@@ -140,7 +141,7 @@ def _operator_violations(resource: Resource, *, alone: bool) -> Iterator[Issue]:
         yield from _identifier_violations(identifier, f"{path}.value.identifier", _REGULATOR_TYPES)
 
 
-def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, str]) -> Iterator[Issue]:
+def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, str]) -> Iterator[Issue | data.Issue]:
     """An identifier of one of the systems of ``types``, and with the type that goes with it."""
     system = identifier.get("system")
     if system is None:
@@ -162,7 +163,7 @@ def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, 
     yield from _use_violations(identifier, path)
 
 
-def _own_identifier_violations(resource: Resource) -> Iterator[Issue]:
+def _own_identifier_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     """Exactly one identifier, of the editor."""
     found = list(items(resource, "identifier", KIND))
     if not found:
@@ -180,13 +181,13 @@ def _own_identifier_violations(resource: Resource) -> Iterator[Issue]:
         yield from _use_violations(identifier, path)
 
 
-def _use_violations(identifier: Resource, path: str) -> Iterator[Issue]:
+def _use_violations(identifier: Resource, path: str) -> Iterator[Issue | data.Issue]:
     # A required binding of FHIR R4 that the models leave open, like that of participant.required.
     if "use" in identifier and identifier["use"] not in codes.IDENTIFIER_USES:
         yield not_one_of(codes.IDENTIFIER_USES, identifier["use"], f"{path}.use")
 
 
-def _moment_violations(resource: Resource) -> Iterator[Issue]:
+def _moment_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     for name in _MOMENTS:
         text = resource.get(name)
         if text is None:
@@ -198,7 +199,7 @@ def _moment_violations(resource: Resource) -> Iterator[Issue]:
         yield issue("invariant", f"{KIND}.end", "expected to be after start")
 
 
-def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue]:
+def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue | data.Issue]:
     """Who consults; for SOS Médecins, that this is not known yet."""
     for path, participant in items(resource, "participant", KIND):
         if participant.get("required", "required") not in _PARTICIPANT_REQUIRED:
@@ -231,7 +232,7 @@ def _is_administrative(participant: Resource) -> bool:
 # --- no patient data
 
 
-def _patients(document: Resource) -> Iterator[Issue]:
+def _patients(document: Resource) -> Iterator[Issue | data.Issue]:
     """Where something is said of a patient, in the order of the body. Any nesting will do: there is no recursion."""
     left: list[tuple[Any, str]] = [(document, KIND)]
     while left:
