@@ -10,7 +10,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def read_address(text: str) -> Address | None:
-    """The address of a peer; a listener for both IPv4 and IPv6 writes one of IPv4 as one of IPv6."""
+    """The address of a peer. A listener for IPv4 and IPv6 writes an IPv4 address as an IPv6 one; this undoes it."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
@@ -25,13 +25,13 @@ def is_loopback(text: str) -> bool:
 
 
 def split_host(host: str) -> tuple[str, int | None] | None:
-    """The name, in lower case, and the port of a ``Host``; None if it is none."""
+    """The name, in lower case, and the port of a ``Host``; None if it is malformed."""
     found = _HOST.fullmatch(host)
     return ((found[1] or found[2]).lower(), int(found[3]) if found[3] else None) if found else None
 
 
 def names_this_machine(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine for everybody who says so."""
+    """Whether a host, with or without a port, means this machine, whoever asks."""
     found = split_host(host)
     return found is not None and (found[0].rstrip(".") == "localhost" or is_loopback(found[0]))
 
@@ -40,8 +40,8 @@ class Networks:
     """Addresses and networks of machines. Raises ValueError."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._networks = [ipaddress.ip_network(one) for one in texts]
+        self._networks = [ipaddress.ip_network(text) for text in texts]
 
     def __contains__(self, peer: str) -> bool:
         found = read_address(peer)
-        return found is not None and any(found in one for one in self._networks)
+        return found is not None and any(found in network for network in self._networks)

@@ -1,8 +1,8 @@
 """A cache bounded by bytes, for the search's hot path.
 
-Our own, because the path was measured: a read is one ``dict.get`` (47 ns) without a lock; ``cachetools.LRUCache`` takes
-117 ns plus the lock that it needs, and ``functools.lru_cache`` bounds the number of entries, not their bytes. A search
-reads it some fifty times.
+It is our own because we measured: a read is one ``dict.get`` (47 ns) without a lock. ``cachetools.LRUCache`` takes
+117 ns plus the lock that it needs, and ``functools.lru_cache`` limits the number of entries, not their bytes. A search
+reads the cache some fifty times.
 """
 
 import threading
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 class ByteCache(Generic[Item]):
-    """Keeps what was put in last, up to ``limit`` bytes; the oldest goes first. Safe between threads."""
+    """Keeps the newest entries, up to ``limit`` bytes in total. Safe between threads."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -1,4 +1,4 @@
-"""What a feature supports of FHIR, for the CapabilityStatement that all of them share."""
+"""What each feature supports of FHIR, and how this becomes one CapabilityStatement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from mock_editor.base.fhir import Resource
 
 @dataclass(frozen=True, slots=True)
 class Supported:
-    """What is supported of a resource type.
+    """What a feature supports of a resource type.
 
-    ``searches`` are name, type and what for; ``interactions`` those besides read and the search that follows from
-    ``searches``; ``more`` further elements of ``CapabilityStatement.rest.resource``.
+    Each of ``searches`` has a name, a type and a description. ``interactions`` are those besides read and search, which
+    are implied. ``more`` are further elements of ``CapabilityStatement.rest.resource``.
     """
 
     profiles: tuple[str, ...]
@@ -24,7 +24,7 @@ class Supported:
 
 
 def merged(*features: Mapping[str, Supported]) -> list[Resource]:
-    """``CapabilityStatement.rest.resource``: one entry per type, whatever number of features knows it."""
+    """``CapabilityStatement.rest.resource``: one entry per type, however many features support it."""
     kinds = dict.fromkeys(kind for feature in features for kind in feature)
     return [_entry(kind, [feature[kind] for feature in features if kind in feature]) for kind in kinds]
 

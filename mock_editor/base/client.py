@@ -1,11 +1,11 @@
 """The one way out: every call that this process makes to another one goes by a session of ``requests`` made here.
 
-A time-out of requests begins anew with each piece that arrives, so whoever sends a byte now and then holds a thread for
-ever. Here a call has ``Limits``: seconds for the connection (its name, each address, TLS) and then for the whole rest,
-and a size. The sockets keep them: each knows until when it may wait, and gives every read and write what is left. Heads
-and the marks of chunks have limits in http.client and urllib3.
+A time-out of requests starts again with each piece that arrives, so a peer that sends a byte now and then holds a
+thread for ever. Here a call has ``Limits``: seconds to connect (look up the name, try each address, TLS), seconds for
+everything after that, and a size. The sockets enforce them: each knows its deadline and gives every read and write the
+time that is left. http.client and urllib3 limit heads and the framing of chunks.
 
-Interim answers (1xx) are passed over, as RFC 9110, 15.2 wants it; http.client does so with 100 alone.
+Interim responses (1xx) are skipped, as RFC 9110, 15.2 requires; http.client only skips 100.
 """
 
 import contextlib
@@ -37,9 +37,9 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 
 from mock_editor.base.addresses import is_loopback, names_this_machine
 
-# Interim answers before the final one: nobody means more.
+# Interim responses before the final one. No honest server sends more.
 _MOST_INTERIM = 50
-# Even an answer without a deadline is over when nothing at all has come for so many seconds.
+# Even without a deadline, an answer is given up after this many seconds of silence.
 _LONGEST_SILENCE = 600.0
 
 S = TypeVar("S", bound=requests.Session)
@@ -47,8 +47,8 @@ S = TypeVar("S", bound=requests.Session)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one call may take: seconds for the connection, seconds from then to the end of the answer, and bytes of its
-    body once they are unpacked. ``math.inf`` is no limit."""
+    """What one call may take: seconds to connect, seconds from then to the end of the answer, and bytes of the
+    decompressed body. ``math.inf`` means no limit."""
 
     connect: float = 3.0
     answer: float = 10.0
@@ -56,21 +56,21 @@ class Limits:
 
 
 class TooLargeError(RequestException):
-    """An answer has more bytes than it may have."""
+    """An answer is larger than allowed."""
 
 
 def session(limits: Limits, context: ssl.SSLContext | None = None) -> requests.Session:
-    """A session that heeds nothing of this process's surroundings: no proxies, no authorities, no ``.netrc``."""
-    made = requests.Session()
-    made.trust_env = False
-    return equip(made, limits, context)
+    """A session that ignores the environment of this process: no proxies, no authorities, no ``.netrc``."""
+    plain = requests.Session()
+    plain.trust_env = False
+    return equip(plain, limits, context)
 
 
 def equip(session: S, limits: Limits, context: ssl.SSLContext | None = None) -> S:
-    """Has all calls of a session go by here; with ``context``, that is all that counts for TLS.
+    """Sends all calls of a session through this module. With ``context``, nothing else counts for TLS.
 
-    A call's own ``timeout`` (seconds to connect, seconds for the answer) takes the place of those of ``limits``. What
-    the session heeds of its surroundings is its own matter (``trust_env``), but no proxy leads to this machine.
+    A call's own ``timeout`` (seconds to connect, seconds for the answer) replaces that of ``limits``. Whether the
+    session reads the environment is its own choice (``trust_env``), but calls to this machine never use a proxy.
     """
     for prefix in ("http://", "https://"):
         session.mount(prefix, Network(limits, context))
@@ -82,7 +82,7 @@ _bound: ContextVar[float] = ContextVar("bound", default=math.inf)
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """All calls that this thread begins in here have ``seconds`` together."""
+    """Gives all calls that this thread begins in the block ``seconds`` in total."""
     before = _bound.set(min(_bound.get(), time.monotonic() + seconds))
     try:
         yield
@@ -91,14 +91,14 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def prolong(seconds: float) -> None:
-    """Says, while a body is made piece by piece, that so much of the time was our own doing: it does not count."""
+    """Extends the deadline of the current call, while its body is being sent, by time that we spent ourselves."""
     call = _call.get(None)
     if call and call.sock:
         call.sock.until += seconds
 
 
 def never_sent(error: RequestException) -> bool:
-    """Whether a call certainly ended before any of the request was out."""
+    """Whether a call certainly ended before any part of the request was sent."""
     cause: object = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
@@ -106,7 +106,7 @@ def never_sent(error: RequestException) -> bool:
 
 
 def tls_error(error: object) -> ssl.SSLError | None:
-    """What OpenSSL has said, which urllib3 and requests have wrapped; None for any other error."""
+    """The error of OpenSSL that urllib3 and requests have wrapped; None for any other error."""
     while isinstance(error, Exception):
         if isinstance(error, ssl.SSLError):
             return error
@@ -114,11 +114,11 @@ def tls_error(error: object) -> ssl.SSLError | None:
     return None
 
 
-# --- the time that a call has, and what it connects
+# --- deadlines of a call and its sockets
 
 
 class _Call:
-    """The call that a thread makes: until when it may connect, and what its connection may do then."""
+    """The call that a thread is making: its deadline to connect, and the one that its connection gets then."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -127,8 +127,8 @@ class _Call:
         self.sock: _Timed | None = None
 
     def begin(self, sock: Any) -> None:
-        """Has the time for the answer begin, on a connection that stands."""
-        # TLS to a proxy within TLS has no socket of its own.
+        """Starts the time for the answer, on an open connection."""
+        # TLS inside the TLS of a proxy has no socket of its own.
         self.sock = sock if isinstance(sock, _Timed) else sock.socket
         self.sock.until = min(time.monotonic() + self._limits.answer, self._bound)
 
@@ -137,7 +137,7 @@ _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 
 
 class _Timed(socket.socket):
-    """A socket that knows until when it may be waited for (``time.monotonic``)."""
+    """A socket with a deadline (``time.monotonic``) for everything it does."""
 
     until = math.inf
 
@@ -148,7 +148,7 @@ class _Timed(socket.socket):
         self.settimeout(min(left, _LONGEST_SILENCE))
 
     def connect(self, address: Any) -> None:
-        """As that of any socket, in time; so are the others."""
+        """As for any socket, before the deadline; the methods below likewise."""
         self._brace()
         super().connect(address)
 
@@ -174,13 +174,13 @@ class _Timed(socket.socket):
 
 
 class _TimedTls(_Timed, ssl.SSLSocket):
-    """The same under TLS. It also still hears why the other side has ended it.
+    """The same under TLS. It also reads why the peer has closed the connection.
 
-    Under TLS 1.3, it may be gone with its refusal of our certificate before the request is out.
+    Under TLS 1.3, the peer may refuse our certificate and close before the request is sent.
     """
 
     def getpeername(self) -> Any:
-        """Raises OSError when the other side is gone. Before the handshake, ``ssl`` would leave such a one open."""
+        """Raises OSError when the peer is gone. Before the handshake, ``ssl`` would leave the socket open then."""
         try:
             return super().getpeername()
         except OSError as error:
@@ -190,14 +190,14 @@ class _TimedTls(_Timed, ssl.SSLSocket):
             raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
 
     def do_handshake(self, block: bool = False) -> None:
-        """Within the time that the connection has: it is made for the call of this thread."""
+        """Shakes hands before the deadline to connect, if this thread makes a call."""
         if call := _call.get():
             self.until = call.connect_until
         self._brace()
         super().do_handshake(block)
 
     def send(self, *args: Any) -> int:
-        """Raises SSLError for what the other side has said last, if that is why nothing can be sent."""
+        """Raises SSLError with the peer's last alert, if that is why nothing can be sent."""
         try:
             return super().send(*args)
         except TimeoutError:
@@ -217,21 +217,21 @@ class _TimedTls(_Timed, ssl.SSLSocket):
 
 
 class _Lookups:
-    """Names that are being looked up, each by a thread that nobody has to wait for: a lookup cannot be ended."""
+    """Looks up names, each in a thread that can be left behind, because a lookup cannot be cancelled."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: dict[tuple[str, int], Future[list[Any]]] = {}
 
     def addresses(self, host: str, port: int, seconds: float) -> list[Any]:
-        """What ``socket.getaddrinfo`` finds. Raises OSError, also when it takes too long."""
+        """The result of ``socket.getaddrinfo``. Raises OSError, also when the lookup takes too long."""
         try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except UnicodeError:
-            # A part of it is empty or too long: somebody else may have said where we are to call.
+            # A label is empty or too long. The URL may come from somebody else.
             raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
         except socket.gaierror:
-            pass  # it is no number
+            pass  # not a numeric address
         with self._lock:
             found = self._running.get((host, port)) or self._begin(host, port)
         return found.result(max(seconds, 0))
@@ -261,7 +261,7 @@ _lookups = _Lookups()
 
 
 def _connected(host: str, port: int, until: float) -> _Timed:
-    """A connection by one of the host's addresses: each has its share of the time that is left. Raises OSError."""
+    """Connects to one of the host's addresses; each gets its share of the time left. Raises OSError."""
     addresses = _lookups.addresses(host, port, until - time.monotonic())
     for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         sock = _Timed(family, kind, protocol)
@@ -282,7 +282,7 @@ def _connected(host: str, port: int, until: float) -> _Timed:
 
 @contextlib.contextmanager
 def connection(url: str, limits: Limits, context: ssl.SSLContext | None = None) -> Iterator[_Timed]:
-    """A connection to where a URL leads, for what is no HTTP; ``until`` is the caller's to move. Raises OSError."""
+    """A connection to the host of a URL, not for HTTP; the caller may move ``until``. Raises OSError."""
     parts = urlsplit(url)
     call = _Call(limits)
     before = _call.set(call)
@@ -303,12 +303,12 @@ def connection(url: str, limits: Limits, context: ssl.SSLContext | None = None) 
 
 
 class _Final(http.client.HTTPResponse):
-    """An answer whose status is the final one."""
+    """A response that skips interim ones."""
 
     def _read_status(self) -> Any:
         for _ in range(_MOST_INTERIM + 1):
             version, status, reason = super()._read_status()  # type: ignore[misc]
-            # Nobody was asked to switch protocols: what follows would be no HTTP.
+            # We never ask to switch protocols, and what follows would not be HTTP.
             if status == http.client.SWITCHING_PROTOCOLS:
                 raise http.client.BadStatusLine(f"{version} {status} {reason}")
             if status >= http.client.OK:
@@ -318,7 +318,7 @@ class _Final(http.client.HTTPResponse):
 
 
 class _Timely(HTTPConnection):
-    """What connections of both kinds have in common: they heed the call of their thread."""
+    """What both kinds of connection share: they follow the deadlines of the call of their thread."""
 
     response_class = _Final
 
@@ -337,7 +337,7 @@ class _Timely(HTTPConnection):
         return sock
 
     def connect(self) -> None:
-        """Connects within the time that the call has for it."""
+        """Connects before the deadline of the call."""
         try:
             super().connect()
         except ssl.SSLError:
@@ -347,7 +347,7 @@ class _Timely(HTTPConnection):
         self._begin()
 
     def request(self, *args: Any, **how: Any) -> None:
-        """Sends a request; from now on, the time for its answer runs."""
+        """Sends a request and starts the time for its answer."""
         if self.sock:
             self._begin()
         super().request(*args, **how)
@@ -383,7 +383,7 @@ class Network(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **how: Any) -> Any:
-        """See HTTPAdapter: what goes by a proxy has the same limits."""
+        """See HTTPAdapter: calls through a proxy have the same limits."""
         manager = super().proxy_manager_for(proxy, **how)
         manager.pool_classes_by_scheme = _POOLS
         return manager
@@ -391,7 +391,7 @@ class Network(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
-        """See HTTPAdapter: which pool it is. All about certificates is in a context."""
+        """See HTTPAdapter: the key of the pool. Everything about certificates is in a context."""
         host, _ = super().build_connection_pool_key_attributes(request, verify=True)
         if host["scheme"] != "https":
             return host, {}
@@ -409,14 +409,14 @@ class Network(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> Response:
-        """The answer, its body still to come, within the same limits. Raises RequestException."""
+        """The answer. Its body is read later, within the same limits. Raises RequestException."""
         limits = self._limits
         if timeout is not None:
             connect, answer = timeout if isinstance(timeout, tuple) else (timeout, timeout)
             limits = Limits(connect, answer, limits.size)
         before = _call.set(_Call(limits))
         try:
-            # A proxy's loopback address is another one than ours.
+            # The loopback address of a proxy would not be ours.
             by = None if _is_here(urlsplit(request.url or "").hostname or "") else proxies
             response = super().send(request, stream, None, verify, cert, by)
         finally:
@@ -426,10 +426,10 @@ class Network(HTTPAdapter):
 
 
 def _context_for(verify: Any, cert: Any) -> ssl.SSLContext:
-    """What a session says of certificates, as a context. Raises OSError for files that cannot be used."""
+    """The settings of a session for certificates as a context. Raises OSError for files that cannot be used."""
     files = [] if isinstance(verify, bool) else [verify]
     files += [cert] if isinstance(cert, str) else cert or ()
-    # Whoever puts another file in the place of one is heard.
+    # A file that is replaced is read again.
     return _kept_context(verify, cert, *(Path(one).stat().st_mtime_ns for one in files))
 
 
@@ -451,7 +451,7 @@ def _is_here(host: str) -> bool:
 
 
 def proxy_of(url: str) -> str | None:
-    """By which proxy a session that heeds its surroundings calls a URL, without user and password; None if by none."""
+    """The proxy that a session with ``trust_env`` uses for a URL, without user and password; None if it uses none."""
     parts = urlsplit(url)
     if _is_here(parts.hostname or ""):
         return None
@@ -468,12 +468,12 @@ def _timed(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _counted(raw: Any, stream: Any, most: float, *args: Any, **how: Any) -> Iterator[bytes]:
-    """The pieces of a body, up to so many bytes."""
+    """The pieces of a body, up to ``most`` bytes."""
     size = 0
     for piece in stream(*args, **how):
         size += len(piece)
         if size > most:
-            # The rest of it stands in the way of any other answer.
+            # The unread rest makes the connection useless.
             raw.close()
             raise TooLargeError(f"the answer has more than {most:.0f} bytes")
         yield piece

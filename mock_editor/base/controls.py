@@ -1,4 +1,4 @@
-"""How the simulator is set at run time, for all workers: a few named values. All their SQL."""
+"""Settings that change at run time, shared by all workers: a few named values, with all their SQL."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ SCHEMA = "create table if not exists controls (name text primary key, value text
 
 
 def put(db: Database, name: str, value: Any) -> None:
-    """Keeps ``value``, which JSON can say, under a name. In the transaction of the caller."""
+    """Stores ``value``, which must be JSON, under a name, in the caller's transaction."""
     db.table("controls").upsert({"name": name, "value": orjson.dumps(value).decode()}, pk="name")
 
 

@@ -1,8 +1,8 @@
 """Total deadlines for reading from a client, kept by one thread for a whole process.
 
-A socket's own time-out counts from each received piece, so a client that sends one byte now and then passes it for
-ever. Here the reading side of the socket is shut when the time is over, whatever arrived: the blocked read returns as
-if the client had ended, and an answer can still be written.
+A socket's own time-out starts again with each piece received, so a client that sends one byte now and then never meets
+it. Here the reading side of the socket is shut down when the time is over, whatever has arrived. The blocked read then
+returns as if the client had finished, and an answer can still be written.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Self
 
 from mock_editor.base.threads import start
 
-# Cancelled watches stay in the heap until their time; beyond this many they are swept out once they are the majority.
+# Cancelled watches stay in the heap until their time. Above this number, they are removed once they are the majority.
 _TOLERATED = 64
 
 
@@ -30,7 +30,7 @@ class Watch:
         self.expired = False
 
     def cancel(self) -> None:
-        """Lets go of the socket: from the return of this call on, it is not touched any more."""
+        """Releases the socket: once this returns, it is not touched any more."""
         self._deadlines.cancel(self)
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class Watch:
 
 
 class Deadlines:
-    """The watches of one process. A thread does not survive a fork: start it in the process that uses it."""
+    """The watches of one process. Threads do not survive a fork: start it in the process that uses it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -54,7 +54,7 @@ class Deadlines:
         start("deadlines", self._run)
 
     def watch(self, sock: socket.socket, seconds: float) -> Watch:
-        """Shuts the reading side of ``sock`` in ``seconds``, unless cancelled, or left as a context, before."""
+        """Shuts the reading side of ``sock`` after ``seconds``, unless the watch ends first (``cancel``, ``with``)."""
         watch = Watch(self, sock)
         with self._changed:
             heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._order), watch))
@@ -94,6 +94,6 @@ class Deadlines:
     def _fire(self, watch: Watch, sock: socket.socket) -> None:
         # Under the lock: once cancel() has returned, the descriptor may already belong to another connection.
         watch.expired, watch.sock = True, None
-        # The base class's method, because under TLS the socket's own would throw the session away.
+        # The base class's method: under TLS, the socket's own would discard the session.
         with contextlib.suppress(OSError):
             socket.socket.shutdown(sock, socket.SHUT_RD)

@@ -1,8 +1,8 @@
-"""Patterns in which ``*`` stands for anything, and nothing else for something else."""
+"""Patterns in which ``*`` stands for any text. No other sign is special."""
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text is as the pattern says, in time that grows with both and no faster."""
+    """Whether the whole text matches, in time linear in the length of both."""
     first, *others = pattern.split("*")
     if not others:
         return text == pattern
@@ -10,7 +10,7 @@ def matches(pattern: str, text: str) -> bool:
     at, end = len(first), len(text) - len(last)
     if at > end or not text.startswith(first) or not text.endswith(last):
         return False
-    # If what comes next is anywhere, it may as well be where it is first: no need to come back.
+    # Taking the first occurrence of each part is enough: no backtracking.
     for part in between:
         found = text.find(part, at, end)
         if found < 0:

@@ -1,7 +1,7 @@
-"""Reading a request's body with a size and a deadline, whatever the client does.
+"""Reads a request's body within a size and a deadline, whatever the client does.
 
-``MAX_CONTENT_LENGTH`` of Flask cuts a chunked body silently and a read has no deadline of its own, so the bytes are
-counted and timed here. The server (``server/``) brings the deadlines; a test client has none, and nothing is timed.
+Flask's ``MAX_CONTENT_LENGTH`` cuts a chunked body silently, and a read has no deadline of its own, so bytes are counted
+and timed here. The server (``server/``) provides the deadlines; with a test client, nothing is timed.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.issues import Code, Issue, issue
 
 MAX_BODY = 1_000_000
-# What every answer has that says nothing else: it is what it says it is, and no page of anybody's.
+# Headers of every answer that sets no others: no sniffing of types, no framing, no scripts.
 PROTECTION = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    # Not "no-referrer": browsers then send "Origin: null" with our own forms, as with those of other sites.
+    # Not "no-referrer": browsers would then send "Origin: null" with our own forms too.
     ("Referrer-Policy", "same-origin"),
     ("Content-Security-Policy", "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"),
 )
@@ -29,7 +29,7 @@ _PIECE = 64 * 1024
 
 
 def expect_media_type(headers: Headers, allowed: Collection[str]) -> None:
-    """Raises 415 unless the body that ``headers`` announce is of a media type of ``allowed``, and not compressed."""
+    """Raises 415 unless ``headers`` announce an uncompressed body of one of the ``allowed`` media types."""
     media_type = parse_options_header(headers.get("Content-Type", ""))[0]
     if media_type.lower() not in allowed:
         raise refused(Code.MEDIA_TYPE, expected=" or ".join(sorted(allowed)), found=media_type[:100])
@@ -39,7 +39,7 @@ def expect_media_type(headers: Headers, allowed: Collection[str]) -> None:
 
 
 def ignore_absurd_dates(environ: dict[str, Any]) -> None:
-    """Takes conditions out of a request whose date is none (RFC 9110, 13.1.3), where Werkzeug would fail on it."""
+    """Removes conditions whose date is invalid from a request (RFC 9110, 13.1.3): Werkzeug would fail on them."""
     for name in ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE"):
         try:
             parse_date(environ.get(name))
@@ -79,7 +79,7 @@ def _collect(stream: Any, limit: int) -> tuple[bytes, Issue | None]:
     except ParseException as error:
         return b"", issue(Code.BODY_CHUNKS_MALFORMED, reason=str(error)[:200])
     except OSError:
-        # gunicorn's NoMoreData is one; the others are a broken connection, on which nobody hears this.
+        # gunicorn's NoMoreData is one. The others mean a broken connection, on which nobody reads the answer.
         return b"", issue(Code.BODY_CUT)
     return b"".join(pieces), None
 
@@ -89,5 +89,5 @@ def _too_large(limit: int) -> EditorError:
 
 
 def _refusal(wrong: Issue) -> EditorError:
-    # What is left of the body makes the connection useless.
+    # The unread rest of the body makes the connection useless.
     return EditorError(wrong.code.status, [wrong], {"Connection": "close"})

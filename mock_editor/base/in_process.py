@@ -1,4 +1,4 @@
-"""Carries the calls of a requests session to a WSGI application of this process, instead of over the network."""
+"""Sends the calls of a requests session to a WSGI application in this process instead of over the network."""
 
 from io import BytesIO
 from typing import Any
@@ -11,7 +11,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 
 class InProcessAdapter(BaseAdapter):
-    """To be mounted for the URLs that begin with ``public_url``, under which clients reach ``app``."""
+    """Mount it for the URLs that begin with ``public_url``, under which clients reach ``app``."""
 
     def __init__(self, app: Any, public_url: str) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class InProcessAdapter(BaseAdapter):
         try:
             pieces, status, headers = run_wsgi_app(self._app, builder.get_environ(), buffered=True)
         except OSError as error:
-            # Where there is a connection, it would have ended so.
+            # What a fault does to a connection.
             raise ConnectionError(error, request=request) from error
         response = Response()
         response.status_code = int(status.partition(" ")[0])

@@ -1,4 +1,4 @@
-"""Secrets that all workers share and that outlive a restart with the same database."""
+"""Secrets that all workers share and that survive a restart with the same database."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,9 @@ SCHEMA = "create table if not exists keys (name text primary key, value text not
 
 
 class Keys:
-    """The secrets, by name. Nothing is read before the first use: a connection may not live through a fork.
+    """The secrets, by name. Nothing is read before the first use, because a connection must not survive a fork.
 
-    They belong to no world: the first page needs one, also while another scenario is being put in its place.
+    They belong to no world: a page may need one while another scenario is being loaded.
     """
 
     def __init__(self, store: Store) -> None:
@@ -18,7 +18,7 @@ class Keys:
         self._known: dict[str, str] = {}
 
     def get(self, name: str, make: Callable[[], str]) -> str:
-        """The secret with this name, made when there is none. Raises 503."""
+        """The secret with this name, created if there is none. Raises 503."""
         if name not in self._known:
             with self._store.reading() as db:
                 found = db.execute("select value from keys where name = ?", [name]).fetchone()

@@ -1,29 +1,29 @@
-"""The log, on standard error: what a client sends makes no line of its own in it, and does nothing to a terminal."""
+"""The log, on standard error. Text from a client can neither forge a line of it nor control a terminal."""
 
 import logging
 import logging.config
 import re
 from typing import Any
 
-# Control characters, the C1 ones of terminals too, line separators, what turns the direction of a text, and halves of
-# a pair, which no output can encode.
+# Control characters, C1 included, line separators, marks that change the direction of a text, and lone surrogates,
+# which no output can encode.
 _HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _INDENT = "    "
 
 
 def visible(text: str) -> str:
-    """A text in one line, in which what a terminal would obey is written as an escape; JSON stays JSON."""
+    """The text in one line, with escapes for whatever a terminal would obey. JSON stays JSON."""
     return _HARMFUL.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:
-    # JSON has no \x9b; what is below is never in it as it is, and reads better so.
+    # JSON has no \x9b. Characters below the space never stand in JSON unescaped, and read better like this.
     character = found[0]
     return repr(character)[1:-1] if character < " " else f"\\u{ord(character):04x}"
 
 
 class Formatter(logging.Formatter):
-    """One line for a message. What follows of an exception is indented: it begins like no line of the log."""
+    """One line for a message. The lines of an exception are indented, so that none looks like a log line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines of a record."""
@@ -35,13 +35,13 @@ class Formatter(logging.Formatter):
 
 
 def _without_exception(record: logging.LogRecord) -> logging.LogRecord:
-    # As it is: its arguments may not be copied, and other handlers have their own idea of the rest.
+    # A new record: its arguments cannot always be copied, and other handlers format the rest in their own way.
     bare = logging.makeLogRecord(record.__dict__)
     bare.exc_info = bare.exc_text = bare.stack_info = None
     return bare
 
 
-# For dictConfig, and as gunicorn's logconfig_dict: its own loggers have handlers of their own otherwise.
+# For dictConfig and for gunicorn's logconfig_dict, whose loggers would otherwise have handlers of their own.
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -59,5 +59,5 @@ CONFIG: dict[str, Any] = {
 
 
 def configure() -> None:
-    """Has everything that this process logs come out so."""
+    """Applies this format to everything that this process logs."""
     logging.config.dictConfig(CONFIG)

@@ -1,6 +1,6 @@
-"""Work that several threads want at the same time, done by one of them.
+"""Work that several threads want at the same time is done by one of them, for all.
 
-Under the interpreter's lock, each of them doing it takes as long as doing it in turns, and the memory of all together.
+Under the interpreter's lock, doing it in each of them would take just as long as one after the other, and more memory.
 """
 
 import threading
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 
 class _Run(Generic[Item]):
-    """Work that somebody is doing; ``item`` is there once it is ``over``, unless it failed."""
+    """Work in progress; ``item`` is set once it is ``over``, unless it failed."""
 
     def __init__(self) -> None:
         self.over = threading.Event()
@@ -23,7 +23,7 @@ class _Run(Generic[Item]):
 
 
 class Once(Generic[Item]):
-    """Does pieces of work ``at_once``; whoever wants one for longer than ``patience`` seconds is refused."""
+    """Does up to ``at_once`` pieces of work; whoever waits longer than ``patience`` seconds is refused."""
 
     def __init__(self, at_once: int, patience: float) -> None:
         self._places = threading.Semaphore(at_once)
@@ -32,9 +32,9 @@ class Once(Generic[Item]):
         self._lock = threading.Lock()
 
     def do(self, key: Hashable, known: Callable[[], Item | None], make: Callable[[], Item]) -> Item:
-        """What ``known`` finds, or else ``make`` makes; what it makes is shared with those that wait for this ``key``.
+        """What ``known`` finds, otherwise what ``make`` makes, shared with everybody who waits for the same ``key``.
 
-        Raises what both do, and 503 for want of patience. When ``make`` fails, the next one that waits tries by itself.
+        Raises what they raise, and 503 after ``patience`` seconds. When ``make`` fails, the next one that waits tries.
         """
         until = time.monotonic() + self._patience
         while True:
@@ -45,7 +45,7 @@ class Once(Generic[Item]):
                     run = self._runs[key] = _Run()
             if leads:
                 try:
-                    # Another one may just have finished it.
+                    # Another thread may just have finished it.
                     run.item = found = known() or self._made(make, until)
                     return found
                 finally:

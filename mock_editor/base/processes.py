@@ -7,7 +7,7 @@ from pathlib import Path
 
 @cache
 def boot() -> str:
-    """What this start of the machine is called: its monotonic time, which all processes share, begins with it."""
+    """The id of the current boot. Monotonic time, which all processes share, starts with it."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -15,7 +15,7 @@ def boot() -> str:
 
 
 def runs(pid: int) -> bool:
-    """Whether there is such a process, be it somebody else's."""
+    """Whether a process with this id exists, ours or not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

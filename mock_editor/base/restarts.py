@@ -1,11 +1,11 @@
-"""When a process that has ended is replaced: at once, or later and later as long as its successors do not get on."""
+"""When to replace a process that has ended: at once, or after growing pauses while its successors keep failing."""
 
 import time
 from collections.abc import Callable
 
-# Seconds before the next attempt: the first time, and at most.
+# Seconds before the next attempt: the first and the longest pause.
 _FIRST, _LONGEST = 0.5, 30.0
-# Seconds of serving after which an end is nothing that would repeat itself at once.
+# After serving for this many seconds, the next failure counts as a first one.
 _SETTLED = 10.0
 
 
@@ -19,14 +19,14 @@ class Restarts:
 
     @property
     def pause(self) -> float:
-        """Seconds until another one may be started; 0 if it may now."""
+        """Seconds until the next process may be started; 0 if it may start now."""
         return max(0.0, self._next - self._now())
 
     def ended(self, served: float | None) -> None:
-        """Notes the end of one that has served so many seconds; None if it never did."""
+        """Notes that a process has ended after serving this many seconds; None if it never served."""
         if served is not None and served >= _SETTLED:
             self._failures = 0
         elif not self.pause:
-            # Several that end together have one reason.
+            # Processes that end together have the same reason.
             self._next = self._now() + min(_FIRST * 2.0 ** min(self._failures, 10), _LONGEST)
             self._failures += 1

@@ -1,7 +1,7 @@
-"""Pages of other sites: a browser sends for them what it would send for ours, cookies and all.
+"""Protects against pages of other sites, for which a browser sends requests with our cookies.
 
-Browsers say of which site the page is: by Fetch Metadata (``Sec-Fetch-Site``), and those without it by ``Origin``
-(RFC 6454, 7; with every form that is posted), or by ``Referer``. Programs say nothing.
+Browsers say which site a page belongs to: with Fetch Metadata (``Sec-Fetch-Site``), older ones with ``Origin`` (RFC
+6454, 7; sent with every posted form) or ``Referer``. Programs that are no browsers send none of these.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from mock_editor.base.issues import Code
 
 # Requests that change nothing, whoever makes them (RFC 9110, 9.2.1).
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Media types that a page of any site may send unasked (Fetch: CORS-safelisted), as forms do.
+# Media types that a page of any site may send without a preflight, as forms do (Fetch: CORS-safelisted).
 SENT_UNASKED = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -27,10 +27,10 @@ class _Origin(NamedTuple):
 
 
 def refuse_foreign(headers: Headers, peer: str, public_url: str) -> None:
-    """Raises 403 for what a page of another site has the browser at ``peer`` send.
+    """Raises 403 for a request that a page of another site makes the browser at ``peer`` send.
 
-    Ours are under ``public_url``, and under the ``Host`` of the request. That must be an address, if the browser is on
-    this machine: any site may have its own name resolved to a loopback address (DNS rebinding).
+    Our pages are under ``public_url`` and under the ``Host`` of the request. If the browser is on this machine, that
+    ``Host`` must be an address: any site can make its own name resolve to a loopback address (DNS rebinding).
     """
     foreign = headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
     if foreign or not all(_ours(headers[one], headers, peer, public_url) for one in _TOLD if one in headers):
@@ -42,7 +42,7 @@ _TOLD = ("Origin", "Referer")
 
 def _ours(url: str, headers: Headers, peer: str, public_url: str) -> bool:
     origin, public = _origin(url), _origin(public_url)
-    # "null" is none: that of a page in a sandbox, say.
+    # "null" is the origin of a page in a sandbox, for instance, and none of ours.
     if origin is None or origin == public:
         return origin is not None
     if public and origin[1:] == public[1:]:

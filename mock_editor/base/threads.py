@@ -1,6 +1,6 @@
-"""Threads, of which the system may give no more: whoever needs one hears of it as of a database that is out of order.
+"""Threads. When the system refuses one, the request that needs it gets a 503.
 
-Those that work in the background of a process begin with it, not when they are needed first.
+Background threads start with the process, not when they are first needed.
 """
 
 import logging
@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def start(name: str, target: Callable[..., object], *arguments: Any) -> threading.Thread:
-    """A thread that does not hold up the end of the process, begun. Raises 503."""
+    """Starts a thread that does not keep the process alive. Raises 503."""
     thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
     try:
         thread.start()
@@ -26,9 +26,9 @@ def start(name: str, target: Callable[..., object], *arguments: Any) -> threadin
 
 
 class Pool(ThreadPoolExecutor):
-    """Threads for work, ``most`` at once, of which one is there from the beginning, or this raises 503.
+    """A pool of up to ``most`` threads. The first one is started at once; raises 503 if that fails.
 
-    Where the system gives no more, what is submitted waits for those that are there: it is not lost, and no error.
+    When the system refuses more threads, submitted work waits for the existing ones. It is neither lost nor an error.
     """
 
     def __init__(self, most: int, name: str) -> None:

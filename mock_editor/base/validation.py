@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
 from mock_editor.base import schemas
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.issues import Code, DataCode, Issue, issue
 
 Location = tuple[int | str, ...]
@@ -69,6 +70,9 @@ def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True)
 
 def described(found: Finding, schema: schemas.Schema | None = None, *, json: bool = True) -> Issue:
     """One thing that is wrong, without its place; ``schema`` is that of the value."""
+    carried = found.context.get("error")
+    if isinstance(carried, InvalidValueError):
+        return carried.issue
     if found.type in _CODES:
         return issue(_CODES[found.type], **found.context)
     # fhir.resources has types of its own, one of the name of another.
