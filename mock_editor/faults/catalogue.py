@@ -3,6 +3,7 @@
 ``python -m mock_editor.faults.catalogue`` writes the tables into that page anew.
 """
 
+import functools
 import inspect
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from pydantic_core import ErrorDetails
 from mock_editor.base.files import folder
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
+from mock_editor.faults.words import French, Label
 
 Location = tuple[int | str, ...]
 
@@ -27,7 +29,7 @@ _COMMON = 5
 class Described:
     """A kind: what the client sees, and which rule that ``breaks``; ``parameters`` is the JSON schema of an object.
 
-    ``about`` is what all kinds of its module are about.
+    ``about`` is what all kinds of its module are about. ``french`` and ``labels`` (by parameter) are for screens.
     """
 
     kind: str
@@ -37,11 +39,14 @@ class Described:
     description: str
     breaks: str
     parameters: Mapping[str, Any]
+    french: French
+    labels: Mapping[str, Label]
 
 
-def catalogue() -> list[Described]:
-    """All kinds, in the order of their list."""
-    return [_described(kind) for kind in KINDS]
+@functools.cache
+def catalogue() -> Mapping[str, Described]:
+    """All kinds by name, in the order of their list."""
+    return {name_of(kind): _described(kind) for kind in KINDS}
 
 
 def _described(kind: type[Kind]) -> Described:
@@ -62,6 +67,8 @@ def _described(kind: type[Kind]) -> Described:
             **({"required": required} if required else {}),
             "additionalProperties": False,
         },
+        french=kind.french,
+        labels=kind.labels(),
     )
 
 
@@ -115,7 +122,7 @@ _BY_NAME = {name_of(kind): kind for kind in KINDS}
 def markdown() -> str:
     """The catalogue as tables, one for each family."""
     families: dict[str, list[Described]] = {}
-    for one in catalogue():
+    for one in catalogue().values():
         families.setdefault(one.family, []).append(one)
     return "\n".join(line for family, kinds in families.items() for line in _table(family, kinds))
 

@@ -1,7 +1,7 @@
 """What every kind of fault has in common. A kind is a model: its fields are its parameters.
 
-To add one: a class in a module of ``kinds/``, its name in the list of ``kinds/__init__.py``. Its docstring says what
-the client sees; the catalogue in ``docs/faults.md`` is made from it.
+To add one: a class in a module of ``kinds/`` with its words, and its name in the list of ``kinds/__init__.py``. Its
+docstring says what the client sees; the catalogue in ``docs/faults.md`` is made from it.
 """
 
 from typing import ClassVar
@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import French, Label
 
 
 class Kind(BaseModel):
@@ -16,12 +17,21 @@ class Kind(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # What it is called on screens. In English its docstring says what a client sees of it.
+    french: ClassVar[French]
     # Which family it is listed under.
     family: ClassVar[str]
     # The flows that it can act on; all of them when there is none.
     flows: ClassVar[frozenset[str]] = frozenset()
     # Which rule of the guide, or of a standard that it builds on, the answer breaks; empty if none.
     breaks: ClassVar[str] = ""
+
+    @classmethod
+    def labels(cls) -> dict[str, Label]:
+        """What its parameters are called on screens, by name."""
+        return {
+            name: label for name, own in cls.model_fields.items() for label in own.metadata if isinstance(label, Label)
+        }
 
     @property
     def name(self) -> str:

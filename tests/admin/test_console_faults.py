@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import Client
 
-from mock_editor.admin.console import kinds
+from mock_editor.admin.console.kinds import parameters
 from mock_editor.admin.console.presets import PRESETS
 from mock_editor.base.clock import Clock
-from mock_editor.faults.catalogue import name_of
-from mock_editor.faults.kinds import KINDS
+from mock_editor.faults.catalogue import catalogue, name_of
+from mock_editor.faults.kinds import FAMILIES, KINDS
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.scenario import LoadedScenario, find, load
 from mock_editor.stage import Stage
@@ -64,12 +64,14 @@ def row(console: Console, name: str) -> str:
 
 
 def test_every_kind_has_french_words() -> None:
-    assert list(kinds.KINDS) == ALL_KINDS
-    assert set(kinds.FAMILIES) == {kind.family for kind in KINDS}
+    assert all(kind.french.title and kind.french.description.endswith(".") for kind in KINDS)
+    assert all(one.labels.keys() == one.parameters["properties"].keys() for one in catalogue().values())
+    assert all(label.text for one in catalogue().values() for label in one.labels.values())
+    assert set(FAMILIES) == {kind.family for kind in KINDS}
 
 
 def test_titles_are_told_apart_within_a_family() -> None:
-    titles = [(kind.family, kinds.KINDS[name_of(kind)][0]) for kind in KINDS]
+    titles = [(kind.family, kind.french.title) for kind in KINDS]
     assert len(set(titles)) == len(titles)
 
 
@@ -82,7 +84,7 @@ def test_every_choice_has_words_or_is_a_word_of_a_standard() -> None:
     left = {
         value
         for kind in ALL_KINDS
-        for one in kinds.parameters(kind)
+        for one in parameters(kind)
         for value, words in one.options
         if value and value == words
     }
@@ -92,16 +94,16 @@ def test_every_choice_has_words_or_is_a_word_of_a_standard() -> None:
 # --- the form of each kind
 
 
-@pytest.mark.parametrize("family", kinds.FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_form_of_every_kind_makes_a_rule(console: Console, client: FlaskClient, family: str) -> None:
     told = text(console.open(f"{FAULTS}/genres"))
     for kind in (name_of(one) for one in KINDS if one.family == family):
-        title, words = kinds.KINDS[kind]
-        assert f"{title} {kind} {words}" in told
+        words = catalogue()[kind].french
+        assert f"{words.title} {kind} {words.description}" in told
         console.open(f"{NEW}{kind}")
         assert console.title == "Nouvelle panne"
         _, _, fields = console.form("addFault")
-        expected = {f"body.do.0.{name}" for name in kinds.DESCRIBED[kind].parameters["properties"]}
+        expected = {f"body.do.0.{name}" for name in catalogue()[kind].parameters["properties"]}
         assert {name for name in fields if name.startswith("body.do.")} == expected | {"body.do.0.kind"}
         send(console, "addFault", "Ajouter", {"body.editors": "agenda-ville"})
         assert (console.page.status_code, console.title) == (200, "Pannes"), console.told

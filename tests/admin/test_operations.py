@@ -199,7 +199,7 @@ def test_counts_that_go_on_do_not_keep_a_rule_from_being_put_back(client: FlaskC
 
 
 def test_a_rule_of_any_kind_is_told_as_it_is_put(client: FlaskClient) -> None:
-    for kind in catalogue():
+    for kind in catalogue().values():
         required: dict[str, Any] = dict.fromkeys(kind.parameters.get("required", ()), 1)
         if "seconds_at" in required:
             required["seconds_at"] = {"50": 1, "99.9": 2}

@@ -14,13 +14,13 @@ PAGE = folder("docs") / "faults.md"
 
 
 def test_every_kind_is_in_it_once() -> None:
-    names = [one.kind for one in catalogue()]
+    names = [one.kind for one in catalogue().values()]
     assert len(names) == len(KINDS)
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
 
 
-@pytest.mark.parametrize("one", catalogue(), ids=lambda one: one.kind)
+@pytest.mark.parametrize("one", catalogue().values(), ids=lambda one: one.kind)
 def test_each_says_what_there_is_to_know(one: Described) -> None:
     assert one.description.endswith(".")
     assert one.about.endswith(".")
@@ -33,7 +33,7 @@ def test_each_says_what_there_is_to_know(one: Described) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_its_defaults_fit_its_schema(kind: type) -> None:
-    [one] = [one for one in catalogue() if one.kind == kind.model_fields["kind"].default]
+    [one] = [one for one in catalogue().values() if one.kind == kind.model_fields["kind"].default]
     defaults = {name: own["default"] for name, own in one.parameters["properties"].items() if "default" in own}
     given = {name: value for name, value in defaults.items() if value is not None}
     problems = [error.message for error in Draft202012Validator({**one.parameters, "required": []}).iter_errors(given)]
@@ -50,8 +50,8 @@ def test_the_page_has_a_row_for_every_kind_with_every_parameter() -> None:
     for line in markdown().splitlines():
         if found := re.match(r"\| `([a-z0-9-]+)`", line):
             rows[found[1]] = line
-    assert sorted(rows) == sorted(one.kind for one in catalogue())
-    for one in catalogue():
+    assert sorted(rows) == sorted(one.kind for one in catalogue().values())
+    for one in catalogue().values():
         cells = re.split(r"(?<!\\)\|", rows[one.kind])
         assert len(cells) in (5, 6), rows[one.kind]
         assert all(f"`{name}`" in cells[2] for name in one.parameters["properties"])

@@ -426,4 +426,4 @@ def test_a_kind_that_there_is_not_tells_those_that_there_are(write_scenario: Wri
     with pytest.raises(ScenarioError) as caught:
         scenario.load(write_scenario(FAULTY.replace("kind: cut-body", "kind: cut")))
     [told] = [problem.what for problem in caught.value.problems]
-    assert told.partition("there are: ")[2].split(", ") == [one.kind for one in catalogue()]
+    assert told.partition("there are: ")[2].split(", ") == [one.kind for one in catalogue().values()]

@@ -12,7 +12,7 @@ from mock_editor.admin.console import live
 from mock_editor.admin.console.charts import Chart
 from mock_editor.admin.console.clock import MODES
 from mock_editor.admin.console.context import Console
-from mock_editor.admin.console.kinds import said
+from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.shown_notifications import FAILED
 from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, list_faults
@@ -77,7 +77,7 @@ def add(console: Console) -> None:
             editors=[_doing(one, answered, faults, now) for one in simulator.catalogue.editors.values()],
             lately=_LATELY,
             faults=faults,
-            said=said,
+            summary=summary,
             names={one.slug: one.name for one in simulator.catalogue.editors.values()},
             clock=clock,
             mode=MODES[clock.mode][0],

@@ -11,7 +11,7 @@ from flask import Response, url_for
 
 from mock_editor.admin.console import live
 from mock_editor.admin.console.context import Console, redirect
-from mock_editor.admin.console.kinds import DESCRIBED, FAMILIES, KINDS, Parameter, parameters, said
+from mock_editor.admin.console.kinds import Parameter, parameters, summary
 from mock_editor.admin.console.presets import PRESETS
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operations.clock import show_clock
@@ -20,7 +20,10 @@ from mock_editor.base.clock import Mode
 from mock_editor.base.errors import NotFoundError
 from mock_editor.base.listings import plain
 from mock_editor.booking import week
+from mock_editor.faults.catalogue import catalogue
+from mock_editor.faults.kinds import FAMILIES
 from mock_editor.faults.rules import TARGETS, Rule, Step, Timeline
+from mock_editor.faults.words import French
 
 # As many as a rule can have.
 _MOST_KINDS = 10
@@ -50,8 +53,7 @@ class Effect:
 
     kind: str
     prefix: str
-    title: str
-    text: str
+    words: French
     parameters: Sequence[Parameter]
 
 
@@ -118,7 +120,7 @@ def add(console: Console) -> None:
         return console.show(
             "pannes_genres.html",
             families=FAMILIES,
-            words=KINDS,
+            words={name: kind.french for name, kind in catalogue().items()},
             asked=asked,
             family=family,
             found=[(name, some) for name, some in found if some],
@@ -171,7 +173,7 @@ def _shown(console: Console, fault: Fault) -> Shown:
     rule = fault.rule
     return Shown(
         fault=fault,
-        effects=[said(one) for one in rule.do],
+        effects=[summary(one) for one in rule.do],
         target=_target(console, rule),
         limits=", ".join(_limits(console, rule)),
         state=state,
@@ -258,17 +260,19 @@ def _done(console: Console) -> bool:
 def _kinds_asked(console: Console) -> list[str]:
     """The kinds that a new rule is to have (``?genre=``), in their order. Raises 404."""
     kinds = list(console.asked().all("genre"))
-    if any(one not in KINDS for one in kinds) or len(kinds) > _MOST_KINDS:
+    if any(one not in catalogue() for one in kinds) or len(kinds) > _MOST_KINDS:
         raise NotFoundError("No such kind")
     return kinds
 
 
 def _kinds_of(family: str, asked: str) -> list[str]:
     words = plain(asked).split()
-    texts = {kind: plain(f"{kind} {' '.join(KINDS[kind])} {' '.join(one.flows)}") for kind, one in DESCRIBED.items()}
-    return [
-        kind for kind, one in DESCRIBED.items() if one.family == family and all(word in texts[kind] for word in words)
-    ]
+    texts = {
+        name: plain(f"{name} {kind.french.title} {kind.french.description} {' '.join(kind.flows)}")
+        for name, kind in catalogue().items()
+        if kind.family == family
+    }
+    return [name for name, text in texts.items() if all(word in text for word in words)]
 
 
 def _names(kind: str) -> Iterator[str]:
@@ -279,21 +283,22 @@ def _names(kind: str) -> Iterator[str]:
 def _effects(kinds: Sequence[str], values: Sequence[Mapping[str, Any]] = ()) -> list[Effect]:
     known = itertools.chain(values, itertools.repeat(None))
     return [
-        Effect(kind, f"body.do.{number}", *KINDS[kind], parameters(kind, own))
+        Effect(kind, f"body.do.{number}", catalogue()[kind].french, parameters(kind, own))
         for number, (kind, own) in enumerate(zip(kinds, known, strict=False))
     ]
 
 
 def _for_form(console: Console, kinds: Sequence[str]) -> dict[str, Any]:
     """What a form of a rule asks from."""
-    some = [DESCRIBED[kind].flows for kind in kinds]
+    some = [catalogue()[kind].flows for kind in kinds]
     allowed = TARGETS if not all(some) else set().union(*some)
     return {
         "editors": [(one.slug, one.name) for one in _editors(console)],
         "flows": [(flow.value, words) for flow, words in FLOWS.items() if flow in allowed],
         "more": len(kinds) < _MOST_KINDS
         and [
-            (words[0], [(kind, KINDS[kind][0]) for kind in _kinds_of(family, "")]) for family, words in FAMILIES.items()
+            (words.title, [(kind, catalogue()[kind].french.title) for kind in _kinds_of(family, "")])
+            for family, words in FAMILIES.items()
         ],
         "local": lambda instant: _local(console, instant),
     }
@@ -345,7 +350,7 @@ def _changes(step: Step) -> Iterator[str]:
         yield f"{', '.join(step.remove)} : fin"
     for rule in step.add:
         whom = f" ({', '.join(rule.editors)})" if rule.editors else ""
-        yield f"{rule.name}{whom} : {', '.join(said(one) for one in rule.do)}"
+        yield f"{rule.name}{whom} : {', '.join(summary(one) for one in rule.do)}"
 
 
 def _lasting(seconds: float) -> str:

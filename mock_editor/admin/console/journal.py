@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,15 @@ from flask import Response
 from mock_editor.admin.console import live, words
 from mock_editor.admin.console.context import Console, Form, RefusedForm, number
 from mock_editor.admin.console.fields import flat
-from mock_editor.admin.console.kinds import KINDS, said
+from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.waits import Hold
+from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.engine import UnknownRuleError
+from mock_editor.faults.words import French
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.model import EntrySummary
 
@@ -164,13 +166,18 @@ def _rule(console: Console, told: str) -> dict[str, Any]:
     """The rule that acted, as the journal has it (« name: kind, kind »), with what its kinds do as it is set now."""
     name, _, kinds = told.partition(": ")
     try:
-        now = {kind.name: said(kind) for kind in console.stage.faults.get(name).do}
+        now = {kind.name: summary(kind) for kind in console.stage.faults.get(name).do}
         known = True
     except UnknownRuleError:
         now, known = {}, False
-    words_of = {kind: KINDS.get(kind, (kind, "")) for kind in kinds.split(", ")}
-    effects = [(now.get(kind, title), what) for kind, (title, what) in words_of.items()]
+    effects = [(now.get(kind, words.title), words.description) for kind, words in _words_of(kinds.split(", "))]
     return {"name": name, "known": known, "effects": effects}
+
+
+def _words_of(kinds: Sequence[str]) -> Iterator[tuple[str, French]]:
+    """Kinds with their words; those of another version of the simulator have none."""
+    for kind in kinds:
+        yield kind, catalogue()[kind].french if kind in catalogue() else French(kind, "")
 
 
 def _curl(console: Console, one: Exchange) -> str:

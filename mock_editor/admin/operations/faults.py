@@ -164,7 +164,7 @@ def list_fault_kinds(_: Control, query: KindFilter) -> FaultKinds:
                 breaks=one.breaks,
                 parameters=dict(one.parameters),
             )
-            for one in catalogue()
+            for one in catalogue().values()
             if query.kind in (None, one.kind)
             and query.family in (None, one.family)
             and (query.flow is None or not one.flows or query.flow in one.flows)

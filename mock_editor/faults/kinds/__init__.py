@@ -1,12 +1,25 @@
 """Every kind of fault, by family. To add one: its class in a module of this folder, its name here."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union
 
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import body, connection, latency, outgoing, status
 from mock_editor.faults.kinds.conformance import attachments, bundles, cpts, identities, slots, times
 from mock_editor.faults.kinds.payload import claims, elements, people
+from mock_editor.faults.words import French
 
+FAMILIES: Mapping[str, French] = {
+    "time": French("Lenteur", "Des réponses qui tardent, n’arrivent jamais, ou arrivent au compte-gouttes."),
+    "http": French("Erreurs HTTP", "Un statut d’erreur : toujours, de temps en temps, ou au-delà d’un quota."),
+    "connection": French("Connexion", "La connexion s’arrête avant la fin de la réponse, ou apporte autre chose."),
+    "conformance": French("Conformité", "Des réponses lisibles, mais qui ne respectent pas le guide."),
+    "body": French("Corps de la réponse", "Un contenu qui ne se lit pas : coupé, mal encodé, trop gros, vide."),
+    "payload": French("Contenu des notifications", "Des notifications INT_R03 qui ne respectent pas leur profil."),
+    "outgoing": French(
+        "Envoi des notifications", "Des notifications INT_R03 en retard, en double, en désordre ou perdues."
+    ),
+}
 KINDS: tuple[type[Kind], ...] = (
     # --- time: answers that come late, never, or bit by bit
     latency.Latency,

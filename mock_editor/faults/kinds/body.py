@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from xml.etree import ElementTree as ET
 
 import orjson
@@ -12,6 +12,7 @@ from mock_editor.base.fhir import Resource
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.conformance.searchset import Repeated
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import French, Label
 
 _JSON = "RFC 8259"
 _MOST_BYTES = 200_000_000
@@ -38,8 +39,21 @@ class MalformedJson(BodyMistake):
     """The body is almost JSON: a comma too many at the end, single quotes, or no closing brace."""
 
     kind: Literal["malformed-json"] = "malformed-json"
+    french: ClassVar[French] = French(
+        "JSON mal formé", "Le contenu est presque du JSON : une virgule de trop, par exemple."
+    )
     breaks: ClassVar[str] = f"{_JSON}, section 2: the grammar of JSON"
-    how: Literal["trailing-comma", "single-quotes", "no-closing-brace"] = "trailing-comma"
+    how: Annotated[
+        Literal["trailing-comma", "single-quotes", "no-closing-brace"],
+        Label(
+            "Défaut",
+            values={
+                "trailing-comma": "une virgule de trop",
+                "single-quotes": "des apostrophes",
+                "no-closing-brace": "sans accolade finale",
+            },
+        ),
+    ] = "trailing-comma"
 
     def spoilt(self, body: bytes) -> bytes:
         """Breaks the grammar in one way."""
@@ -53,9 +67,16 @@ class CutBody(BodyMistake):
     """The body ends somewhere in the middle; the length that is told is that of the part."""
 
     kind: Literal["cut-body"] = "cut-body"
+    french: ClassVar[French] = French(
+        "Réponse tronquée", "Le contenu s’arrête au milieu ; la longueur annoncée est celle du morceau."
+    )
     breaks: ClassVar[str] = f"{_JSON}, section 2: the grammar of JSON"
-    share: float = Field(0.5, gt=0, lt=1, description="How large a part is sent.")
-    size: int | None = Field(None, ge=1, description="Instead: how many bytes are.")
+    share: Annotated[float, Label("Part envoyée", "0 à 1")] = Field(
+        0.5, gt=0, lt=1, description="How large a part is sent."
+    )
+    size: Annotated[int | None, Label("Ou bien : envoyer", "octets")] = Field(
+        None, ge=1, description="Instead: how many bytes are."
+    )
 
     def spoilt(self, body: bytes) -> bytes:
         """Its beginning."""
@@ -66,8 +87,11 @@ class WrongEncoding(BodyMistake):
     """The body is written in another encoding than the UTF-8 that is told; ISO-8859-1 shows in accents only."""
 
     kind: Literal["wrong-encoding"] = "wrong-encoding"
+    french: ClassVar[French] = French(
+        "Encodage faux", "Le contenu n’est pas en UTF-8 comme annoncé ; en ISO-8859-1, seuls les accents le montrent."
+    )
     breaks: ClassVar[str] = f"{_JSON}, section 8.1, and FHIR R4 JSON: UTF-8"
-    encoding: Literal["iso-8859-1", "utf-16"] = "iso-8859-1"
+    encoding: Annotated[Literal["iso-8859-1", "utf-16"], Label("Encodage")] = "iso-8859-1"
 
     def spoilt(self, body: bytes) -> bytes:
         """Written anew; what the encoding does not have becomes a question mark."""
@@ -78,6 +102,9 @@ class ByteOrderMark(BodyMistake):
     """A byte order mark stands before the body."""
 
     kind: Literal["byte-order-mark"] = "byte-order-mark"
+    french: ClassVar[French] = French(
+        "Marque d’ordre des octets", "Le contenu commence par une marque d’ordre des octets (BOM)."
+    )
     breaks: ClassVar[str] = f"{_JSON}, section 8.1: no byte order mark"
 
     def spoilt(self, body: bytes) -> bytes:
@@ -89,6 +116,7 @@ class XmlBody(BodyMistake):
     """The resource comes as FHIR XML, although JSON was asked for."""
 
     kind: Literal["xml-body"] = "xml-body"
+    french: ClassVar[French] = French("Réponse en XML", "La ressource arrive en XML alors que du JSON est demandé.")
     breaks: ClassVar[str] = "FHIR R4 http, content negotiation: the format of Accept; the SAS asks for JSON only"
     content_type: ClassVar[str] = "application/fhir+xml; charset=utf-8"
 
@@ -137,6 +165,9 @@ class DuplicatedEntry(Repeated):
     """Entries of a Bundle stand in it twice, the same to the byte."""
 
     kind: Literal["duplicated-entry"] = "duplicated-entry"
+    french: ClassVar[French] = French(
+        "Entrée répétée", "Des entrées de la liste y figurent deux fois, identiques à l’octet près."
+    )
     family: ClassVar[str] = "body"
     breaks: ClassVar[str] = "FHIR R4, Bundle, bdl-7: a fullUrl stands once"
     types: ClassVar[frozenset[str]] = frozenset()
@@ -150,8 +181,12 @@ class DuplicatedMember(BodyMistake):
     """A member of the outermost JSON object stands in it twice, the second time null; most readers take the last."""
 
     kind: Literal["duplicated-member"] = "duplicated-member"
+    french: ClassVar[French] = French(
+        "Membre JSON répété",
+        "Un membre du JSON figure deux fois, la seconde à null ; la plupart des lecteurs prennent la dernière.",
+    )
     breaks: ClassVar[str] = f"{_JSON}, section 4, and FHIR R4 JSON: names are unique"
-    member: str = Field("resourceType", pattern="^[A-Za-z_]+$")
+    member: Annotated[str, Label("Membre")] = Field("resourceType", pattern="^[A-Za-z_]+$")
 
     def spoilt(self, body: bytes) -> bytes:
         """With the member once more at the end."""
@@ -165,8 +200,14 @@ class HugeBody(BodyMistake):
     """The body is as long as is asked for, and still right: blanks follow it, or a tag of its ``meta`` is long."""
 
     kind: Literal["huge-body"] = "huge-body"
-    size: int = Field(10_000_000, ge=1, le=_MOST_BYTES, description="In bytes; a body that is longer stays as it is.")
-    padding: Literal["blanks", "tag"] = "blanks"
+    french: ClassVar[French] = French("Réponse énorme", "Le contenu est juste, mais aussi gros que voulu.")
+    size: Annotated[int, Label("Taille", "octets")] = Field(
+        10_000_000, ge=1, le=_MOST_BYTES, description="In bytes; a body that is longer stays as it is."
+    )
+    padding: Annotated[
+        Literal["blanks", "tag"],
+        Label("Remplissage", values={"blanks": "des espaces", "tag": "une étiquette très longue"}),
+    ] = "blanks"
 
     def spoilt(self, body: bytes) -> bytes:
         """Padded."""
@@ -182,6 +223,7 @@ class EmptyBody(BodyMistake):
     """The answer has no body, under the same status."""
 
     kind: Literal["empty-body"] = "empty-body"
+    french: ClassVar[French] = French("Réponse vide", "La réponse n’a pas de contenu, sous le même statut.")
     breaks: ClassVar[str] = "FHIR R4 http: a search and a read answer a resource"
 
     def spoilt(self, body: bytes) -> bytes:  # noqa: ARG002 - none of it stays
@@ -195,7 +237,9 @@ class _OtherPage(Kind):
     family: ClassVar[str] = "body"
     breaks: ClassVar[str] = "FHIR R4 http: the body is a resource, errors are an OperationOutcome"
 
-    status: int | None = Field(None, ge=200, le=599, description="Instead of the right one.")
+    status: Annotated[int | None, Label("Statut HTTP", hint="sinon celui de la bonne réponse")] = Field(
+        None, ge=200, le=599, description="Instead of the right one."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, with that body."""
@@ -212,7 +256,10 @@ class HtmlPage(_OtherPage):
     """The page of a proxy or of a maintenance, in HTML, instead of a resource."""
 
     kind: Literal["html-page"] = "html-page"
-    title: str = "Maintenance en cours"
+    french: ClassVar[French] = French(
+        "Page HTML", "La page d’un proxy ou d’une maintenance, en HTML, au lieu d’une ressource."
+    )
+    title: Annotated[str, Label("Titre de la page")] = "Maintenance en cours"
 
     def page(self) -> tuple[str, str | None]:
         """A whole small page."""
@@ -225,8 +272,11 @@ class PlainText(_OtherPage):
     """A sentence that is no JSON, although the content type says so unless another one is given."""
 
     kind: Literal["plain-text"] = "plain-text"
-    text: str = Field("Service momentanément indisponible", min_length=1)
-    content_type: str | None = Field(None, pattern=r"^[!-~]+/[ -~]+$")
+    french: ClassVar[French] = French("Texte brut", "Une phrase au lieu de JSON, bien que du JSON soit annoncé.")
+    text: Annotated[str, Label("Texte")] = Field("Service momentanément indisponible", min_length=1)
+    content_type: Annotated[str | None, Label("Type de contenu annoncé", hint="même faux ; sinon celui du contenu")] = (
+        Field(None, pattern=r"^[!-~]+/[ -~]+$")
+    )
 
     def page(self) -> tuple[str, str | None]:
         """The sentence."""

@@ -1,13 +1,14 @@
 """Editors whose connection ends before the answer does, or on which something else than an answer comes."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import Cut
+from mock_editor.faults.words import DONE_FIRST, French, Label
 
 _HTTP = "RFC 9112"
 # A chunk whose size is none, as no chunk of a right answer could be.
@@ -19,13 +20,18 @@ class _ConnectionKind(Kind):
 
     family: ClassVar[str] = "connection"
 
-    done_first: bool = Field(False, description="The editor does what is asked before the connection ends.")
+    done_first: Annotated[bool, DONE_FIRST] = Field(
+        False, description="The editor does what is asked before the connection ends."
+    )
 
 
 class ConnectionClosed(_ConnectionKind):
     """The connection is closed (FIN) before any byte of an answer; some clients then send the request again."""
 
     kind: Literal["connection-closed"] = "connection-closed"
+    french: ClassVar[French] = French(
+        "Connexion fermée", "La connexion se ferme avant toute réponse ; certains clients renvoient alors la requête."
+    )
     breaks: ClassVar[str] = f"{_HTTP}, section 9.3: each request has an answer"
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - there is no answer
@@ -39,9 +45,18 @@ class ConnectionReset(_ConnectionKind):
     """The connection is reset (RST): before any byte, inside the headers, or in the middle of the body."""
 
     kind: Literal["connection-reset"] = "connection-reset"
+    french: ClassVar[French] = French(
+        "Connexion coupée net",
+        "La connexion est réinitialisée : tout de suite, dans l’en-tête ou au milieu du contenu.",
+    )
     breaks: ClassVar[str] = f"{_HTTP}, section 9.3: each request has an answer"
-    where: Literal["start", "headers", "body"] = "start"
-    share: float = Field(0.5, gt=0, lt=1, description="How large a part of the headers, or of the body, is sent.")
+    where: Annotated[
+        Literal["start", "headers", "body"],
+        Label("Où", values={"start": "tout de suite", "headers": "dans l’en-tête", "body": "au milieu du contenu"}),
+    ] = "start"
+    share: Annotated[float, Label("Part envoyée", "0 à 1", "de l’en-tête ou du contenu")] = Field(
+        0.5, gt=0, lt=1, description="How large a part of the headers, or of the body, is sent."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent, or none."""
@@ -56,9 +71,14 @@ class TruncatedBody(Kind):
     """The connection is closed in the middle of the body, of which Content-Length tells the whole."""
 
     kind: Literal["truncated-body"] = "truncated-body"
+    french: ClassVar[French] = French(
+        "Réponse interrompue", "La connexion se ferme au milieu du contenu, alors que sa longueur totale est annoncée."
+    )
     family: ClassVar[str] = "connection"
     breaks: ClassVar[str] = f"{_HTTP}, section 8: a body has the length that is told"
-    share: float = Field(0.5, ge=0, lt=1, description="How large a part of the body is sent.")
+    share: Annotated[float, Label("Part envoyée", "0 à 1")] = Field(
+        0.5, ge=0, lt=1, description="How large a part of the body is sent."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent."""
@@ -69,8 +89,11 @@ class Garbage(_ConnectionKind):
     """Bytes that are no HTTP come instead of an answer, then the connection is closed."""
 
     kind: Literal["garbage"] = "garbage"
+    french: ClassVar[French] = French(
+        "Octets sans queue ni tête", "Des octets qui ne sont pas du HTTP, puis la connexion se ferme."
+    )
     breaks: ClassVar[str] = f"{_HTTP}, section 4: the status line"
-    size: int = Field(200, ge=1, le=1_000_000, description="How many bytes.")
+    size: Annotated[int, Label("Taille", "octets")] = Field(200, ge=1, le=1_000_000, description="How many bytes.")
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
         """No answer, but bytes that are drawn."""
@@ -83,9 +106,14 @@ class MalformedChunk(Kind):
     """The body comes in chunks, until one has a size that is no number; then the connection is closed."""
 
     kind: Literal["malformed-chunk"] = "malformed-chunk"
+    french: ClassVar[French] = French(
+        "Morceau mal annoncé", "Le contenu arrive par morceaux, jusqu’à ce que la taille de l’un ne soit pas un nombre."
+    )
     family: ClassVar[str] = "connection"
     breaks: ClassVar[str] = f"{_HTTP}, section 7.1: the size of a chunk is a hexadecimal number"
-    share: float = Field(0.5, ge=0, lt=1, description="How large a part of the body comes before.")
+    share: Annotated[float, Label("Part envoyée avant", "0 à 1")] = Field(
+        0.5, ge=0, lt=1, description="How large a part of the body comes before."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
         """The right answer, of which a part is sent."""

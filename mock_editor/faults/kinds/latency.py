@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.wire import Pace
+from mock_editor.faults.words import DONE_FIRST, French, Label
 
 MOST_SECONDS = 600.0
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
@@ -26,7 +27,7 @@ class _Delay(Kind):
 
     family: ClassVar[str] = "time"
 
-    done_first: bool = Field(
+    done_first: Annotated[bool, DONE_FIRST] = Field(
         False, description="The editor does what is asked before the wait, though the client may give up; else after."
     )
 
@@ -47,7 +48,9 @@ class _Delay(Kind):
 class _DrawnDelay(_Delay):
     """A latency that differs from one request to the next."""
 
-    most_seconds: _Positive = Field(MOST_SECONDS, description="No wait is longer, whatever is drawn.")
+    most_seconds: Annotated[_Positive, Label("Au plus", "s")] = Field(
+        MOST_SECONDS, description="No wait is longer, whatever is drawn."
+    )
 
     def drawn(self, request: Request) -> float:
         """What is drawn, but neither below zero nor beyond the most."""
@@ -62,7 +65,8 @@ class Latency(_Delay):
     """The answer comes late, always by the same time."""
 
     kind: Literal["latency"] = "latency"
-    seconds: Seconds
+    french: ClassVar[French] = French("Retard constant", "Chaque réponse arrive en retard, toujours d’autant.")
+    seconds: Annotated[Seconds, Label("Retard", "s", proposed=3)]
 
     def drawn(self, request: Request) -> float:  # noqa: ARG002 - nothing is drawn
         """Always the same."""
@@ -73,8 +77,11 @@ class LatencyUniform(_DrawnDelay):
     """The answer comes late; every latency between two is as likely as any other."""
 
     kind: Literal["latency-uniform"] = "latency-uniform"
-    least_seconds: Seconds = 0.0
-    most_seconds: Seconds
+    french: ClassVar[French] = French(
+        "Retard entre deux bornes", "Chaque réponse arrive en retard, d’une durée tirée au sort entre deux bornes."
+    )
+    least_seconds: Annotated[Seconds, Label("Au moins", "s")] = 0.0
+    most_seconds: Annotated[Seconds, Label("Au plus", "s", proposed=5)]
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -91,8 +98,12 @@ class LatencyNormal(_DrawnDelay):
     """The answer comes late, mostly by about the mean: two thirds within one deviation from it."""
 
     kind: Literal["latency-normal"] = "latency-normal"
-    mean_seconds: Seconds
-    deviation_seconds: Seconds
+    french: ClassVar[French] = French(
+        "Retard autour d’une moyenne",
+        "Le retard est le plus souvent proche de la moyenne : deux fois sur trois à moins d’un écart type.",
+    )
+    mean_seconds: Annotated[Seconds, Label("Moyenne", "s", proposed=3)]
+    deviation_seconds: Annotated[Seconds, Label("Écart type", "s", proposed=1)]
 
     def draw(self, request: Request) -> float:
         """Of a normal distribution."""
@@ -103,8 +114,16 @@ class LatencyLognormal(_DrawnDelay):
     """The answer comes late as that of real servers does: mostly near the median, with a long tail."""
 
     kind: Literal["latency-lognormal"] = "latency-lognormal"
-    median_seconds: _Positive = Field(description="Half of the answers come within this time.")
-    p95_seconds: _Positive = Field(description="95 of 100 do within this one.")
+    french: ClassVar[French] = French(
+        "Retard réaliste",
+        "Le retard est celui d’un vrai serveur : souvent proche de la médiane, parfois bien plus long.",
+    )
+    median_seconds: Annotated[_Positive, Label("Médiane", "s", "la moitié des réponses arrive avant", proposed=2)] = (
+        Field(description="Half of the answers come within this time.")
+    )
+    p95_seconds: Annotated[_Positive, Label("95 % avant", "s", "95 réponses sur 100 arrivent avant", proposed=6)] = (
+        Field(description="95 of 100 do within this one.")
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -124,7 +143,10 @@ class LatencyExponential(_DrawnDelay):
     """The answer comes late: mostly a little, seldom much, without anything that is usual."""
 
     kind: Literal["latency-exponential"] = "latency-exponential"
-    mean_seconds: _Positive
+    french: ClassVar[French] = French(
+        "Retard rarement long", "Le retard est le plus souvent court, rarement long, sans valeur habituelle."
+    )
+    mean_seconds: Annotated[_Positive, Label("Moyenne", "s", proposed=2)]
 
     def draw(self, request: Request) -> float:
         """Of an exponential distribution."""
@@ -135,7 +157,13 @@ class LatencyPercentiles(_DrawnDelay):
     """The answer comes late as percentiles say that were measured somewhere; between two, evenly."""
 
     kind: Literal["latency-percentiles"] = "latency-percentiles"
-    seconds_at: dict[Annotated[float, Field(ge=0, le=100)], Seconds] = Field(
+    french: ClassVar[French] = French(
+        "Retard selon des mesures", "Le retard suit des centiles mesurés ailleurs, par exemple en production."
+    )
+    seconds_at: Annotated[
+        dict[Annotated[float, Field(ge=0, le=100)], Seconds],
+        Label("Secondes par centile", hint='en JSON : {"50": 1, "95": 5}', proposed={"50": 1, "95": 5, "99": 12}),
+    ] = Field(
         min_length=1,
         max_length=100,
         description="Seconds by percentile, such as 50, 95 and 99.9; 0 stands for no wait unless it is given, "
@@ -165,7 +193,10 @@ class Hang(_Delay):
     """No answer comes until the client gives up. One that does not gets the right answer when the time is over."""
 
     kind: Literal["hang"] = "hang"
-    most_seconds: _Positive = MOST_SECONDS
+    french: ClassVar[French] = French(
+        "Silence", "Aucune réponse tant que le client attend ; s’il attend assez longtemps, il reçoit la bonne."
+    )
+    most_seconds: Annotated[_Positive, Label("Silence pendant", "s", "au plus")] = MOST_SECONDS
 
     def drawn(self, request: Request) -> float:  # noqa: ARG002 - nothing is drawn
         """All the time there is."""
@@ -176,10 +207,18 @@ class SlowBody(Kind):
     """The head of the answer comes at once, its body bit by bit: time-outs that count from each piece do not help."""
 
     kind: Literal["slow-body"] = "slow-body"
+    french: ClassVar[French] = French(
+        "Réponse au compte-gouttes",
+        "L’en-tête arrive tout de suite, le contenu morceau par morceau : un délai compté par morceau ne protège pas.",
+    )
     family: ClassVar[str] = "time"
-    bytes_per_second: Annotated[float, Field(gt=0, le=1e9)] | None = None
-    seconds: _Positive | None = Field(None, description="Instead: how long the whole body takes.")
-    pieces: int = Field(10, ge=1, le=10_000, description="In how many pieces it then comes.")
+    bytes_per_second: Annotated[Annotated[float, Field(gt=0, le=1e9)] | None, Label("Débit", "octets/s")] = None
+    seconds: Annotated[_Positive | None, Label("Ou bien : durée totale", "s", "au lieu d’un débit", proposed=10)] = (
+        Field(None, description="Instead: how long the whole body takes.")
+    )
+    pieces: Annotated[int, Label("En morceaux", hint="nombre de morceaux du contenu")] = Field(
+        10, ge=1, le=10_000, description="In how many pieces it then comes."
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

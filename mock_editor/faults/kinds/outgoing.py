@@ -6,12 +6,13 @@ times are by the simulator's clock, like those of retries.
 
 import random
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import French, Label
 
 _LONGEST = 10_000_000
 _IN_ORDER = "INT_R03: the SAS is told of each state, as soon as there is one"
@@ -70,9 +71,17 @@ class NotificationDelay(OutgoingKind):
     """The notification is sent later than it could be, once; the following one of its appointment waits for it."""
 
     kind: Literal["notification-delay"] = "notification-delay"
+    french: ClassVar[French] = French(
+        "Notification tardive",
+        "La notification part plus tard qu’elle ne pourrait ; la suivante du même rendez-vous l’attend.",
+    )
     breaks: ClassVar[str] = _IN_ORDER
-    seconds: float = Field(60, ge=0, le=_LONGEST, description="How much later, by the simulator's clock.")
-    most: float | None = Field(None, ge=0, le=_LONGEST, description="Instead: drawn between `seconds` and this.")
+    seconds: Annotated[float, Label("Retard", "s", "à l’horloge du simulateur")] = Field(
+        60, ge=0, le=_LONGEST, description="How much later, by the simulator's clock."
+    )
+    most: Annotated[float | None, Label("Ou bien : jusqu’à", "s", "durée tirée au sort entre les deux")] = Field(
+        None, ge=0, le=_LONGEST, description="Instead: drawn between `seconds` and this."
+    )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -89,8 +98,12 @@ class NotificationDrop(OutgoingKind):
     """The notification is never sent."""
 
     kind: Literal["notification-drop"] = "notification-drop"
+    french: ClassVar[French] = French("Notification perdue", "La notification n’est jamais envoyée.")
     breaks: ClassVar[str] = _IN_ORDER
-    pretend: Literal["accepted", "given-up"] = Field(
+    pretend: Annotated[
+        Literal["accepted", "given-up"],
+        Label("Le logiciel croit qu’elle est", values={"accepted": "acceptée", "given-up": "abandonnée"}),
+    ] = Field(
         "accepted", description="What the editor believes: that it was accepted, so that it is lost for good, or not."
     )
 
@@ -103,9 +116,16 @@ class NotificationDuplicate(OutgoingKind):
     """The notification is sent again, just as it was, although it was accepted; the following one waits for that."""
 
     kind: Literal["notification-duplicate"] = "notification-duplicate"
+    french: ClassVar[French] = French(
+        "Notification répétée", "La notification repart telle quelle, bien qu’elle ait été acceptée."
+    )
     breaks: ClassVar[str] = "INT_R03: each state once, and an appointment is created once"
-    times: int = Field(1, ge=1, le=100, description="How many times more.")
-    seconds: float = Field(0, ge=0, le=_LONGEST, description="Between two of them, by the simulator's clock.")
+    times: Annotated[int, Label("Répétitions", "fois", "en plus de l’envoi normal")] = Field(
+        1, ge=1, le=100, description="How many times more."
+    )
+    seconds: Annotated[float, Label("Entre deux envois", "s", "à l’horloge du simulateur")] = Field(
+        0, ge=0, le=_LONGEST, description="Between two of them, by the simulator's clock."
+    )
 
     def plan(self, draw: random.Random) -> Plan:  # noqa: ARG002 - nothing is drawn
         """Again."""
@@ -116,8 +136,11 @@ class NotificationReorder(OutgoingKind):
     """The notification is sent after the following one of its appointment."""
 
     kind: Literal["notification-reorder"] = "notification-reorder"
+    french: ClassVar[French] = French(
+        "Notifications en désordre", "La notification part après la suivante du même rendez-vous."
+    )
     breaks: ClassVar[str] = "INT_R03: the states of an appointment in their order"
-    seconds: float = Field(
+    seconds: Annotated[float, Label("Attendre la suivante", "s", "à l’horloge du simulateur")] = Field(
         60, ge=0, le=_LONGEST, description="How long it waits for one to follow, by the simulator's clock."
     )
 
@@ -130,9 +153,17 @@ class NotificationStale(OutgoingKind):
     """When the newest state of an appointment has been accepted, an old one is sent again, as an update."""
 
     kind: Literal["notification-stale"] = "notification-stale"
+    french: ClassVar[French] = French(
+        "Notification périmée",
+        "Une fois le dernier état accepté, un ancien état est envoyé de nouveau, comme une mise à jour.",
+    )
     breaks: ClassVar[str] = "INT_R03: the SAS holds the state in which the appointment is"
-    state: Literal["previous", "first"] = Field("previous", description="Which of the older states.")
-    seconds: float = Field(0, ge=0, le=_LONGEST, description="How much later, by the simulator's clock.")
+    state: Annotated[
+        Literal["previous", "first"], Label("Ancien état", values={"previous": "le précédent", "first": "le premier"})
+    ] = Field("previous", description="Which of the older states.")
+    seconds: Annotated[float, Label("Retard", "s", "à l’horloge du simulateur")] = Field(
+        0, ge=0, le=_LONGEST, description="How much later, by the simulator's clock."
+    )
 
     def plan(self, draw: random.Random) -> Plan:  # noqa: ARG002 - nothing is drawn
         """An older one, last."""

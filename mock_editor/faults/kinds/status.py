@@ -14,8 +14,9 @@ from mock_editor.base.flows import Flow
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.body import HtmlPage
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import DONE_FIRST, French, Label
 
-_Code = Annotated[int, Field(ge=200, le=599)]
+_Code = Annotated[int, Field(ge=200, le=599), Label("Statut HTTP")]
 _RetryAfter = Annotated[int, Field(ge=0, le=86_400)]
 _MINUTE = 60.0
 # What people see: there, an error is a page.
@@ -73,15 +74,31 @@ class Status(Kind):
     """
 
     kind: Literal["status"] = "status"
+    french: ClassVar[French] = French(
+        "Statut imposé", "La réponse a le statut choisi, avec un OperationOutcome correct ou un autre contenu."
+    )
     family: ClassVar[str] = "http"
     code: _Code = 500
-    body: _Body | None = Field(None, description="An OperationOutcome unless another is named; on web pages, HTML.")
-    text: str = Field("", max_length=1000, description="What it says; the name of the status if nothing.")
-    content_type: str | None = Field(
-        None, pattern=r"^[!-~]+/[ -~]+$", description="One that is told, be it wrong, instead of that of the body."
+    body: Annotated[
+        _Body | None,
+        Label(
+            "Contenu",
+            hint="sur les pages web, du HTML si rien n’est choisi",
+            values={"operation-outcome": "OperationOutcome", "html": "page HTML", "text": "texte", "empty": "vide"},
+        ),
+    ] = Field(None, description="An OperationOutcome unless another is named; on web pages, HTML.")
+    text: Annotated[str, Label("Texte", hint="sinon le nom du statut")] = Field(
+        "", max_length=1000, description="What it says; the name of the status if nothing."
     )
-    retry_after_seconds: _RetryAfter | None = Field(None, description="Retry-After, meant for 429 and 503.")
-    done_first: bool = Field(False, description="The editor does what is asked nevertheless.")
+    content_type: Annotated[str | None, Label("Type de contenu annoncé", hint="même faux ; sinon celui du contenu")] = (
+        Field(
+            None, pattern=r"^[!-~]+/[ -~]+$", description="One that is told, be it wrong, instead of that of the body."
+        )
+    )
+    retry_after_seconds: Annotated[_RetryAfter | None, Label("Retry-After", "s", "pour un 429 ou un 503")] = Field(
+        None, description="Retry-After, meant for 429 and 503."
+    )
+    done_first: Annotated[bool, DONE_FIRST] = Field(False, description="The editor does what is asked nevertheless.")
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
         """The error; what the editor says is not heard."""
@@ -95,11 +112,18 @@ class Flapping(Kind):
     """The editor is well for a while, then answers errors for a while, and so on, by the simulator's clock."""
 
     kind: Literal["flapping"] = "flapping"
+    french: ClassVar[French] = French(
+        "Panne à éclipses", "Le logiciel va bien un moment, échoue un moment, et ainsi de suite."
+    )
     family: ClassVar[str] = "http"
-    up_seconds: float = Field(30.0, gt=0, le=86_400, description="How long it is well; periods begin at midnight UTC")
-    down_seconds: float = Field(30.0, gt=0, le=86_400)
+    up_seconds: Annotated[
+        float, Label("Durée de bon fonctionnement", "s", "les périodes se comptent depuis minuit UTC")
+    ] = Field(30.0, gt=0, le=86_400, description="How long it is well; periods begin at midnight UTC")
+    down_seconds: Annotated[float, Label("Durée des pannes", "s")] = Field(30.0, gt=0, le=86_400)
     code: _Code = 503
-    retry_after: bool = Field(True, description="Whether Retry-After tells when it is well again.")
+    retry_after: Annotated[bool, Label("Annoncer quand revenir (Retry-After)")] = Field(
+        True, description="Whether Retry-After tells when it is well again."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer, or the error."""
@@ -114,10 +138,17 @@ class Quota(Kind):
     """Each editor answers so many requests per minute of the simulator's clock, then 429 until the next minute."""
 
     kind: Literal["quota"] = "quota"
+    french: ClassVar[French] = French(
+        "Quota par minute", "Au-delà de tant de requêtes par minute, le logiciel refuse (429)."
+    )
     family: ClassVar[str] = "http"
-    per_minute: int = Field(ge=0, le=1_000_000)
+    per_minute: Annotated[
+        int, Label("Requêtes par minute", hint="de l’horloge du simulateur, par logiciel", proposed=10)
+    ] = Field(ge=0, le=1_000_000)
     code: _Code = 429
-    retry_after: bool = Field(True, description="Whether Retry-After tells when the next minute begins.")
+    retry_after: Annotated[bool, Label("Annoncer quand revenir (Retry-After)")] = Field(
+        True, description="Whether Retry-After tells when the next minute begins."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
         """The right answer, or the error."""

@@ -1,7 +1,7 @@
 """Slots, calendars and places that are attached to the wrong one, to none, or that nobody asked for."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import orjson
 from pydantic import Field
@@ -16,6 +16,7 @@ from mock_editor.faults.kinds.conformance.searchset import (
     parts,
     reference_to,
 )
+from mock_editor.faults.words import French, Label
 
 _ONE_SCHEDULE = "INT_R01: one Schedule per place of a practitioner, with that place's slots only"
 _SOS = frozenset({"SOS"})
@@ -60,6 +61,9 @@ class SecondPlaceOnFirstSchedule(_Reattached):
     """The slots of a practitioner's other places are on the Schedule of the first; theirs are there, without any."""
 
     kind: Literal["second-place-on-first-schedule"] = "second-place-on-first-schedule"
+    french: ClassVar[French] = French(
+        "Second lieu sur le premier", "Les créneaux des autres lieux d’un praticien sont dans l’agenda du premier."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = _ONE_SCHEDULE
 
@@ -75,6 +79,9 @@ class OneScheduleForTwoPlaces(Mistake):
     """A practitioner with several places has one Schedule, with a PractitionerRole for each; all slots are on it."""
 
     kind: Literal["one-schedule-for-two-places"] = "one-schedule-for-two-places"
+    french: ClassVar[French] = French(
+        "Un agenda pour deux lieux", "Un praticien à plusieurs lieux n’a qu’un agenda, qui porte tous ses créneaux."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = f"{_ONE_SCHEDULE}; Schedule.actor: one Practitioner and one PractitionerRole"
 
@@ -101,6 +108,9 @@ class SlotsOfAnotherPractitioner(_Reattached):
     """The slots of a practitioner are on the next one's Schedule, those of the last on the first's."""
 
     kind: Literal["slots-of-another-practitioner"] = "slots-of-another-practitioner"
+    french: ClassVar[French] = French(
+        "Créneaux d’un autre praticien", "Les créneaux de chaque praticien sont dans l’agenda du suivant."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Slot.schedule: the Schedule of the practitioner whose slot it is"
 
@@ -115,6 +125,9 @@ class SlotsOfAnotherPlace(_Reattached):
     """The slots of a SOS Médecins place are on the next one's Schedule, those of the last on the first's."""
 
     kind: Literal["slots-of-another-place"] = "slots-of-another-place"
+    french: ClassVar[French] = French(
+        "Créneaux d’un autre lieu", "Les créneaux de chaque lieu SOS Médecins sont dans l’agenda du suivant."
+    )
     flows: ClassVar[frozenset[str]] = _SOS
     breaks: ClassVar[str] = "SOS Médecins, Slot.schedule: the one Schedule of the place whose slot it is"
 
@@ -127,6 +140,9 @@ class UnresolvableReference(SomeMistake):
     """Slots lead to a Schedule that is not in the Bundle."""
 
     kind: Literal["unresolvable-reference"] = "unresolvable-reference"
+    french: ClassVar[French] = French(
+        "Agenda introuvable", "Les créneaux mènent à un Schedule qui n’est pas dans la réponse."
+    )
     breaks: ClassVar[str] = "_include=Slot:schedule, _revinclude=Slot:schedule: every reference resolves in the Bundle"
 
     def change(self, resource: Resource) -> None:
@@ -138,9 +154,14 @@ class LocationNotContained(SomeMistake):
     """Places are not inside their PractitionerRole: they have entries of their own, or are nowhere at all."""
 
     kind: Literal["location-not-contained"] = "location-not-contained"
+    french: ClassVar[French] = French(
+        "Lieu mal rangé", "Les lieux ne sont pas dans leur PractitionerRole : ils sont à part, ou nulle part."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "FrPractitionerRoleExerciceAgregateur, PractitionerRole.contained: the one Location"
-    where: Literal["entry", "nowhere"] = "entry"
+    where: Annotated[Literal["entry", "nowhere"], Label("Où", values={"entry": "à part", "nowhere": "nulle part"})] = (
+        "entry"
+    )
 
     def spoil(self, searchset: Searchset) -> None:
         """Takes the places out of the roles, and lets each follow its role as an entry."""
@@ -164,11 +185,18 @@ class UnaskedPractitioner(Mistake):
     """A practitioner that nobody asked for is in the answer: the first place of it again under another name and id."""
 
     kind: Literal["unasked-practitioner"] = "unasked-practitioner"
+    french: ClassVar[French] = French(
+        "Praticien non demandé", "Un praticien que personne n’a demandé figure dans la réponse."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, schedule.actor:Practitioner.identifier: only slots of the practitioners asked for"
-    identifier: str = Field("899999999990", pattern=r"^(8[0-9]{11}|0[0-9A-Z]{9})$", description="Prefixed.")
-    family_name: str = Field("IMPREVU", min_length=1)
-    slots: int = Field(1, ge=1, description="How many slots it has at most.")
+    identifier: Annotated[str, Label("Identifiant, avec préfixe")] = Field(
+        "899999999990", pattern=r"^(8[0-9]{11}|0[0-9A-Z]{9})$", description="Prefixed."
+    )
+    family_name: Annotated[str, Label("Nom")] = Field("IMPREVU", min_length=1)
+    slots: Annotated[int, Label("Créneaux", hint="au plus")] = Field(
+        1, ge=1, description="How many slots it has at most."
+    )
 
     def spoil(self, searchset: Searchset) -> None:
         """Copies what belongs to one Schedule with everything that is told after the practitioner's id."""

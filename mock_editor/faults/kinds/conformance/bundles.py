@@ -1,7 +1,7 @@
 """Mistakes in the Bundle as such: what it claims, counts and repeats, and what stands in place of an empty one."""
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field
@@ -18,6 +18,7 @@ from mock_editor.faults.kinds.conformance.searchset import (
     reference_to,
 )
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import French, Label
 
 _EMPTY = "FHIR R4 search and the guide's FAQ: a search that finds nothing is a 200 with an empty Bundle"
 
@@ -47,6 +48,9 @@ class NotFoundInsteadOfEmpty(_InsteadOfEmpty):
     """A search that finds nothing is answered with 404."""
 
     kind: Literal["not-found-instead-of-empty"] = "not-found-instead-of-empty"
+    french: ClassVar[French] = French(
+        "404 au lieu de vide", "Une recherche qui ne trouve rien reçoit un 404 au lieu d’une liste vide."
+    )
 
     def error(self) -> tuple[int, Issue]:
         """404."""
@@ -57,8 +61,11 @@ class ErrorInsteadOfEmpty(_InsteadOfEmpty):
     """A search that finds nothing is answered with an error of the server, or another one."""
 
     kind: Literal["error-instead-of-empty"] = "error-instead-of-empty"
-    status: int = Field(500, ge=400, le=599)
-    text: str = Field("Erreur interne", min_length=1)
+    french: ClassVar[French] = French(
+        "Erreur au lieu de vide", "Une recherche qui ne trouve rien reçoit une erreur au lieu d’une liste vide."
+    )
+    status: Annotated[int, Label("Statut HTTP")] = Field(500, ge=400, le=599)
+    text: Annotated[str, Label("Texte")] = Field("Erreur interne", min_length=1)
 
     def error(self) -> tuple[int, Issue]:
         """The status asked for."""
@@ -72,8 +79,11 @@ class WrongTotal(Mistake):
     """``total`` is not the number of slots."""
 
     kind: Literal["wrong-total"] = "wrong-total"
+    french: ClassVar[French] = French("Total faux", "Le total annoncé n’est pas le nombre de créneaux.")
     breaks: ClassVar[str] = "FHIR R4, Bundle.total: the number of matches; here that of the slots"
-    by: int = Field(1, description="How much is added to it; it never gets below 0.")
+    by: Annotated[int, Label("Écart du total", hint="ajouté au total, qui ne descend pas sous zéro")] = Field(
+        1, description="How much is added to it; it never gets below 0."
+    )
 
     def spoil(self, searchset: Searchset) -> None:
         """Adds to it."""
@@ -85,8 +95,14 @@ class SelfLinkDiffers(Mistake):
     """The self link is not the request: it has lost its query, or tells the address of the server behind the proxy."""
 
     kind: Literal["self-link-differs"] = "self-link-differs"
+    french: ClassVar[French] = French(
+        "Lien « self » faux", "Le lien « self » n’est pas la requête : sans ses paramètres, ou à une adresse interne."
+    )
     breaks: ClassVar[str] = "FHIR R4 search, Bundle.link self: the request as it was understood, at the public address"
-    how: Literal["without-query", "internal-address"] = "without-query"
+    how: Annotated[
+        Literal["without-query", "internal-address"],
+        Label("Défaut", values={"without-query": "sans les paramètres", "internal-address": "adresse interne"}),
+    ] = "without-query"
 
     def spoil(self, searchset: Searchset) -> None:
         """Changes it."""
@@ -109,18 +125,27 @@ class WrongProfile(SomeMistake):
     """Resources claim a profile that does not exist: the right name under the other of the guide's two addresses."""
 
     kind: Literal["wrong-profile"] = "wrong-profile"
+    french: ClassVar[French] = French(
+        "Profil faux",
+        "Les ressources annoncent un profil qui n’existe pas : le bon nom, sous l’autre adresse du guide.",
+    )
     breaks: ClassVar[str] = "The guide's profiles, meta.profile: exactly one, as it is published"
-    resource: Literal[
-        "Bundle",
-        "Slot",
-        "Schedule",
-        "Practitioner",
-        "PractitionerRole",
-        "Location",
-        "HealthcareService",
-        "Organization",
+    resource: Annotated[
+        Literal[
+            "Bundle",
+            "Slot",
+            "Schedule",
+            "Practitioner",
+            "PractitionerRole",
+            "Location",
+            "HealthcareService",
+            "Organization",
+        ],
+        Label("Ressources"),
     ] = Field("Slot", description="Which ones; a Location only where it is an entry.")
-    profile: str | None = Field(None, min_length=1, description="Another URL to claim instead.")
+    profile: Annotated[str | None, Label("Profil annoncé", hint="l’URL ; sinon l’autre adresse du guide")] = Field(
+        None, min_length=1, description="Another URL to claim instead."
+    )
 
     def spoil(self, searchset: Searchset) -> None:
         """Changes the claims."""
@@ -159,9 +184,16 @@ class EmptyElements(SomeMistake):
     """Resources carry an optional element without a value: an empty text, list or object, or null."""
 
     kind: Literal["empty-elements"] = "empty-elements"
+    french: ClassVar[French] = French(
+        "Éléments vides",
+        "Les ressources portent un élément facultatif sans valeur : texte, liste ou objet vide, ou null.",
+    )
     breaks: ClassVar[str] = "FHIR R4 JSON: an element without a value is left out, never empty"
     types: ClassVar[frozenset[str]] = frozenset()
-    value: Literal["string", "list", "object", "null"] = "string"
+    value: Annotated[
+        Literal["string", "list", "object", "null"],
+        Label("Valeur vide", values={"string": "texte vide", "list": "liste vide", "object": "objet vide"}),
+    ] = "string"
 
     def change(self, resource: Resource) -> None:
         """Adds the element."""
@@ -176,6 +208,9 @@ class SameSlotTwice(Repeated):
     """Slots come twice, the second time under another id: same Schedule, same times."""
 
     kind: Literal["same-slot-twice"] = "same-slot-twice"
+    french: ClassVar[French] = French(
+        "Créneau en double", "Les créneaux figurent deux fois, la seconde sous un autre identifiant technique."
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins: a free slot is one Slot"
 
     def repetition(self, entry: Resource) -> Resource:
@@ -189,6 +224,9 @@ class SameEntryTwice(Repeated):
     """Resources come twice with the same id, the second time under another fullUrl."""
 
     kind: Literal["same-entry-twice"] = "same-entry-twice"
+    french: ClassVar[French] = French(
+        "Ressource en double", "Les ressources figurent deux fois avec le même identifiant, sous deux adresses."
+    )
     breaks: ClassVar[str] = "FHIR R4 search: no resource twice in a searchset; Bundle.entry.fullUrl is its one address"
     types: ClassVar[frozenset[str]] = frozenset()
 

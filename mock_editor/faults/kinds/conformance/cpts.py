@@ -1,10 +1,11 @@
 """Slots that are opened to professional communities (CPTS) and do not say so rightly."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.faults.kinds.conformance.searchset import Mistake, Searchset, SomeMistake, keep
+from mock_editor.faults.words import French, Label
 
 _R04 = frozenset({"INT_R04"})
 
@@ -17,6 +18,9 @@ class CptsServiceTypeMissing(SomeMistake):
     """Slots are opened to CPTS without saying to which: no service type 604."""
 
     kind: Literal["cpts-service-type-missing"] = "cpts-service-type-missing"
+    french: ClassVar[French] = French(
+        "CPTS non nommée", "Des créneaux sont ouverts aux CPTS sans dire auxquelles : il manque le type de service 604."
+    )
     flows: ClassVar[frozenset[str]] = _R04
     breaks: ClassVar[str] = "INT_R04, Slot.serviceType (sas-cpts-slot-aggregator): one concept 604 per CPTS"
 
@@ -29,6 +33,9 @@ class CptsReferenceMissing(SomeMistake):
     """Slots opened to CPTS have their service type 604 without the extension that leads to the community."""
 
     kind: Literal["cpts-reference-missing"] = "cpts-reference-missing"
+    french: ClassVar[French] = French(
+        "CPTS sans référence", "Le type de service 604 est là, sans l’extension qui mène à la CPTS."
+    )
     flows: ClassVar[frozenset[str]] = _R04
     breaks: ClassVar[str] = "sas-cpts-slot-aggregator, Slot.serviceType:referencecpts.extension: exactly one"
 
@@ -42,6 +49,9 @@ class CptsShowsOnlyOne(SomeMistake):
     """Slots that two CPTS share show the first of them only."""
 
     kind: Literal["cpts-shows-only-one"] = "cpts-shows-only-one"
+    french: ClassVar[French] = French(
+        "Une seule CPTS sur deux", "Les créneaux partagés par deux CPTS n’affichent que la première."
+    )
     flows: ClassVar[frozenset[str]] = _R04
     breaks: ClassVar[str] = "INT_R04, Slot.serviceType: one concept 604 for each CPTS that the slot is opened to"
 
@@ -61,9 +71,15 @@ class CptsCodeSystem(SomeMistake):
     """Slots opened to CPTS spell the system of 604 in another way that is seen in the guide."""
 
     kind: Literal["cpts-code-system"] = "cpts-code-system"
+    french: ClassVar[French] = French(
+        "Système du code 604 mal écrit",
+        "Le système du code 604 est écrit d’une autre façon, vue elle aussi dans le guide.",
+    )
     flows: ClassVar[frozenset[str]] = _R04
     breaks: ClassVar[str] = "sas-cpts-slot-aggregator, Slot.serviceType:referencecpts: …/FHIR/TRE-R66-…, required"
-    spelling: Literal["short", "doubled"] = "short"
+    spelling: Annotated[
+        Literal["short", "doubled"], Label("Écriture", values={"short": "abrégée", "doubled": "doublée"})
+    ] = "short"
 
     def change(self, resource: Resource) -> None:
         """Respells it."""
@@ -87,6 +103,9 @@ class CptsWithoutHealthcareService(_EntriesMissing):
     """Slots lead to a HealthcareService that is not in the Bundle."""
 
     kind: Literal["cpts-without-healthcare-service"] = "cpts-without-healthcare-service"
+    french: ClassVar[French] = French(
+        "CPTS sans HealthcareService", "Les créneaux mènent à un HealthcareService qui n’est pas dans la réponse."
+    )
     breaks: ClassVar[str] = "INT_R04, _include=Slot:service-type-reference: the HealthcareService of each CPTS"
     missing: ClassVar[str] = "HealthcareService"
 
@@ -95,5 +114,8 @@ class CptsWithoutOrganization(_EntriesMissing):
     """A HealthcareService leads to an Organization that is not in the Bundle."""
 
     kind: Literal["cpts-without-organization"] = "cpts-without-organization"
+    french: ClassVar[French] = French(
+        "CPTS sans Organization", "Un HealthcareService mène à une Organization qui n’est pas dans la réponse."
+    )
     breaks: ClassVar[str] = "INT_R04, _include:iterate=HealthcareService:organization: the Organization of each CPTS"
     missing: ClassVar[str] = "Organization"

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.faults.kinds.conformance.searchset import INDIVIDUAL, SomeMistake, parts
+from mock_editor.faults.words import French, Label
 
 _PRACTITIONER = re.compile("8[0-9]{11}|0[0-9A-Z]{9}")
 _FINESS = re.compile("1[0-9A-Z]{9}")
@@ -30,6 +31,9 @@ class PractitionerIdWithoutPrefix(SomeMistake):
     """Practitioners have their bare RPPS or ADELI number: the prefix 8 or 0 is missing."""
 
     kind: Literal["practitioner-id-without-prefix"] = "practitioner-id-without-prefix"
+    french: ClassVar[French] = French(
+        "Praticien sans préfixe", "Le numéro RPPS ou ADELI des praticiens est nu : il manque le préfixe 8 ou 0."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Practitioner.identifier.value: 8 + RPPS or 0 + ADELI"
     types: ClassVar[frozenset[str]] = frozenset({"Practitioner"})
@@ -49,6 +53,10 @@ class StructureIdWithoutPrefix(_StructureMistake):
     """Structures have their bare FINESS, SIRET, RPPS-rang or ADELI-rang number: the prefix digit is missing."""
 
     kind: Literal["structure-id-without-prefix"] = "structure-id-without-prefix"
+    french: ClassVar[French] = French(
+        "Structure sans préfixe",
+        "Le numéro FINESS, SIRET, RPPS-rang ou ADELI-rang des structures est nu : il manque le préfixe.",
+    )
     breaks: ClassVar[str] = (
         "INT_R01, PractitionerRole.organization.identifier.value: 1 + FINESS, 3 + SIRET, 4 + RPPS-rang; "
         "invariants FINESS (sas-cpts-organization-aggregator) and SIRET (sas-sos-organization-aggregator)"
@@ -66,6 +74,10 @@ class StructureIdOfAnotherKind(_StructureMistake):
     """
 
     kind: Literal["structure-id-of-another-kind"] = "structure-id-of-another-kind"
+    french: ClassVar[French] = French(
+        "Structure d’une autre sorte",
+        "L’identifiant des structures est bien formé mais d’une autre sorte : un SIRET pour un FINESS, par exemple.",
+    )
     breaks: ClassVar[str] = (
         "INT_R01, PractitionerRole.organization.identifier.value: FINESS where there is one, else SIRET, else "
         "RPPS-rang; invariants FINESS (sas-cpts-organization-aggregator) and SIRET (sas-sos-organization-aggregator)"
@@ -92,8 +104,24 @@ class PhoneNotInternational(_StructureMistake):
     """
 
     kind: Literal["phone-not-international"] = "phone-not-international"
+    french: ClassVar[French] = French(
+        "Téléphone non international",
+        "Les téléphones ne sont pas écrits +33 suivi de neuf chiffres ; le SAS masque ceux qu’il ne sait pas lire.",
+    )
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, telecom.value: +33 (or an overseas code) and nine digits"
-    form: Literal["national", "spaced", "dotted", "double-zero", "trunk-zero"] = "national"
+    form: Annotated[
+        Literal["national", "spaced", "dotted", "double-zero", "trunk-zero"],
+        Label(
+            "Forme",
+            values={
+                "national": "0561855977",
+                "spaced": "05 61 85 59 77",
+                "dotted": "05.61.85.59.77",
+                "double-zero": "0033561855977",
+                "trunk-zero": "+330561855977",
+            },
+        ),
+    ] = "national"
 
     def change(self, resource: Resource) -> None:
         """Rewrites every phone."""

@@ -4,7 +4,7 @@ Only a right answer is spoilt; whatever is no searchset Bundle, or has nothing t
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import orjson
 from pydantic import Field, model_validator
@@ -13,6 +13,7 @@ from mock_editor.base.fhir import Resource, dumps
 from mock_editor.base.parameters import Parameters
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.words import Label
 
 INDIVIDUAL = frozenset({"INT_R01", "INT_R04"})
 SEARCHES = INDIVIDUAL | {"SOS"}
@@ -130,8 +131,12 @@ class SomeMistake(Mistake):
     # All types when there is none.
     types: ClassVar[frozenset[str]] = frozenset({"Slot"})
 
-    share: float = Field(1.0, gt=0, le=1, description="How large a part of them is affected, drawn; at least one is.")
-    first: int | None = Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
+    share: Annotated[float, Label("Part touchée", "0 à 1", "1 : tous ; 0,1 : un sur dix environ, un au moins")] = Field(
+        1.0, gt=0, le=1, description="How large a part of them is affected, drawn; at least one is."
+    )
+    first: Annotated[int | None, Label("Ou bien : combien", hint="les premiers de la réponse, au lieu d’une part")] = (
+        Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SomeMistake":

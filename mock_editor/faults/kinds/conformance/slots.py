@@ -3,7 +3,7 @@
 import csv
 import functools
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.base.files import folder
 from mock_editor.faults.kinds.conformance.searchset import INDIVIDUAL, Searchset, SomeMistake, keep
+from mock_editor.faults.words import French, Label
 
 
 def _coded(concept: Resource, system: str) -> str | None:
@@ -25,6 +26,9 @@ class SlotTypeMissing(SomeMistake):
     """Slots do not say for whom they are: no PUBLIC, PRO, SNP or CPTS."""
 
     kind: Literal["slot-type-missing"] = "slot-type-missing"
+    french: ClassVar[French] = French(
+        "Type de créneau absent", "Les créneaux ne disent pas pour qui ils sont (PUBLIC, PRO…)."
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.meta.security: at least one type of slot"
 
     def change(self, resource: Resource) -> None:
@@ -36,6 +40,10 @@ class SlotTypeOfAnotherFlow(SomeMistake):
     """Slots have a type that is not to be shown here: CPTS in INT_R01, PRO in SOS Médecins."""
 
     kind: Literal["slot-type-of-another-flow"] = "slot-type-of-another-flow"
+    french: ClassVar[French] = French(
+        "Type de créneau d’un autre flux",
+        "Les créneaux ont un type qui n’a rien à faire là : CPTS dans INT_R01, PRO chez SOS Médecins.",
+    )
     flows: ClassVar[frozenset[str]] = frozenset({"INT_R01", "SOS"})
     breaks: ClassVar[str] = (
         "FrSlotAgregateur and sas-sos-slot-aggregator, Slot.meta.security: required bindings "
@@ -57,6 +65,7 @@ class SpecialtyMissing(SomeMistake):
     """Slots have no speciality."""
 
     kind: Literal["specialty-missing"] = "specialty-missing"
+    french: ClassVar[French] = French("Spécialité absente", "Les créneaux n’ont pas de spécialité.")
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Slot.specialty: those of the practitioner, one at least"
 
@@ -69,6 +78,9 @@ class SpecialtyAsText(SomeMistake):
     """Slots have the label of their specialities as text, although there is a code."""
 
     kind: Literal["specialty-as-text"] = "specialty-as-text"
+    french: ClassVar[French] = French(
+        "Spécialité en texte", "La spécialité est écrite en texte, bien qu’un code existe."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "FrSlotAgregateur, Slot.specialty: required binding (TRE_R38)"
 
@@ -91,6 +103,9 @@ class ConsultationTypeMissing(SomeMistake):
     """Slots do not say where the consultation takes place: no AMB, HH or VR."""
 
     kind: Literal["consultation-type-missing"] = "consultation-type-missing"
+    french: ClassVar[French] = French(
+        "Type de consultation absent", "Les créneaux ne disent pas où a lieu la consultation (AMB, HH, VR)."
+    )
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType: one concept per type of consultation"
 
     def change(self, resource: Resource) -> None:
@@ -105,6 +120,9 @@ class ConsultationTypeUncoded(SomeMistake):
     """Slots have their type of consultation as text only, where it passes for a reason."""
 
     kind: Literal["consultation-type-uncoded"] = "consultation-type-uncoded"
+    french: ClassVar[French] = French(
+        "Type de consultation en texte", "Le type de consultation n’a pas de code ; il passe pour un motif."
+    )
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType.coding: AMB, HH or VR of v3-ActCode"
 
     def change(self, resource: Resource) -> None:
@@ -120,8 +138,11 @@ class ConsultationTypeUnknown(SomeMistake):
     """Slots have a type of consultation with a code that the SAS does not know, and shows as none."""
 
     kind: Literal["consultation-type-unknown"] = "consultation-type-unknown"
+    french: ClassVar[French] = French(
+        "Type de consultation inconnu", "Le type de consultation a un code que le SAS ne connaît pas, et n’affiche pas."
+    )
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.serviceType.coding.code: AMB, HH or VR"
-    code: str = Field("CABINET", min_length=1)
+    code: Annotated[str, Label("Code")] = Field("CABINET", min_length=1)
 
     def change(self, resource: Resource) -> None:
         """Puts the code in place of theirs."""
@@ -135,6 +156,7 @@ class ReasonsMissing(SomeMistake):
     """Slots do not say for which reasons they are."""
 
     kind: Literal["reasons-missing"] = "reasons-missing"
+    french: ClassVar[French] = French("Motifs absents", "Les créneaux ne disent pas pour quels motifs ils sont.")
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Slot.serviceType: one concept with text per reason"
 
@@ -147,6 +169,9 @@ class AppointmentTypeMissing(SomeMistake):
     """Slots do not say whether they are booked (ROUTINE) or walked into (WALKIN)."""
 
     kind: Literal["appointment-type-missing"] = "appointment-type-missing"
+    french: ClassVar[French] = French(
+        "Type de rendez-vous absent", "Les créneaux ne disent pas s’ils se réservent (ROUTINE) ou non (WALKIN)."
+    )
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.appointmentType: ROUTINE or WALKIN"
 
     def change(self, resource: Resource) -> None:
@@ -158,8 +183,13 @@ class SlotsNotFree(SomeMistake):
     """Slots that are not free are among those found, and say so."""
 
     kind: Literal["slots-not-free"] = "slots-not-free"
+    french: ClassVar[French] = French(
+        "Créneaux non libres", "Des créneaux qui ne sont pas libres figurent dans la réponse, et le disent."
+    )
     breaks: ClassVar[str] = "FrSlotAgregateur, sas-cpts- and sas-sos-slot-aggregator, Slot.status: free"
-    status: Literal["busy", "busy-unavailable", "busy-tentative", "entered-in-error"] = "busy"
+    status: Annotated[Literal["busy", "busy-unavailable", "busy-tentative", "entered-in-error"], Label("Statut")] = (
+        "busy"
+    )
 
     def change(self, resource: Resource) -> None:
         """Puts the status in place of theirs."""
@@ -173,6 +203,7 @@ class CommentMissing(SomeMistake):
     """Slots have no link to an agenda."""
 
     kind: Literal["comment-missing"] = "comment-missing"
+    french: ClassVar[French] = French("Lien absent", "Les créneaux n’ont pas de lien vers un agenda.")
     breaks: ClassVar[str] = "INT_R01 and SOS Médecins, Slot.comment: the URL of the agenda"
 
     def change(self, resource: Resource) -> None:
@@ -184,8 +215,13 @@ class CommentBlank(SomeMistake):
     """Slots have an empty link to an agenda; the SAS then shows the time without one."""
 
     kind: Literal["comment-blank"] = "comment-blank"
+    french: ClassVar[French] = French(
+        "Lien vide", "Le lien vers l’agenda est vide ; le SAS affiche alors l’heure sans lien."
+    )
     breaks: ClassVar[str] = "FHIR R4, string: never empty; INT_R01 and SOS Médecins, Slot.comment: an URL"
-    text: str = Field("", pattern=r"^\s*$", description="What stands there: nothing, or blanks.")
+    text: Annotated[str, Label("Texte")] = Field(
+        "", pattern=r"^\s*$", description="What stands there: nothing, or blanks."
+    )
 
     def change(self, resource: Resource) -> None:
         """Empties it."""
@@ -196,6 +232,9 @@ class CommentIsSlotUrl(SomeMistake):
     """Slots link to themselves instead of to the practitioner's agenda."""
 
     kind: Literal["comment-is-slot-url"] = "comment-is-slot-url"
+    french: ClassVar[French] = French(
+        "Lien vers le créneau", "Le lien mène au créneau au lieu de l’agenda du praticien."
+    )
     flows: ClassVar[frozenset[str]] = INDIVIDUAL
     breaks: ClassVar[str] = "INT_R01, Slot.comment: the URL of the practitioner's agenda, not of the slot"
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from pydantic import Field
 from mock_editor.base.clock import LAST_YEAR
 from mock_editor.base.fhir import Resource, parse_date
 from mock_editor.faults.kinds.conformance.searchset import Searchset, SomeMistake
+from mock_editor.faults.words import French, Label
 
 _FORM = "INT_R01, INT_R04 and SOS Médecins, Slot.start and end: YYYY-MM-DDTHH:MM:SS.sss±HH:MM"
 # The zone of dates without an offset, and of nearly all agendas.
@@ -64,6 +65,9 @@ class DatesWithoutOffset(_Rewritten):
     """Dates have no offset; the browser takes them for its own time."""
 
     kind: Literal["dates-without-offset"] = "dates-without-offset"
+    french: ClassVar[French] = French(
+        "Dates sans fuseau", "Les dates n’ont pas de décalage horaire ; le navigateur les prend pour son heure locale."
+    )
     breaks: ClassVar[str] = f"FHIR R4, instant: with an offset; {_FORM}"
 
     def rewritten(self, text: str) -> str:
@@ -75,6 +79,7 @@ class DatesInUtc(_Rewritten):
     """Dates are in UTC and end in Z."""
 
     kind: Literal["dates-in-utc"] = "dates-in-utc"
+    french: ClassVar[French] = French("Dates en UTC", "Les dates sont en UTC et se terminent par Z.")
 
     def rewritten(self, text: str) -> str:
         """The same instant."""
@@ -86,6 +91,7 @@ class DatesToTheSecond(_Rewritten):
     """Dates have no fraction of a second."""
 
     kind: Literal["dates-to-the-second"] = "dates-to-the-second"
+    french: ClassVar[French] = French("Dates à la seconde", "Les dates n’ont pas de fraction de seconde.")
 
     def rewritten(self, text: str) -> str:
         """The same without its decimals."""
@@ -96,6 +102,9 @@ class StartMissing(SomeMistake):
     """Slots have no start; the SAS then takes them to be now."""
 
     kind: Literal["start-missing"] = "start-missing"
+    french: ClassVar[French] = French(
+        "Début absent", "Les créneaux n’ont pas de début ; le SAS les prend pour maintenant."
+    )
     breaks: ClassVar[str] = "FHIR R4, Slot.start: exactly one"
 
     def change(self, resource: Resource) -> None:
@@ -107,6 +116,9 @@ class EndMissing(SomeMistake):
     """Slots have no end; the SAS then takes them to end now."""
 
     kind: Literal["end-missing"] = "end-missing"
+    french: ClassVar[French] = French(
+        "Fin absente", "Les créneaux n’ont pas de fin ; pour le SAS, ils finissent maintenant."
+    )
     breaks: ClassVar[str] = "FHIR R4, Slot.end: exactly one"
 
     def change(self, resource: Resource) -> None:
@@ -118,6 +130,10 @@ class EndBeforeStart(SomeMistake):
     """Slots end before they start, by as long as they take; the SAS shows them as ending the next day."""
 
     kind: Literal["end-before-start"] = "end-before-start"
+    french: ClassVar[French] = French(
+        "Fin avant le début",
+        "Les créneaux finissent avant de commencer ; le SAS les affiche comme finissant le lendemain.",
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot: start before end"
 
     def change(self, resource: Resource) -> None:
@@ -157,6 +173,9 @@ class SlotsInThePast(_Moved):
     """Slots are over: they start some days earlier, as many as it takes for all of them to lie before now."""
 
     kind: Literal["slots-in-the-past"] = "slots-in-the-past"
+    french: ClassVar[French] = French(
+        "Créneaux passés", "Les créneaux commencent quelques jours plus tôt : ils sont passés."
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window, never before now"
 
     def days(self, searchset: Searchset) -> Callable[[datetime], int]:
@@ -173,8 +192,13 @@ class SlotsOutsideWindow(_Moved):
     """
 
     kind: Literal["slots-outside-window"] = "slots-outside-window"
+    french: ClassVar[French] = French(
+        "Créneaux hors période", "Les créneaux commencent quelques jours après la période demandée."
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
-    more: int = Field(0, ge=0, le=3650, description="How many days later still.")
+    more: Annotated[int, Label("Décalage supplémentaire", "jours")] = Field(
+        0, ge=0, le=3650, description="How many days later still."
+    )
 
     def days(self, searchset: Searchset) -> Callable[[datetime], int]:
         """On by the same number for all, so that no two of them meet."""
@@ -203,6 +227,10 @@ class SlotsNextMonth(_Moved):
     """
 
     kind: Literal["slots-next-month"] = "slots-next-month"
+    french: ClassVar[French] = French(
+        "Créneaux du mois suivant",
+        "Les créneaux commencent un mois plus tard, le même jour du mois ; le SAS les affiche comme d’aujourd’hui.",
+    )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
 
     def days(self, searchset: Searchset) -> Callable[[datetime], int]:  # noqa: ARG002 - the slot's own day counts

@@ -2,13 +2,14 @@
 
 import random
 import re
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.faults.kinds.payload.notification import BOTH_PROFILES, PayloadKind
+from mock_editor.faults.words import French, Label
 
 _OPERATOR = f"{BOTH_PROFILES}, Appointment.extension:appointmentOperator"
 _ACTOR = "FrAppointmentSAS, Appointment.participant.actor.identifier"
@@ -26,8 +27,13 @@ class AppointmentOperatorUrl(PayloadKind):
     """The extension that tells the regulator has another URL than its own."""
 
     kind: Literal["appointment-operator-url"] = "appointment-operator-url"
+    french: ClassVar[French] = French(
+        "Extension du régulateur mal nommée", "L’extension qui désigne le régulateur a une autre URL que la sienne."
+    )
     breaks: ClassVar[str] = f"{_OPERATOR}.url: {codes.APPOINTMENT_OPERATOR}"
-    url: str = Field("https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-appointment-operator", min_length=1)
+    url: Annotated[str, Label("URL")] = Field(
+        "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-appointment-operator", min_length=1
+    )
 
     def change(self, appointment: Resource) -> None:
         """Replaces it."""
@@ -39,6 +45,9 @@ class AppointmentOperatorTwice(PayloadKind):
     """The appointment has a second extension beside the regulator's, which itself comes twice."""
 
     kind: Literal["appointment-operator-twice"] = "appointment-operator-twice"
+    french: ClassVar[French] = French(
+        "Extension de trop", "Une autre extension accompagne celle du régulateur, qui figure elle-même deux fois."
+    )
     breaks: ClassVar[str] = f"{_OPERATOR}: exactly one; sas-sos-appointment allows no other extension beside it"
 
     def change(self, appointment: Resource) -> None:
@@ -51,9 +60,15 @@ class AppointmentOperatorType(PayloadKind):
     """The type of the regulator's identifier is coded in a system, or with a code, that the profile does not allow."""
 
     kind: Literal["appointment-operator-type"] = "appointment-operator-type"
+    french: ClassVar[French] = French(
+        "Type d’identifiant du régulateur",
+        "Le type de l’identifiant du régulateur a un système ou un code que le profil n’admet pas.",
+    )
     breaks: ClassVar[str] = f"{_OPERATOR}, identifier.type.coding: IDNPS or INTRN of {codes.FR_V2_0203}"
-    system: str = Field("http://terminology.hl7.org/CodeSystem/v2-0203", min_length=1)
-    code: str | None = Field(None, min_length=1, description="The right one if none is given.")
+    system: Annotated[str, Label("Système")] = Field("http://terminology.hl7.org/CodeSystem/v2-0203", min_length=1)
+    code: Annotated[str | None, Label("Code", hint="sinon le bon")] = Field(
+        None, min_length=1, description="The right one if none is given."
+    )
 
     def change(self, appointment: Resource) -> None:
         """Recodes it."""
@@ -66,6 +81,10 @@ class AppointmentOperatorByReference(PayloadKind):
     """The regulator is told by a reference to an account of the editor instead of by the identifier."""
 
     kind: Literal["appointment-operator-by-reference"] = "appointment-operator-by-reference"
+    french: ClassVar[French] = French(
+        "Régulateur par référence",
+        "Le régulateur est désigné par une référence à un compte au lieu de son identifiant.",
+    )
     breaks: ClassVar[str] = f"{_OPERATOR}.valueReference.identifier: exactly one, as INT_R02 gave it"
 
     def change_drawn(self, appointment: Resource, draw: random.Random) -> None:
@@ -87,6 +106,9 @@ class AppointmentPractitionerWithoutPrefix(PayloadKind):
     """The practitioner has the bare RPPS or ADELI number: the prefix 8 or 0 is missing."""
 
     kind: Literal["appointment-practitioner-without-prefix"] = "appointment-practitioner-without-prefix"
+    french: ClassVar[French] = French(
+        "Praticien sans préfixe", "Le numéro RPPS ou ADELI du praticien est nu : il manque le préfixe 8 ou 0."
+    )
     breaks: ClassVar[str] = "INT_R03, Appointment.participant.actor.identifier.value: 8 + RPPS or 0 + ADELI"
 
     def change(self, appointment: Resource) -> None:
@@ -100,8 +122,12 @@ class AppointmentPractitionerSystem(PayloadKind):
     """The practitioner's identifier says that it is of another system, by default that of structures."""
 
     kind: Literal["appointment-practitioner-system"] = "appointment-practitioner-system"
+    french: ClassVar[French] = French(
+        "Système du praticien",
+        "L’identifiant du praticien se dit d’un autre système, celui des structures si rien n’est précisé.",
+    )
     breaks: ClassVar[str] = f"{_ACTOR}.system: {codes.PRACTITIONER_OID}"
-    system: str = Field(codes.STRUCTURE_OID, min_length=1)
+    system: Annotated[str, Label("Système")] = Field(codes.STRUCTURE_OID, min_length=1)
 
     def change(self, appointment: Resource) -> None:
         """Replaces it."""
@@ -113,8 +139,11 @@ class AppointmentPractitionerType(PayloadKind):
     """The type of the practitioner's identifier has another code than IDNPS."""
 
     kind: Literal["appointment-practitioner-type"] = "appointment-practitioner-type"
+    french: ClassVar[French] = French(
+        "Type d’identifiant du praticien", "Le type de l’identifiant du praticien a un autre code que IDNPS."
+    )
     breaks: ClassVar[str] = f"{_ACTOR}.type.coding: IDNPS of {codes.FR_V2_0203}"
-    code: str = Field("INTRN", min_length=1)
+    code: Annotated[str, Label("Code")] = Field("INTRN", min_length=1)
 
     def change(self, appointment: Resource) -> None:
         """Recodes it."""
@@ -127,10 +156,11 @@ class AppointmentParticipantStatus(PayloadKind):
     """Who takes part has a status that does not exist."""
 
     kind: Literal["appointment-participant-status"] = "appointment-participant-status"
+    french: ClassVar[French] = French("Statut du participant", "Le participant a un statut qui n’existe pas.")
     breaks: ClassVar[str] = (
         f"{BOTH_PROFILES}, Appointment.participant.status: required binding (accepted, needs-action…)"
     )
-    status: str = Field("booked", min_length=1)
+    status: Annotated[str, Label("Statut")] = Field("booked", min_length=1)
 
     def change(self, appointment: Resource) -> None:
         """Replaces it."""

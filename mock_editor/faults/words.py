@@ -1,0 +1,36 @@
+"""What kinds of faults and their parameters are called on screens. Each stands with the kind or the parameter itself.
+
+In English, for programs, a kind and a parameter go by their names; the docstring and the field's description explain
+them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class French:
+    """The title of a kind, or of a family of kinds, and what a client sees of it."""
+
+    title: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a parameter is called in French: metadata of its field.
+
+    ``unit`` and ``hint`` may be empty. ``values`` has words for what one chooses from; any other value is a word of a
+    standard, and shown as it is. ``proposed`` is what a form shows at first where the parameter has no default.
+    """
+
+    text: str
+    unit: str = ""
+    hint: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    proposed: Any = None
+
+
+# Many kinds have it.
+DONE_FIRST = Label("La demande est faite quand même", hint="seule la réponse manque ou tarde")
