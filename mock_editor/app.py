@@ -1,6 +1,5 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
@@ -32,6 +31,7 @@ from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.forms import HEADERS
 from mock_editor.base.http import PROTECTION, ignore_absurd_dates
 from mock_editor.base.in_process import InProcessAdapter
+from mock_editor.base.paths import Surface, classify
 from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
@@ -75,9 +75,6 @@ from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Stage
 from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
 from mock_editor.tls.middleware import Doors, Proxies
-
-_FHIR_PATH = re.compile(r"/[^/]+/fhir(/|$)")
-
 
 # The tables of both sides.
 SCHEMAS = (
@@ -153,7 +150,7 @@ def from_outside(stage: Stage, gate: Gate | None) -> JournalMiddleware:
         gate=gate,
         plain_fhir=settings.plain_fhir,
         proxies=proxies,
-        closed=() if settings.shows_bench else ("_sas", "_idp"),
+        closed=() if settings.shows_bench else (Surface.SAS, Surface.IDP),
         elsewhere=stage.fhir_url if stage.fhir_url != stage.public_url else None,
     )
     return JournalMiddleware(doors, stage.journal.writer, partial(_editors, stage))
@@ -281,7 +278,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     @app.before_request
     def only_own_pages() -> Response | None:
         """Refuses what a page of another site would change. FHIR paths take JSON only, which no page sends unasked."""
-        if request.method in SAFE or request.endpoint in idp_routes.FOR_OTHER_SITES or _FHIR_PATH.match(request.path):
+        if request.method in SAFE or request.endpoint in idp_routes.FOR_OTHER_SITES or classify(request.path).fhir:
             return None
         try:
             refuse_foreign(request.headers, request.remote_addr or "", public_url)
@@ -456,9 +453,10 @@ def _refusal(error: EditorError) -> Response:
 
     Pages of the web site and the console have their own, in their own look.
     """
-    if _FHIR_PATH.match(request.path):
+    meaning = classify(request.path)
+    if meaning.fhir:
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
-    if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/_admin"):
+    if "text/html" in request.headers.get("Accept", "") and meaning.surface is not Surface.ADMIN:
         title, text = french_page(error)
         page = render_template("erreur.html", title=title, text=text)
         return Response(page, error.status, HEADERS | dict(error.headers))

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import unquote_plus
 
+from mock_editor.base.paths import Surface, classify
+
 _SERVICE = "service-type-reference"
 _CPTS = f"=Slot:{_SERVICE}"
 
@@ -27,7 +29,7 @@ class Flow(StrEnum):
 
 # Slot searches: answered from the scenario alone.
 SEARCHES = frozenset({Flow.INT_R01, Flow.INT_R04, Flow.SOS})
-_SURFACES = {"_sas": Flow.SAS, "_idp": Flow.IDP}
+_OTHERS = {Surface.SAS: Flow.SAS, Surface.IDP: Flow.IDP}
 
 
 def flow_of(method: str, path: str, query: str, editors: Collection[str], form: bytes = b"") -> tuple[str | None, Flow]:
@@ -35,15 +37,13 @@ def flow_of(method: str, path: str, query: str, editors: Collection[str], form: 
 
     ``path`` has no escapes any more, ``query`` still has them; ``form`` is the body of a posted search.
     """
-    parts = path.split("/", 4)
-    slug = parts[1] if len(parts) > 1 else ""
-    if slug not in editors:
-        return None, _SURFACES.get(slug, Flow.OTHER)
-    surface = parts[2] if len(parts) > 2 else ""
-    if surface != "fhir":
-        return slug, Flow.SSO if surface == "sso" else Flow.WEB
-    kind, rest = (*parts[3:], "", "")[:2]
-    return slug, _fhir_flow(method, kind, rest.rstrip("/"), query, form)
+    meaning = classify(path)
+    editor = meaning.editor
+    if editor not in editors:
+        return None, _OTHERS.get(meaning.surface, Flow.OTHER)
+    if not meaning.fhir:
+        return editor, Flow.SSO if meaning.kind == "sso" else Flow.WEB
+    return editor, _fhir_flow(method, meaning.kind, meaning.rest.rstrip("/"), query, form)
 
 
 def _fhir_flow(method: str, kind: str, rest: str, query: str, form: bytes) -> Flow:
@@ -59,7 +59,7 @@ def _fhir_flow(method: str, kind: str, rest: str, query: str, form: bytes) -> Fl
 
 
 def _asks_for_cpts(query: str) -> bool:
-    # Looked for first, because it is rare: decoding takes longer than all the rest.
+    # Looked for undecoded first, because it is rare, and decoding takes longer than all the rest.
     return _SERVICE in query and any(
         unquote_plus(part).startswith("_include") and _CPTS in unquote_plus(part)
         for part in query.split("&")

@@ -23,6 +23,7 @@ from mock_editor.base.exchanges import RULE, received_url
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow, flow_of
 from mock_editor.base.http import PROTECTION, read_body
+from mock_editor.base.paths import classify
 from mock_editor.base.waits import Ended, Hold, Waits, stopped
 from mock_editor.faults.delivery import Delivery
 from mock_editor.faults.engine import FaultEngine, Match
@@ -73,7 +74,7 @@ class FaultMiddleware:
             return self._behind(environ, start_response)
         body = _Body(environ, self._body_timeout)
         method, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]
-        form = body.read() if method == "POST" and path.rstrip("/").endswith("/_search") else b""
+        form = body.read() if method == "POST" and classify(path).posted_search else b""
         editors = self._editors()
         slug, flow = flow_of(method, path, query, editors, form)
         if flow is Flow.OTHER:

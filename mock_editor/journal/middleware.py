@@ -12,11 +12,12 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import CERTIFICATE, ENDED, ENDING, RULE, received_at, received_url
 from mock_editor.base.flows import flow_of
+from mock_editor.base.paths import Surface, classify
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.journal.writer import JournalWriter
 
 # Looking must not change what is looked at.
-_UNRECORDED = ("/_admin", "/_console", "/_health", "/_metrics", "/_static", "/favicon")
+_UNRECORDED = frozenset({Surface.ADMIN, Surface.CONSOLE, Surface.HEALTH, Surface.METRICS, Surface.STATIC})
 # Of a posted search, so much is kept to tell which flow it is, whatever the journal keeps.
 _FORM = 16_384
 _LEFT = "the client left, or did not take the whole answer"
@@ -32,7 +33,7 @@ class JournalMiddleware:
         self._editors = editors
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"].startswith(_UNRECORDED):
+        if classify(environ["PATH_INFO"]).surface in _UNRECORDED:
             return self._behind(environ, start_response)
         recording = _Recording(self._journal, self._editors, environ, start_response)
         try:
@@ -150,8 +151,7 @@ class _Recording:
         self._next: Callable[[], bytes]
         self._body: _Body | None = None
         if environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ:
-            # It may be a posted search.
-            most = max(self._room, _FORM) if environ["PATH_INFO"].rstrip("/").endswith("_search") else self._room
+            most = max(self._room, _FORM) if classify(environ["PATH_INFO"]).posted_search else self._room
             environ["wsgi.input"] = self._body = _Body(environ["wsgi.input"], most)
         environ[ENDING] = self._fail
 

@@ -11,6 +11,7 @@ from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.http import PROTECTION
+from mock_editor.base.paths import classify
 from mock_editor.search.searches import Answer, Searches
 
 
@@ -32,11 +33,11 @@ class SearchFront:
 
     def _answer(self, environ: WSGIEnvironment) -> Answer | None:
         """The answer to ``/<editor>/fhir/<kind>``, with or without a slash at the end, if it is one of ours."""
-        path = environ["PATH_INFO"].split("/")
-        if len(path) < 4 or path[2] != "fhir" or path[3] not in self._kinds or path[4:] not in ([], [""]):
+        meaning = classify(environ["PATH_INFO"])
+        if not (meaning.fhir and meaning.editor and meaning.kind in self._kinds) or meaning.rest:
             return None
         try:
-            return self._kinds[path[3]](self._searches.asked(path[1], environ))
+            return self._kinds[meaning.kind](self._searches.asked(meaning.editor, environ))
         except EditorError as error:
             environ[REFUSED] = error
             return None

@@ -3,7 +3,6 @@
 What is refused is still answered by the application, past the faults: it knows in which form.
 """
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -11,9 +10,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from mock_editor.base.addresses import Networks
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import CERTIFICATE, CHAIN, REFUSED, TLS
+from mock_editor.base.paths import Surface, classify
 from mock_editor.tls.certificates import Certificate, Gate, from_header, is_authority, read_certificate
-
-_FHIR = re.compile(r"/([^/_][^/]*)/fhir(?:/|$)")
 
 
 class Proxies:
@@ -63,7 +61,7 @@ class Doors:
         gate: Gate | None = None,
         plain_fhir: bool = False,
         proxies: Proxies | None = None,
-        closed: Collection[str] = (),
+        closed: Collection[Surface] = (),
         elsewhere: str | None = None,
     ) -> None:
         self._behind = behind
@@ -87,13 +85,13 @@ class Doors:
         return self._behind(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:
-        path, der = environ["PATH_INFO"], environ.get(TLS)
-        fhir = _FHIR.match(path)
+        meaning, der = classify(environ["PATH_INFO"]), environ.get(TLS)
+        fhir = meaning.fhir and meaning.editor
         if der is not None and not fhir:
             raise EditorError(
                 404, [Issue("not-found", "With mutual TLS, only FHIR paths are served: /<editor>/fhir/…")]
             )
-        if path.removeprefix("/").split("/")[0] in self._closed:
+        if meaning.surface in self._closed:
             raise EditorError(404, [Issue("not-found", "This is switched off here (--with-bench switches it on)")])
         if not fhir or self._gate is None:
             return
@@ -102,7 +100,7 @@ class Doors:
             environ[CERTIFICATE] = str(shown)
         elif der is None and self._plain_fhir:
             return
-        wrong = self._gate.refusal(shown, fhir[1], others)
+        wrong = self._gate.refusal(shown, meaning.editor, others)
         if wrong:
             where = f"; the FHIR paths are at {self._elsewhere}" if der is None and self._elsewhere else ""
             raise _forbidden(wrong + where)

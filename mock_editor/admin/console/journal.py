@@ -17,6 +17,7 @@ from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.paths import classify
 from mock_editor.base.waits import Hold
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.engine import UnknownRuleError
@@ -182,7 +183,8 @@ def _words_of(kinds: Sequence[str]) -> Iterator[tuple[str, French]]:
 
 def _curl(console: Console, one: Exchange) -> str:
     """The request as a command, as far as the journal holds it."""
-    base = console.simulator.fhir_url if "/fhir" in one.url else console.simulator.public_url
+    path = one.url.partition("?")[0]
+    base = console.simulator.fhir_url if classify(path).fhir else console.simulator.public_url
     parts = [f"curl -X {shlex.quote(one.method)} {shlex.quote(one.url if '://' in one.url else base + one.url)}"]
     parts += [
         f"-H {shlex.quote(f'{head.name}: {head.value}')}"

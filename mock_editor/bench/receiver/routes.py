@@ -12,6 +12,7 @@ from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.fhir_bodies import asked_identifier, refuse_conditional_create
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.parameters import Parameters, wants_pretty
+from mock_editor.base.paths import classify
 from mock_editor.base.preconditions import Preconditions
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
@@ -78,7 +79,7 @@ def blueprint(
     @bp.errorhandler(EditorError)
     def refuse(error: EditorError) -> Response:
         """On FHIR paths for developers, elsewhere in French."""
-        if request.path.startswith("/_sas/fhir/"):
+        if classify(request.path).fhir:
             return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
         title, text = french_page(error)
         return Response(render_template("platform/message.html", title=title, text=text), error.status)
