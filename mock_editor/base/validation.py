@@ -75,6 +75,8 @@ def described(found: Finding, schema: schemas.Schema | None = None, *, json: boo
         return carried.issue
     if found.type in _CODES:
         return issue(_CODES[found.type], **found.context)
+    if isinstance(raised := found.context.get("error"), InvalidValueError):
+        return raised.issue
     # fhir.resources has types of its own, one of the name of another.
     if found.type not in _DATA_CODES or "field" in found.context:
         return issue(_OTHER_MISSING if found.type.endswith(".missing") else _OTHER, error=found.message)

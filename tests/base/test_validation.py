@@ -8,7 +8,7 @@ from pydantic_core import PydanticKnownError
 from pydantic_core._pydantic_core import list_all_errors
 
 from mock_editor.base import validation
-from mock_editor.base.errors import Issue as Prose
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.issues import Code
 from mock_editor.base.validation import Finding, described, findings, invalid, issues
 from mock_editor.base.words import english, french
@@ -50,6 +50,8 @@ def test_the_errors_whose_words_name_types_of_python_are_known() -> None:
 def _unlike_two(value: int) -> int:
     if value == 2:
         raise invalid(Code.BODY_TOO_LARGE, limit=value)
+    if value == 4:
+        raise InvalidValueError(Code.BODY_TOO_LARGE, limit=value)
     if value == 3:
         raise ValueError("not three")
     return value
@@ -115,12 +117,12 @@ def test_choices_are_told_in_french_without_an_english_or() -> None:
     assert french(found) == "valeurs possibles : 'in', 'out'"
 
 
-def test_what_validators_raise_keeps_its_code_and_values() -> None:
+@pytest.mark.parametrize("number", [2, 4])
+def test_what_validators_raise_keeps_its_code_and_values(number: int) -> None:
     with pytest.raises(ValidationError) as raised:
-        Sample(number=2)
+        Sample(number=number)
     [found] = issues(raised.value, Sample)
-    assert not isinstance(found, Prose)
-    assert (found.code, found.values) == (Code.BODY_TOO_LARGE, {"limit": 2})
+    assert (found.code, found.values) == (Code.BODY_TOO_LARGE, {"limit": number})
 
 
 def test_numbers_are_written_as_pydantic_writes_them() -> None:
