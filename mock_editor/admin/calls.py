@@ -9,7 +9,8 @@ from flask import Response
 from pydantic import BaseModel
 
 from mock_editor.admin.operation import Control, Download, Operation, check, read_texts
-from mock_editor.base.errors import BadRequestError, EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code, Issue
 
 
 class _NoQuery(BaseModel, extra="forbid"):
@@ -52,8 +53,9 @@ def _body(operation: Operation, content: bytes, issues: list[Issue]) -> Any:
         # pydantic would take NaN, and numbers that are none.
         orjson.loads(content)
     except ValueError as error:
-        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not JSON: {error}"
-        raise BadRequestError(Issue("structure", what, "body")) from None
+        if isinstance(error, UnicodeDecodeError):
+            raise refused(Code.NOT_UTF8, "body") from None
+        raise refused(Code.NOT_JSON, "body", error=str(error)) from None
     return check(model, content, "body", issues)
 
 

@@ -34,9 +34,10 @@ To add one, write a function below ``operations/`` and put it into the list of `
 """
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, cached_property
@@ -45,9 +46,13 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
+from mock_editor.base import issues as data
+from mock_editor.base import validation
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
-from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
+from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError, Issue
 from mock_editor.base.http import MAX_BODY
+from mock_editor.base.issues import Code
+from mock_editor.base.validation import findings
 from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
 
@@ -83,13 +88,13 @@ def _read_instant(value: Any) -> Any:
         value = f"{value[:-6]}+{value[-5:]}"
     # Not whatever else pydantic takes: seconds since 1970, a day.
     if not _INSTANT.fullmatch(value):
-        raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")
+        raise InvalidValueError(Code.INSTANT_EXPECTED)
     return datetime.fromisoformat(value)
 
 
 def _in_utc(value: datetime) -> datetime:
     if value.tzinfo is None or not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValueError(f"expected an instant with an offset, from {FIRST_YEAR} to {LAST_YEAR}")
+        raise InvalidValueError(Code.INSTANT_OUT_OF_RANGE, first=FIRST_YEAR, last=LAST_YEAR)
     return value.astimezone(UTC)
 
 
@@ -174,14 +179,15 @@ def _typed(text: str, kind: str) -> Any:
     return orjson.loads(text) if kind in _LITERALS and re.fullmatch(_LITERALS[kind], text) else text
 
 
-def check(model: type[BaseModel], content: bytes, origin: str, issues: list[Issue]) -> Any:
+def check(model: type[BaseModel], content: bytes, origin: str, issues: list[data.Issue]) -> Any:
     """The model of some JSON; what is wrong with it is added to ``issues``, and told to be in ``origin``."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_ISSUES]:
-            place = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in one["loc"])
-            issues.append(Issue("invalid", one["msg"].removeprefix("Value error, "), origin + place))
+        found = zip(findings(error), validation.issues(error, model), strict=True)
+        for one, wrong in itertools.islice(found, MOST_ISSUES):
+            place = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in one.location)
+            issues.append(replace(wrong, place=origin + place))
         return None
 
 

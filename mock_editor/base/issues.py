@@ -34,6 +34,8 @@ class Code(Enum):
     MEDIA_TYPE = "media-type", 415, "not-supported"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "not-supported"
     NOT_ACCEPTABLE = "not-acceptable", 406, "not-supported"
+    NOT_JSON = "not-json", 400, "structure"
+    NOT_UTF8 = "not-utf8", 400, "structure"
     NO_SUCH_PATH = "no-such-path", 404, "not-found"
     PRECONDITION = "precondition", 412, "conflict"
     PRECONDITION_NOTHING = "precondition-nothing", 412, "conflict"
@@ -55,6 +57,7 @@ class Code(Enum):
     FORM_EXPIRED = "form-expired", 400, "security"
     FORM_OF_ANOTHER = "form-of-another", 403, "security"
     FOREIGN_SITE = "foreign-site", 403, "forbidden"
+    INSTANT_EXPECTED = "instant-expected", 422, "value"
     INSTANT_OUT_OF_RANGE = "instant-out-of-range", 422, "value"
     OUT_OF_ANY_CALENDAR = "out-of-any-calendar", 422, "value"
     RATE_OUT_OF_RANGE = "rate-out-of-range", 422, "value"
@@ -69,6 +72,11 @@ class Code(Enum):
     # --- calendars
     # --- the journal
     # --- faults
+    FAULT_HAS_NO_PARAMETERS = "fault-has-no-parameters", 422, "invalid"
+    FAULT_KIND_EXPECTED = "fault-kind-expected", 422, "invalid"
+    FAULT_KIND_UNKNOWN = "fault-kind-unknown", 422, "invalid"
+    FAULT_OF_KIND = "fault-of-kind", 422, "invalid"
+    FAULT_PARAMETER_UNKNOWN = "fault-parameter-unknown", 422, "invalid"
     # --- searches
     TOO_MANY_SEARCHES = "too-many-searches", 503, "throttled"
 

@@ -14,7 +14,6 @@ from mock_editor.base.issues import Code, DataCode, Issue, issue
 
 Location = tuple[int | str, ...]
 
-_CODES = {one.value: one for one in Code}
 _MISSING = frozenset(
     {"missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument"}
 )
@@ -30,6 +29,10 @@ _NAMES_PYTHON = frozenset(
     }
 )  # fmt: skip
 _PYTHON_CODES = {one: DataCode(f"pydantic.python.{one}") for one in _NAMES_PYTHON}
+# By their keys, which are the types of the errors that our validators raise.
+_CODES: Mapping[str, Code | DataCode] = {
+    one.value: one for one in (*Code, *_DATA_CODES.values(), *_PYTHON_CODES.values())
+}
 _OTHER, _OTHER_MISSING = DataCode("pydantic.other"), DataCode("pydantic.other", "required")
 # The value that a plural follows.
 _COUNTED = ("min_length", "max_length", "max_digits", "decimal_places", "whole_digits")
@@ -47,7 +50,7 @@ class Finding(NamedTuple):
     message: str = ""
 
 
-def invalid(code: Code, **values: object) -> PydanticCustomError:
+def invalid(code: Code | DataCode, **values: object) -> PydanticCustomError:
     """What a validator of ours raises: ``raise invalid(Code.…, most=5)``."""
     # The type is the code's key; the words are made from it and the values, wherever the error ends up.
     return PydanticCustomError(code.value, code.value, dict(values) or None)

@@ -11,14 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import ErrorDetails
-
 from mock_editor.base.files import folder
+from mock_editor.base.schemas import alternatives, schema_of
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.words import French, Label
-
-Location = tuple[int | str, ...]
 
 BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
 # Told once for a family, when so many of its kinds have it.
@@ -50,9 +47,8 @@ def catalogue() -> Mapping[str, Described]:
 
 
 def _described(kind: type[Kind]) -> Described:
-    schema = kind.model_json_schema()
-    shared = schema.get("$defs", {})
-    properties = {name: _whole(own, shared) for name, own in schema["properties"].items() if name != "kind"}
+    schema = schema_of(kind)
+    properties = {name: own for name, own in schema["properties"].items() if name != "kind"}
     required = [name for name in schema.get("required", []) if name != "kind"]
     return Described(
         kind=name_of(kind),
@@ -72,49 +68,10 @@ def _described(kind: type[Kind]) -> Described:
     )
 
 
-def _whole(schema: Any, shared: Mapping[str, Any]) -> Any:
-    """A schema with what it refers to, and without titles, which say nothing that the names do not."""
-    if isinstance(schema, list):
-        return [_whole(one, shared) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        schema = shared[schema["$ref"].rpartition("/")[2]] | {k: v for k, v in schema.items() if k != "$ref"}
-    return {key: _whole(value, shared) for key, value in schema.items() if key != "title"}
-
-
 def name_of(kind: type[Kind]) -> str:
     """What a kind is called in rules."""
     return str(kind.model_fields["kind"].default)
 
-
-# --- what is wrong with a rule
-
-
-def told(error: ErrorDetails) -> tuple[Location, str]:
-    """Where in a rule, a timeline, or what they are part of, something is wrong, as it was written, and what."""
-    message = error["msg"].removeprefix("Value error, ")
-    location: list[int | str] = []
-    kind = None
-    for part in error["loc"]:
-        # pydantic tells the kind after its place in the list.
-        if kind is None and location[-2:-1] == ["do"] and part in _BY_NAME:
-            kind = str(part)
-        else:
-            location.append(part)
-    match error["type"]:
-        case "union_tag_invalid":
-            location.append("kind")
-            message = f"no kind of fault {error['ctx']['tag']!r}; there are: {', '.join(_BY_NAME)}"
-        case "union_tag_not_found" | "model_attributes_type" if location[-2:-1] == ["do"]:
-            message = "expected a kind of fault with its parameters, e.g. {kind: latency, seconds: 2}"
-        case "extra_forbidden" if kind:
-            names = [name for name in _BY_NAME[kind].model_fields if name != "kind"]
-            message = f"unknown parameter; expected: {', '.join(names)}" if names else "has no parameters"
-    return tuple(location), f"{kind}: {message}" if kind else message
-
-
-_BY_NAME = {name_of(kind): kind for kind in KINDS}
 
 # --- as a page
 
@@ -169,9 +126,8 @@ def _parameters(one: Described) -> Iterator[tuple[str, str]]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    some = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    if some:
-        return " or ".join(_type(one) for one in some)
+    if "anyOf" in schema:
+        return " or ".join(map(_type, alternatives(schema)))
     if "enum" in schema:
         return ", ".join(map(_value, schema["enum"]))
     if "const" in schema:

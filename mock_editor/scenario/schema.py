@@ -22,6 +22,8 @@ from pydantic import (
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.validation import findings
+from mock_editor.base.words import english
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -31,8 +33,8 @@ from mock_editor.calendars.identifiers import (
 )
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, ConsultationType, SlotType
 from mock_editor.calendars.people import LARGEST_GROUP, communes
-from mock_editor.faults.catalogue import told
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
+from mock_editor.faults.wrong import problems
 from mock_editor.scenario.reader import Document, Location, ScenarioError
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -453,8 +455,8 @@ def check(document: Document) -> ScenarioSection:
     try:
         return ScenarioSection.model_validate(document.data)
     except ValidationError as error:
-        problems = [document.problem(*one) for one in _problems(error, ScenarioSection)]
-        raise ScenarioError(document.source, problems) from None
+        found = [document.problem(*one) for one in _problems(error, ScenarioSection)]
+        raise ScenarioError(document.source, found) from None
 
 
 def check_extra_opening(section: Mapping[str, Any]) -> ExtraOpeningSection:
@@ -473,11 +475,12 @@ def refused(problems: Iterable[tuple[Location, str]]) -> EditorError:
 
 def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, str]]:
     """Where in a ``root`` something is wrong, and what."""
-    for found in error.errors(include_url=False, include_input=False):
-        location, message = told(found)
-        if found["type"] == "extra_forbidden" and location == found["loc"]:
+    found = zip(findings(error), problems(error, root, json=False), strict=True)
+    for one, (location, wrong) in found:
+        message = english(wrong)
+        if one.type == "extra_forbidden" and location == one.location:
             message = f"unknown key; expected: {', '.join(_known_keys(location[:-1], root))}"
-        elif found["type"] == "missing":
+        elif one.type == "missing":
             message = "missing"
         yield location, message
 

@@ -16,7 +16,8 @@ from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Issue
 from mock_editor.base.paths import classify
 from mock_editor.base.waits import Hold
 from mock_editor.faults.catalogue import catalogue
@@ -117,7 +118,7 @@ def _asked(console: Console) -> Asked:
     texts = flat(Filter, typed, console.zone)
     issues: list[Issue] = []
     found: Filter | None = check(Filter, orjson.dumps(read_texts(Filter, texts)), "query", issues)
-    wrong = {one.expression or "": words.reason(one) for one in issues}
+    wrong = {one.place or "": words.reason(one) for one in issues}
     form = Form("filtre", RefusedForm("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
     wanted = found.wanted() if found else EntryFilter()
     return Asked(form, replace(wanted, limit=_ROWS), texts, issues)

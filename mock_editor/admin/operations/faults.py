@@ -3,13 +3,15 @@
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError, to_json
+from pydantic_core import InitErrorDetails, to_json
 
 from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
 from mock_editor.base.flows import Flow
-from mock_editor.faults.catalogue import catalogue, told
+from mock_editor.base.validation import invalid
+from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.rules import Name, Rule, Timeline
+from mock_editor.faults.wrong import problems
 
 _OF_RULE = "Name of a rule"
 RuleName = Annotated[Line, Field(description=_OF_RULE)]
@@ -26,10 +28,9 @@ def _strictly(model: type[_Said], value: Any) -> _Said:
     try:
         return model.model_validate_json(to_json(value), strict=True)
     except ValidationError as error:
-        wrong = map(told, error.errors(include_url=False, include_input=False))
         details = [
-            InitErrorDetails(type=PydanticCustomError("invalid", "{what}", {"what": what}), loc=where, input=None)
-            for where, what in wrong
+            InitErrorDetails(type=invalid(what.code, **what.values), loc=where, input=None)
+            for where, what in problems(error, model)
         ]
         raise ValidationError.from_exception_data(model.__name__, details) from None
 
