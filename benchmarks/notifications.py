@@ -37,7 +37,7 @@ from mock_editor.calendars.catalogue import Catalogue, calendars_of, stamp
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import payload
-from mock_editor.notifications.outbox import Attempt, State
+from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.settings import Settings
 from mock_editor.simulator import Simulator
 
@@ -115,7 +115,7 @@ class RunningScenario(Workload):
                 bodies.append(payload.body(made, self.editor))
         put_off = Attempt("POST", 503, 0.01, "HTTP 503", "{}")
         for one in simulator.outbox.claim(count, _PATIENCE) if tried else ():
-            simulator.outbox.finish(one, put_off, State.WAITING, wait=timedelta(), unsure=True)
+            simulator.outbox.finish(one, put_off, NotificationState.WAITING, wait=timedelta(), unsure=True)
         store.close()
         file.with_suffix(".bodies").write_bytes(b"\n".join(bodies))
         return file

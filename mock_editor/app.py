@@ -62,7 +62,7 @@ from mock_editor.journal.metrics import CONTENT_TYPE, gauge, render
 from mock_editor.journal.middleware import JournalMiddleware
 from mock_editor.journal.model import Limits
 from mock_editor.journal.tables import JournalFile
-from mock_editor.notifications.outbox import OPEN_STATES
+from mock_editor.notifications.model import OPEN_STATES
 from mock_editor.notifications.sender import Sender
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
@@ -334,7 +334,7 @@ def make_sender(stage: Stage, simulator: Simulator, embedded: Mapping[str, BaseA
 
 def _metrics(simulator: Simulator) -> Iterator[Metric]:
     """What the journal's metrics say nothing of."""
-    depths, now = simulator.outbox.depths(), simulator.clock.now()
+    depths, now = simulator.notifications.depths(), simulator.clock.now()
     counts = [((one.editor, one.state), one.count) for one in depths]
     yield gauge("mock_editor_notifications", "Notifications (INT_R03), by state.", ["editor", "state"], counts)
     waiting = [one for one in depths if one.state in OPEN_STATES]
@@ -355,7 +355,7 @@ def _people(simulator: Simulator) -> list[Person]:
     """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
     found = [Person(key, **one.model_dump()) for key, one in simulator.played.regulators.items()]
     known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
-    for account in simulator.accounts.list(AccountFilter([*simulator.catalogue.editors])).items:
+    for account in simulator.accounts.listing(AccountFilter([*simulator.catalogue.editors])).items:
         tokens = {token.system: token.value for token in account.tokens}
         ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
         names = {*filter(None, ids), email_key(account.email)}

@@ -28,9 +28,11 @@ from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.overrides import Overrides
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications import outbox
+from mock_editor.notifications import tables as notification_tables
 from mock_editor.notifications.outbox import Outbox
-from mock_editor.notifications.sender import Sender, Target
+from mock_editor.notifications.repository import NotificationRepository
+from mock_editor.notifications.sender import Sender
+from mock_editor.notifications.target import Target
 from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.scenario import LoadedScenario
 from mock_editor.settings import Settings, SettingsError
@@ -44,7 +46,7 @@ SCHEMAS = (
     appointments.SCHEMA,
     override_rows.SCHEMA,
     sessions.SCHEMA,
-    outbox.SCHEMA,
+    notification_tables.SCHEMA,
 )
 
 
@@ -107,6 +109,7 @@ class Simulator:
         self.catalogue = Catalogue(played.editors, clock, taken)
         editors = self.catalogue.editors
         self.outbox = Outbox(store, clock, editors, outcomes)
+        self.notifications = NotificationRepository(store)
         self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
         self.accounts = AccountRepository(store)

@@ -24,7 +24,7 @@ from mock_editor.bench.receiver import payload as receiver
 from mock_editor.calendars.model import AppointmentStatus
 from mock_editor.calendars.override_rows import OverrideKind
 from mock_editor.faults.rules import Rule, Timeline
-from mock_editor.notifications.outbox import State
+from mock_editor.notifications.model import NotificationState
 
 # Raises ValueError, or whatever else comes of a value that makes no sense.
 Check = Callable[[Any], object]
@@ -110,7 +110,7 @@ def _person(value: Any) -> None:
         _expect(isinstance(one, str) or (one is None and field.default is None), f"{field.name} as a text")
 
 
-def _held(value: Any) -> None:
+def _draws(value: Any) -> None:
     [seed, tallies] = value
     _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), "a number, and a list of numbers")
 
@@ -193,9 +193,9 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "notifications": _OF_EDITOR
     | {
-        "id": _whole, "appointment": _name, "creates": _flag, "body": _json(_object), "state": _one_of(State),
-        "created": _utc, "due": _utc, "attempts": _whole, "unsure": _flag, "lease": _number,
-        "rule": Rule.model_validate_json, "held": _json(_held), "passed": _flag,
+        "id": _whole, "appointment": _name, "creates": _flag, "body": _json(_object),
+        "state": _one_of(NotificationState), "created": _utc, "due": _utc, "attempts": _whole, "unsure": _flag,
+        "lease": _number, "rule": Rule.model_validate_json, "draws": _json(_draws), "passed": _flag,
     },
     "override_numbers": _OF_EDITOR | {"kind": _one_of(OverrideKind), "last": _whole},
     "platform_accounts": _OF_EDITOR

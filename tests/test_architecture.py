@@ -84,7 +84,7 @@ def test_calls_to_others_go_by_one_client() -> None:
         path.relative_to(PACKAGE).as_posix() for path in MODULES for name in imported(path) if name.startswith(ways)
     }
     # Those that name the type of a session which was made there.
-    assert users == {"base/client.py", "journal/outgoing.py", "notifications/sender.py"}
+    assert users == {"base/client.py", "journal/outgoing.py", "notifications/attempts.py"}
     made = re.compile(r"\brequests\.(Session|request|get|post|put|patch|delete|head|options)\(|create_connection\(")
     makers = {
         path.relative_to(PACKAGE).as_posix(): found

@@ -114,7 +114,7 @@ def test_what_was_saved_here_is_taken(on: Stage, craft: Craft) -> None:
         ("update notifications set body = 'null'", "notifications.body"),
         ("update notifications set due = '2026'", "notifications.due"),
         ("update notifications set rule = '{}'", "notifications.rule"),
-        ("update notifications set held = '[1]'", "notifications.held"),
+        ("update notifications set draws = '[1]'", "notifications.draws"),
         ("insert into notification_attempts values (1, 77, '2026-11-20T07:15:00+00:00', 'PUT', 200, 1.0, '', '')",
          "notification_attempts"),
         ("update fault_rules set rule = '{}'", "fault_rules.rule"),

@@ -19,7 +19,7 @@ from mock_editor.base.store import StoreError
 from mock_editor.calendars.catalogue import calendars_of
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.faults.rules import Rule
-from mock_editor.notifications.outbox import Attempt, State
+from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Extra, Stage
@@ -325,8 +325,8 @@ def test_what_comes_of_an_attempt_of_before_is_nobodys_any_more(
     replace(on, tmp_path)
     attempt = Attempt("POST", 201, 0.1, "HTTP 201", "")
     with pytest.raises(EditorError, match="503"):
-        old.finish(claimed, attempt, State.ACCEPTED, wait=timedelta(), unsure=False)
-    assert [one.attempts for one in on.simulator.outbox.of(added.editor, added.id)] in ([], [[]])
+        old.finish(claimed, attempt, NotificationState.ACCEPTED, wait=timedelta(), unsure=False)
+    assert [one.attempts for one in on.simulator.notifications.of(added.editor, added.id)] in ([], [[]])
 
 
 def test_an_attempt_comes_to_its_end_where_the_state_is_kept(play: Play) -> None:
@@ -337,9 +337,11 @@ def test_an_attempt_comes_to_its_end_where_the_state_is_kept(play: Play) -> None
     on.load(on.simulator.played.script, keep_state=True)
     with pytest.raises(EditorError, match="503"):
         old.pause(paused=True)
-    old.finish(claimed, Attempt("POST", 201, 0.1, "HTTP 201", ""), State.ACCEPTED, wait=timedelta(), unsure=False)
-    [told] = on.simulator.outbox.of(added.editor, added.id)
-    assert told.state is State.ACCEPTED
+    old.finish(
+        claimed, Attempt("POST", 201, 0.1, "HTTP 201", ""), NotificationState.ACCEPTED, wait=timedelta(), unsure=False
+    )
+    [told] = on.simulator.notifications.of(added.editor, added.id)
+    assert told.state is NotificationState.ACCEPTED
 
 
 @pytest.mark.parametrize("other_process", [False, True])

@@ -39,7 +39,9 @@ class AccountRepository:
             raise NotFoundError(f"{KIND}/{identifier[:100]} is not known")
         return account
 
-    def list(self, wanted: AccountFilter, page: Page = EVERYTHING, *, newest_first: bool = False) -> Listing[Account]:
+    def listing(
+        self, wanted: AccountFilter, page: Page = EVERYTHING, *, newest_first: bool = False
+    ) -> Listing[Account]:
         """A page of accounts, by editor and in the order of their creation, or the other way round."""
         condition, values = where(wanted, _CONDITIONS)
         if wanted.email is not None:

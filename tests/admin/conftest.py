@@ -14,7 +14,9 @@ from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
-from mock_editor.notifications.outbox import Attempt, Outbox, State
+from mock_editor.notifications.model import Attempt, NotificationState
+from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
 from tests.admin.console_browser import Console
@@ -38,10 +40,11 @@ class Played:
     def __init__(self, folder: Path, scenario: LoadedScenario) -> None:
         self.store = Store(folder / "state.db", SCHEMAS)
         self.outbox = Outbox(self.store, Clock(NOW), {editor.slug: editor for editor in scenario.editors})
+        self.notifications = NotificationRepository(self.store)
 
     def attempt(
         self,
-        state: State,
+        state: NotificationState,
         status: int | None = None,
         result: str | None = None,
         answer: object = "",
@@ -75,7 +78,7 @@ def prepared(client: FlaskClient, sender: Played) -> FlaskClient:
     for body in (TAKEN, AT_SOS):
         made = client.post("/_admin/appointments", json=body)
         assert made.status_code == 201, made.text
-    assert sender.attempt(State.REFUSED, 422) == 1
+    assert sender.attempt(NotificationState.REFUSED, 422) == 1
     return client
 
 

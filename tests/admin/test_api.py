@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import SlotType, Window
-from mock_editor.notifications.outbox import State
+from mock_editor.notifications.model import NotificationState
 from mock_editor.stage import Stage
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.conftest import GUIDE_THOMAS, NOW, slot_search
@@ -242,7 +242,7 @@ def test_notifications_are_found(prepared: FlaskClient, sender: Played) -> None:
     first = prepared.get(f"{APPOINTMENTS}?sas=true").json["appointments"][0]["id"]
     second = make(prepared, account=MERCIER).json["id"]
     prepared.post(f"{APPOINTMENTS}/agenda-ville/{second}/cancel")
-    sender.attempt(State.ACCEPTED, 201)
+    sender.attempt(NotificationState.ACCEPTED, 201)
 
     def numbers(query: str) -> list[int]:
         return [one["id"] for one in prepared.get(f"{NOTIFICATIONS}?{query}").json["notifications"]]
@@ -260,7 +260,7 @@ def test_one_is_sent_again_once(prepared: FlaskClient, sender: Played) -> None:
     again = prepared.post(f"{NOTIFICATIONS}/1/replay")
     assert (again.status_code, again.json["state"], len(again.json["attempts"])) == (200, "waiting", 1)
     assert prepared.post(f"{NOTIFICATIONS}/1/replay").status_code == 409
-    sender.attempt(State.ACCEPTED, 200)
+    sender.attempt(NotificationState.ACCEPTED, 200)
     told = prepared.get(f"{NOTIFICATIONS}/1").json
     assert (told["state"], [one["status"] for one in told["attempts"]]) == ("accepted", [422, 200])
     assert prepared.post(f"{NOTIFICATIONS}/replay").json == {"count": 0}

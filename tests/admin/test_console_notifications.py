@@ -13,7 +13,7 @@ from flask import Flask
 
 from mock_editor.admin.console.shown_notifications import STATES
 from mock_editor.base.clock import Clock
-from mock_editor.notifications.outbox import State
+from mock_editor.notifications.model import NotificationState as State
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
 from tests.admin.conftest import Played
@@ -387,7 +387,11 @@ def test_all_are_sent_again(console: Console, book: Book, sender: Played) -> Non
     assert buttons(console) == ["Renvoyer tout ce qui a été refusé ou abandonné"]
     console.act("replayNotifications")
     assert "2 notifications repartent vers le SAS." in text(console.page)
-    assert sender.outbox.counts() == {State.WAITING: 2, State.ACCEPTED: 2, State.REFUSED: 1}
+    assert sender.notifications.counts() == {
+        State.WAITING: 2,
+        State.ACCEPTED: 2,
+        State.REFUSED: 1,
+    }
     console.act("replayNotifications")
     assert "Aucune notification à renvoyer." in text(console.page)
     sender.attempt(State.REFUSED, 422)
@@ -407,7 +411,7 @@ def test_forms_of_other_sites_are_refused(console: Console, app: Flask, book: Bo
         far = console.client.post(url, environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
         assert far.status_code == 403
     assert console.client.get(LIST, environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).status_code == 403
-    assert sender.outbox.counts() == {State.REFUSED: 1}
+    assert sender.notifications.counts() == {State.REFUSED: 1}
 
 
 # --- home

@@ -23,7 +23,7 @@ from mock_editor.calendars.model import (
     SlotType,
 )
 from mock_editor.calendars.overrides import Overrides
-from mock_editor.notifications import outbox
+from mock_editor.notifications.model import NotificationState
 from mock_editor.scenario import LoadedScenario
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import GUIDE_THOMAS, NOW, stage
@@ -249,6 +249,6 @@ def test_the_sas_is_told_of_what_a_regulator_took(played: LoadedScenario, clock:
     ]
     values = {"booker": "x", "patient": "Fictif", "reason": ""}
     simulator.bookings.take(at, first.start, regulator=None, **values)
-    assert simulator.outbox.counts() == {}
+    assert simulator.notifications.counts() == {}
     simulator.bookings.take(at, second.start, regulator=REGULATOR, **values)
-    assert simulator.outbox.counts() == {outbox.State.WAITING: 1}
+    assert simulator.notifications.counts() == {NotificationState.WAITING: 1}

@@ -28,8 +28,11 @@ from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.model import Limits
 from mock_editor.journal.tables import JournalFile
-from mock_editor.notifications.outbox import OPEN_STATES, Notification, Outbox
-from mock_editor.notifications.sender import Sender, Target
+from mock_editor.notifications.model import OPEN_STATES, Notification
+from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.repository import NotificationRepository
+from mock_editor.notifications.sender import Sender
+from mock_editor.notifications.target import Target
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 from tests.wire.conftest import eventually
@@ -215,6 +218,7 @@ class Side:
         self.faults = FaultEngine(self.store, self.clock.now)
         self.faults.follow()
         self.outbox = Outbox(self.store, self.clock, editors)
+        self.notifications = NotificationRepository(self.store)
         self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)
         self.journal_file = JournalFile(folder / "journal.db")
         limits = Limits(1000, 10_000_000, timedelta(hours=1), 100_000)
@@ -243,13 +247,13 @@ class Side:
         return self.appointments.change(of.editor, of.id, lambda old: replace(old, **changes))
 
     def told(self, of: Appointment) -> list[Notification]:
-        return self.outbox.of(of.editor, of.id)
+        return self.notifications.of(of.editor, of.id)
 
     def settled(self, count: int, seconds: float = 60) -> bool:
         """Whether so many notifications come to an end in time."""
 
         def done() -> bool:
-            counts = self.outbox.counts()
+            counts = self.notifications.counts()
             return sum(n for state, n in counts.items() if state not in OPEN_STATES) == count
 
         return eventually(done, seconds)

@@ -1,7 +1,7 @@
 """Fault rules that act on notifications: what the SAS gets, in which order, how often, and what the editor believes."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
@@ -20,9 +20,10 @@ from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.rules import Rule
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.model import Entry
-from mock_editor.notifications.faulted import Deed, OutgoingRequest, way
-from mock_editor.notifications.outbox import Held
-from mock_editor.notifications.sender import Sender, Target
+from mock_editor.notifications.model import NotificationFilter, NotificationSummary, RuleDraws
+from mock_editor.notifications.rule_effects import ActingRule, OutgoingRequest, effect_of
+from mock_editor.notifications.sender import Sender
+from mock_editor.notifications.target import Target
 from mock_editor.scenario import LoadedScenario
 from tests.conftest import NOW, PUBLIC_URL
 from tests.conftest import stage as application_stage
@@ -65,12 +66,16 @@ def later(one: Side, by: timedelta = HOUR) -> None:
     one.clock.follow(one.clock.advanced(by))
 
 
+def every(one: Side) -> Sequence[NotificationSummary]:
+    return one.notifications.listing(NotificationFilter()).items
+
+
 def held(one: Side) -> bool:
-    return eventually(one.outbox.holders)
+    return eventually(one.outbox.holds.rules)
 
 
 def free(one: Side) -> bool:
-    return eventually(lambda: not one.outbox.holders())
+    return eventually(lambda: not one.outbox.holds.rules())
 
 
 def first_ended(sas: Sas) -> Ended:
@@ -135,8 +140,8 @@ def test_drawn_delays_repeat(tmp_path: Path, editor: Editor, sas: Sas) -> None:
         for hour in range(5):
             one.book(hour)
         one.send()
-        assert eventually(lambda one=one: all(told.due > NOW for told in one.outbox.briefly(9)))
-        runs.append([(told.due - NOW).total_seconds() for told in one.outbox.briefly(9)])
+        assert eventually(lambda one=one: all(told.due > NOW for told in every(one)))
+        runs.append([(told.due - NOW).total_seconds() for told in every(one)])
         one.stop()
     assert runs[0] == runs[1]
     assert all(10 <= seconds <= 1000 for seconds in runs[0])
@@ -494,11 +499,11 @@ def test_two_processes_carry_a_plan_out_once(side: Make, sas: Sas) -> None:
     one.send()
     other.send()
     soon = HOUR / 2
-    assert eventually(lambda: sum(told.due > one.clock.now() + soon for told in one.outbox.briefly(50)) == 10)
+    assert eventually(lambda: sum(told.due > one.clock.now() + soon for told in every(one)) == 10)
     later(one)
     later(other)
     assert eventually(lambda: len(sas.received) == 30)
-    assert eventually(lambda: sum(told.due > one.clock.now() + soon for told in one.outbox.briefly(50)) == 10)
+    assert eventually(lambda: sum(told.due > one.clock.now() + soon for told in every(one)) == 10)
     later(one)
     later(other)
     assert one.settled(20)
@@ -566,7 +571,7 @@ class Failing(Kind):
 
 def test_when_a_kind_fails_the_right_notification_goes_out(editor: Editor, caplog: pytest.LogCaptureFixture) -> None:
     right = OutgoingRequest(editor.slug, editor.zone, "POST", "/fhir/Appointment", {"Accept": "*/*"}, b'{"a": 1}')
-    found = way(Deed("{}", "r: failing", [Failing()], Held(1), lambda _: 1), right, NOW)
+    found = effect_of(ActingRule("{}", "r: failing", [Failing()], RuleDraws(1), lambda _: 1), right, NOW)
     assert (found.body, found.headers, found.answer, found.closed) == (right.body, right.headers, None, None)
     assert found.name == "r: failing (failed: IndexError)"
     assert "A fault failed (r: failing)" in caplog.text
@@ -807,7 +812,7 @@ def test_within_the_process_nothing_of_a_broken_request_arrives(
             one.faults.put(rule(what))
             one.book(number)
             assert one.settled(number + 1)
-            assert one.outbox.briefly(1)[0].state == state
+            assert every(one)[0].state == state
             assert Inbox(receiving.store, clock.now).latest(9)[1] == arrived
     finally:
         sender.stop()

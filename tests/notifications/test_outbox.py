@@ -1,6 +1,6 @@
 """What the console reads of the outbox."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,21 @@ from sqlite_utils import Database
 
 from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
+from mock_editor.base.listings import Page
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications.outbox import Attempt, Claimed, Held, Outbox, State
+from mock_editor.notifications.model import (
+    Attempt,
+    Claimed,
+    NotificationFilter,
+    NotificationState,
+    NotificationSummary,
+    RuleDraws,
+)
+from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
@@ -31,6 +41,7 @@ class Side:
         self.store = Store(folder / "state.db", SCHEMAS)
         editors = {editor.slug: editor for editor in played.editors}
         self.outbox = Outbox(self.store, Clock(NOW), editors)
+        self.notifications = NotificationRepository(self.store)
         self.appointments = Appointments(self.store, editors, Taken(), self.outbox.add)
 
     def book(self, hours: int = 0, editor: str = VILLE) -> Appointment:
@@ -40,7 +51,9 @@ class Side:
     def cancel(self, of: Appointment) -> None:
         self.appointments.change(of.editor, of.id, lambda old: replace(old, status=AppointmentStatus.CANCELLED))
 
-    def try_next(self, state: State, status: int | None, result: str, wait: timedelta = timedelta()) -> None:
+    def try_next(
+        self, state: NotificationState, status: int | None, result: str, wait: timedelta = timedelta()
+    ) -> None:
         """What a sender does: takes what is due first, and notes what came of it."""
         [claimed] = self.outbox.claim(1, 60)
         attempt = Attempt(claimed.method, status, 0.5, result, "")
@@ -54,19 +67,25 @@ def side(tmp_path: Path, played: LoadedScenario) -> Iterator[Side]:
     made.store.close()
 
 
+def list_(
+    side: Side, editor: str | None = None, state: NotificationState | None = None
+) -> Sequence[NotificationSummary]:
+    return side.notifications.listing(NotificationFilter(editor, state), Page(10)).items
+
+
 def test_nothing_yet(side: Side) -> None:
-    assert side.outbox.briefly(10) == []
-    assert side.outbox.counts() == {}
+    assert list_(side) == []
+    assert side.notifications.counts() == {}
 
 
 def test_the_newest_comes_first_with_all_that_is_shown(side: Side) -> None:
     first = side.book()
-    side.try_next(State.WAITING, 503, "HTTP 503", LATER)
+    side.try_next(NotificationState.WAITING, 503, "HTTP 503", LATER)
     side.cancel(first)
     second = side.book(1)
-    newest, held, waits = side.outbox.briefly(10)
+    newest, held, waits = list_(side)
     assert [one.id for one in (waits, held, newest)] == [1, 2, 3]
-    assert waits[1:6] == (VILLE, first.id, State.WAITING, NOW, NOW + LATER)
+    assert waits[1:6] == (VILLE, first.id, NotificationState.WAITING, NOW, NOW + LATER)
     assert waits.created.tzinfo == datetime.now(UTC).tzinfo
     assert waits[7:] == (False, 1, 503, "HTTP 503")
     assert held[7:] == (True, 0, None, None)
@@ -102,58 +121,58 @@ def test_who_is_first_after_a_start_keeps_what_it_has_taken(side: Side, tmp_path
 
 def test_the_last_of_several_attempts_is_told(side: Side) -> None:
     side.book()
-    side.try_next(State.WAITING, None, "ReadTimeout: x")
-    side.try_next(State.WAITING, 429, "HTTP 429")
-    side.try_next(State.REFUSED, 422, "HTTP 422")
-    [one] = side.outbox.briefly(10)
-    assert (one.state, one.attempts, one.status, one.result) == (State.REFUSED, 3, 422, "HTTP 422")
+    side.try_next(NotificationState.WAITING, None, "ReadTimeout: x")
+    side.try_next(NotificationState.WAITING, 429, "HTTP 429")
+    side.try_next(NotificationState.REFUSED, 422, "HTTP 422")
+    [one] = list_(side)
+    assert (one.state, one.attempts, one.status, one.result) == (NotificationState.REFUSED, 3, 422, "HTTP 422")
     # Sent again, it keeps them.
     assert side.outbox.replay() == 1
-    side.try_next(State.ACCEPTED, 201, "HTTP 201")
-    [one] = side.outbox.briefly(10)
-    assert (one.state, one.attempts, one.status) == (State.ACCEPTED, 4, 201)
+    side.try_next(NotificationState.ACCEPTED, 201, "HTTP 201")
+    [one] = list_(side)
+    assert (one.state, one.attempts, one.status) == (NotificationState.ACCEPTED, 4, 201)
 
 
 def test_what_failed_on_tls_counts_for_nothing_once_a_rule_has_held_it_back(side: Side) -> None:
     side.book()
     for _ in range(3):
-        side.try_next(State.TLS_FAILED, None, "TLS")
+        side.try_next(NotificationState.TLS_FAILED, None, "TLS")
     [claimed] = side.outbox.claim(1, 60)
     assert (claimed.tls_failed, claimed.attempts) == (True, 3)
-    side.outbox.hold(claimed, "{}", Held(1), wait=timedelta())
+    side.outbox.holds.hold(claimed, "{}", RuleDraws(1), wait=timedelta())
     [claimed] = side.outbox.claim(1, 60)
     assert (claimed.tls_failed, claimed.attempts) == (False, 0)
-    side.outbox.hold(claimed, "{}", Held(1), wait=timedelta())
-    side.try_next(State.WAITING, 503, "HTTP 503")
+    side.outbox.holds.hold(claimed, "{}", RuleDraws(1), wait=timedelta())
+    side.try_next(NotificationState.WAITING, 503, "HTTP 503")
     [claimed] = side.outbox.claim(1, 60)
     assert claimed.attempts == 1
 
 
-@pytest.mark.parametrize("end", [State.ACCEPTED, State.REFUSED, State.GIVEN_UP])
-def test_one_that_came_to_an_end_holds_up_nothing(side: Side, end: State) -> None:
+@pytest.mark.parametrize("end", [NotificationState.ACCEPTED, NotificationState.REFUSED, NotificationState.GIVEN_UP])
+def test_one_that_came_to_an_end_holds_up_nothing(side: Side, end: NotificationState) -> None:
     made = side.book()
     side.cancel(made)
     side.try_next(end, None, "x")
-    assert [one.held for one in side.outbox.briefly(10)] == [False, False]
+    assert [one.held for one in list_(side)] == [False, False]
 
 
 def test_by_editor_and_state(side: Side) -> None:
     side.book()
-    side.try_next(State.REFUSED, 422, "HTTP 422")
+    side.try_next(NotificationState.REFUSED, 422, "HTTP 422")
     side.book(1)
     side.book(2, SOS)
-    assert side.outbox.counts() == {State.WAITING: 2, State.REFUSED: 1}
-    assert side.outbox.counts(VILLE) == {State.WAITING: 1, State.REFUSED: 1}
-    assert side.outbox.counts(SOS) == {State.WAITING: 1}
-    assert side.outbox.counts("nowhere") == {}
+    assert side.notifications.counts() == {NotificationState.WAITING: 2, NotificationState.REFUSED: 1}
+    assert side.notifications.counts(VILLE) == {NotificationState.WAITING: 1, NotificationState.REFUSED: 1}
+    assert side.notifications.counts(SOS) == {NotificationState.WAITING: 1}
+    assert side.notifications.counts("nowhere") == {}
 
-    def found(editor: str | None = None, state: State | None = None) -> list[int]:
-        return [one.id for one in side.outbox.briefly(10, editor=editor, state=state)]
+    def found(editor: str | None = None, state: NotificationState | None = None) -> list[int]:
+        return [one.id for one in list_(side, editor, state)]
 
     assert found() == [3, 2, 1]
     assert found(VILLE) == [2, 1]
     assert found(SOS) == [3]
-    assert found(state=State.WAITING) == [3, 2]
-    assert found(VILLE, State.WAITING) == [2]
-    assert found(SOS, State.REFUSED) == found("nowhere") == []
-    assert [one.id for one in side.outbox.briefly(2)] == [3, 2]
+    assert found(state=NotificationState.WAITING) == [3, 2]
+    assert found(VILLE, NotificationState.WAITING) == [2]
+    assert found(SOS, NotificationState.REFUSED) == found("nowhere") == []
+    assert [one.id for one in side.notifications.listing(NotificationFilter(), Page(2)).items] == [3, 2]

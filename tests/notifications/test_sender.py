@@ -15,8 +15,10 @@ from mock_editor.base.errors import EditorError
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import AppointmentStatus
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications.outbox import Attempt, Outbox, State
-from mock_editor.notifications.sender import Sender, Target
+from mock_editor.notifications.model import Attempt, NotificationState
+from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.sender import Sender
+from mock_editor.notifications.target import Target
 from mock_editor.scenario import LoadedScenario
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
@@ -153,7 +155,7 @@ def test_an_attempt_that_fails_as_nobody_has_thought_of_is_one(side: Callable[..
     one = side()
     made = one.book()
     target = Target(sas.url, first_wait=0.01, longest_wait=0.05, tries=3)
-    editor = one.outbox.of(made.editor, made.id)[0].editor
+    editor = one.notifications.of(made.editor, made.id)[0].editor
     sender = Sender(one.outbox, one.editors, {editor: target}, parallel=2, embedded={sas.url: Unforeseen()})
     thread = sender.start()
     try:
@@ -288,7 +290,9 @@ def test_whoever_lost_the_lease_has_no_say(side: Callable[..., Side], sas: Sas) 
     [late] = one.outbox.claim(5, -1)
     one.send()
     assert one.settled(1)
-    one.outbox.finish(late, Attempt("POST", None, 1, "late", ""), State.WAITING, wait=timedelta(), unsure=True)
+    one.outbox.finish(
+        late, Attempt("POST", None, 1, "late", ""), NotificationState.WAITING, wait=timedelta(), unsure=True
+    )
     assert one.told(made)[0].state == "accepted"
     assert len(sas.received) == 1
 

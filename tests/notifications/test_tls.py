@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
-from mock_editor.notifications.outbox import Notification
-from mock_editor.notifications.sender import Target
+from mock_editor.notifications.model import Notification, NotificationFilter
+from mock_editor.notifications.target import Target
 from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.settings import Settings, SettingsError
 from mock_editor.simulator import check_files
@@ -201,7 +201,7 @@ def test_a_sas_that_is_not_trusted_is_told_nothing(
     # It certainly never left: every attempt is still a create.
     assert {attempt.method for _, attempt in told.attempts} == {"POST"}
     assert sas.received == []
-    assert [entry.id for entry in one.outbox.briefly(10, state=told.state)] == [told.id]
+    assert [entry.id for entry in one.notifications.listing(NotificationFilter(state=told.state)).items] == [told.id]
 
 
 def refusing(case: str, authority: trustme.CA, stranger: trustme.CA, folder: Path) -> ssl.SSLContext:

@@ -239,7 +239,7 @@ def test_a_fickle_editor_makes_the_account_although_it_answers_503(play: Callabl
         retry.append(answer.headers.get("Retry-After"))
     assert statuses == [201, 201, 201, 503] * 2
     assert retry == [None, None, None, "5"] * 2
-    assert played.world.simulator.accounts.list(AccountFilter(["agenda-capricieux"])).total == 8
+    assert played.world.simulator.accounts.listing(AccountFilter(["agenda-capricieux"])).total == 8
 
 
 def test_a_flickering_editor_tells_when_it_is_back(play: Callable[..., Played]) -> None:

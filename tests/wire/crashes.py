@@ -37,7 +37,8 @@ from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, stamp
 from mock_editor.calendars.model import Appointment, Editor, SlotType, Window
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications.outbox import Outbox, State
+from mock_editor.notifications.model import NotificationState
+from mock_editor.notifications.repository import NotificationRepository
 from tests.wire.conftest import clean_environment, eventually, form_key
 
 VILLE, SOS = "agenda-ville", "agenda-sos"
@@ -484,19 +485,19 @@ class Run:
 
     def _wait_for_the_end(self) -> None:
         store = Store(self.database, SCHEMAS)
-        outbox = Outbox(store, Clock(), self.editors)
+        notifications = NotificationRepository(store)
         try:
             before = -1
             # As long as there is progress.
-            while (left := self._left(outbox)) and left != before:
+            while (left := self._left(notifications)) and left != before:
                 before = left
-                eventually(lambda left=left: self._left(outbox) < left, PATIENCE)
+                eventually(lambda left=left: self._left(notifications) < left, PATIENCE)
         finally:
             store.close()
 
-    def _left(self, outbox: Outbox) -> int:
-        counts = outbox.counts()
-        return counts.get(State.WAITING, 0) + counts.get(State.SENDING, 0)
+    def _left(self, notifications: NotificationRepository) -> int:
+        counts = notifications.counts()
+        return counts.get(NotificationState.WAITING, 0) + counts.get(NotificationState.SENDING, 0)
 
     # --- afterwards
 
@@ -532,7 +533,7 @@ class Run:
     def _compare_with_sas(self, store: Store, inbox: Inbox, kept: list[Appointment]) -> None:
         """What is in the editor's database, and what the SAS holds."""
         counts = self.counts
-        outbox = Outbox(store, Clock(), self.editors)
+        repository = NotificationRepository(store)
         received, counts.resources = inbox.latest(sys.maxsize)
         at_sas = {(i["system"], i["value"]): one for one in received for i in one.content["identifier"]}
         for one in kept:
@@ -545,14 +546,14 @@ class Run:
             versions = inbox.versions(found.id)[::-1]
             counts.received += sum(1 + len(version.again) for version in versions)
             counts.received_again += sum(len(version.again) for version in versions)
-            notifications = outbox.of(one.editor, one.id)
+            notifications = repository.of(one.editor, one.id)
             # Each state once, and in the order in which the editor had it.
             if [version.content for version in versions] != [json.loads(sent.body) for sent in notifications]:
                 counts.out_of_order.append(one.id)
             counts.notifications += len(notifications)
             counts.attempts += sum(len(sent.attempts) for sent in notifications)
             counts.creates_sent_as_updates += any(tried.method == "PUT" for _, tried in notifications[0].attempts)
-        counts.states = {str(state): count for state, count in outbox.counts().items()}
+        counts.states = {str(state): count for state, count in repository.counts().items()}
         with store.reading() as db:
             # An attempt that died was counted when it was begun, and never told.
             [(begun,)] = db.execute("select coalesce(sum(attempts), 0) from notifications")

@@ -50,7 +50,7 @@ def add(console: Console) -> None:
         found = []
         for editor in editors:
             wanted = AccountFilter([editor.slug], active=active, text=text or None)
-            some, total = simulator.accounts.list(wanted, Page(rows, page), newest_first=True)
+            some, total = simulator.accounts.listing(wanted, Page(rows, page), newest_first=True)
             found.append((editor, [(one, _identifiers(one)) for one in some], total))
         return console.show(
             "comptes.html",

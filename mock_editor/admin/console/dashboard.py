@@ -20,7 +20,7 @@ from mock_editor.base.processes import runs
 from mock_editor.calendars.model import Editor
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.model import BUCKETS, Answered
-from mock_editor.notifications.outbox import OPEN_STATES
+from mock_editor.notifications.model import OPEN_STATES
 
 # Minutes that the charts go back, and those of which rates and latencies are told.
 _BACK, _LATELY = 30, 5
@@ -70,7 +70,7 @@ def add(console: Console) -> None:
         now = datetime.now(UTC)
         answered = stage.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
         faults = [one for one in list_faults.run(console.control).faults if one.in_force]
-        counts, clock = simulator.outbox.counts(), show_clock.run(console.control)
+        counts, clock = simulator.notifications.counts(), show_clock.run(console.control)
         oldest = stage.journal.entries.oldest()
         return console.drawn(
             "accueil_direct.html",

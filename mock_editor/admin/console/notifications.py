@@ -5,7 +5,7 @@ from flask import Response, url_for
 from mock_editor.admin.console import live
 from mock_editor.admin.console.context import Console, chosen
 from mock_editor.admin.console.shown_notifications import FAILED, STATES, ShownNotifications
-from mock_editor.notifications.outbox import State
+from mock_editor.notifications.model import NotificationState
 
 _ROWS = 100
 
@@ -33,11 +33,11 @@ def add(console: Console) -> None:
         slug, state = asked()
         return live.stream(console, lambda: drawn(slug, state))
 
-    def asked() -> tuple[str | None, State | None]:
+    def asked() -> tuple[str | None, NotificationState | None]:
         slug, _ = console.asked_editors()
-        return slug, chosen(console.asked().one("etat"), State)
+        return slug, chosen(console.asked().one("etat"), NotificationState)
 
-    def drawn(slug: str | None, state: State | None) -> str:
+    def drawn(slug: str | None, state: NotificationState | None) -> str:
         every, counts = notifications.counts(), notifications.counts(slug)
         # The page itself, whose form would else lead to the stream.
         here = console.to("outbox", editeur=slug, etat=state and state.value)

@@ -11,20 +11,29 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from mock_editor.base.listings import Page
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
-from mock_editor.notifications.outbox import OPEN_STATES, Attempt, Brief, Notification, Outbox, State
+from mock_editor.notifications.model import (
+    OPEN_STATES,
+    Attempt,
+    Notification,
+    NotificationFilter,
+    NotificationState,
+    NotificationSummary,
+)
+from mock_editor.notifications.outbox import Outbox
 from mock_editor.simulator import Simulator
 
 STATES = {
-    State.WAITING: "En attente",
-    State.SENDING: "En cours",
-    State.TLS_FAILED: "Échec TLS",
-    State.ACCEPTED: "Acceptée",
-    State.REFUSED: "Refusée",
-    State.GIVEN_UP: "Abandonnée",
+    NotificationState.WAITING: "En attente",
+    NotificationState.SENDING: "En cours",
+    NotificationState.TLS_FAILED: "Échec TLS",
+    NotificationState.ACCEPTED: "Acceptée",
+    NotificationState.REFUSED: "Refusée",
+    NotificationState.GIVEN_UP: "Abandonnée",
 }
-FAILED = frozenset({State.REFUSED, State.GIVEN_UP, State.TLS_FAILED})
+FAILED = frozenset({NotificationState.REFUSED, NotificationState.GIVEN_UP, NotificationState.TLS_FAILED})
 
 # Where the scenario no longer has the editor.
 _ZONE = ZoneInfo("Europe/Paris")
@@ -55,7 +64,7 @@ class NotificationRow:
     appointment: str
     when: str
     announced: str
-    state: State
+    state: NotificationState
     created: str
     following: str
     attempts: int
@@ -88,7 +97,7 @@ class NotificationSheet:
 
     id: int
     announced: str
-    state: State
+    state: NotificationState
     created: str
     following: str
     body: str
@@ -118,17 +127,18 @@ class ShownNotifications:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._outbox: Outbox = simulator.outbox
+        self._notifications = simulator.notifications
         self._editors: Mapping[str, Editor] = simulator.catalogue.editors
 
-    def counts(self, editor: str | None = None) -> dict[State, int]:
+    def counts(self, editor: str | None = None) -> dict[NotificationState, int]:
         """How many there are in every state; of one editor, if it is named."""
-        found = self._outbox.counts(editor)
+        found = self._notifications.counts(editor)
         return {state: found.get(state, 0) for state in STATES}
 
-    def latest(self, most: int, editor: str | None, state: State | None) -> list[NotificationRow]:
+    def latest(self, most: int, editor: str | None, state: NotificationState | None) -> list[NotificationRow]:
         """The last ones, newest first."""
         rows = []
-        for one in self._outbox.briefly(most, editor=editor, state=state):
+        for one in self._notifications.listing(NotificationFilter(editor, state), Page(most)).items:
             zone, body = self._zone(one.editor), orjson.loads(one.body)
             rows.append(
                 NotificationRow(
@@ -150,7 +160,7 @@ class ShownNotifications:
 
     def of(self, editor: str, appointment: str) -> list[NotificationSheet]:
         """Those of an appointment, in order."""
-        found = self._outbox.of(editor, appointment)
+        found = self._notifications.of(editor, appointment)
         return [self._sheet(one, found[:rank], found[rank + 1 :]) for rank, one in enumerate(found)]
 
     def _sheet(self, one: Notification, before: list[Notification], after: list[Notification]) -> NotificationSheet:
@@ -164,20 +174,21 @@ class ShownNotifications:
             self._following(one.state, one.due, zone, held=held),
             orjson.dumps(body, option=orjson.OPT_INDENT_2).decode(),
             [_try(attempt, _stamp(at, zone)) for at, attempt in one.attempts],
-            any(other.state is State.ACCEPTED for other in after),
+            any(other.state is NotificationState.ACCEPTED for other in after),
         )
 
-    def _replaced(self, one: Brief) -> bool:
+    def _replaced(self, one: NotificationSummary) -> bool:
         """Whether the SAS has accepted a later one of the same appointment."""
-        found = self._outbox.briefly(1, editor=one.editor, appointment=one.appointment, state=State.ACCEPTED)
+        accepted = NotificationFilter(one.editor, NotificationState.ACCEPTED, one.appointment)
+        found = self._notifications.listing(accepted, Page(1)).items
         return any(other.id > one.id for other in found)
 
     def _zone(self, editor: str) -> ZoneInfo:
         return self._editors[editor].zone if editor in self._editors else _ZONE
 
-    def _following(self, state: State, due: datetime, zone: ZoneInfo, *, held: bool) -> str:
+    def _following(self, state: NotificationState, due: datetime, zone: ZoneInfo, *, held: bool) -> str:
         """When one that waits is tried next; empty for others."""
-        if state not in (State.WAITING, State.TLS_FAILED):
+        if state not in (NotificationState.WAITING, NotificationState.TLS_FAILED):
             return ""
         if held:
             return "après la précédente"

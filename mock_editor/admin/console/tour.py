@@ -8,7 +8,7 @@ from flask import Response
 from mock_editor.admin.console import live
 from mock_editor.admin.console.context import Console
 from mock_editor.base.flows import SEARCHES, Flow
-from mock_editor.notifications.outbox import State
+from mock_editor.notifications.model import NotificationState
 
 # Exchanges that are looked back at: more than anybody causes by hand.
 _MOST = 2000
@@ -47,7 +47,7 @@ def _steps(console: Console) -> Sequence[Step]:
     bench = f"{simulator.public_url}/_sas"
     tallies = {one.flow: one for one in console.stage.journal.entries.tallies(_MOST)}
     searches = [one for flow, one in tallies.items() if flow in SEARCHES]
-    told = simulator.outbox.counts()
+    told = simulator.notifications.counts()
     return [
         Step(
             "Découvrir les logiciels joués",
@@ -107,6 +107,6 @@ def _steps(console: Console) -> Sequence[Step]:
             "la plateforme enverrait au LRM.",
             "Ouvrir les rendez-vous reçus",
             f"{bench}/rendez-vous",
-            told.get(State.ACCEPTED, 0) > 0,
+            told.get(NotificationState.ACCEPTED, 0) > 0,
         ),
     ]

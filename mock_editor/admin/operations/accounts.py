@@ -100,7 +100,7 @@ def list_accounts(control: Control, query: AccountQuery) -> Accounts:
     catalogue = control.simulator.catalogue
     slugs = [catalogue.editor(query.editor).slug] if query.editor else list(catalogue.editors)
     wanted = AccountFilter(slugs, query.active, query.identifier, query.email, query.text)
-    found = control.simulator.accounts.list(wanted, Page(query.limit or UNLIMITED, query.page))
+    found = control.simulator.accounts.listing(wanted, Page(query.limit or UNLIMITED, query.page))
     return Accounts(accounts=[shown(account) for account in found.items])
 
 
@@ -172,7 +172,7 @@ def named(control: Control, editor: str, name: str) -> model.Account:
         return found
     # A withdrawn account may have the identifier too.
     for active in (True, False):
-        if found := next(iter(accounts.list(AccountFilter([editor], active, identifier=name), Page(1)).items), None):
+        if found := next(iter(accounts.listing(AccountFilter([editor], active, identifier=name), Page(1)).items), None):
             return found
     raise NotFoundError(f"No account at {editor} has the id, or the identifier, {name!r}")
 

@@ -179,7 +179,7 @@ def list_appointments(control: Control, query: AppointmentFilter) -> Appointment
 def show_appointment(control: Control, editor: EditorSlug, appointment: AppointmentId) -> AppointmentSheet:
     """An appointment with the notifications that the SAS gets of it, and every attempt to send them."""
     found = Practice(control.simulator).find(editor, appointment).appointment
-    sent = control.simulator.outbox.of(found.editor, found.id)
+    sent = control.simulator.notifications.of(found.editor, found.id)
     return AppointmentSheet(**dict(shown(found)), notifications=[told(one) for one in sent])
 
 

@@ -5,10 +5,21 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
+from mock_editor.admin.operation import (
+    Control,
+    Example,
+    Instant,
+    Line,
+    Model,
+    PageNumber,
+    SearchText,
+    operation,
+    refusal,
+)
 from mock_editor.admin.operations.accounts import NO_EDITOR
-from mock_editor.notifications import outbox
-from mock_editor.notifications.outbox import State
+from mock_editor.base.listings import Page
+from mock_editor.notifications import model
+from mock_editor.notifications.model import NotificationFilter, NotificationState
 
 Number = Annotated[int, Field(ge=1, le=2**53, description="Number of the notification")]
 
@@ -30,7 +41,7 @@ class NotificationSummary(Model):
     id: int
     editor: str
     appointment: str
-    state: State
+    state: NotificationState
     created: Instant
     due: Annotated[Instant, Field(description="When it is, or was, to be sent")]
     attempts: Annotated[int, Field(description="How often it was tried")]
@@ -45,7 +56,7 @@ class Notification(Model):
     id: int
     editor: str
     appointment: str
-    state: State
+    state: NotificationState
     created: Instant
     due: Annotated[Instant, Field(description="When it is, or was, to be sent")]
     body: Annotated[dict[str, Any], Field(description="What is sent, a FHIR Appointment")]
@@ -59,13 +70,15 @@ class NotificationList(Model):
     paused: Annotated[bool, Field(description="Whether nothing is sent for now")]
 
 
-class NotificationFilter(Model):
+class NotificationQuery(Model):
     """Which notifications are asked for: those for which all of this holds."""
 
     editor: Annotated[Line | None, Field(description="Only those of this editor")] = None
-    state: Annotated[State | None, Field(description="Only those in this state")] = None
+    state: Annotated[NotificationState | None, Field(description="Only those in this state")] = None
     appointment: Annotated[Line | None, Field(description="Only those of the appointment with this id")] = None
+    text: SearchText | None = None
     limit: Annotated[int, Field(ge=1, le=1000, description="How many at most")] = 100
+    page: PageNumber = 1
 
 
 class Count(Model):
@@ -113,13 +126,12 @@ _ATTEMPT = {
         Example("Of an editor that there is not", query={"editor": "nulle-part"}, status=404, answer=NO_EDITOR),
     ],
 )
-def list_notifications(control: Control, query: NotificationFilter) -> NotificationList:
+def list_notifications(control: Control, query: NotificationQuery) -> NotificationList:
     """What the SAS is told of appointments that were taken through it, newest first."""
     if query.editor:
         control.simulator.catalogue.editor(query.editor)
-    found = control.simulator.outbox.briefly(
-        query.limit, editor=query.editor, state=query.state, appointment=query.appointment
-    )
+    wanted = NotificationFilter(query.editor, query.state, query.appointment, query.text)
+    found = control.simulator.notifications.listing(wanted, Page(query.limit, query.page)).items
     paused = control.simulator.outbox.paused()
     return NotificationList(notifications=[_summary(one) for one in found], paused=paused)
 
@@ -207,14 +219,14 @@ def _sending(control: Control, *, paused: bool) -> Sending:
     return Sending(paused=paused)
 
 
-def _find(control: Control, number: int) -> outbox.Notification:
-    found = control.simulator.outbox.read(number)
+def _find(control: Control, number: int) -> model.Notification:
+    found = control.simulator.notifications.find(number)
     if found is None:
         raise refusal(404, f"No notification {number}")
     return found
 
 
-def told(one: outbox.Notification) -> Notification:
+def told(one: model.Notification) -> Notification:
     """A notification as it is told."""
     return Notification(
         id=one.id,
@@ -228,7 +240,7 @@ def told(one: outbox.Notification) -> Notification:
     )
 
 
-def _summary(one: outbox.Brief) -> NotificationSummary:
+def _summary(one: model.NotificationSummary) -> NotificationSummary:
     return NotificationSummary(
         id=one.id,
         editor=one.editor,

@@ -22,7 +22,7 @@ from mock_editor.faults.kinds.outgoing import Again, Later, Lost, OutgoingKind, 
 from mock_editor.faults.kinds.payload.notification import PayloadKind
 from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.wire import WHOLE, Wire
-from mock_editor.notifications.outbox import Held
+from mock_editor.notifications.model import RuleDraws
 
 _log = logging.getLogger(__name__)
 
@@ -40,18 +40,18 @@ class OutgoingRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class ActingRule:
     """A rule that acts on a notification: for the first time, or again after it has held it back."""
 
     rule: str  # as JSON
     name: str  # in the journal
     kinds: Sequence[Kind]
-    held: Held
+    draws: RuleDraws
     tally: Callable[[float], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Effect:
     """How a notification goes out. ``later`` and ``waits`` (real seconds) come first, ``plans`` once it is accepted.
 
     ``lost``: not at all; ``answer``: not either, and this is what comes back; ``closed``: not it, but other bytes;
@@ -60,7 +60,7 @@ class Way:
 
     rule: str
     name: str
-    held: Held
+    draws: RuleDraws
     headers: Mapping[str, str]
     body: bytes
     later: Later | None = None
@@ -79,38 +79,41 @@ class Way:
         return -(-len(self.body) // pace.size) * pace.seconds if pace else 0.0
 
 
-def way(deed: Deed, request: OutgoingRequest, now: datetime) -> Way:
+def effect_of(rule: ActingRule, request: OutgoingRequest, now: datetime) -> Effect:
     """What becomes of a request. When a kind fails, the right one goes out, and the log and the journal tell."""
     try:
-        return _Doing(deed, request).way(now)
+        return _Application(rule, request).effect(now)
     except Exception as error:
-        _log.exception("A fault failed (%s), the right notification goes out", deed.name)
-        name = f"{deed.name} (failed: {type(error).__name__})"
-        return Way(rule=deed.rule, name=name, held=deed.held, headers=request.headers, body=request.body)
+        _log.exception("A fault failed (%s), the right notification goes out", rule.name)
+        name = f"{rule.name} (failed: {type(error).__name__})"
+        return Effect(rule=rule.rule, name=name, draws=rule.draws, headers=request.headers, body=request.body)
 
 
-class _Doing:
-    def __init__(self, deed: Deed, request: OutgoingRequest) -> None:
-        self._deed = deed
+class _Application:
+    """One rule applied to one notification."""
+
+    def __init__(self, rule: ActingRule, request: OutgoingRequest) -> None:
+        self._rule = rule
         self._request = request
-        self._draw = random.Random(deed.held.seed)
+        self._draw = random.Random(rule.draws.seed)
         self._tallies: list[int] = []
         self._waits = 0.0
         self._proceeded = False
 
-    def way(self, now: datetime) -> Way:
-        plans: list[Plan] = [kind.plan(self._draw) for kind in self._deed.kinds if isinstance(kind, OutgoingKind)]
+    def effect(self, now: datetime) -> Effect:
+        """How the notification goes out. Raises whatever a kind raises."""
+        plans: list[Plan] = [kind.plan(self._draw) for kind in self._rule.kinds if isinstance(kind, OutgoingKind)]
         body = self._request.body
-        for kind in self._deed.kinds:
+        for kind in self._rule.kinds:
             if isinstance(kind, PayloadKind):
                 body = kind.spoil(body, self._draw)
         answer, closed = self._sent(body, now)
         # What is made of the request has its headers still, whatever is wrong with it.
         sent = answer if answer and answer.header("Accept") else None
-        return Way(
-            rule=self._deed.rule,
-            name=self._deed.name,
-            held=Held(self._deed.held.seed, self._tallies),
+        return Effect(
+            rule=self._rule.rule,
+            name=self._rule.name,
+            draws=RuleDraws(self._rule.draws.seed, self._tallies),
             headers=_headers(self._request, sent),
             body=sent.body if sent else body,
             later=next((plan for plan in plans if isinstance(plan, Later)), None),
@@ -140,7 +143,7 @@ class _Doing:
             tally=self._tally,
         )
         proceed: Proceed = partial(self._proceed, body)
-        for kind in reversed(self._deed.kinds):
+        for kind in reversed(self._rule.kinds):
             proceed = partial(kind.apply, exchange, proceed)
         try:
             return proceed(), None
@@ -158,8 +161,8 @@ class _Doing:
 
     def _tally(self, seconds: float) -> int:
         number = len(self._tallies)
-        known = self._deed.held.tallies
-        self._tallies.append(known[number] if number < len(known) else self._deed.tally(seconds))
+        known = self._rule.draws.tallies
+        self._tallies.append(known[number] if number < len(known) else self._rule.tally(seconds))
         return self._tallies[-1]
 
 

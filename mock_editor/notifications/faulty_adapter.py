@@ -1,6 +1,6 @@
-"""Sends a request in a wrong way, as a fault wants it, in the place of the adapter that would send it rightly.
+"""Sends a request as a fault wants it, in place of the adapter that would send it properly.
 
-It stands behind the adapter of the journal, which takes all of it down like any other request.
+It stands behind the adapter of the journal, which takes all of it down as it does any other request.
 """
 
 import contextlib
@@ -22,33 +22,33 @@ from requests.structures import CaseInsensitiveDict
 from mock_editor.base.client import Limits, connection, prolong
 from mock_editor.faults import messages
 from mock_editor.faults.wire import Cut, reset_when_closed
-from mock_editor.notifications.faulted import Way
+from mock_editor.notifications.rule_effects import Effect
 
 
 class Dropped(RequestException):
     """Nothing was sent, as a rule wants it."""
 
 
-class _Wrongly(NamedTuple):
-    way: Way
+class _Sending(NamedTuple):
+    effect: Effect
     wait: Callable[[float], None]
 
 
-_wrongly: ContextVar[_Wrongly | None] = ContextVar("wrongly", default=None)
+_sending: ContextVar[_Sending | None] = ContextVar("sending", default=None)
 
 
 @contextlib.contextmanager
-def sending(way: Way | None, wait: Callable[[float], None]) -> Iterator[None]:
-    """What this thread sends in here goes out in this way; ``wait`` holds it for so many seconds between two pieces."""
-    before = _wrongly.set(_Wrongly(way, wait) if way else None)
+def sending_with(effect: Effect | None, wait: Callable[[float], None]) -> Iterator[None]:
+    """What this thread sends in here has this effect; ``wait`` holds it for so many seconds between two pieces."""
+    before = _sending.set(_Sending(effect, wait) if effect else None)
     try:
         yield
     finally:
-        _wrongly.reset(before)
+        _sending.reset(before)
 
 
-class Breaking(BaseAdapter):
-    """An adapter around another one, which speaks TLS with ``context``; without a ``network``, there is no connection
+class FaultyAdapter(BaseAdapter):
+    """An adapter around another one, which speaks TLS with ``context``; without a ``network`` there is no connection
     that could break."""
 
     def __init__(self, behind: BaseAdapter, *, network: bool = True, context: ssl.SSLContext | None = None) -> None:
@@ -59,21 +59,21 @@ class Breaking(BaseAdapter):
 
     def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
         """The answer of the SAS, or a rule's. Raises RequestException."""
-        wrongly = _wrongly.get()
-        if wrongly is None:
+        current = _sending.get()
+        if current is None:
             return self._behind.send(request, *args, **how)
-        way, wait = wrongly
-        if way.lost:
-            raise Dropped(f"by the rule {way.name}")
-        if way.answer:
-            if way.first:
+        effect, wait = current
+        if effect.lost:
+            raise Dropped(f"by the rule {effect.name}")
+        if effect.answer:
+            if effect.first:
                 self._behind.send(request, *args, **how).close()
-            return _response(way.answer, request)
-        if way.closed or way.wire.cut:
-            return self._break(request, way, wait, **how)
-        if way.wire.pace and self._network:
+            return _response(effect.answer, request)
+        if effect.closed or effect.wire.cut:
+            return self._break(request, effect, wait, **how)
+        if effect.wire.pace and self._network:
             # There is a length, so urllib3 sends the pieces as they come.
-            request.body = _pieces(way, way.body, wait)  # type: ignore[assignment]
+            request.body = _pieces(effect, effect.body, wait)  # type: ignore[assignment]
         return self._behind.send(request, *args, **how)
 
     def close(self) -> None:
@@ -83,19 +83,19 @@ class Breaking(BaseAdapter):
     def _break(
         self,
         request: PreparedRequest,
-        way: Way,
+        effect: Effect,
         wait: Callable[[float], None],
         *,
         timeout: tuple[float, float],
         **_: Any,
     ) -> Response:
-        head, body, last, reset = _broken(request, way)
-        if way.first and not self._network:
+        head, body, last, reset = _sent_parts(request, effect)
+        if effect.first and not self._network:
             self._behind.send(request)
         if self._network:
             try:
                 with connection(request.url or "", Limits(*timeout), self._context) as sock:
-                    for piece in itertools.chain([head], _pieces(way, body, wait), [last]):
+                    for piece in itertools.chain([head], _pieces(effect, body, wait), [last]):
                         sock.until = time.monotonic() + timeout[1]
                         sock.sendall(piece)
                     if reset:
@@ -105,19 +105,19 @@ class Breaking(BaseAdapter):
             except OSError as error:
                 raise BrokenError(f"{type(error).__name__}: {error}") from error
         sent = len(head) + len(body) + len(last)
-        raise BrokenError(f"{'reset' if reset else 'closed'} after {sent} bytes, by the rule {way.name}")
+        raise BrokenError(f"{'reset' if reset else 'closed'} after {sent} bytes, by the rule {effect.name}")
 
 
-def _broken(request: PreparedRequest, way: Way) -> tuple[bytes, bytes, bytes, bool]:
+def _sent_parts(request: PreparedRequest, effect: Effect) -> tuple[bytes, bytes, bytes, bool]:
     """What goes out of a request: of its head, of its body, and after that; and whether it ends with a reset."""
-    if way.closed:
-        whole = (_head(request, way.body, chunked=False), way.body) if way.first else (b"", b"")
-        return *whole, way.closed.sent, way.closed.reset
-    cut = way.wire.cut or Cut()
-    head = _head(request, way.body, chunked=cut.chunked)
+    if effect.closed:
+        whole = (_head(request, effect.body, chunked=False), effect.body) if effect.first else (b"", b"")
+        return *whole, effect.closed.sent, effect.closed.reset
+    cut = effect.wire.cut or Cut()
+    head = _head(request, effect.body, chunked=cut.chunked)
     if cut.in_head:
         return head[: min(max(int(len(head) * cut.share), 1), len(head) - 1)], b"", b"", cut.reset
-    body = way.body[: int(len(way.body) * cut.share)]
+    body = effect.body[: int(len(effect.body) * cut.share)]
     if cut.chunked and body:
         body = b"%x\r\n%s\r\n" % (len(body), body)
     return head, body, cut.last, cut.reset
@@ -132,8 +132,8 @@ def _head(request: PreparedRequest, body: bytes, *, chunked: bool) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _pieces(way: Way, body: bytes, wait: Callable[[float], None]) -> Iterator[bytes]:
-    pace = way.wire.pace
+def _pieces(effect: Effect, body: bytes, wait: Callable[[float], None]) -> Iterator[bytes]:
+    pace = effect.wire.pace
     size = pace.size if pace else max(len(body), 1)
     for start in range(0, len(body), size):
         if pace:

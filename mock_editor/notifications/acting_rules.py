@@ -1,0 +1,72 @@
+"""Which fault rule acts on a notification that is about to be sent; ``rule_effects.py`` says what it makes of it."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import urlsplit
+
+from mock_editor.base.errors import EditorError
+from mock_editor.base.flows import Flow
+from mock_editor.calendars.model import Editor
+from mock_editor.faults.engine import FaultEngine
+from mock_editor.faults.rules import Rule
+from mock_editor.notifications.model import Claimed, RuleDraws
+from mock_editor.notifications.rule_effects import ActingRule, Effect, OutgoingRequest, effect_of
+
+_SEED_BITS = 62
+
+_log = logging.getLogger(__name__)
+
+
+class ActingRules:
+    """The rules of an engine, as they act on the notifications of ``editors``; none without an engine."""
+
+    def __init__(self, engine: FaultEngine | None, editors: Mapping[str, Editor]) -> None:
+        self._engine = engine
+        self._editors = editors
+
+    def effect(self, claimed: Claimed, url: str, headers: Mapping[str, str]) -> Effect | None:
+        """What a rule makes of a notification that would go to ``url``; None if none acts. A copy goes as it is."""
+        if self._engine is None or claimed.copy:
+            return None
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        zone = self._editors[claimed.editor].zone
+        request = OutgoingRequest(claimed.editor, zone, claimed.method, path, headers, claimed.body)
+        rule = self._again(claimed) if claimed.draws else self._match(self._engine, request)
+        return effect_of(rule, request, self._engine.now()) if rule else None
+
+    def in_force(self) -> dict[str, Rule]:
+        """Those in force, by what the outbox calls them."""
+        return {rule.model_dump_json(): rule for rule in self._engine.in_force()} if self._engine else {}
+
+    def _match(self, engine: FaultEngine, request: OutgoingRequest) -> ActingRule | None:
+        try:
+            acting = engine.match(
+                direction="out",
+                editor=request.editor,
+                flow=Flow.INT_R03,
+                method=request.method,
+                url=request.url,
+                header={name.lower(): value for name, value in request.headers.items()}.get,
+                body=lambda: request.body,
+                zone=request.zone,
+            )
+        except EditorError as error:
+            _log.warning("No rule acts, because the counts cannot be kept: %s", error)
+            return None
+        if acting is None:
+            return None
+        draws = RuleDraws(acting.draw.getrandbits(_SEED_BITS))
+        tally = partial(acting.tally, request.editor)
+        return ActingRule(acting.rule.model_dump_json(), acting.name, acting.kinds, draws, tally)
+
+    def _again(self, claimed: Claimed) -> ActingRule | None:
+        """The rule that held it back; None when that is no longer in force."""
+        rule = self.in_force().get(claimed.rule or "")
+        if rule is None or claimed.rule is None or claimed.draws is None:
+            return None
+        kinds = [kind for kind in rule.do if not kind.flows or Flow.INT_R03 in kind.flows]
+        name = f"{rule.name}: {', '.join(kind.name for kind in kinds)}"
+        # It had all that it asks for when it held it back.
+        return ActingRule(claimed.rule, name, kinds, claimed.draws, lambda _: 1)

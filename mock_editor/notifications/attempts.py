@@ -1,0 +1,191 @@
+"""One attempt to send a notification, and what its answer means.
+
+Sent or not is a question of its own: a create that may have arrived is repeated as ``PUT ?identifier=``, which the SAS
+takes for an update, or for a create if it never came.
+"""
+
+import contextlib
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+from requests import RequestException, Response, Session
+from requests.adapters import BaseAdapter
+
+from mock_editor.base import client
+from mock_editor.base.codes import FHIR_JSON
+from mock_editor.base.flows import Flow
+from mock_editor.calendars.model import Editor
+from mock_editor.journal.journal import Journal
+from mock_editor.journal.outgoing import record_with, sent_by
+from mock_editor.notifications.faulty_adapter import Dropped, FaultyAdapter, sending_with
+from mock_editor.notifications.model import Attempt, Claimed, NotificationState
+from mock_editor.notifications.rule_effects import Effect
+from mock_editor.notifications.target import LARGEST_ANSWER, Target
+from mock_editor.notifications.tls import Identity, TlsFileError, trouble
+
+# Answers that mean: later. After 408 and those from 500 on, a proxy may have passed the request on.
+_LATER, _LATER_UNSURE = frozenset({425, 429}), frozenset({408})
+_LONGEST_WAIT = timedelta(days=1)
+
+
+class Verdict(NamedTuple):
+    """An attempt and what follows from it.
+
+    WAITING and TLS_FAILED stand for: again, after ``wait`` if the SAS has asked for that; ``unsure``: the SAS may have
+    taken it.
+    """
+
+    attempt: Attempt
+    state: NotificationState
+    unsure: bool = False
+    wait: timedelta | None = None
+
+
+class Attempts:
+    """Makes attempts, with a session for each thread and target.
+
+    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent.
+    """
+
+    def __init__(
+        self, editors: Mapping[str, Editor], embedded: Mapping[str, BaseAdapter] | None, journal: Journal | None
+    ) -> None:
+        self._editors = editors
+        self._embedded = embedded or {}
+        self._journal = journal
+        self._sessions = threading.local()
+        self._contexts: dict[Identity, ssl.SSLContext] = {}
+
+    def url(self, claimed: Claimed, target: Target) -> str:
+        """Where a notification goes."""
+        url = f"{target.url}/Appointment"
+        if claimed.method == "PUT":
+            system = self._editors[claimed.editor].identifier_system
+            url = f"{url}?identifier={quote(system, safe=':/')}%7C{quote(claimed.appointment)}"
+        return url
+
+    def make(self, claimed: Claimed, target: Target, effect: Effect | None, pause: Callable[[float], None]) -> Verdict:
+        """Sends a notification, as a rule wants it if one acts; ``pause`` waits between two pieces of it."""
+        begin = time.monotonic()
+        acting = effect.name if effect else claimed.copy.acting if claimed.copy else None
+        sent_headers = effect.headers if effect else headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
+
+        def attempt(result: str, status: int | None = None, answer: str = "") -> Attempt:
+            return Attempt(claimed.method, status, round(time.monotonic() - begin, 3), result, answer)
+
+        try:
+            with (
+                sent_by(claimed.editor, Flow.INT_R03, acting),
+                sending_with(effect, pause),
+                self._session(target).request(
+                    claimed.method,
+                    self.url(claimed, target),
+                    data=effect.body if effect else claimed.body,
+                    headers=dict(sent_headers),
+                    timeout=(target.connect_timeout, target.answer_timeout),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
+                answer = _answer(response)
+        except Dropped as error:
+            accepted = effect is not None and effect.lost is not None and effect.lost.accepted
+            state = NotificationState.ACCEPTED if accepted else NotificationState.GIVEN_UP
+            return Verdict(attempt(reason(error)), state, claimed.unsure)
+        except TlsFileError as error:
+            result = f"TLS: fichier inutilisable pour TLS, {error.name} ({error})"
+            return Verdict(attempt(result), NotificationState.TLS_FAILED, claimed.unsure)
+        except RequestException as error:
+            if text := trouble(error, target.identity):
+                # Somebody may mend it by another file in the place of one.
+                self._contexts.pop(target.identity, None)
+                return Verdict(attempt(f"TLS: {text}"), NotificationState.TLS_FAILED, claimed.unsure)
+            sent = not client.never_sent(error)
+            return Verdict(attempt(reason(error)), NotificationState.WAITING, claimed.unsure or sent)
+        status = response.status_code
+        result = f"HTTP {status}, by the rule {acting}" if acting else f"HTTP {status}"
+        tried = attempt(result, status, answer)
+        if 200 <= status < 300:
+            return Verdict(tried, NotificationState.ACCEPTED)
+        later = status in _LATER or status in _LATER_UNSURE or status >= 500
+        if not later:
+            return Verdict(tried, NotificationState.REFUSED)
+        unsure = claimed.unsure or status not in _LATER
+        wait, note = _retry_after(response.headers.get("Retry-After"))
+        return Verdict(attempt(result + note, status, answer), NotificationState.WAITING, unsure, wait)
+
+    def _session(self, target: Target) -> Session:
+        """A session of this thread, whose connections are used again. Raises TlsFileError."""
+        sessions: dict[Target, tuple[ssl.SSLContext | None, Session]] = self._sessions.__dict__.setdefault("all", {})
+        context = self._context(target.identity) if target.url.startswith("https:") else None
+        known, session = sessions.get(target, (None, None))
+        if session is None or known is not context:
+            if session:
+                session.close()
+            # Settings of the process are not those of the editor that is played: proxies, certificates.
+            session = client.session(target.limits, context)
+            for prefix, adapter in session.adapters.items():
+                session.adapters[prefix] = FaultyAdapter(adapter, context=context)
+            for prefix, adapter in self._embedded.items():
+                session.mount(prefix, FaultyAdapter(adapter, network=False))
+            if self._journal:
+                record_with(session, self._journal.writer, flow=Flow.INT_R03)
+            sessions[target] = context, session
+        return session
+
+    def _context(self, identity: Identity) -> ssl.SSLContext:
+        """The one that all threads share, as long as it serves. Raises TlsFileError."""
+        found = self._contexts.get(identity)
+        # Two threads may make one each, and one of them is kept: setdefault is atomic.
+        return found or self._contexts.setdefault(identity, identity.context())
+
+
+def headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
+    """The headers of a notification."""
+    return {"Content-Type": content_type, "Accept": "application/fhir+json"}
+
+
+def _answer(response: Response) -> str:
+    """The start of an answer, as far as it comes in time: the status alone decides."""
+    received = b""
+    with contextlib.suppress(RequestException):
+        for piece in response.iter_content(4096):
+            received += piece
+            if len(received) > LARGEST_ANSWER:
+                break
+    return received.decode("utf-8", "replace")
+
+
+def reason(error: Exception) -> str:
+    """An error in a line."""
+    text = str(error)
+    return f"{type(error).__name__}: {text[:500]}"
+
+
+def _retry_after(text: str | None) -> tuple[timedelta | None, str]:
+    """What ``Retry-After`` asks for: seconds, or a date, which is in real time. None for what makes no sense; and what
+    there is to note about it."""
+    if text is None:
+        return None, ""
+    text = text.strip()
+    shown = f"Retry-After: {text[:60]}{'…' if len(text) > 60 else ''}"
+    try:
+        asked = float(text) if text.isascii() and text.isdecimal() else _until(text)
+    except (ValueError, TypeError, LookupError, ArithmeticError):
+        return None, f" ({shown}: not readable)"
+    if asked < 0:
+        return None, f" ({shown}: in the past)"
+    longest = _LONGEST_WAIT.total_seconds()
+    return timedelta(seconds=min(asked, longest)), f" ({shown})" if asked <= longest else f" ({shown}: too long)"
+
+
+def _until(date: str) -> float:
+    """Seconds from now to a date of HTTP. Raises ValueError, TypeError, LookupError or ArithmeticError."""
+    until = parsedate_to_datetime(date)
+    return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()

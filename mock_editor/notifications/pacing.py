@@ -1,0 +1,46 @@
+"""How much one SAS gets at once."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+# A SAS that has put us off so often in a row gets one at a time, so many seconds after the last, until it takes one: a
+# backlog that goes round would slow down this process's searches, and one that waits for silence keep every thread.
+_IN_A_ROW = 8
+REST = 0.02
+
+
+class Pacing:
+    """How much one SAS gets at once from the ``editors`` that send to it."""
+
+    def __init__(self, editors: Sequence[str]) -> None:
+        self.editors = editors
+        self._lock = threading.Lock()
+        self._put_off = self._going = 0
+        self._rests_until = 0.0
+
+    @property
+    def further(self) -> int:
+        """How many are on their way to it, beside a first one."""
+        return max(self._going - 1, 0)
+
+    def room(self, shared: int) -> int:
+        """How many may go to it now: a first one, and of ``shared`` ones that are for all."""
+        with self._lock:
+            first = 0 if self._going else 1
+            if self._put_off < _IN_A_ROW:
+                return first + shared
+            return 0 if time.monotonic() < self._rests_until else first
+
+    def begin(self) -> None:
+        """Notes that an attempt begins."""
+        with self._lock:
+            self._going += 1
+
+    def end(self, *, put_off: bool | None) -> None:
+        """Notes that an attempt has ended; ``put_off`` is None when the SAS had nothing to do with it."""
+        with self._lock:
+            self._going -= 1
+            if put_off is not None:
+                self._put_off = self._put_off + 1 if put_off else 0
+                self._rests_until = time.monotonic() + REST

@@ -1,0 +1,46 @@
+"""The tables of notifications, and how an attempt is noted.
+
+Instants are ISO 8601 in UTC, by the simulator's clock. A lease is in the machine's monotonic time, which nobody sets:
+it is about processes that die; a rule uses it too, to hold back what waits.
+"""
+
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from mock_editor.notifications.model import Attempt
+
+# `unsure`: an attempt went out, and nobody knows whether it was taken. `rule` (as JSON) has held it back last, `draws`
+# (see RuleDraws) are there until it has been sent after that, `passed`: the following one is to go first. Of a copy,
+# `rest` are still to be sent, `apart` seconds from each other; the `last` ones go when nothing of their appointment is
+# open.
+SCHEMA = """
+create table if not exists notifications (
+    id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
+    body text not null, state text not null, created text not null, due text not null, attempts integer not null,
+    unsure integer not null, lease real, rule text, draws text, passed integer not null default 0) strict;
+create index if not exists notifications_open on notifications (editor, due)
+    where state in ('waiting', 'sending', 'tls failed');
+create index if not exists notifications_of on notifications (editor, appointment, id);
+create index if not exists notifications_held on notifications (rule) where draws is not null;
+create table if not exists notification_attempts (
+    id integer primary key autoincrement, notification integer not null references notifications (id), at text not null,
+    method text not null, status integer, seconds real not null, result text not null, answer text not null) strict;
+create index if not exists notification_attempts_of on notification_attempts (notification);
+create table if not exists notification_copies (
+    id integer primary key autoincrement, notification integer not null references notifications (id),
+    editor text not null, appointment text not null, rule text not null, acting text not null, method text not null,
+    content_type text not null, body blob not null, last integer not null, rest integer not null, apart real not null,
+    due text not null, lease real) strict;
+create index if not exists notification_copies_of on notification_copies (editor, appointment)
+"""
+# As in the index: SQLite takes it for the same condition only if it is written out.
+OPEN = "('waiting', 'sending', 'tls failed')"
+_LONGEST_ANSWER = 10_000
+
+
+def note_attempt(db: Database, notification: int, attempt: Attempt, now: datetime) -> None:
+    """Writes down an attempt, unless a reset has taken the notification away."""
+    if db.execute("select 1 from notifications where id = ?", [notification]).fetchone():
+        row = attempt._asdict() | {"notification": notification, "at": now.isoformat()}
+        db.table("notification_attempts").insert(row | {"answer": attempt.answer[:_LONGEST_ANSWER]})
