@@ -72,11 +72,25 @@ class Code(Enum):
     # --- calendars
     # --- the journal
     # --- faults
+    FAULT_FLOW = "fault-flow", 422, "invalid"
     FAULT_HAS_NO_PARAMETERS = "fault-has-no-parameters", 422, "invalid"
+    FAULT_HOURS = "fault-hours", 422, "invalid"
+    FAULT_INSTANT = "fault-instant", 422, "invalid"
     FAULT_KIND_EXPECTED = "fault-kind-expected", 422, "invalid"
+    FAULT_KIND_FLOWS = "fault-kind-flows", 422, "invalid"
     FAULT_KIND_UNKNOWN = "fault-kind-unknown", 422, "invalid"
     FAULT_OF_KIND = "fault-of-kind", 422, "invalid"
+    FAULT_PARAMETERS_BOTH = "fault-parameters-both", 422, "invalid"
+    FAULT_PARAMETERS_EITHER = "fault-parameters-either", 422, "invalid"
+    FAULT_PARAMETER_BELOW = "fault-parameter-below", 422, "invalid"
     FAULT_PARAMETER_UNKNOWN = "fault-parameter-unknown", 422, "invalid"
+    FAULT_PERCENTILES = "fault-percentiles", 422, "invalid"
+    FAULT_RULES_TOO_MANY = "fault-rules-too-many", 422, "too-costly"
+    FAULT_RULE_UNKNOWN = "fault-rule-unknown", 404, "not-found"
+    FAULT_UNTIL = "fault-until", 422, "invalid"
+    FAULT_YEAR = "fault-year", 422, "invalid"
+    TIMELINE_ORDER = "timeline-order", 422, "invalid"
+
     # --- searches
     TOO_MANY_SEARCHES = "too-many-searches", 503, "throttled"
 
@@ -106,12 +120,19 @@ class Term(NamedTuple):
     key: str
 
 
+class Named(NamedTuple):
+    """A value that brings its own words, because they stand with what it names."""
+
+    english: str
+    french: str
+
+
 @dataclass(frozen=True, slots=True)
 class Issue:
     """One thing wrong, or, with another severity, something to know.
 
     ``place`` is the FHIRPath of a body's element, or where a request or a file has it. A value may be a text, a number,
-    a date, a list of texts, a Term, or an Issue; its words are those of the reader's language.
+    a date, a list of texts, a Term, Named, or an Issue; its words are those of the reader's language.
     """
 
     code: Code | DataCode

@@ -20,7 +20,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from mock_editor.base.issues import Issue, Prose, Term
+from mock_editor.base.issues import Issue, Named, Prose, Term
 
 
 class Language(StrEnum):
@@ -136,6 +136,8 @@ class _Words(Formatter):
         """A value in words."""
         if isinstance(value, Issue):
             return _said(value, self._language)
+        if isinstance(value, Named):
+            return value.french if self._language is Language.FRENCH else value.english
         if isinstance(value, Term):
             return word(self._language, value) or value.key
         if isinstance(value, datetime | date):

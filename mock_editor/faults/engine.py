@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Hold
 from mock_editor.faults import store
@@ -28,11 +29,12 @@ _OUTGOING = frozenset({Flow.INT_R03})
 _BODILESS = frozenset({"GET", "HEAD"})
 
 
-class UnknownRuleError(NotFoundError):
+class UnknownRuleError(EditorError):
     """404: no rule of this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is no fault rule {name[:100]!r}")
+        code = Code.FAULT_RULE_UNKNOWN
+        super().__init__(code.status, [issue(code, name=name[:100])])
 
 
 class Match:
@@ -134,7 +136,7 @@ class FaultEngine:
         with self._store.writing() as db:
             known = store.exists(db, rule.name)
             if not known and store.number(db) >= MOST_RULES:
-                raise EditorError(422, [Issue("too-costly", f"There are {MOST_RULES} fault rules already, the most")])
+                raise refused(Code.FAULT_RULES_TOO_MANY, most=MOST_RULES)
             store.put(db, rule)
         self._follow_own()
         return not known

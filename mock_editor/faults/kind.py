@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from mock_editor.base.issues import Named
 from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.words import French, Label
 
@@ -32,6 +33,11 @@ class Kind(BaseModel):
         return {
             name: label for name, own in cls.model_fields.items() for label in own.metadata if isinstance(label, Label)
         }
+
+    @classmethod
+    def parameter(cls, name: str) -> Named:
+        """What a parameter is called: a value for the words of a refusal."""
+        return Named(name, cls.labels()[name].text)
 
     @property
     def name(self) -> str:

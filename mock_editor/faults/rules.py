@@ -19,7 +19,9 @@ from pydantic import (
 )
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, Named
 from mock_editor.faults.kinds import AnyKind
 
 MOST_RULES = 200
@@ -36,7 +38,7 @@ TARGETS = frozenset(Flow) - {Flow.OTHER}
 
 def _target(flow: Flow) -> Flow:
     if flow not in TARGETS:
-        raise ValueError(f"expected one of {', '.join(sorted(TARGETS))}")
+        raise InvalidValueError(Code.FAULT_FLOW, flows=TARGETS)
     return flow
 
 
@@ -47,19 +49,19 @@ def _read(value: object) -> object:
             found = datetime.fromisoformat(value)
             if found.tzinfo and len(value) > len("2026-11-20T"):
                 return found
-        raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")
+        raise InvalidValueError(Code.FAULT_INSTANT)
     return value
 
 
 def _playable(moment: datetime) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"expected an instant from {FIRST_YEAR} to {LAST_YEAR}")
+        raise InvalidValueError(Code.FAULT_YEAR, first=FIRST_YEAR, last=LAST_YEAR)
     return moment
 
 
 def _hours(text: object) -> object:
     if isinstance(text, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text, re.ASCII):
-        raise ValueError("expected hours such as 22:00-06:00, which run past midnight")
+        raise InvalidValueError(Code.FAULT_HOURS)
     return text
 
 
@@ -113,11 +115,12 @@ class Rule(_Part):
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.since and self.until and self.until <= self.since:
-            raise ValueError("until is not after since")
+            raise InvalidValueError(Code.FAULT_UNTIL)
         for kind in self.do:
             if kind.flows and self.flows and kind.flows.isdisjoint(self.flows):
-                allowed = ", ".join(sorted(kind.flows))
-                raise ValueError(f"{kind.name} acts on {allowed} only")
+                raise InvalidValueError(
+                    Code.FAULT_KIND_FLOWS, kind=Named(kind.name, kind.french.title), flows=kind.flows
+                )
         return self
 
     def in_hours(self, at: time) -> bool:
@@ -147,7 +150,7 @@ class Timeline(_Part):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if any(later.at < earlier.at for earlier, later in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError("steps are not in the order of their times")
+            raise InvalidValueError(Code.TIMELINE_ORDER)
         return self
 
     def rules(self, before: Sequence[Rule], passed: float) -> list[Rule]:

@@ -22,7 +22,8 @@ class Label:
     """What a parameter is called in French: metadata of its field.
 
     ``unit`` and ``hint`` may be empty. ``values`` has words for what one chooses from; any other value is a word of a
-    standard, and shown as it is. ``proposed`` is what a form shows at first where the parameter has no default.
+    standard, and shown as it is. ``proposed`` is what a form shows at first where the parameter has no default;
+    ``alternative`` says that the parameter takes the place of another one.
     """
 
     text: str
@@ -30,6 +31,12 @@ class Label:
     hint: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     proposed: Any = None
+    alternative: bool = False
+
+    @property
+    def of_field(self) -> str:
+        """The label of its field in a form."""
+        return f"Ou bien : {self.text[0].lower()}{self.text[1:]}" if self.alternative else self.text
 
 
 # Many kinds have it.

@@ -43,7 +43,7 @@ def summary(kind: Kind) -> str:
 
 
 def _setting(label: Label, value: Any) -> str:
-    text, unit = label.text, label.unit
+    text, unit = label.of_field, label.unit
     text = f"{text[0].lower()}{text[1:]}" if text[1:2].islower() else text
     if value is True:
         return text
@@ -87,7 +87,7 @@ def _parameter(
             shape = "text"
             limits |= {"maxlength": own.get("maxLength")}
     limits = {key: _field(one) for key, one in limits.items() if one is not None}
-    shown = f"{label.text} ({label.unit})" if label.unit else label.text
+    shown = f"{label.of_field} ({label.unit})" if label.unit else label.of_field
     return Parameter(name, shown, label.hint, shape, _field(value), limits, options)
 
 

@@ -74,7 +74,7 @@ class CutBody(BodyMistake):
     share: Annotated[float, Label("Part envoyée", "0 à 1")] = Field(
         0.5, gt=0, lt=1, description="How large a part is sent."
     )
-    size: Annotated[int | None, Label("Ou bien : envoyer", "octets")] = Field(
+    size: Annotated[int | None, Label("Envoyer", "octets", alternative=True)] = Field(
         None, ge=1, description="Instead: how many bytes are."
     )
 

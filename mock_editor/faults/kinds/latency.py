@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.wire import Pace
@@ -86,7 +88,9 @@ class LatencyUniform(_DrawnDelay):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.most_seconds < self.least_seconds:
-            raise ValueError("most_seconds is below least_seconds")
+            raise InvalidValueError(
+                Code.FAULT_PARAMETER_BELOW, first=self.parameter("most_seconds"), second=self.parameter("least_seconds")
+            )
         return self
 
     def draw(self, request: Request) -> float:
@@ -128,7 +132,9 @@ class LatencyLognormal(_DrawnDelay):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.p95_seconds < self.median_seconds:
-            raise ValueError("p95_seconds is below median_seconds")
+            raise InvalidValueError(
+                Code.FAULT_PARAMETER_BELOW, first=self.parameter("p95_seconds"), second=self.parameter("median_seconds")
+            )
         return self
 
     def draw(self, request: Request) -> float:
@@ -173,7 +179,7 @@ class LatencyPercentiles(_DrawnDelay):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if any(later < earlier for earlier, later in pairwise(seconds for _, seconds in self._points())):
-            raise ValueError("seconds_at: a higher percentile has fewer seconds")
+            raise InvalidValueError(Code.FAULT_PERCENTILES, parameter=self.parameter("seconds_at"))
         return self
 
     def _points(self) -> list[tuple[float, float]]:
@@ -213,9 +219,9 @@ class SlowBody(Kind):
     )
     family: ClassVar[str] = "time"
     bytes_per_second: Annotated[Annotated[float, Field(gt=0, le=1e9)] | None, Label("Débit", "octets/s")] = None
-    seconds: Annotated[_Positive | None, Label("Ou bien : durée totale", "s", "au lieu d’un débit", proposed=10)] = (
-        Field(None, description="Instead: how long the whole body takes.")
-    )
+    seconds: Annotated[
+        _Positive | None, Label("Durée totale", "s", "au lieu d’un débit", proposed=10, alternative=True)
+    ] = Field(None, description="Instead: how long the whole body takes.")
     pieces: Annotated[int, Label("En morceaux", hint="nombre de morceaux du contenu")] = Field(
         10, ge=1, le=10_000, description="In how many pieces it then comes."
     )
@@ -223,7 +229,9 @@ class SlowBody(Kind):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.bytes_per_second is None) == (self.seconds is None):
-            raise ValueError("expected either bytes_per_second or seconds")
+            raise InvalidValueError(
+                Code.FAULT_PARAMETERS_EITHER, first=self.parameter("bytes_per_second"), second=self.parameter("seconds")
+            )
         return self
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts

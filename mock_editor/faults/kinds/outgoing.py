@@ -10,6 +10,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.words import French, Label
@@ -79,14 +81,16 @@ class NotificationDelay(OutgoingKind):
     seconds: Annotated[float, Label("Retard", "s", "à l’horloge du simulateur")] = Field(
         60, ge=0, le=_LONGEST, description="How much later, by the simulator's clock."
     )
-    most: Annotated[float | None, Label("Ou bien : jusqu’à", "s", "durée tirée au sort entre les deux")] = Field(
-        None, ge=0, le=_LONGEST, description="Instead: drawn between `seconds` and this."
+    most: Annotated[float | None, Label("Jusqu’à", "s", "durée tirée au sort entre les deux", alternative=True)] = (
+        Field(None, ge=0, le=_LONGEST, description="Instead: drawn between `seconds` and this.")
     )
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.most is not None and self.most < self.seconds:
-            raise ValueError("most is less than seconds")
+            raise InvalidValueError(
+                Code.FAULT_PARAMETER_BELOW, first=self.parameter("most"), second=self.parameter("seconds")
+            )
         return self
 
     def plan(self, draw: random.Random) -> Plan:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import orjson
 from pydantic import Field, model_validator
 
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.fhir import Resource, dumps
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.messages import Proceed, Request, Response
@@ -134,15 +136,17 @@ class SomeMistake(Mistake):
     share: Annotated[float, Label("Part touchée", "0 à 1", "1 : tous ; 0,1 : un sur dix environ, un au moins")] = Field(
         1.0, gt=0, le=1, description="How large a part of them is affected, drawn; at least one is."
     )
-    first: Annotated[int | None, Label("Ou bien : combien", hint="les premiers de la réponse, au lieu d’une part")] = (
-        Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
-    )
+    first: Annotated[
+        int | None, Label("Combien", hint="les premiers de la réponse, au lieu d’une part", alternative=True)
+    ] = Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SomeMistake":
         # Not whether it was set: a rule that is written down says all that there is.
         if self.first is not None and self.share != 1:
-            raise ValueError("share or first, not both")
+            raise InvalidValueError(
+                Code.FAULT_PARAMETERS_BOTH, first=self.parameter("share"), second=self.parameter("first")
+            )
         return self
 
     def spoil(self, searchset: Searchset) -> None:
