@@ -110,7 +110,7 @@ HOSTILE = [
 
 def _quietly(read: Callable[[str], Any]) -> Callable[[str], Any]:
     def reading(text: str) -> None:
-        with contextlib.suppress(EditorError, ValueError, access.PageError):
+        with contextlib.suppress(EditorError, ValueError):
             read(text)
 
     return reading

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Unpack
 
 from mock_editor.accounts.model import Account
-from mock_editor.base.errors import NotFoundError
-from mock_editor.booking.access import PageError
+from mock_editor.base.errors import NotFoundError, refused
+from mock_editor.base.issues import Code
 from mock_editor.booking.week import moment
 from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import OwnedCalendar, find_calendar, read_stamp
@@ -28,7 +28,6 @@ from mock_editor.simulator import Simulator
 
 # Who has taken an appointment at the practice: neither an account nor a visitor of the web site.
 PRACTICE = "practice"
-WRONG_ID = "Indiquez un RPPS (11 chiffres) ou un ADELI (9 caractères), avec ou sans son préfixe."
 
 _OUTCOMES = (AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW)
 _LONGEST_KEY = 100
@@ -70,19 +69,18 @@ class PlacedAppointment:
         return self.open and self.calendar is not None
 
     def calendar_for(self, key: str | None) -> OwnedCalendar:
-        """The calendar to move it to, its own unless another is named. Raises PageError."""
+        """The calendar to move it to, its own unless another is named. Raises 404, 409."""
         if self.calendar is None:
-            raise PageError(409, "Agenda disparu", "L’agenda de ce rendez-vous n’existe plus.")
+            raise refused(Code.CALENDAR_LOST)
         if not self.open:
-            text = "Dans l’état où se trouve ce rendez-vous, il ne peut plus être déplacé."
-            raise PageError(409, "Rendez-vous clos", text)
+            raise refused(Code.APPOINTMENT_NOT_MOVABLE)
         if not key:
             return self.calendar
         found = find_calendar(self.editor, key)
         # An association keeps its patients, and takes none from practitioners.
         same_owner = found is not None and found.owner.id == self.calendar.owner.id
         if found is None or not (same_owner or (isinstance(found.owner, Practitioner) and not self.appointment.sos)):
-            raise PageError(404, "Agenda introuvable", "Ce rendez-vous ne peut pas aller dans cet agenda.")
+            raise refused(Code.CALENDAR_NOT_SUITABLE)
         return found
 
 
@@ -125,16 +123,16 @@ class Practice:
     ) -> Appointment:
         """Takes a slot as the regulator with this account, through the SAS; without one, at the practice.
 
-        Raises NotFoundError for a calendar that is not there, and PageError.
+        Raises NotFoundError for a calendar that is not there, and 409, 422.
         """
         found = find_calendar(editor, key)
         if found is None:
             raise NotFoundError(f"No calendar {key[:_LONGEST_KEY]!r} at {editor.slug}")
         if account and not account.active:
-            raise PageError(409, "Compte inactif", "Ce compte n’est pas actif.")
+            raise refused(Code.BOOKER_INACTIVE)
         regulator = account.regulator if account else None
         if account and not regulator:
-            raise PageError(409, "Compte sans identifiant", "Le SAS ne connaît aucun identifiant de ce compte.")
+            raise refused(Code.BOOKER_UNKNOWN_TO_SAS)
         return self._simulator.bookings.take(
             found,
             start,
@@ -145,17 +143,16 @@ class Practice:
         )
 
     def move(self, placed: PlacedAppointment, key: str | None, start: datetime) -> Appointment:
-        """Moves an appointment to any free slot, of its own calendar unless another is named. Raises PageError."""
+        """Moves an appointment to any free slot, of its own calendar unless another is named. Raises 404, 409."""
         return self._simulator.bookings.move(placed.appointment, placed.calendar_for(key), start, None)
 
     def assign(self, placed: PlacedAppointment, typed: str) -> Appointment:
-        """Says who sees the patient of SOS Médecins. Raises PageError, 422 for what is no identifier."""
+        """Says who sees the patient of SOS Médecins. Raises 409, 422 for what is no identifier."""
         if not placed.appointment.sos:
-            text = "Un médecin ne s’affecte qu’à un rendez-vous d’une association SOS Médecins."
-            raise PageError(409, "Affectation impossible", text)
+            raise refused(Code.ASSIGNMENT_NOT_SOS)
         national_id = read_practitioner_id(typed)
         if national_id is None:
-            raise PageError(422, "Identifiant incorrect", WRONG_ID)
+            raise refused(Code.PRACTITIONER_ID_WRONG)
         return self._simulator.bookings.assign(placed.appointment, national_id)
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel
 from werkzeug.http import parse_options_header
 
-from mock_editor.admin import openapi, problem
+from mock_editor.admin import openapi
 from mock_editor.admin.calls import Closing, call, download
 from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import EVENTS, JSON, Answers, Control, Operation
@@ -16,7 +16,6 @@ from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.errors import BadRequestError, EditorError, Issue
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.sites import SENT_UNASKED
-from mock_editor.booking.access import PageError
 from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
 
@@ -38,10 +37,6 @@ def blueprint(
     @bp.get("/openapi.json")
     def describe() -> Response:
         return Response(openapi.written(tuple(operations), simulator.public_url), mimetype="application/json")
-
-    @bp.errorhandler(PageError)
-    def refuse(error: PageError) -> Response:
-        return problem.response(problem.in_english(error))
 
     @bp.after_request
     def protect(response: Response) -> Response:

@@ -70,6 +70,26 @@ class Code(Enum):
     # --- TLS
     # --- the store, snapshots and scenarios
     # --- calendars
+    SLOT_NO_SLOT = "slot-no-slot", 409, "conflict"
+    SLOT_NOT_FOR_THEM = "slot-not-for-them", 409, "conflict"
+    SLOT_BOOKED = "slot-booked", 409, "conflict"
+    SLOT_CLOSED = "slot-closed", 409, "conflict"
+    SLOT_DAY_CLOSED = "slot-day-closed", 409, "conflict"
+    SLOT_TAKEN = "slot-taken", 409, "conflict"
+    SLOT_ABSENT = "slot-absent", 409, "conflict"
+    SLOT_PAST = "slot-past", 409, "conflict"
+    SLOT_TOO_SOON = "slot-too-soon", 409, "conflict"
+    SLOT_TOO_FAR = "slot-too-far", 409, "conflict"
+    SLOT_WALK_IN = "slot-walk-in", 409, "conflict"
+    PATIENT_NAME_MISSING = "patient-name-missing", 422, "invalid"
+    APPOINTMENT_CLOSED = "appointment-closed", 409, "conflict"
+    APPOINTMENT_NOT_MOVABLE = "appointment-not-movable", 409, "conflict"
+    CALENDAR_LOST = "calendar-lost", 409, "conflict"
+    CALENDAR_NOT_SUITABLE = "calendar-not-suitable", 404, "not-found"
+    ASSIGNMENT_NOT_SOS = "assignment-not-sos", 409, "conflict"
+    PRACTITIONER_ID_WRONG = "practitioner-id-wrong", 422, "invalid"
+    BOOKER_INACTIVE = "booker-inactive", 409, "conflict"
+    BOOKER_UNKNOWN_TO_SAS = "booker-unknown-to-sas", 409, "conflict"
     # --- the journal
     # --- faults
     FAULT_FLOW = "fault-flow", 422, "invalid"
@@ -97,9 +117,24 @@ class Code(Enum):
     # --- accounts
     # --- notifications
     # --- web sites
+    ACCESS_WITHDRAWN = "access-withdrawn", 403, "forbidden"
+    SITE_ACCOUNT_UNKNOWN = "site-account-unknown", 403, "forbidden"
+    SIGN_IN_REFUSED = "sign-in-refused", 403, "login"
+    SIGN_IN_FAILED = "sign-in-failed", 502, "transient"
+    NO_IDENTITY_PROVIDER = "no-identity-provider", 404, "not-found"
+    SIGN_IN_NOT_EXPECTED = "sign-in-not-expected", 400, "security"
+    SIGN_IN_TARGET_TOO_LONG = "sign-in-target-too-long", 400, "too-long"
+    ORIGIN_UNKNOWN = "origin-unknown", 400, "security"
+    TERMS_DECLINED = "terms-declined", 403, "forbidden"
+    CALENDAR_NOT_ON_SITE = "calendar-not-on-site", 404, "not-found"
+    APPOINTMENT_NOT_THEIRS = "appointment-not-theirs", 404, "not-found"
+    SLOT_NOT_CHOSEN = "slot-not-chosen", 400, "required"
     # --- the bench
     # --- the admin API and the console
     CLOCK_AMOUNT_OR_TO = "clock-amount-or-to", 422, "invalid"
+    CONSOLE_ACCESS_ENDED = "console-access-ended", 403, "forbidden"
+    CHANGE_NOT_FOR_SOS = "change-not-for-sos", 409, "conflict"
+    PRACTITIONER_NOT_KNOWN = "practitioner-not-known", 404, "not-found"
 
     # --- the command
 

@@ -67,6 +67,13 @@ def french_page(error: Refusal) -> tuple[str, str]:
     return title, in_french(error)
 
 
+def has_title(error: Refusal) -> bool:
+    """Whether a refusal has words of its own for a screen: one issue, whose code has a title."""
+    first, *others = error.issues
+    titled = isinstance(first, Issue) and word(Language.FRENCH, Term("title", first.code.value)) is not None
+    return titled and not others
+
+
 def say(language: Language, key: str, values: Mapping[str, object], context: str | None = None) -> str:
     """The words of a key with their values. Raises KeyError when there are none, or a value is missing."""
     return _Words(language).vformat(_template(language, key, values, context), (), values)

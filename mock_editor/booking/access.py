@@ -9,22 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
+from mock_editor.base.errors import refused
 from mock_editor.base.globs import matches
+from mock_editor.base.issues import Code
 from mock_editor.calendars.catalogue import OwnedCalendar
 from mock_editor.calendars.model import Association, SlotType
 
 _PUBLIC = frozenset({SlotType.PUBLIC})
 _REGULATOR = frozenset({SlotType.PUBLIC, SlotType.PRO, SlotType.SNP, SlotType.CPTS})
 _REGULATOR_AT_SOS = frozenset({SlotType.PUBLIC, SlotType.SNP})
-
-
-@dataclass(eq=False)
-class PageError(Exception):
-    """What a person is told instead of the page asked for: HTTP status, a title, a text, both in French."""
-
-    status: int
-    title: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +54,9 @@ def origins(raw_query: bytes) -> list[str]:
 def accepted_origin(found: Sequence[str], accepted: Iterable[str]) -> str:
     """The one of ``found`` that opens the regulator's level; ``*`` in ``accepted`` stands for anything.
 
-    Raises PageError when none does.
+    Raises 400 when none does.
     """
     for origin in found:
         if any(matches(pattern, origin) for pattern in accepted):
             return origin
-    told = ", ".join(f"« {origin[:40]} »" for origin in found[:3])
-    raise PageError(400, "Origine inconnue", f"Le paramètre origin vaut {told}, ce que ce logiciel ne connaît pas.")
+    raise refused(Code.ORIGIN_UNKNOWN, origins=[origin[:40] for origin in found[:3]])

@@ -1,15 +1,14 @@
 """Taking, moving and ending appointments: the rules, whoever asks. ``calendars/appointments.py`` keeps them."""
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mock_editor.base.errors import EditorError
-from mock_editor.booking.access import PageError, Session
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
+from mock_editor.booking.access import Session
 from mock_editor.calendars.appointments import Appointments
-from mock_editor.calendars.availability import Unavailable
+from mock_editor.calendars.availability import Unavailable, refusal
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, find_calendar
 from mock_editor.calendars.model import (
     HELD_STATUSES,
@@ -25,11 +24,10 @@ from mock_editor.calendars.model import (
 )
 
 _LONGEST = 200
-_GONE = frozenset(Unavailable) - {Unavailable.PAST, Unavailable.TOO_SOON, Unavailable.TOO_FAR}
 
 
 class Bookings:
-    """What may happen to appointments. Every operation raises PageError when it may not."""
+    """What may happen to appointments. Every operation raises EditorError when it may not."""
 
     def __init__(self, catalogue: Catalogue, appointments: Appointments) -> None:
         self._catalogue = catalogue
@@ -45,8 +43,7 @@ class Bookings:
         """The slot that starts then, if it can be booked now."""
         slot = self._available(at, start, exposed)
         if slot.shape.appointment_type is AppointmentType.WALKIN:
-            text = "Sur ce créneau, la consultation est sans rendez-vous : il suffit de s’y présenter."
-            raise PageError(409, "Créneau sans rendez-vous", text)
+            raise refused(Code.SLOT_WALK_IN)
         return slot
 
     def calendar_of(self, appointment: Appointment) -> OwnedCalendar | None:
@@ -130,12 +127,8 @@ class Bookings:
 
     def _available(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType] | None) -> Slot:
         slot, why = self._catalogue.availability(at.calendar, start, exposed)
-        if slot is None or why in _GONE:
-            raise _gone()
-        if why is not None:
-            over = "Ce créneau est déjà terminé."
-            late = "Ce créneau ne peut plus, ou pas encore, être réservé."
-            raise PageError(409, "Créneau passé", late if exposed is not None else over)
+        if slot is None or why:
+            raise refusal(why or Unavailable.NO_SLOT)
         return slot
 
     def _add(
@@ -143,54 +136,35 @@ class Bookings:
     ) -> Appointment:
         now = self._catalogue.clock.now()
         with_practitioner = isinstance(at.owner, Practitioner)
-        with _taken():
-            return self._appointments.add(
-                Appointment(
-                    id="",
-                    editor=at.editor.slug,
-                    calendar=at.key,
-                    start=slot.start,
-                    end=slot.end,
-                    # A SOS place says later who consults.
-                    status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
-                    created=now,
-                    updated=now,
-                    regulator=regulator,
-                    booker=booker,
-                    sos=not with_practitioner,
-                    practitioner=at.owner.id if with_practitioner else None,
-                    patient=patient.strip()[:_LONGEST],
-                    reason=reason.strip()[:_LONGEST],
-                )
+        return self._appointments.add(
+            Appointment(
+                id="",
+                editor=at.editor.slug,
+                calendar=at.key,
+                start=slot.start,
+                end=slot.end,
+                # A SOS place says later who consults.
+                status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
+                created=now,
+                updated=now,
+                regulator=regulator,
+                booker=booker,
+                sos=not with_practitioner,
+                practitioner=at.owner.id if with_practitioner else None,
+                patient=patient.strip()[:_LONGEST],
+                reason=reason.strip()[:_LONGEST],
             )
+        )
 
     def _change(self, of: Appointment, allowed: frozenset[AppointmentStatus], **changes: Any) -> Appointment:
         def edit(found: Appointment) -> Appointment:
             if found.status not in allowed:
-                text = "Dans l’état où se trouve ce rendez-vous, cette opération n’est plus possible."
-                raise PageError(409, "Rendez-vous clos", text)
+                raise refused(Code.APPOINTMENT_CLOSED)
             return replace(found, updated=self._catalogue.clock.now(), **changes)
 
-        with _taken():
-            return self._appointments.change(of.editor, of.id, edit)
+        return self._appointments.change(of.editor, of.id, edit)
 
 
 def _expect_named(patient: str) -> None:
     if not patient.strip():
-        raise PageError(422, "Nom du patient manquant", "Indiquez un nom de patient, fictif.")
-
-
-def _gone() -> PageError:
-    text = "Ce créneau n’est plus libre : quelqu’un d’autre vient de le prendre. Choisissez-en un autre."
-    return PageError(409, "Créneau déjà pris", text)
-
-
-@contextlib.contextmanager
-def _taken() -> Iterator[None]:
-    """Turns the store's refusal of a slot that is held, or was closed meanwhile, into a page."""
-    try:
-        yield
-    except EditorError as error:
-        if error.status != 409:
-            raise
-        raise _gone() from None
+        raise refused(Code.PATIENT_NAME_MISSING)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from mock_editor.base import threads
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
-from mock_editor.booking.access import PageError
 from mock_editor.booking.bookings import Bookings
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Editor
@@ -57,7 +56,7 @@ class Endings:
                 if draw >= shares.fulfilled + shares.noshow:
                     continue
                 # Another process, or somebody at the console, may have been faster.
-                with contextlib.suppress(PageError, EditorError):
+                with contextlib.suppress(EditorError):
                     self._bookings.close(one, honoured=draw < shares.fulfilled, only_booked=True)
                     noted += 1
         return noted

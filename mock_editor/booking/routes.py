@@ -17,14 +17,15 @@ from mock_editor.accounts.model import Account
 from mock_editor.accounts.payload import Token
 from mock_editor.accounts.repository import AccountRepository
 from mock_editor.base import codes
-from mock_editor.base.errors import EditorError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.forms import HEADERS, Forms
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code
 from mock_editor.base.keys import Keys
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import english, french_page
 from mock_editor.booking import week as view
-from mock_editor.booking.access import PageError, Session, accepted_origin, origins
+from mock_editor.booking.access import Session, accepted_origin, origins
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.sessions import Sessions, key_of
 from mock_editor.booking.sso import (
@@ -126,8 +127,7 @@ def blueprint(
             if account is None or not account.active:
                 sessions.end(session)
                 g.session = None
-                text = "Votre habilitation a été retirée : ce compte ne donne plus accès à ce logiciel."
-                raise PageError(403, "Accès retiré", text)
+                raise refused(Code.ACCESS_WITHDRAWN)
             g.account = account
 
     @bp.after_request
@@ -143,23 +143,17 @@ def blueprint(
     def take(detour: _Detour) -> Response:
         return detour.response
 
-    @bp.errorhandler(PageError)
-    def refuse(error: PageError) -> Response:
-        return page("message.html", error.status, title=error.title, text=error.text, back=g.get("back"))
-
     @bp.errorhandler(ProviderError)
     def refuse_unidentified(error: ProviderError) -> Response:
         if error.refused:
-            text = "L’authentification a été refusée ou a échoué. Vous pouvez recommencer depuis le SAS."
-            return refuse(PageError(403, "Authentification refusée", text))
+            return refuse(refused(Code.SIGN_IN_REFUSED))
         _log.warning("The identity provider fails: %s", error.reason)
-        text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
-        return refuse(PageError(502, "Authentification impossible", f"{text} Détail : {error.reason}"))
+        return refuse(refused(Code.SIGN_IN_FAILED, reason=error.reason))
 
     @bp.errorhandler(EditorError)
-    def refuse_plainly(error: EditorError) -> Response:
+    def refuse(error: EditorError) -> Response:
         title, text = french_page(error)
-        message = partial(page, "message.html", error.status, title=title, text=text)
+        message = partial(page, "message.html", error.status, title=title, text=text, back=g.get("back"))
         try:
             response = message()
         except EditorError:
@@ -170,7 +164,7 @@ def blueprint(
         return response
 
     def visitor() -> Session:
-        """Whoever may see the page asked for. Raises _Detour when something has to come first, PageError."""
+        """Whoever may see the page asked for. Raises _Detour when something has to come first."""
         session: Session | None = g.session
         target = _here()
         if found := origins(request.query_string):
@@ -243,13 +237,11 @@ def blueprint(
         g.session = g.account = None
 
     def admitted(account: Account | None) -> Account:
-        """The account of somebody who proved who they are. Raises PageError."""
+        """The account of somebody who proved who they are. Raises 403."""
         if account is None:
-            text = "Aucun compte ne correspond à votre identité dans ce logiciel. Le SAS ne l’a pas encore créé."
-            raise PageError(403, "Compte inconnu", text)
+            raise refused(Code.SITE_ACCOUNT_UNKNOWN)
         if not account.active:
-            text = "Votre habilitation a été retirée : ce compte ne donne plus accès à ce logiciel."
-            raise PageError(403, "Accès retiré", text)
+            raise refused(Code.ACCESS_WITHDRAWN)
         return account
 
     def leave_for(to_provider: IdentityProvider, target: str) -> Response:
@@ -282,7 +274,7 @@ def blueprint(
     def sso_return() -> Response:
         """Where the identity provider sends the browser back to."""
         if provider is None:
-            raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
+            raise refused(Code.NO_IDENTITY_PROVIDER)
         parameters = Parameters(request.query_string)
         state = (parameters.one("state") or "").encode()
         held = flows().items()
@@ -290,10 +282,7 @@ def blueprint(
             ((one, flow) for one, flow in held if secrets.compare_digest(flow.state.encode(), state)), (None, None)
         )
         if flow is None:
-            text = (
-                "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard. Revenez au SAS."
-            )
-            raise PageError(400, "Connexion interrompue", text)
+            raise refused(Code.SIGN_IN_NOT_EXPECTED)
         g.over.append(name)  # however it ends
         answer = {one: parameters.one(one) for one in ("code", "error", "error_description", "iss")}
         try:
@@ -318,7 +307,7 @@ def blueprint(
     def sso_logout() -> Response:
         """Where the identity provider says which sessions have ended (OpenID Connect Back-Channel Logout 1.0)."""
         if provider is None:
-            raise PageError(404, "Page introuvable", "Aucun fournisseur d’identité n’est configuré.")
+            raise refused(Code.NO_IDENTITY_PROVIDER)
         try:
             expect_media_type(request.headers, (codes.FORM,))
             sent = Parameters(read_body(request.environ, seconds=settings.body_timeout, limit=_LARGEST_LOGOUT))
@@ -403,8 +392,7 @@ def blueprint(
             login.accept_terms(g.slug, g.account.id)
             return arriving(inside(field("suite")), g.session.key)
         sign_out()
-        text = "Sans acceptation des conditions générales d’utilisation, ce logiciel ne peut pas être utilisé."
-        return page("message.html", 403, title="Conditions refusées", text=text)
+        raise refused(Code.TERMS_DECLINED)
 
     # --- calendars
 
@@ -484,12 +472,11 @@ def blueprint(
         return page("rendez_vous.html", found=found)
 
     def own(identifier: str) -> tuple[Session, Appointment]:
-        """An appointment of whoever asks. Raises PageError, which does not tell whether it is somebody else's."""
+        """An appointment of whoever asks. Raises 404, which does not tell whether it is somebody else's."""
         session = visitor()
         found = appointments.find(g.slug, identifier)
         if found is None or found.booker != session.booker or (found.sas and not session.sas):
-            text = "Ce rendez-vous n’existe pas, ou il n’est pas accessible avec cette session."
-            raise PageError(404, "Rendez-vous introuvable", text)
+            raise refused(Code.APPOINTMENT_NOT_THEIRS)
         return session, found
 
     @bp.get("/rendez-vous/<identifier>")
@@ -526,7 +513,7 @@ def blueprint(
     def calendar_to_move_to(found: Appointment) -> OwnedCalendar:
         where = bookings.calendar_of(found)
         if where is None:
-            raise PageError(409, "Agenda disparu", "L’agenda de ce rendez-vous n’existe plus.")
+            raise refused(Code.CALENDAR_LOST)
         return where
 
     return bp
@@ -540,11 +527,11 @@ def _here() -> str:
 
 
 def _calendar(editor: Editor, owner: str, place: str | None) -> OwnedCalendar:
-    """A calendar by its owner and place; without a place, the first. Raises PageError."""
+    """A calendar by its owner and place; without a place, the first. Raises 404."""
     found = calendars_of(editor, owner)
     chosen = next((one for one in found if not place or one.place.key == place), None)
     if chosen is None:
-        raise PageError(404, "Agenda introuvable", "Ce logiciel ne tient pas cet agenda.")
+        raise refused(Code.CALENDAR_NOT_ON_SITE)
     return chosen
 
 
@@ -558,5 +545,5 @@ def _start(text: str | None) -> datetime | None:
 def _required_start(text: str | None) -> datetime:
     start = _start(text)
     if start is None:
-        raise PageError(400, "Créneau manquant", "Choisissez un créneau dans l’agenda.")
+        raise refused(Code.SLOT_NOT_CHOSEN)
     return start

@@ -23,9 +23,10 @@ from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.client import Limits, equip, within
+from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow as Kind
+from mock_editor.base.issues import Code
 from mock_editor.booking import tokens
-from mock_editor.booking.access import PageError
 from mock_editor.booking.tokens import Ended
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with
@@ -347,10 +348,10 @@ def _told_as(error: object, description: object) -> str:
 
 
 def sealed(flow: Flow, secret: str) -> str:
-    """A flow as a cookie holds it: readable by the browser, made by nobody else. Raises PageError for a long target."""
+    """A flow as a cookie holds it: readable by the browser, made by nobody else. Raises 400 for a long target."""
     text: str = URLSafeTimedSerializer(secret, "sso").dumps(list(flow))
     if len(text) > _LONGEST_COOKIE:
-        raise PageError(400, "Adresse trop longue", "Cette adresse est trop longue pour y revenir après la connexion.")
+        raise refused(Code.SIGN_IN_TARGET_TOO_LONG)
     return text
 
 

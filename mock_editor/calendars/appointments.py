@@ -14,9 +14,10 @@ from typing import Any, TypedDict, Unpack
 
 from sqlite_utils import Database
 
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
+from mock_editor.calendars.availability import Unavailable, refusal
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId, Window
 from mock_editor.calendars.taken import Taken
 
@@ -205,11 +206,11 @@ def held(db: Database, editor: str, calendar: str) -> dict[datetime, datetime]:
 
 @contextlib.contextmanager
 def _held() -> Iterator[None]:
-    """Turns the refusal of the index into what is told to people."""
+    """Turns the refusal of the index into one of ours."""
     try:
         yield
     except sqlite3.IntegrityError:
-        raise EditorError(409, [Issue("conflict", "Somebody else has taken this slot")]) from None
+        raise refusal(Unavailable.BOOKED) from None
 
 
 def _find(db: Database, editor: str, identifier: str) -> Appointment | None:

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 from mock_editor.calendars.model import Booking, Slot, SlotType
 
 
@@ -31,6 +33,25 @@ class Unavailable(StrEnum):
     """It begins before the lead time is over."""
     TOO_FAR = "too-far"
     """It begins beyond the horizon of its calendar."""
+
+
+_CODES = {
+    Unavailable.NO_SLOT: Code.SLOT_NO_SLOT,
+    Unavailable.NOT_FOR_THEM: Code.SLOT_NOT_FOR_THEM,
+    Unavailable.BOOKED: Code.SLOT_BOOKED,
+    Unavailable.CLOSED: Code.SLOT_CLOSED,
+    Unavailable.DAY_CLOSED: Code.SLOT_DAY_CLOSED,
+    Unavailable.TAKEN: Code.SLOT_TAKEN,
+    Unavailable.ABSENT: Code.SLOT_ABSENT,
+    Unavailable.PAST: Code.SLOT_PAST,
+    Unavailable.TOO_SOON: Code.SLOT_TOO_SOON,
+    Unavailable.TOO_FAR: Code.SLOT_TOO_FAR,
+}
+
+
+def refusal(why: Unavailable) -> EditorError:
+    """409, which names the reason."""
+    return refused(_CODES[why])
 
 
 class Availability(NamedTuple):

@@ -18,6 +18,7 @@ from mock_editor.base.store import Store
 from mock_editor.calendars import following
 from mock_editor.calendars import override_rows as rows
 from mock_editor.calendars.appointments import held
+from mock_editor.calendars.availability import Unavailable, refusal
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of, find_calendar
 from mock_editor.calendars.generator import times_of
 from mock_editor.calendars.overlays import Overlays, ReadOpening, fits
@@ -241,8 +242,10 @@ class Overrides:
     def check(self, db: Database, editor: str, calendar: str, start: datetime) -> None:
         """Raises 409 when a slot is not on offer, as the store says in this very transaction, appointments aside."""
         at = find_calendar(self._catalogue.editor(editor), calendar)
-        if at is None or Standing(overlay=self._overlays.read(db, at)).availability(at.calendar, start).why:
-            raise EditorError(409, [Issue("conflict", "This slot has been closed")])
+        if at is None:
+            raise refusal(Unavailable.NO_SLOT)
+        if why := Standing(overlay=self._overlays.read(db, at)).availability(at.calendar, start).why:
+            raise refusal(why)
 
     # --- what is in memory
 

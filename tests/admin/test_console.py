@@ -324,7 +324,7 @@ def test_refused_actions(console: Console, book: Book) -> None:
         ("closeAppointment", held, {}, 422, "body.honoured : à remplir"),
         ("moveAppointment", held, {}, 422, "expected either `slot`"),
         ("moveAppointment", held, {"body.slot": "x-999912312359"}, 422, "`slot` is not the id of a slot"),
-        ("moveAppointment", held, {"body.slot": taken}, 409, "Créneau déjà pris"),
+        ("moveAppointment", held, {"body.slot": taken}, 409, "Créneau introuvable"),
         ("moveAppointment", held, {"body.slot": "x-1-202611200715"}, 404, "Agenda introuvable"),
         ("cancelAppointment", UNKNOWN, {}, 404, "Page introuvable"),
         ("cancelAppointment", f"{DIARY}/nulle-part/x", {}, 404, "Page introuvable"),

@@ -1,6 +1,7 @@
 import pytest
 
-from mock_editor.booking.access import PageError, accepted_origin, origins
+from mock_editor.base.errors import EditorError
+from mock_editor.booking.access import accepted_origin, origins
 
 ACCEPTED = ("sas", "sas-*")
 
@@ -31,6 +32,6 @@ def test_origins_of_every_environment_are_accepted(origin: str) -> None:
 
 @pytest.mark.parametrize("found", [["SAS"], ["sass"], [""], ["doctolib"], ["sa", "xsas-"]])
 def test_others_are_not(found: list[str]) -> None:
-    with pytest.raises(PageError) as refused:
+    with pytest.raises(EditorError) as refused:
         accepted_origin(found, ACCEPTED)
     assert refused.value.status == 400

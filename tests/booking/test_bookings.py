@@ -8,8 +8,9 @@ import pytest
 
 from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
+from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code
 from mock_editor.base.store import Store
-from mock_editor.booking.access import PageError
 from mock_editor.booking.bookings import Bookings
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, OwnedCalendar, calendars_of
@@ -82,9 +83,9 @@ def test_the_practice_takes_slots_of_every_type(practice: Practice, kind: SlotTy
     assert (made.start, made.end, made.patient, made.reason) == (slot.start, slot.end, "Fictif Zoé", "Toux")
     assert (made.regulator, made.booker, made.status) == (None, "x", AppointmentStatus.BOOKED)
     assert practice.told == []
-    with pytest.raises(PageError) as refused:
+    with pytest.raises(EditorError) as refused:
         practice.take(at, slot.start)
-    assert refused.value.status == 409
+    assert (refused.value.status, refused.value.issues[0].code) == (409, Code.SLOT_BOOKED)
 
 
 @pytest.mark.parametrize("kind", list(SlotType))
@@ -94,8 +95,9 @@ def test_a_regulator_takes_what_regulators_see(practice: Practice, kind: SlotTyp
     )
     at, slot = next((at, slot) for at, slot in found if at.editor.slug != "agenda-sos")
     if kind in HIDDEN:
-        with pytest.raises(PageError):
+        with pytest.raises(EditorError) as refused:
             practice.take(at, slot.start, REGULATOR)
+        assert refused.value.issues[0].code is Code.SLOT_NOT_FOR_THEM
         assert practice.told == []
     else:
         made = practice.take(at, slot.start, REGULATOR, booker="account")
@@ -113,7 +115,7 @@ def test_at_sos_a_regulator_takes_public_and_snp_slots(practice: Practice) -> No
         "agenda-sos", at.calendar.key, SATURDAY, {"hours": ["05:00-06:00"], "slot_types": ["PRO"], "taken": 0}
     )
     start = datetime(2026, 11, 21, 4, tzinfo=UTC)
-    with pytest.raises(PageError):
+    with pytest.raises(EditorError):
         practice.take(at, start, REGULATOR)
     assert practice.take(at, start).start == start
 
@@ -139,22 +141,23 @@ def test_when_a_slot_may_be_taken(
         slot for slot in slots_of_day(at.calendar, SATURDAY) if not slot.taken and SlotType.PUBLIC in slot.shape.types
     )
     assert slot.end - slot.start == timedelta(minutes=15)
+    why = Code.SLOT_TOO_FAR if shift < timedelta(days=-28) else Code.SLOT_PAST
     for regulator, may in ((REGULATOR, regulator_may), (None, practice_may)):
         one = Practice(played, tmp_path, slot.start + shift)
         if may:
             made = one.take(at, slot.start, regulator)
             one.bookings.cancel(made)
         else:
-            with pytest.raises(PageError) as refused:
+            with pytest.raises(EditorError) as refused:
                 one.take(at, slot.start, regulator)
-            assert (refused.value.status, refused.value.title) == (409, "Créneau passé")
+            assert (refused.value.status, refused.value.issues[0].code) == (409, why)
 
 
 def test_a_walk_in_slot_is_for_the_practice_to_fill(practice: Practice) -> None:
     at, slot = practice.slots(lambda slot: slot.shape.appointment_type is AppointmentType.WALKIN)[0]
-    with pytest.raises(PageError) as refused:
+    with pytest.raises(EditorError) as refused:
         practice.take(at, slot.start, REGULATOR)
-    assert refused.value.title == "Créneau sans rendez-vous"
+    assert refused.value.issues[0].code is Code.SLOT_WALK_IN
     assert practice.take(at, slot.start).start == slot.start
 
 
@@ -162,7 +165,7 @@ def test_a_walk_in_slot_is_for_the_practice_to_fill(practice: Practice) -> None:
 @pytest.mark.parametrize("patient", ["", "   "])
 def test_a_patient_has_a_name(practice: Practice, regulator: RegulatorId | None, patient: str) -> None:
     at, slot = practice.slots(lambda slot: slot.shape.types == (SlotType.PUBLIC,))[0]
-    with pytest.raises(PageError) as refused:
+    with pytest.raises(EditorError) as refused:
         practice.take(at, slot.start, regulator, patient=patient)
     assert refused.value.status == 422
     assert practice.appointments.of(at.editor.slug) == []
@@ -173,7 +176,7 @@ def test_the_practice_moves_to_a_slot_that_nobody_else_sees(practice: Practice) 
     made = practice.take(at, slot.start, REGULATOR)
     far = SATURDAY + timedelta(days=100)
     to, hidden = practice.slots(lambda slot: slot.shape.types == (SlotType.PRIVATE,), far)[0]
-    with pytest.raises(PageError):
+    with pytest.raises(EditorError):
         practice.bookings.move(made, to, hidden.start, frozenset(SlotType))  # beyond the horizon
     moved = practice.bookings.move(made, to, hidden.start, None)
     assert (moved.calendar, moved.start, moved.regulator) == (to.calendar.key, hidden.start, REGULATOR)
@@ -192,19 +195,22 @@ def test_slots_are_booked_as_they_were_opened_and_closed(practice: Practice) -> 
     drawn = next(slot for slot in slots if slot.taken)
     free = [slot for slot in slots if not slot.taken]
     for regulator in (None, REGULATOR):
-        with pytest.raises(PageError):
+        with pytest.raises(EditorError) as refused:
             practice.take(at, drawn.start, regulator)
+        assert refused.value.issues[0].code is Code.SLOT_TAKEN
     practice.overrides.open_slot("agenda-ville", key, drawn.start)
     made = practice.take(at, drawn.start, REGULATOR)
     practice.overrides.close_slot("agenda-ville", key, free[0].start)
     practice.overrides.close_day("agenda-ville", key, SATURDAY + timedelta(days=1))
     sunday = next(slot for slot in slots_of_day(at.calendar, SATURDAY + timedelta(days=1)) if not slot.taken)
-    for start in (free[0].start, sunday.start):
+    for start, why in ((free[0].start, Code.SLOT_CLOSED), (sunday.start, Code.SLOT_DAY_CLOSED)):
         for regulator in (None, REGULATOR):
-            with pytest.raises(PageError):
+            with pytest.raises(EditorError) as refused:
                 practice.take(at, start, regulator)
-        with pytest.raises(PageError):
+            assert refused.value.issues[0].code is why
+        with pytest.raises(EditorError) as refused:
             practice.bookings.move(made, at, start, None)
+        assert refused.value.issues[0].code is why
     # An appointment stays where it is when all around it closes, and may be moved away.
     practice.overrides.absent("agenda-ville", GUIDE_THOMAS, SATURDAY, SATURDAY)
     practice.overrides.close_slot("agenda-ville", key, drawn.start)
@@ -213,14 +219,14 @@ def test_slots_are_booked_as_they_were_opened_and_closed(practice: Practice) -> 
     assert practice.bookings.move(made, at, free[1].start, None).start == free[1].start
 
 
-def test_a_slot_that_was_closed_meanwhile_is_told_to_be_gone(played: LoadedScenario, tmp_path: Path) -> None:
+def test_a_slot_that_was_closed_meanwhile_is_refused_as_such(played: LoadedScenario, tmp_path: Path) -> None:
     one, late = Practice(played, tmp_path), Practice(played, tmp_path)
     at, slot = late.slots(lambda slot: slot.shape.types == (SlotType.PUBLIC,))[0]
     one.overrides.close_slot(at.editor.slug, at.calendar.key, slot.start)
     assert late.bookings.bookable_slot(at, slot.start, frozenset(SlotType)) == slot
-    with pytest.raises(PageError) as refused:
+    with pytest.raises(EditorError) as refused:
         late.take(at, slot.start, REGULATOR)
-    assert (refused.value.status, refused.value.title) == (409, "Créneau déjà pris")
+    assert (refused.value.status, refused.value.issues[0].code) == (409, Code.SLOT_CLOSED)
     assert late.told == []
 
 

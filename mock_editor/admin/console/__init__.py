@@ -25,8 +25,8 @@ from mock_editor.admin.console.context import Console
 from mock_editor.admin.guard import Guard
 from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
-from mock_editor.base.words import french_page
-from mock_editor.booking.access import PageError
+from mock_editor.base.issues import Code
+from mock_editor.base.words import french_page, has_title
 from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
 
@@ -68,17 +68,15 @@ def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
         console.forms.remember(response)
         return response
 
-    @bp.errorhandler(PageError)
-    def refuse(error: PageError) -> Response:
-        # Back to the appointment, where it is about one.
-        about = request.view_args or {}
-        back = "console.appointment" if "identifier" in about else None
-        return console.show("message.html", error.status, title=error.title, text=error.text, back=back, about=about)
-
     @bp.errorhandler(EditorError)
-    def refuse_plainly(error: EditorError) -> Response:
-        title, text = _REFUSALS.get(error.status) or french_page(error)
-        response = console.show("message.html", error.status, title=title, text=text, back=None)
+    def refuse(error: EditorError) -> Response:
+        title, text = french_page(error)
+        if error.status in _REFUSALS and error.issues[0].code is not Code.CONSOLE_ACCESS_ENDED:
+            title, text = _REFUSALS[error.status]
+        about = request.view_args or {}
+        # Back to the appointment, where it is about one.
+        back = "console.appointment" if "identifier" in about and has_title(error) else None
+        response = console.show("message.html", error.status, title=title, text=text, back=back, about=about)
         response.headers.extend(error.headers)
         return response
 

@@ -5,7 +5,8 @@ from werkzeug.urls import iri_to_uri
 
 from mock_editor.admin import guard as access
 from mock_editor.admin.console.context import Console, inside, redirect
-from mock_editor.booking.access import PageError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 
 
 def add(console: Console) -> None:
@@ -19,7 +20,7 @@ def add(console: Console) -> None:
             return None
         guard.expect_token()
         if request.method not in ("GET", "HEAD"):
-            raise PageError(403, "Accès terminé", "Votre accès à la console a pris fin. Ouvrez-la de nouveau.")
+            raise refused(Code.CONSOLE_ACCESS_ENDED)
         return redirect(url_for("console.access_form", vers=iri_to_uri(request.full_path.rstrip("?"))))
 
     @bp.get("/acces")

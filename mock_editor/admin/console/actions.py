@@ -27,7 +27,7 @@ from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
 from mock_editor.base.errors import BadRequestError, EditorError, Issue, NotFoundError
 from mock_editor.base.http import expect_media_type, read_body
-from mock_editor.booking.access import PageError
+from mock_editor.base.words import french_page, has_title
 
 _ACTIONS = {one.id: one for one in OPERATIONS if one.method != "GET"}
 _FILES = {one.id: one for one in OPERATIONS if one.answers is Answers.DOWNLOAD}
@@ -51,7 +51,7 @@ def add(console: Console) -> None:
             return _again(console, inside(f"{target}{mark}{more}"), told, RefusedForm(operation.id, typed))
         try:
             result = _run(console, operation, typed, file)
-        except (EditorError, PageError) as error:
+        except EditorError as error:
             return _again(console, target, _told(error), _refused(operation, typed, error), error)
         said = words.done(operation.id, result)
         if "rester" in typed:
@@ -104,7 +104,7 @@ def _read(console: Console, operation: Operation) -> tuple[Typed, bytes | None]:
 
 
 def _run(console: Console, operation: Operation, typed: Typed, file: bytes | None) -> Any:
-    """Does it. Raises EditorError, PageError."""
+    """Does it. Raises EditorError."""
     body = None
     if operation.body:
         body = body_of(operation, typed, console.zone) if file is None else file
@@ -114,23 +114,23 @@ def _run(console: Console, operation: Operation, typed: Typed, file: bytes | Non
 # --- what is told
 
 
-def _told(error: EditorError | PageError) -> Notice:
-    if isinstance(error, PageError):
-        return Notice(error.text, well=False, title=error.title)
+def _told(error: EditorError) -> Notice:
+    if has_title(error):
+        title, text = french_page(error)
+        return Notice(text, well=False, title=title)
     title, text = words.refused(error)
     return Notice(
         text, well=False, title=title, details=[(words.where(one), words.reason(one)) for one in error.issues]
     )
 
 
-def _refused(operation: Operation, typed: Typed, error: EditorError | PageError) -> RefusedForm:
-    issues = error.issues if isinstance(error, EditorError) else ()
-    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.place): words.reason(one) for one in issues if one.place}
+def _refused(operation: Operation, typed: Typed, error: EditorError) -> RefusedForm:
+    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.place): words.reason(one) for one in error.issues if one.place}
     return RefusedForm(operation.id, typed, wrong)
 
 
 def _again(
-    console: Console, target: str, told: Notice, form: RefusedForm, error: EditorError | PageError | None = None
+    console: Console, target: str, told: Notice, form: RefusedForm, error: EditorError | None = None
 ) -> Response:
     """The page that the form was on, as the answer to it; or one of its own, if that one is not there any more."""
     url, _, _ = target.partition("#")
@@ -153,7 +153,7 @@ def _again(
         response = console.show("message.html", title=told.title or told.text, text=told.text, back=None)
     if error:
         response.status_code = error.status
-        response.headers.update(error.headers if isinstance(error, EditorError) else {})
+        response.headers.update(error.headers)
     return response
 
 

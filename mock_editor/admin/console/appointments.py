@@ -14,11 +14,12 @@ from flask import Response, url_for
 from mock_editor.accounts.model import Account
 from mock_editor.admin.console.context import Console, chosen, number, redirect
 from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
-from mock_editor.admin.practice import PRACTICE, WRONG_ID, PlacedAppointment, Practice, read_practitioner_id
-from mock_editor.base.errors import NotFoundError
+from mock_editor.admin.practice import PRACTICE, PlacedAppointment, Practice, read_practitioner_id
+from mock_editor.base.errors import NotFoundError, refused
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
+from mock_editor.base.words import french
 from mock_editor.booking import week as view
-from mock_editor.booking.access import PageError
 from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import calendars_of, stamp
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
@@ -156,10 +157,10 @@ def add(console: Console) -> None:
         placed = with_practitioner(editor, identifier)
         national_id = read_practitioner_id(typed)
         if national_id is None:
-            return people(placed, 422, problem=WRONG_ID, typed=typed)
+            return people(placed, 422, problem=french(issue(Code.PRACTITIONER_ID_WRONG)), typed=typed)
         found = placed.editor.directory.find(national_id)
         if found is None:
-            return people(placed, 404, problem="Ce logiciel ne connaît pas ce praticien.", typed=typed)
+            return people(placed, 404, problem=french(issue(Code.PRACTITIONER_NOT_KNOWN)), typed=typed)
         return redirect(_url(placed, "choose_slot", agenda=found.places[0].calendar.key))
 
     def people(placed: PlacedAppointment, status: int = 200, **content: Any) -> Response:
@@ -167,12 +168,11 @@ def add(console: Console) -> None:
         return show("praticien.html", status, placed=placed, people=list(itertools.islice(others, _PEOPLE)), **content)
 
     def with_practitioner(editor: str, identifier: str) -> PlacedAppointment:
-        """An appointment that another practitioner may take over. Raises NotFoundError, PageError."""
+        """An appointment that another practitioner may take over. Raises 404, 409."""
         placed = practice.find(editor, identifier)
         placed.calendar_for(None)
         if placed.appointment.sos:
-            text = "Le médecin d’un rendez-vous SOS Médecins s’affecte sur la page du rendez-vous."
-            raise PageError(409, "Changement impossible", text)
+            raise refused(Code.CHANGE_NOT_FOR_SOS)
         return placed
 
 
