@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHARED ?= ../shared
 RUN_ARGS ?=
 
-.PHONY: run demo test hooks lint format types bench clean help
+.PHONY: run demo test hooks lint format types generated bench clean help
 
 help: ## What can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -29,6 +29,9 @@ types: $(VENV)/.installed-dev ## Static types, strict on the package
 format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+generated: $(VENV)/.installed ## Write again what is made from the operations of the admin API
+	$(BIN)/python -m mock_editor.commands.generate
 
 bench: $(VENV)/.installed-dev ## Measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks

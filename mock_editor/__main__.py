@@ -8,12 +8,12 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036 - pip checks it, but nobody has to use pip
     sys.exit("mock-editor: Python 3.11 or newer is needed, this is {}.{}".format(*sys.version_info[:2]))
 
+from mock_editor.base.missing import package_missing
+
 try:
     from mock_editor.cli import main
 except ImportError as error:
-    if (error.name or "mock_editor").partition(".")[0] == "mock_editor":
-        raise
-    sys.exit(f"mock-editor: {error}; in its folder, `pip install .` gets what it needs (or `make run`)")
+    sys.exit(package_missing(error))
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import mock_editor
+from mock_editor.commands import generate
+from mock_editor.commands.description import FILE
 
 PACKAGE = Path(mock_editor.__file__).parent
 # Features of one level never import each other.
@@ -31,9 +33,9 @@ LEVELS = {
     "admin": 7,
     "app": 8,
     "server": 8,
-    "remote": 8,
-    "cli": 9,
-    "__main__": 10,
+    "commands": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -101,3 +103,8 @@ def test_every_import_stands_at_the_top() -> None:
             if isinstance(function, ast.FunctionDef):
                 hidden = [node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
                 assert not hidden, f"{path}: import inside {function.name}"
+
+
+def test_the_file_that_commands_are_made_from_is_not_stale() -> None:
+    """If it is: ``make generated``."""
+    assert (PACKAGE / "commands" / FILE).read_bytes() == generate.content()

@@ -1,7 +1,8 @@
 """Operations of the admin API: each is one function, and its route, its part of the OpenAPI document and its command
 are made from it.
 
-To add one, write a function below ``operations/`` and put it into the list of ``operations/__init__.py``. It looks so::
+To add one, write a function below ``operations/``, put it into the list of ``operations/__init__.py`` and run ``make
+generated``, which writes what its command is made from. It looks so::
 
     class Advance(Model):
         by: Annotated[int, Field(ge=1, description="Seconds")]

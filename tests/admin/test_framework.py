@@ -17,11 +17,13 @@ from pydantic import Field
 from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
-from mock_editor import remote
 from mock_editor.admin import problem, routes
 from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
 from mock_editor.base.errors import EditorError
+from mock_editor.commands import remote
+from mock_editor.commands.description import read
+from mock_editor.commands.generate import content
 from mock_editor.stage import Stage
 
 EXAMPLES = [Example("One")]
@@ -243,7 +245,7 @@ def url(app: Flask) -> Iterator[str]:
 
 def run(url: str, *words: str, stdin: bytes | None = None) -> Result:
     group = click.Group("mock-editor")
-    remote.add_to(group, OPERATIONS)
+    remote.add_to(group, read(content(OPERATIONS)))
     done = CliRunner(env={"MOCK_EDITOR_ADMIN_TOKEN": None}).invoke(group, [*words, "--url", url], input=stdin)
     assert not isinstance(done.exception, Exception), done.exception
     return done

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.cli import commands
-from mock_editor.remote import arguments
+from mock_editor.commands.generate import arguments
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.test_operations import url_of
 from tests.wire.conftest import Serve, Simulator, eventually, run
