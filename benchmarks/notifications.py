@@ -27,7 +27,6 @@ from benchmarks.rounds import Effort, in_turns, measured_load, ratios_of, spread
 from benchmarks.servers import Server, running
 from benchmarks.workload import INT_R01, LISTED, SAME, Workload, account_request, request
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.codes import PRACTITIONER_OID
 from mock_editor.base.fhir import instant
@@ -38,15 +37,15 @@ from mock_editor.calendars.model import Appointment, AppointmentStatus, Regulato
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import payload
 from mock_editor.notifications.model import Attempt, NotificationState
+from mock_editor.notifications.outbox import Outbox
 from mock_editor.settings import Settings
-from mock_editor.simulator import Simulator
+from mock_editor.world.tables import tables
 
 _PATIENCE = 60.0
 _MANY = 10_000
 _WARM_UP = 300  # attempts
 _PER_SECOND = 400  # about as many as are sent in a second
 _BOOKINGS = 30  # in a round
-_PUBLIC_URL = "http://127.0.0.1:40000"
 
 
 class RunningScenario(Workload):
@@ -80,13 +79,12 @@ class RunningScenario(Workload):
         """
         if file.exists():
             return file
-        store, clock = Store(file, SCHEMAS), Clock()
-        simulator = Simulator(
-            Settings(), self.played, public_url=_PUBLIC_URL, fhir_url=_PUBLIC_URL, clock=clock, store=store
-        )
+        store, clock = Store(file, tables()), Clock()
+        editors = Catalogue(self.played.editors, clock).editors
+        outbox = Outbox(store, clock, editors)
         now = clock.now()
         # More of them than there are slots: nothing is asked of a slot here.
-        appointments = Appointments(store, simulator.catalogue.editors, Taken(), simulator.outbox.add, lambda *_: None)
+        appointments = Appointments(store, editors, Taken(), outbox.add, lambda *_: None)
         people = [self.identifier(number) for number in range(LISTED)]
         bodies = []
         for number in range(count):
@@ -114,8 +112,8 @@ class RunningScenario(Workload):
             if not tried:
                 bodies.append(payload.body(made, self.editor))
         put_off = Attempt("POST", 503, 0.01, "HTTP 503", "{}")
-        for one in simulator.outbox.claim(count, _PATIENCE) if tried else ():
-            simulator.outbox.finish(one, put_off, NotificationState.WAITING, wait=timedelta(), unsure=True)
+        for one in outbox.claim(count, _PATIENCE) if tried else ():
+            outbox.finish(one, put_off, NotificationState.WAITING, wait=timedelta(), unsure=True)
         store.close()
         file.with_suffix(".bodies").write_bytes(b"\n".join(bodies))
         return file

@@ -28,7 +28,7 @@ from benchmarks.workload import (
     never_asked,
     request,
 )
-from mock_editor.app import SCHEMAS, make_stage
+from mock_editor.app import make_stage
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.calendars.taken import Taken
@@ -37,6 +37,7 @@ from mock_editor.search.bundle import EntryWriter
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.query import slot_query
 from mock_editor.settings import Settings
+from mock_editor.world.tables import tables
 
 _LARGE = (10_000, 1_000_000)
 _SIZES = (LISTED, *_LARGE)
@@ -247,7 +248,7 @@ def _ready(server: Server, workload: Workload) -> float:
 
 def _application(workload: Workload) -> WSGIApplication:
     """What the server calls, the journal switched off: it has a benchmark of its own."""
-    store, journal = Store(workload.file.with_suffix(".db"), SCHEMAS), JournalFile(workload.file.with_suffix(".j.db"))
+    store, journal = Store(workload.file.with_suffix(".db"), tables()), JournalFile(workload.file.with_suffix(".j.db"))
     settings = Settings(journal=False)
     return make_stage(settings, workload.played, public_url=_PUBLIC_URL, store=store, journal_store=journal)
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from importlib import resources
-from itertools import islice
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -15,17 +14,12 @@ from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from mock_editor import __version__
-from mock_editor import stage as stage_of
-from mock_editor.accounts import capabilities
 from mock_editor.accounts import routes as account_routes
-from mock_editor.accounts.model import AccountFilter
-from mock_editor.accounts.payload import email_key
 from mock_editor.admin import console, problem
 from mock_editor.admin import routes as admin_routes
 from mock_editor.admin.guard import Guard
 from mock_editor.base import fhir
 from mock_editor.base.clock import Clock
-from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.forms import HEADERS
@@ -36,25 +30,17 @@ from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.base.words import french_page
+from mock_editor.base.worlds import WORLD
 from mock_editor.bench.idp import routes as idp_routes
-from mock_editor.bench.idp import state as idp_state
-from mock_editor.bench.idp.clients import Registration
-from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform import routes as platform_routes
-from mock_editor.bench.platform import sign_in
-from mock_editor.bench.platform import state as platform_state
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.calls import Identity
-from mock_editor.bench.platform.directory import Directory, Listed, Site
-from mock_editor.bench.receiver import received
+from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import routes as receiver_routes
-from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking import routes as web_routes
 from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
-from mock_editor.calendars.people import specialties
-from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.journal.journal import Journal
@@ -63,28 +49,16 @@ from mock_editor.journal.middleware import JournalMiddleware
 from mock_editor.journal.model import Limits
 from mock_editor.journal.tables import JournalFile
 from mock_editor.notifications.model import OPEN_STATES
-from mock_editor.notifications.sender import Sender
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
-from mock_editor.search.bundle import Most
 from mock_editor.search.front import SearchFront
 from mock_editor.search.searches import Searches
 from mock_editor.settings import Settings
-from mock_editor.simulator import SCHEMAS as EDITOR_SCHEMAS
-from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Stage
 from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
 from mock_editor.tls.middleware import Doors, Proxies
-
-# The tables of both sides.
-SCHEMAS = (
-    *EDITOR_SCHEMAS,
-    stage_of.SCHEMA,
-    fault_store.SCHEMA,
-    idp_state.SCHEMA,
-    platform_state.SCHEMA,
-    received.SCHEMA,
-)
+from mock_editor.world.bench import registrations
+from mock_editor.world.world import World
 
 
 def make_stage(
@@ -95,7 +69,7 @@ def make_stage(
     fhir_url: str | None = None,
     store: Store,
     journal_store: JournalFile,
-    make_app: Callable[[Stage, Simulator], WSGIApplication] | None = None,
+    make_app: Callable[[Stage, World], WSGIApplication] | None = None,
     leads: bool = True,
 ) -> Stage:
     """What the server calls, with all that one process has of it; ``make_app`` is ``create_app`` unless told otherwise.
@@ -129,8 +103,21 @@ def make_stage(
         waits=waits,
         faults=FaultEngine(store, clock.now),
         make_app=make_app or create_app,
+        inside=_inside if make_app is None else None,
+        # One for all, so that wrong tokens count wherever they are tried.
+        parts=(Guard(settings.admin_token, public_url, settings.all_proxies, partial(_pause, waits)),),
         leads=leads,
     )
+
+
+def _inside(stage: Stage) -> WSGIApplication:
+    """What answers the calls of this process to itself, each in the world that it comes from."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        world: World = environ[WORLD]
+        return world.app(environ, start_response)
+
+    return surrounded(stage, answer)
 
 
 def surrounded(stage: Stage, app: WSGIApplication) -> JournalMiddleware:
@@ -190,7 +177,7 @@ def _editors(stage: Stage) -> Mapping[str, Editor]:
     return stage.simulator.catalogue.editors
 
 
-def create_app(stage: Stage, simulator: Simulator) -> Flask:
+def create_app(stage: Stage, simulator: World) -> Flask:
     """The WSGI application of a simulator that is played on a stage."""
     app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
@@ -204,9 +191,8 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     )
 
     settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
-    most = Most(settings.search_slots, settings.search_bytes)
-    searches = Searches(catalogue, public_url, simulator.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS, most)
-    app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, public_url), searches)  # type: ignore[method-assign]
+    searches = simulator.part(Searches)
+    app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, simulator), searches)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
     app.register_blueprint(
         account_routes.blueprint(
@@ -215,7 +201,7 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
     )
 
     # The other side is in this process too, unless the settings name a real one.
-    here = InProcessAdapter(surrounded(stage, app), public_url)
+    here = simulator.part(InProcessAdapter)
     pages = web_routes.blueprint(
         settings,
         public_url,
@@ -229,24 +215,22 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         simulator.keys,
     )
     app.register_blueprint(pages)
-    people = partial(_people, simulator)
+    people = simulator.people
     app.register_blueprint(
         idp_routes.blueprint(
             people,
             public_url,
             simulator.store,
             settings.body_timeout,
-            clients=_clients(settings, public_url, catalogue.editors),
+            clients=registrations(settings, public_url, catalogue.editors),
             to_clients=here,
         )
     )
-    simulator.on_reset(Part.ACCOUNTS, idp_state.State(simulator.store).reset)
-    directory = Directory(partial(_registers, simulator))
+    directory = simulator.part(Directory)
     inbox = receiver_routes.blueprint(
         simulator.store, public_url, settings.body_timeout, simulator.clock.now, stage.waits, directory, people
     )
     app.register_blueprint(inbox)
-    simulator.on_reset(Part.APPOINTMENTS, Inbox(simulator.store, simulator.clock.now).reset)
     platform = platform_routes.blueprint(
         public_url=public_url,
         store=simulator.store,
@@ -260,13 +244,8 @@ def create_app(stage: Stage, simulator: Simulator) -> Flask:
         body_timeout=settings.body_timeout,
     )
     app.register_blueprint(platform)
-    sessions = platform_state.State(simulator.store, simulator.clock.now)
-    simulator.on_reset(Part.ACCOUNTS, sessions.reset)
-    simulator.on_set_back(sessions.set_back)
-    simulator.sender = make_sender(stage, simulator, {f"{public_url}/_sas/": here})
 
-    # One for all, so that wrong tokens count wherever they are tried.
-    guard = Guard(settings.admin_token, public_url, settings.all_proxies, partial(_pause, stage.waits))
+    guard = simulator.part(Guard)
     app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
     app.register_blueprint(console.blueprint(simulator, stage, guard))
 
@@ -319,20 +298,7 @@ def _pause(waits: Waits, seconds: float) -> None:
         hold.sleep(seconds)
 
 
-def make_sender(stage: Stage, simulator: Simulator, embedded: Mapping[str, BaseAdapter] | None = None) -> Sender:
-    """What sends the notifications of a simulator; ``embedded`` carries those to a receiver in this process."""
-    return Sender(
-        simulator.outbox,
-        simulator.catalogue.editors,
-        simulator.targets(),
-        parallel=simulator.settings.sas_parallel,
-        embedded=embedded,
-        journal=stage.journal,
-        faults=stage.faults,
-    )
-
-
-def _metrics(simulator: Simulator) -> Iterator[Metric]:
+def _metrics(simulator: World) -> Iterator[Metric]:
     """What the journal's metrics say nothing of."""
     depths, now = simulator.notifications.depths(), simulator.clock.now()
     counts = [((one.editor, one.state), one.count) for one in depths]
@@ -351,59 +317,8 @@ def _metrics(simulator: Simulator) -> Iterator[Metric]:
     )
 
 
-def _people(simulator: Simulator) -> list[Person]:
-    """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
-    found = [Person(key, **one.model_dump()) for key, one in simulator.played.regulators.items()]
-    known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
-    for account in simulator.accounts.listing(AccountFilter([*simulator.catalogue.editors])).items:
-        tokens = {token.system: token.value for token in account.tokens}
-        ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
-        names = {*filter(None, ids), email_key(account.email)}
-        if known.isdisjoint(names):
-            name = account.content["name"][0]
-            found.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
-        known |= names
-    return found
-
-
-# Of an editor's practitioners, so many are in the platform's directory: people made in bulk cost 100 µs each.
-_MOST_LISTED = 2000
-
-
-def _registers(simulator: Simulator) -> tuple[Iterator[Listed], Iterator[Listed]]:
-    """Practitioners and associations as national registers have them: with their places, without their editors."""
-    editors, labels = simulator.catalogue.editors.values(), specialties()
-    practitioners = (
-        Listed(
-            one.id,
-            one.family,
-            one.given or "",
-            {each.code: labels.get(each.code, each.code) for each in one.specialties if each.code},
-            [
-                Site("", place.structure_id, place.line, place.postal_code, place.city, place.phone)
-                for place in one.places
-            ],
-        )
-        for editor in editors
-        for one in islice(editor.directory, _MOST_LISTED)
-    )
-    associations = (
-        Listed(
-            one.id,
-            one.name,
-            "",
-            {},
-            [Site(place.name, one.id, place.line, place.postal_code, place.city, place.phone) for place in one.places],
-        )
-        for editor in editors
-        for one in editor.associations.values()
-    )
-    return practitioners, associations
-
-
-def deliverer(stage: Stage, simulator: Simulator) -> WSGIApplication:
-    """Sends the notifications of a simulator whose web side is in other processes."""
-    simulator.sender = make_sender(stage, simulator)
+def deliverer(_: Stage, __: World) -> WSGIApplication:
+    """The application of a process that sends notifications and serves nobody."""
     return NotFound()
 
 
@@ -413,13 +328,15 @@ class _Mounted:
     What somebody before it has refused is answered without a look at what would have been there.
     """
 
-    def __init__(self, app: Flask, behind: WSGIApplication, public_url: str) -> None:
+    def __init__(self, app: Flask, behind: WSGIApplication, world: World) -> None:
         self._app = app
         self._behind = behind
-        self._path = urlsplit(public_url).path
+        self._world = world
+        self._path = urlsplit(world.public_url).path
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["SCRIPT_NAME"] = self._path
+        environ.setdefault(WORLD, self._world)
         if REFUSED in environ:
             with self._app.request_context(environ):
                 return _protected(_refusal(environ[REFUSED]))(environ, start_response)
@@ -436,16 +353,6 @@ def _identity_provider(
     if settings.oidc_issuer == "embedded":
         return IdentityProvider(f"{public_url}/_idp", settings, journal, here)
     return IdentityProvider(settings.oidc_issuer, settings, journal)
-
-
-def _clients(settings: Settings, public_url: str, editors: Iterable[str]) -> list[Registration]:
-    """Whom the embedded provider sends people back to: the bench, the editors, and whoever the settings name."""
-    bench = (f"{public_url}{path}" for path in (sign_in.RETURN_PATH, sign_in.LOGOUT_PATH))
-    clients = [Registration(sign_in.CLIENT_ID, *bench)]
-    for slug in editors:
-        site = f"{public_url}/{slug}/sso"
-        clients.append(Registration(settings.oidc_client_id or slug, f"{site}/retour", f"{site}/deconnexion"))
-    return clients + [Registration(None, uri) for uri in settings.idp_redirect_uris or ()]
 
 
 def _refusal(error: EditorError) -> Response:

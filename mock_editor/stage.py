@@ -10,54 +10,40 @@ import logging
 import os
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sqlite_utils import Database
 
 from mock_editor import scenario, snapshots
-from mock_editor.base import controls
+from mock_editor.base import controls, generations
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
-from mock_editor.base.database import OverError, begun
 from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.generations import Turn
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
 from mock_editor.base.words import in_english
+from mock_editor.base.worlds import WORLD, Urls
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
 from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
 from mock_editor.search import conformance
 from mock_editor.settings import Settings
-from mock_editor.simulator import Part, Simulator
-
-# How often another world was put in the place of one, since which of them the state goes on, and since when (monotonic,
-# which is the same for all processes) something may have begun that writes; and how far each process that shares the
-# file has followed.
-SCHEMA = """
-create table if not exists generations (
-    number integer primary key, state integer not null, since real not null) strict;
-create table if not exists workers (pid integer primary key, generation integer not null) strict
-"""
+from mock_editor.world.world import Part, Process, World
 
 # Less is what passes between two looks at the clock.
 _SET_BACK = timedelta(seconds=1)
 _SCRIPT, _CLOCK, _SAVED_AT = "script", "clock", "saved at"
 # Not part of a snapshot: secrets, and what is about processes. A generation that came back would be followed by nobody.
 _NOT_SAVED = ("keys", "generations", "workers")
-# Seconds that the other workers get to play what has been loaded.
-_PATIENCE = 5.0
 _LOOK = 0.01
-# Seconds for which nothing is written at most while they do.
-_CLOSED = 2 * _PATIENCE
-
 _log = logging.getLogger(__name__)
 
 
@@ -67,44 +53,6 @@ class Extra(StrEnum):
     CLOCK = "clock"
     FAULTS = "faults"
     JOURNAL = "journal"
-
-
-class _Turn:
-    """The time in which a world is in play: its generation, once it has one; ``keep_time`` has the clock right."""
-
-    def __init__(self, keep_time: Callable[[Database], None]) -> None:
-        self.generation: int | None = None
-        self._keep_time = keep_time
-
-    def check(self, db: Database) -> None:
-        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun too early."""
-        self._keep_time(db)
-        _expect_generation(db, self.generation)
-        began = begun()
-        if began is not None and began < _since(db):
-            raise _too_late()
-
-    def check_state(self, db: Database) -> None:
-        """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
-        self._keep_time(db)
-        [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
-        if self.generation is None or self.generation < since:
-            raise _too_late()
-
-
-class _World(NamedTuple):
-    turn: _Turn
-    simulator: Simulator
-    app: WSGIApplication
-
-
-def _expect_generation(db: Database, generation: int | None) -> None:
-    if generation != _last_generation(db):
-        raise _too_late()
-
-
-def _too_late() -> EditorError:
-    return OverError("Another scenario or state has been put in the place of the one that was asked; ask again")
 
 
 PARTS: frozenset[Part | Extra] = frozenset([*Part, *Extra])
@@ -120,7 +68,8 @@ def checked(script: Script) -> LoadedScenario:
 
 
 class Stage:
-    """Plays ``played``, and whatever is loaded after it; ``make_app`` is the application of a simulator.
+    """Plays ``played``, and whatever is loaded after it; ``make_app`` is the application of a world, ``inside`` what
+    answers calls of this process to itself. ``parts`` are for the views, whichever world is in play.
 
     With ``leads`` it brings its scenario into the store, where others that share the file find it; without, it plays
     what it finds there.
@@ -138,7 +87,9 @@ class Stage:
         journal: Journal,
         waits: Waits,
         faults: FaultEngine,
-        make_app: Callable[["Stage", Simulator], WSGIApplication],
+        make_app: Callable[["Stage", World], WSGIApplication],
+        inside: Callable[["Stage"], WSGIApplication] | None,
+        parts: Sequence[object] = (),
         leads: bool = True,
     ) -> None:
         self.settings = settings
@@ -149,29 +100,32 @@ class Stage:
         self.journal = journal
         self.waits = waits
         self.faults = faults
-        self._make_app = make_app
+        self._make_app = partial(make_app, self)
+        self._urls = Urls(public_url, fhir_url)
+        self._process = Process(clock, store, journal, waits, faults, inside(self) if inside else None, (self, *parts))
         self._changing = threading.RLock()
         self._timing = threading.Lock()
         self._started = False
         self._pid = 0
         self._generation = 0
         self._first = played.script
-        self._turn, self.simulator, self._app = self._make(played)
+        self.simulator = self._make(played)
         self.faults.keep_time_with(self._keep_time)
         self._play_faults(played)
         if leads:
             self._open(played)
         else:
-            self._turn.generation = self._generation
+            self.simulator.turn.generation = self._generation
         self.follow()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._app(environ, start_response)
+        environ[WORLD] = world = self.simulator
+        return world.app(environ, start_response)
 
     @property
     def app(self) -> Any:
         """The application of the world in play now."""
-        return self._app
+        return self.simulator.app
 
     def _open(self, played: LoadedScenario) -> None:
         """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
@@ -179,28 +133,19 @@ class Stage:
             same = controls.get(db, _SCRIPT) == _written(played.script)
             if not same:
                 controls.put(db, _SCRIPT, _written(played.script))
-                _next_generation(db, keep_state=True, closed=False)
+                generations.begin(db, keep_state=True, closed=False)
                 self.faults.reset(db)
             if not same or self.settings.now:
                 self._set_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
-            self._turn.generation = self._generation = _last_generation(db)
+            self.simulator.turn.generation = self._generation = generations.last(db)
             self.simulator.provisioning.declare(db)
 
-    def _make(self, played: LoadedScenario) -> _World:
+    def _make(self, played: LoadedScenario) -> World:
         """A world that may write once its turn has begun."""
-        turn = _Turn(self._keep_time)
-        simulator = Simulator(
-            self.settings,
-            played,
-            public_url=self.public_url,
-            fhir_url=self.fhir_url,
-            clock=self.clock,
-            store=self.store.guarded(turn.check),
-            outcomes=self.store.guarded(turn.check_state),
-        )
-        return _World(turn, simulator, self._make_app(self, simulator))
+        turn = Turn(self._keep_time)
+        return World(self.settings, played, urls=self._urls, process=self._process, turn=turn, make_app=self._make_app)
 
     def _play_faults(self, played: LoadedScenario) -> None:
         self.faults.play(played.faults, played.timelines, played.seed)
@@ -232,7 +177,7 @@ class Stage:
         """Does what other processes have set. Cheap when there is nothing new."""
         self.follow_clock()
         with self.store.reading() as db:
-            generation = _last_generation(db)
+            generation = generations.last(db)
         with self._changing:
             entered = generation > self._generation and self._follow_scenario(generation)
         self.faults.follow()
@@ -258,28 +203,28 @@ class Stage:
         return True
 
     @contextlib.contextmanager
-    def _prepared(self, world: _World) -> Iterator[None]:
+    def _prepared(self, world: World) -> Iterator[None]:
         """Has all of a new world that may fail be there before the end of the block, or nothing of it. Raises 503."""
         try:
             if self._started:
-                world.simulator.prepare()
+                world.prepare()
             yield
         except BaseException:
-            world.simulator.stop()
+            world.stop()
             raise
 
-    def _enter(self, world: _World, generation: int) -> None:
+    def _enter(self, world: World, generation: int) -> None:
         """Puts a new world in the place of the old one, in which requests come to their end, and may not write.
 
         It is prepared, and nothing here fails: what is in the store is played.
         """
         with contextlib.suppress(EditorError):  # what looks for changes does it again
-            world.simulator.follow()
-        self._play_faults(world.simulator.played)
+            world.follow()
+        self._play_faults(world.played)
         world.turn.generation = self._generation = generation
-        old, (self._turn, self.simulator, self._app) = self.simulator, world
+        old, self.simulator = self.simulator, world
         if self._started:
-            world.simulator.start()
+            world.start()
             old.stop()
 
     def _spread(self) -> None:
@@ -299,19 +244,17 @@ class Stage:
     def _say_generation(self) -> None:
         if self._started:
             with self.store.writing() as db:
-                db.table("workers").upsert({"pid": self._pid, "generation": self._generation}, pk="pid")
+                generations.note(db, self._pid, self._generation)
 
     def _settle(self) -> None:
         """Has written again what is begun from now on."""
         with self.store.writing() as db:
-            now = time.monotonic()
-            query = "update generations set since = ? where number = ? and since > ?"
-            db.execute(query, [now, self._generation, now])
+            generations.reopen(db, self._generation)
 
     def _await_others(self) -> None:
         """Waits until every process plays this generation. Raises 503."""
         pause = threading.Event()
-        waits = int(_PATIENCE / _LOOK)
+        waits = int(generations.PATIENCE / _LOOK)
         for _ in range(waits):
             behind = self._behind()
             if not behind:
@@ -319,16 +262,14 @@ class Stage:
             pause.wait(_LOOK)
         with self.store.writing() as db:
             # Whoever does not follow any more is not waited for again.
-            for pid in behind:
-                db.execute("delete from workers where pid = ?", [pid])
-        text = f"{len(behind)} process(es) do not play it yet after {_PATIENCE:g} s; this one does"
+            generations.forget(db, behind)
+        text = f"{len(behind)} process(es) do not play it yet after {generations.PATIENCE:g} s; this one does"
         raise EditorError(503, [Issue("transient", text)])
 
     def _behind(self) -> list[int]:
         with self.store.reading() as db:
-            query = "select pid from workers where generation < ? and pid <> ?"
-            pids = [pid for (pid,) in db.execute(query, [self._generation, self._pid]).fetchall()]
-        return [pid for pid in pids if runs(pid)]
+            pids = generations.behind(db, self._generation)
+        return [pid for pid in pids if pid != self._pid and runs(pid)]
 
     # --- the scenario
 
@@ -351,21 +292,20 @@ class Stage:
         played = checked(script)
         with self._changing:
             world = self._make(played)
-            simulator = world.simulator
             try:
                 with self._prepared(world), self.store.writing() as db:
-                    generation = _next_generation(db, keep_state=keep_state, closed=not keep_state)
+                    generation = generations.begin(db, keep_state=keep_state, closed=not keep_state)
                     controls.put(db, _SCRIPT, _written(script))
                     # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
                     self.faults.reset(db, played.faults)
                     if keep_state:
-                        simulator.provisioning.declare(db)
+                        world.provisioning.declare(db)
                     else:
                         self._set_course(db, self._first_course(played))
                         self._run(_course(db))
                         # The tables are the same in both worlds; the accounts of the new one stay.
                         self.simulator.reset(db, frozenset(Part))
-                        simulator.reset(db, frozenset({Part.ACCOUNTS}))
+                        world.reset(db, frozenset({Part.ACCOUNTS}))
             except BaseException:
                 # Above all the clock, when nothing came of it.
                 self.follow()
@@ -433,19 +373,19 @@ class Stage:
         with self._changing:
             with self.store.writing() as db:
                 # Whoever has not yet followed would put back another scenario's.
-                _expect_generation(db, self._generation)
+                generations.expect(db, self._generation)
                 self.simulator.reset(db, own)
                 if Extra.CLOCK in parts:
                     self._set_course(db, self._first_course(self.simulator.played))
                 if Extra.FAULTS in parts:
                     self.faults.reset(db)
                 if own:
-                    generation = _next_generation(db, keep_state=Part.APPOINTMENTS not in own)
+                    generation = generations.begin(db, keep_state=Part.APPOINTMENTS not in own)
                 if Extra.JOURNAL in parts:
                     # It has a file of its own. When that cannot be written, nothing else has happened either.
                     self.journal.clear()
             if own:
-                self._turn.generation = self._generation = generation
+                self.simulator.turn.generation = self._generation = generation
         self._spread()
 
     def save(self, path: Path) -> None:
@@ -461,7 +401,7 @@ class Stage:
             path = Path(folder) / "saved.db"
             path.write_bytes(content)
             with self._changing, contextlib.ExitStack() as stack:
-                put_back: list[tuple[_World, int]] = []
+                put_back: list[tuple[World, int]] = []
 
                 def then(db: Database) -> None:
                     world, generation = self._after_restore(db)
@@ -473,7 +413,7 @@ class Stage:
                 self._enter(*put_back[0])
         self._spread()
 
-    def _after_restore(self, db: Database) -> tuple[_World, int]:
+    def _after_restore(self, db: Database) -> tuple[World, int]:
         """The world of what was put back, and its generation. In the transaction that puts it back."""
         try:
             script, course = Script(**controls.get(db, _SCRIPT)), _course(db)
@@ -488,32 +428,7 @@ class Stage:
         world = self._make(checked(script))
         if course.mode in (Mode.SHIFTED, Mode.SCALED):
             _put_course(db, Course(datetime.now(UTC), at, course.rate))
-        return world, _next_generation(db, keep_state=False)
-
-
-def _last_generation(db: Database) -> int:
-    [(number,)] = db.execute("select coalesce(max(number), 0) from generations")
-    return int(number)
-
-
-def _next_generation(db: Database, *, keep_state: bool, closed: bool = True) -> int:
-    number = _last_generation(db) + 1
-    [(state, since)] = db.execute("select coalesce(max(state), 0), coalesce(max(since), 0.0) from generations")
-    if not keep_state:
-        state = number
-    if closed:
-        # Until every process has followed, nothing is written: it may have been begun for the state of before.
-        since = time.monotonic() + _CLOSED
-    db.execute("delete from generations")
-    db.execute("insert into generations values (?, ?, ?)", [number, state, since])
-    return number
-
-
-def _since(db: Database) -> float:
-    """When something has to have begun that may write."""
-    [(since,)] = db.execute("select coalesce(max(since), 0.0) from generations")
-    # That is of before the machine was started again, whose monotonic time began anew.
-    return 0.0 if since > time.monotonic() + _CLOSED else float(since)
+        return world, generations.begin(db, keep_state=False)
 
 
 def _written(script: Script) -> dict[str, Any]:

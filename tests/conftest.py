@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS, make_stage
+from mock_editor.app import make_stage
 from mock_editor.base.clock import Clock, Mode
 from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
@@ -20,6 +20,7 @@ from mock_editor.calendars.model import Editor
 from mock_editor.journal.tables import JournalFile
 from mock_editor.settings import Settings
 from mock_editor.stage import Stage
+from mock_editor.world.tables import tables
 
 _compile_builder = Rule._compile_builder
 
@@ -109,7 +110,7 @@ def stage(
     """What plays a scenario, and another one if asked to."""
     at = {"now": clock.now().isoformat()} if clock.course.mode is Mode.FROZEN else {}
     parsed = Settings.from_env({}, **at | settings)
-    store, journal_store = Store(folder / "state.db", SCHEMAS), JournalFile(folder / "state.journal.db")
+    store, journal_store = Store(folder / "state.db", tables()), JournalFile(folder / "state.journal.db")
     return make_stage(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
 
 

@@ -27,7 +27,7 @@ LEVELS = {
     "bench": 3,
     "booking": 3,
     "scenario": 4,
-    "simulator": 5,
+    "world": 5,
     "snapshots": 5,
     "stage": 6,
     "admin": 7,

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import digest_of
 from mock_editor.faults.rules import Rule
 from mock_editor.scenario import LoadedScenario
 from mock_editor.snapshots import CHECKS
 from mock_editor.stage import Stage
+from mock_editor.world.tables import tables
 from tests.accounts.conftest import BASE, regulator
 from tests.admin.conftest import TAKEN
 from tests.conftest import NOW, stage
@@ -77,9 +77,9 @@ def state(on: Stage) -> list[tuple[object, ...]]:
 
 def test_every_value_that_is_saved_is_checked() -> None:
     with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(";\n".join(SCHEMAS))
-        tables = db.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
-        found = {name: {row[1] for row in db.execute(f"pragma table_info({name})")} for (name,) in tables.fetchall()}
+        db.executescript(";\n".join(tables()))
+        names = db.execute("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'")
+        found = {name: {row[1] for row in db.execute(f"pragma table_info({name})")} for (name,) in names.fetchall()}
     assert {name: set(checks) for name, checks in CHECKS.items()} == {
         name: columns for name, columns in found.items() if name not in NOT_SAVED
     }

@@ -21,8 +21,8 @@ from mock_editor.calendars.model import Appointment, AppointmentStatus, Regulato
 from mock_editor.faults.rules import Rule
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
-from mock_editor.simulator import Part, Simulator
 from mock_editor.stage import Extra, Stage
+from mock_editor.world.world import Part, World
 from tests.accounts.conftest import BASE, NATIONAL, regulator
 from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
 
@@ -277,7 +277,7 @@ def _restore(on: Stage, tmp_path: Path) -> None:
 
 REPLACE = pytest.mark.parametrize("replace", [_load, _restore])
 BY = pytest.mark.parametrize(("replace", "other_process"), [(_load, True), (_restore, False)])
-WRITES: dict[str, Callable[[Simulator, Appointment], object]] = {
+WRITES: dict[str, Callable[[World, Appointment], object]] = {
     "a booking": lambda old, one: old.appointments.add(one),
     "an account": lambda old, one: old.provisioning.create(one.editor, payload.regulator(regulator(N))),
     "a session": lambda old, one: old.sessions.open(one.editor, None, sas=False),
@@ -292,7 +292,7 @@ WRITES: dict[str, Callable[[Simulator, Appointment], object]] = {
 def test_nothing_of_a_world_that_is_over_is_written(
     play: Play,
     tmp_path: Path,
-    write: Callable[[Simulator, Appointment], object],
+    write: Callable[[World, Appointment], object],
     other_process: bool,
     replace: Callable[[Stage, Path], None],
 ) -> None:

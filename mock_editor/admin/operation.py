@@ -54,8 +54,8 @@ from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError,
 from mock_editor.base.http import MAX_BODY
 from mock_editor.base.issues import Code
 from mock_editor.base.validation import findings
-from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
+from mock_editor.world.world import World
 
 JSON, OCTETS = "application/json", "application/octet-stream"
 NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
@@ -65,7 +65,7 @@ NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
 class Control:
     """What operations work with: the world in play, and the stage that it is played on."""
 
-    simulator: Simulator
+    simulator: World
     stage: Stage
 
 

@@ -24,7 +24,7 @@ from mock_editor.calendars.model import (
     Editor,
     Practitioner,
 )
-from mock_editor.simulator import Simulator
+from mock_editor.world.world import World
 
 # Who has taken an appointment at the practice: neither an account nor a visitor of the web site.
 PRACTICE = "practice"
@@ -87,7 +87,7 @@ class PlacedAppointment:
 class Practice:
     """The appointments of every editor, and what is done to them."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: World) -> None:
         self._simulator = simulator
 
     # --- looking

@@ -16,15 +16,13 @@ from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.errors import BadRequestError, EditorError, Issue
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.sites import SENT_UNASKED
-from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
+from mock_editor.world.world import World
 
 _MOST_PARAMETERS = 200
 
 
-def blueprint(
-    simulator: Simulator, stage: Stage, guard: Guard, operations: Sequence[Operation] = OPERATIONS
-) -> Blueprint:
+def blueprint(simulator: World, stage: Stage, guard: Guard, operations: Sequence[Operation] = OPERATIONS) -> Blueprint:
     """Every operation of the list, and the document about them, for those whom ``guard`` lets in."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
     bp.before_request(guard.only_with_access)

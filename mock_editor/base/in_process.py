@@ -1,7 +1,9 @@
 """Sends the calls of a requests session to a WSGI application in this process instead of over the network."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - theirs, not the built-in one
 from requests.adapters import BaseAdapter
@@ -11,12 +13,16 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 
 class InProcessAdapter(BaseAdapter):
-    """Mount it for the URLs that begin with ``public_url``, under which clients reach ``app``."""
+    """Mount it for the URLs that begin with ``public_url``, under which clients reach ``app``.
 
-    def __init__(self, app: Any, public_url: str) -> None:
+    ``environ`` goes into the environment of each call.
+    """
+
+    def __init__(self, app: WSGIApplication, public_url: str, environ: Mapping[str, object] | None = None) -> None:
         super().__init__()
         self._app = app
         self._public_url = public_url
+        self._environ = dict(environ or {})
 
     def send(self, request: PreparedRequest, *_args: Any, **_how: Any) -> Response:
         """The application's answer. Raises ConnectionError when it ends without one."""
@@ -29,6 +35,7 @@ class InProcessAdapter(BaseAdapter):
             method=request.method or "GET",
             headers=list(request.headers.items()),
             data=body.encode() if isinstance(body, str) else body,
+            environ_overrides=self._environ,
         )
         try:
             pieces, status, headers = run_wsgi_app(self._app, builder.get_environ(), buffered=True)

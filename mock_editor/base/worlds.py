@@ -4,13 +4,20 @@ Routes are registered once per process, whatever is played. The world that a req
 a view asks for what it needs by its class: ``of_world(Searches)``.
 """
 
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from wsgiref.types import WSGIEnvironment
 
 from flask import request
 
 WORLD = "mock_editor.world"
 Part = TypeVar("Part")
+
+
+class Urls(NamedTuple):
+    """Where clients reach the editors: FHIR clients under ``fhir``, all others under ``public``."""
+
+    public: str
+    fhir: str
 
 
 class Parts(Protocol):

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 import click
 
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS
 from mock_editor.base.store import Store, StoreError
 from mock_editor.commands.failures import Failure
 from mock_editor.journal.tables import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError
-from mock_editor.simulator import check_files
 from mock_editor.stage import Stage, checked
 from mock_editor.tls.validity import ending
+from mock_editor.world.tables import tables
+from mock_editor.world.world import check_files
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
             # The other threads are for requests that write nothing.
-            state = Store(path, SCHEMAS, writers=max(1, settings.threads * 3 // 4))
+            state = Store(path, tables(), writers=max(1, settings.threads * 3 // 4))
             path = path.with_suffix(f".journal{path.suffix}")
             journal = JournalFile(path)
         except StoreError as error:

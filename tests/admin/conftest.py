@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from mock_editor.admin.operations.accounts import MERCIER
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.notifications.model import Attempt, NotificationState
@@ -19,6 +18,7 @@ from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
 from mock_editor.stage import Stage
+from mock_editor.world.tables import tables
 from tests.admin.console_browser import Console
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import NOW
@@ -38,7 +38,7 @@ class Played:
     """What a sender does to the outbox of the application, in the same file, at once and as it is told."""
 
     def __init__(self, folder: Path, scenario: LoadedScenario) -> None:
-        self.store = Store(folder / "state.db", SCHEMAS)
+        self.store = Store(folder / "state.db", tables())
         self.outbox = Outbox(self.store, Clock(NOW), {editor.slug: editor for editor in scenario.editors})
         self.notifications = NotificationRepository(self.store)
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.base.issues import Code
@@ -26,6 +25,7 @@ from mock_editor.calendars.model import (
 from mock_editor.calendars.overrides import Overrides
 from mock_editor.notifications.model import NotificationState
 from mock_editor.scenario import LoadedScenario
+from mock_editor.world.tables import tables
 from tests.booking.conftest import AGENDA, Browser
 from tests.conftest import GUIDE_THOMAS, NOW, stage
 
@@ -40,7 +40,7 @@ class Practice:
 
     def __init__(self, played: LoadedScenario, folder: Path, now: datetime = NOW) -> None:
         self.catalogue = Catalogue(played.editors, Clock(now))
-        self.store = Store(folder / "state.db", SCHEMAS)
+        self.store = Store(folder / "state.db", tables())
         self.told: list[Appointment] = []
         self.overrides = Overrides(self.store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(

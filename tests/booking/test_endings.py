@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.booking.bookings import Bookings
@@ -14,6 +13,7 @@ from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import AppointmentStatus
 from mock_editor.scenario import LoadedScenario
+from mock_editor.world.tables import tables
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 
@@ -26,7 +26,7 @@ class Side:
     def __init__(self, played: LoadedScenario, folder: Path, at: timedelta, shares: Shares) -> None:
         clock = Clock(NOW + at)
         catalogue = Catalogue(played.editors, clock)
-        self.appointments = Appointments(Store(folder / "state.db", SCHEMAS), catalogue.editors, catalogue.taken)
+        self.appointments = Appointments(Store(folder / "state.db", tables()), catalogue.editors, catalogue.taken)
         bookings = Bookings(catalogue, self.appointments)
         self.endings = Endings(clock, catalogue.editors, self.appointments, bookings, {"agenda-ville": shares})
 

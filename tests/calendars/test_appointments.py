@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
 from mock_editor.calendars.taken import AS_MADE, Taken
 from mock_editor.scenario import LoadedScenario
+from mock_editor.world.tables import tables
 from tests.conftest import NOW
 
 KEY = "810100050075-1"
@@ -26,7 +26,7 @@ class Process:
     def __init__(self, folder: Path, editor: Editor) -> None:
         self.taken = Taken()
         self.editor = editor
-        self.store = Store(folder / "state.db", SCHEMAS)
+        self.store = Store(folder / "state.db", tables())
         self.appointments = Appointments(self.store, {editor.slug: editor}, self.taken)
         self.appointments.follow()
 

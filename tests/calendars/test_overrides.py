@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.store import Store
@@ -20,6 +19,7 @@ from mock_editor.calendars.model import AppointmentStatus, ConsultationType, Slo
 from mock_editor.calendars.override_rows import Override, OverrideKind
 from mock_editor.calendars.overrides import Overrides
 from mock_editor.scenario import LoadedScenario
+from mock_editor.world.tables import tables
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 
@@ -84,7 +84,7 @@ class Worker:
     """What one worker has: a store of its own on the file that all share, and what it knows of the calendars."""
 
     def __init__(self, folder: Path, played: LoadedScenario) -> None:
-        self.store = Store(folder / "state.db", SCHEMAS)
+        self.store = Store(folder / "state.db", tables())
         self.catalogue = Catalogue(played.editors, Clock(NOW))
         self.overrides = Overrides(self.store, self.catalogue, played.extra_openings.read)
         taken = self.catalogue.taken

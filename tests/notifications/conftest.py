@@ -16,7 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.sockets import reset_on_close
 from mock_editor.base.store import Store
@@ -33,6 +32,7 @@ from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.notifications.sender import Sender
 from mock_editor.notifications.target import Target
+from mock_editor.world.tables import tables
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 from tests.wire.conftest import eventually
@@ -212,7 +212,7 @@ class Side:
     def __init__(
         self, folder: Path, editor: Editor, target: Target, *, others: Sequence[Editor] = (), parallel: int = 8
     ) -> None:
-        self.store = Store(folder / "state.db", (*SCHEMAS, fault_store.SCHEMA))
+        self.store = Store(folder / "state.db", (*tables(), fault_store.SCHEMA))
         self.editors = editors = {one.slug: one for one in (editor, *others)}
         self.clock = Clock()
         self.faults = FaultEngine(self.store, self.clock.now)

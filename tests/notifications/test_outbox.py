@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.listings import Page
 from mock_editor.base.store import Store
@@ -27,6 +26,7 @@ from mock_editor.notifications.model import (
 from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
+from mock_editor.world.tables import tables
 from tests.calendars.test_appointments import appointment
 from tests.conftest import NOW
 
@@ -38,7 +38,7 @@ class Side:
     """The appointments of a few editors and their outbox, without a sender."""
 
     def __init__(self, folder: Path, played: LoadedScenario) -> None:
-        self.store = Store(folder / "state.db", SCHEMAS)
+        self.store = Store(folder / "state.db", tables())
         editors = {editor.slug: editor for editor in played.editors}
         self.outbox = Outbox(self.store, Clock(NOW), editors)
         self.notifications = NotificationRepository(self.store)
@@ -111,7 +111,7 @@ class Overtaken:
 
 def test_who_is_first_after_a_start_keeps_what_it_has_taken(side: Side, tmp_path: Path, played: LoadedScenario) -> None:
     side.book()
-    with closing(Store(tmp_path / "state.db", SCHEMAS)) as store:
+    with closing(Store(tmp_path / "state.db", tables())) as store:
         taken: list[Claimed] = []
         overtaken = Overtaken(store, lambda: taken.extend(side.outbox.claim(1, 60)))
         late = Outbox(overtaken, Clock(NOW), {one.slug: one for one in played.editors})  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from mock_editor.notifications.model import Notification, NotificationFilter
 from mock_editor.notifications.target import Target
 from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.settings import Settings, SettingsError
-from mock_editor.simulator import check_files
+from mock_editor.world.world import check_files
 from tests.notifications.conftest import Sas, Side
 from tests.notifications.test_faults import kind, rule
 from tests.wire.conftest import eventually

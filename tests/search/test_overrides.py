@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask.testing import FlaskClient
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
@@ -28,8 +27,9 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.bundle import AskedWindow, EntryWriter
 from mock_editor.search.flows import INT_R01, INT_R04, SOS, Flow
 from mock_editor.search.resources import SlotTimes
-from mock_editor.simulator import Part
 from mock_editor.stage import Stage
+from mock_editor.world.tables import tables
+from mock_editor.world.world import Part
 from tests.calendars.test_appointments import appointment
 from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, of_type, slot_search, sos_search, stage
 
@@ -230,7 +230,7 @@ class World:
     """The editors of a scenario with a store, without the web."""
 
     def __init__(self, played: LoadedScenario, folder: Path) -> None:
-        store = Store(folder / "state.db", SCHEMAS)
+        store = Store(folder / "state.db", tables())
         self.catalogue = Catalogue(played.editors, Clock(NOW))
         self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(

@@ -29,7 +29,6 @@ from urllib.parse import urlsplit
 import requests
 
 from mock_editor import scenario
-from mock_editor.app import SCHEMAS
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.bench.receiver.received import Inbox
@@ -39,6 +38,7 @@ from mock_editor.calendars.model import Appointment, Editor, SlotType, Window
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.model import NotificationState
 from mock_editor.notifications.repository import NotificationRepository
+from mock_editor.world.tables import tables
 from tests.wire.conftest import clean_environment, eventually, form_key
 
 VILLE, SOS = "agenda-ville", "agenda-sos"
@@ -484,7 +484,7 @@ class Run:
             current.stop()
 
     def _wait_for_the_end(self) -> None:
-        store = Store(self.database, SCHEMAS)
+        store = Store(self.database, tables())
         notifications = NotificationRepository(store)
         try:
             before = -1
@@ -502,7 +502,7 @@ class Run:
     # --- afterwards
 
     def _compare(self) -> None:
-        store, sas = Store(self.database, SCHEMAS), Store(self.received, SCHEMAS)
+        store, sas = Store(self.database, tables()), Store(self.received, tables())
         try:
             appointments = Appointments(store, self.editors, Taken())
             kept = [one for slug in self.editors for one in appointments.of(slug)]

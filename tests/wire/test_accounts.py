@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from mock_editor.app import SCHEMAS
 from mock_editor.base.store import Store
+from mock_editor.world.tables import tables
 from tests.accounts.conftest import BASE, NATIONAL, TECHNICAL, regulator
 from tests.wire.conftest import Serve, Simulator, run
 
@@ -157,7 +157,7 @@ def unfit(tmp_path: Path) -> Callable[[str], Path]:
             with sqlite3.connect(path) as db:
                 db.execute("create table t (a)")
         elif kind == "older":
-            Store(path, (*SCHEMAS, "create table if not exists gone (a)"))
+            Store(path, (*tables(), "create table if not exists gone (a)"))
         elif kind == "folder":
             path.mkdir()
         elif kind == "nowhere":

@@ -27,8 +27,8 @@ from mock_editor.base.errors import EditorError, NotFoundError
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
 from mock_editor.base.issues import Code
 from mock_editor.base.words import french_page, has_title
-from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
+from mock_editor.world.world import World
 
 _SUBJECTS = (
     access,
@@ -53,7 +53,7 @@ _REFUSALS = {
 }
 
 
-def blueprint(simulator: Simulator, stage: Stage, guard: Guard) -> Blueprint:
+def blueprint(simulator: World, stage: Stage, guard: Guard) -> Blueprint:
     """The console, for those whom ``guard`` lets in."""
     bp = Blueprint(
         "console", __name__, url_prefix="/_console", template_folder="../templates", static_folder="../static"

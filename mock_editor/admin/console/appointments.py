@@ -24,7 +24,7 @@ from mock_editor.calendars.appointments import AppointmentFilters
 from mock_editor.calendars.catalogue import calendars_of, stamp
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
 from mock_editor.journal.filters import EntryFilter
-from mock_editor.simulator import Simulator
+from mock_editor.world.world import World
 
 # A practice is offered whatever is shown to anybody.
 _OFFERED = frozenset(SlotType) - NEVER_EXPOSED
@@ -49,7 +49,7 @@ class Change:
 class Bookers:
     """Who has taken appointments, in words."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: World) -> None:
         self._accounts = simulator.accounts
         self._known: dict[tuple[str, str], Account | None] = {}
 

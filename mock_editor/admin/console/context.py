@@ -20,8 +20,8 @@ from mock_editor.base.forms import Forms
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week
 from mock_editor.calendars.model import Editor
-from mock_editor.simulator import Simulator
 from mock_editor.stage import Stage
+from mock_editor.world.world import World
 
 PREFIX = "/_console"
 # The bar at the top: the endpoint that an entry leads to, its words, and the other endpoints that are below it.
@@ -63,7 +63,7 @@ class RefusedForm:
 class Console:
     """The console of one world. ``blueprint`` is what pages are added to, ``control`` what operations work with."""
 
-    def __init__(self, blueprint: Blueprint, simulator: Simulator, stage: Stage, guard: Guard) -> None:
+    def __init__(self, blueprint: Blueprint, simulator: World, stage: Stage, guard: Guard) -> None:
         self.blueprint = blueprint
         self.simulator, self.stage, self.guard = simulator, stage, guard
         self.control = Control(simulator, stage)

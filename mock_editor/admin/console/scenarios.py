@@ -12,8 +12,8 @@ from mock_editor.admin.operations.scenarios import list_scenarios
 from mock_editor.base.errors import NotFoundError
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.scenario.reader import Document
-from mock_editor.simulator import Part
 from mock_editor.stage import Extra
+from mock_editor.world.world import Part
 
 # What can be put back, in French.
 PARTS = (

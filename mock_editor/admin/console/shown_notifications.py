@@ -23,7 +23,7 @@ from mock_editor.notifications.model import (
     NotificationSummary,
 )
 from mock_editor.notifications.outbox import Outbox
-from mock_editor.simulator import Simulator
+from mock_editor.world.world import World
 
 STATES = {
     NotificationState.WAITING: "En attente",
@@ -124,7 +124,7 @@ class NotificationSheet:
 class ShownNotifications:
     """The notifications of every editor."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: World) -> None:
         self._simulator = simulator
         self._outbox: Outbox = simulator.outbox
         self._notifications = simulator.notifications

@@ -10,8 +10,8 @@ from werkzeug.wsgi import FileWrapper
 from mock_editor.admin.operation import Control, Download, Example, Model, operation, refusal
 from mock_editor.base.store import StoreError
 from mock_editor.scenario import ScenarioError
-from mock_editor.simulator import Part
 from mock_editor.stage import Extra
+from mock_editor.world.world import Part
 
 _LARGEST_SNAPSHOT = 500_000_000
 _PIECE = 1 << 20

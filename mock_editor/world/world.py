@@ -1,53 +1,56 @@
-"""Everything that one process plays and keeps, without the web: what the surfaces of ``app.py`` share."""
+"""What is played: one object that owns a scenario's editors, the other side, and the state of both."""
 
-from collections.abc import Callable, Set
-from dataclasses import fields
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
+from wsgiref.types import WSGIApplication
 
 from sqlite_utils import Database
+from werkzeug.exceptions import NotFound
 
-from mock_editor.accounts import tables as account_tables
+from mock_editor.accounts import capabilities
 from mock_editor.accounts.log_in import LogIn
 from mock_editor.accounts.provisioning import Provisioning
 from mock_editor.accounts.repository import AccountRepository
 from mock_editor.accounts.staff import Staff
-from mock_editor.base import controls, keys
 from mock_editor.base.clock import Clock
+from mock_editor.base.generations import Turn
+from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.keys import Keys
 from mock_editor.base.store import Store
-from mock_editor.booking import sessions
+from mock_editor.base.waits import Waits
+from mock_editor.base.worlds import WORLD, Urls
+from mock_editor.bench.idp import state as idp_state
+from mock_editor.bench.idp.people import Person
+from mock_editor.bench.platform import state as platform_state
+from mock_editor.bench.platform.directory import Directory
+from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
 from mock_editor.booking.sessions import Sessions
-from mock_editor.calendars import appointments, following, override_rows
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.overrides import Overrides
 from mock_editor.calendars.taken import Taken
-from mock_editor.notifications import tables as notification_tables
+from mock_editor.faults.engine import FaultEngine
+from mock_editor.journal.journal import Journal
 from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.notifications.sender import Sender
 from mock_editor.notifications.target import Target
 from mock_editor.notifications.tls import Identity, TlsFileError
 from mock_editor.scenario import LoadedScenario
+from mock_editor.search.bundle import Most
+from mock_editor.search.searches import Searches
 from mock_editor.settings import Settings, SettingsError
+from mock_editor.world import bench
 
-# The tables of every feature on the editors' side.
-SCHEMAS = (
-    controls.SCHEMA,
-    keys.SCHEMA,
-    account_tables.SCHEMA,
-    following.SCHEMA,
-    appointments.SCHEMA,
-    override_rows.SCHEMA,
-    sessions.SCHEMA,
-    notification_tables.SCHEMA,
-)
+Kind = TypeVar("Kind")
 
 
 class Part(StrEnum):
@@ -80,12 +83,29 @@ def check_files(settings: Settings) -> None:
             raise SettingsError(f"--{whose}-key: expected --{whose}-certificate too")
 
 
-class Simulator:
-    """A scenario that is played: its editors, and the state of each. Browsers reach it under ``public_url``, FHIR
-    clients under ``fhir_url``.
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What all worlds of a process share.
 
-    The constructor leaves the store alone: see ``follow``. ``outcomes`` is the same store for what comes of attempts
-    that were begun before another world took over the state.
+    ``application`` answers what a world calls of this very process: other editors' side, or the bench; None in a
+    process that only sends. ``parts`` are given to views as they are.
+    """
+
+    clock: Clock
+    store: Store
+    journal: Journal
+    waits: Waits
+    faults: FaultEngine
+    application: WSGIApplication | None
+    parts: Sequence[object] = ()
+
+
+class World:
+    """A scenario that is played: its editors and the other side, and the state of each. Browsers reach it under
+    ``public_url``, FHIR clients under ``fhir_url``.
+
+    The constructor leaves the store alone, and all that exists: see ``follow``. It writes while its ``turn`` goes on;
+    what comes of attempts to send is written as long as the state does, whichever world has taken it over.
     """
 
     def __init__(
@@ -93,22 +113,21 @@ class Simulator:
         settings: Settings,
         played: LoadedScenario,
         *,
-        public_url: str,
-        fhir_url: str,
-        clock: Clock,
-        store: Store,
-        outcomes: Store | None = None,
+        urls: Urls,
+        process: Process,
+        turn: Turn,
+        make_app: Callable[["World"], WSGIApplication],
     ) -> None:
         self.settings = settings
         self.played = played
-        self.public_url = public_url
-        self.fhir_url = fhir_url
-        self.clock = clock
-        self.store = store
+        self.public_url, self.fhir_url = urls
+        self.clock = clock = process.clock
+        self.turn = turn
+        self.store = store = process.store.guarded(turn.check)
         taken = Taken()
         self.catalogue = Catalogue(played.editors, clock, taken)
         editors = self.catalogue.editors
-        self.outbox = Outbox(store, clock, editors, outcomes)
+        self.outbox = Outbox(store, clock, editors, process.store.guarded(turn.check_state))
         self.notifications = NotificationRepository(store)
         self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
         self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
@@ -121,13 +140,69 @@ class Simulator:
         self.bookings = Bookings(self.catalogue, self.appointments)
         self.sessions = Sessions(store, clock)
         self.keys = Keys(store)
-        # The web side makes it: what it sends to may be in this process.
-        self.sender: Sender | None = None
-        self._sending: Thread | None = None
-        self._also: list[tuple[Part, Callable[[Database], None]]] = []
-        self._also_back: list[Callable[[Database, timedelta], None]] = []
         shares = {slug: Shares(one.fulfilled, one.noshow) for slug, one in played.endings.items()}
         self.endings = Endings(clock, editors, self.appointments, self.bookings, shares)
+        most = Most(settings.search_slots, settings.search_bytes)
+        searches = Searches(
+            self.catalogue, self.public_url, self.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS, most
+        )
+        # What it calls of this process is answered by this world, whichever is in play by then.
+        here = InProcessAdapter(process.application or NotFound(), self.public_url, {WORLD: self})
+        self.sender = Sender(
+            self.outbox,
+            editors,
+            self.targets(),
+            parallel=settings.sas_parallel,
+            embedded={f"{self.public_url}/_sas/": here} if process.application else {},
+            journal=process.journal,
+            faults=process.faults,
+        )
+        self._sending: Thread | None = None
+        # The other side.
+        self._provider_state = idp_state.State(store)
+        self._inbox = Inbox(store, clock.now)
+        self._platform_state = platform_state.State(store, clock.now)
+        self._parts: dict[type, Any] = {
+            type(part): part
+            for part in (
+                self,
+                settings,
+                urls,
+                played,
+                store,
+                clock,
+                process.journal,
+                process.waits,
+                process.faults,
+                *process.parts,
+                here,
+                self.keys,
+                self.catalogue,
+                searches,
+                self.accounts,
+                self.provisioning,
+                self.log_in,
+                self.staff,
+                self.appointments,
+                self.overrides,
+                self.bookings,
+                self.sessions,
+                self.outbox,
+                self.notifications,
+                Directory(partial(bench.registers, played.editors)),
+                self._inbox,
+            )
+        }
+        self.app = make_app(self)
+
+    def part(self, kind: type[Kind]) -> Kind:
+        """What views get of it: ``of_world(kind)``. Raises KeyError for what no world has."""
+        found: Kind = self._parts[kind]
+        return found
+
+    def people(self) -> list[Person]:
+        """Who may sign in at the bench's identity provider."""
+        return bench.people(self.played, self.accounts)
 
     def targets(self) -> dict[str, Target]:
         """Where each editor sends its notifications: as the scenario says, else as the settings do."""
@@ -162,62 +237,53 @@ class Simulator:
     def prepare(self) -> None:
         """Begins the threads that this takes, so that ``start`` cannot fail; ``stop`` ends them. Raises 503."""
         self.endings.prepare()
-        if self.sender and self.settings.deliver:
+        if self.settings.deliver:
             self._sending = self.sender.prepare()
 
     def start(self) -> None:
         """Begins to note what is over, and to send. Raises 503, unless ``prepare`` was called before."""
         self.prepare()
         self.endings.start()
-        if self.sender and self.settings.deliver:
+        if self.settings.deliver:
             self.sender.start()
 
     def stop(self, *, wait: bool = False) -> None:
         """Ends that; what is on its way comes to its end, for which one may wait."""
         self.endings.stop()
-        if self.sender:
-            self.sender.stop()
+        self.sender.stop()
         if self._sending and wait:
             self._sending.join()
 
     def wake(self) -> None:
         """Looks at once at what may be due: the clock runs differently."""
         self.endings.wake()
-        if self.sender:
-            self.sender.wake()
+        self.sender.wake()
 
     def follow(self) -> None:
         """Brings what is in memory up to date with the store. Cheap when there is nothing new."""
         self.appointments.follow()
         self.overrides.follow()
-        if self.sender:
-            self.sender.wake()
+        self.sender.wake()
 
     # --- the state
 
-    def on_reset(self, part: Part, also: Callable[[Database], None]) -> None:
-        """Has ``also`` called when that part is reset, in the same transaction."""
-        self._also.append((part, also))
-
-    def on_set_back(self, also: Callable[[Database, timedelta], None]) -> None:
-        """Has ``also`` called when the clock is set back, in the same transaction, with by how much."""
-        self._also_back.append(also)
-
     def set_back(self, db: Database, by: timedelta) -> None:
         """Sets all that waits for an instant back with the clock."""
-        for also in (self.sessions.set_back, self.log_in.set_back, self.outbox.set_back, *self._also_back):
-            also(db, by)
+        for part in (self.sessions, self.log_in, self.outbox, self._platform_state):
+            part.set_back(db, by)
 
     def reset(self, db: Database, parts: Set[Part]) -> None:
         """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
-        if Part.ACCOUNTS in parts:
-            self.sessions.reset(db)
-            self.provisioning.reset(db)
-        if Part.APPOINTMENTS in parts:
-            self.outbox.reset(db)
-            self.appointments.reset(db)
-        if Part.CALENDARS in parts:
-            self.overrides.reset(db)
-        for part, also in self._also:
-            if part in parts:
-                also(db)
+        state: dict[Part, Sequence[Callable[[Database], None]]] = {
+            Part.ACCOUNTS: (
+                self.sessions.reset,
+                self.provisioning.reset,
+                self._provider_state.reset,
+                self._platform_state.reset,
+            ),
+            Part.APPOINTMENTS: (self.outbox.reset, self.appointments.reset, self._inbox.reset),
+            Part.CALENDARS: (self.overrides.reset,),
+        }
+        for part, resets in state.items():
+            for reset in resets if part in parts else ():
+                reset(db)

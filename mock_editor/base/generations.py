@@ -1,0 +1,113 @@
+"""Which generation of the state is in play, and who has followed: all processes that share the file go by it.
+
+A generation begins whenever another world or state is put in the place of one. Whoever was begun for an earlier one
+writes no more.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from sqlite_utils import Database
+
+from mock_editor.base.database import OverError, begun
+from mock_editor.base.errors import EditorError
+
+# How often another world was put in the place of one, since which of them the state goes on, and since when (monotonic,
+# which is the same for all processes) something may have begun that writes; and how far each process that shares the
+# file has followed.
+SCHEMA = """
+create table if not exists generations (
+    number integer primary key, state integer not null, since real not null) strict;
+create table if not exists workers (pid integer primary key, generation integer not null) strict
+"""
+
+# Seconds that the other processes get to follow.
+PATIENCE = 5.0
+# Seconds for which nothing is written at most while they do.
+_CLOSED = 2 * PATIENCE
+
+
+class Turn:
+    """The time in which a world is in play: its generation, once it has one; ``keep_time`` has the clock right."""
+
+    def __init__(self, keep_time: Callable[[Database], None]) -> None:
+        self.generation: int | None = None
+        self._keep_time = keep_time
+
+    def check(self, db: Database) -> None:
+        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun too early."""
+        self._keep_time(db)
+        expect(db, self.generation)
+        began = begun()
+        if began is not None and began < _since(db):
+            raise _too_late()
+
+    def check_state(self, db: Database) -> None:
+        """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
+        self._keep_time(db)
+        [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
+        if self.generation is None or self.generation < since:
+            raise _too_late()
+
+
+def last(db: Database) -> int:
+    """The generation in play; 0 before the first."""
+    [(number,)] = db.execute("select coalesce(max(number), 0) from generations")
+    return int(number)
+
+
+def expect(db: Database, generation: int | None) -> None:
+    """Raises 503 unless this generation is in play."""
+    if generation != last(db):
+        raise _too_late()
+
+
+def begin(db: Database, *, keep_state: bool, closed: bool = True) -> int:
+    """Begins another generation, with the state of before or with another; returns its number.
+
+    With ``closed``, nothing is written until ``reopen``: it may have been begun for the state of before.
+    """
+    number = last(db) + 1
+    [(state, since)] = db.execute("select coalesce(max(state), 0), coalesce(max(since), 0.0) from generations")
+    if not keep_state:
+        state = number
+    if closed:
+        since = time.monotonic() + _CLOSED
+    db.execute("delete from generations")
+    db.execute("insert into generations values (?, ?, ?)", [number, state, since])
+    return number
+
+
+def reopen(db: Database, generation: int) -> None:
+    """Has what is begun from now on written again."""
+    now = time.monotonic()
+    query = "update generations set since = ? where number = ? and since > ?"
+    db.execute(query, [now, generation, now])
+
+
+def note(db: Database, pid: int, generation: int) -> None:
+    """Says how far a process has followed."""
+    db.table("workers").upsert({"pid": pid, "generation": generation}, pk="pid")
+
+
+def forget(db: Database, pids: Iterable[int]) -> None:
+    """Takes these processes for gone."""
+    for pid in pids:
+        db.execute("delete from workers where pid = ?", [pid])
+
+
+def behind(db: Database, generation: int) -> list[int]:
+    """The processes that have not followed so far."""
+    query = "select pid from workers where generation < ?"
+    return [pid for (pid,) in db.execute(query, [generation]).fetchall()]
+
+
+def _since(db: Database) -> float:
+    """When something has to have begun that may write."""
+    [(since,)] = db.execute("select coalesce(max(since), 0.0) from generations")
+    # That is of before the machine was started again, whose monotonic time began anew.
+    return 0.0 if since > time.monotonic() + _CLOSED else float(since)
+
+
+def _too_late() -> EditorError:
+    return OverError("Another scenario or state has been put in the place of the one that was asked; ask again")
