@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from flask import request
 
 from mock_editor.base.addresses import Networks, is_loopback, names_this_machine
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import refused
 from mock_editor.base.exchanges import TLS
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.sites import refuse_foreign
 
 # How headers begin that say who the client of a proxy is, or that there is one.
@@ -25,6 +26,7 @@ _PASSED_ON = (
 )  # fmt: skip
 COOKIE = "acces"
 LIFETIME = 12 * 3600  # seconds: a duty
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="mock-editor"'}
 # Of the wrong tokens that an address has sent in so many seconds, some are free: people mistype. Each of the others
 # waits twice as long as the one before, in seconds.
 _WHILE, _FREE, _SHORTEST, _LONGEST = 60, 5, 0.25, 2.0
@@ -58,7 +60,7 @@ class Guard:
     def expect_token(self) -> None:
         """Raises 403 where no token gives access from elsewhere."""
         if self._token is None:
-            raise EditorError(403, [Issue("forbidden", "Only for clients on the simulator's own machine")])
+            raise refused(Code.ONLY_THIS_MACHINE)
 
     def only_with_access(self) -> None:
         """Raises 401 or 403 for a program without access, 429 for one that guesses. To be called before a request."""
@@ -66,16 +68,13 @@ class Guard:
         scheme, _, given = credentials.partition(" ")
         if scheme.lower() == "bearer":
             if not self.knows(given.strip()):
-                raise self._unauthorized("The token is wrong")
+                raise refused(Code.TOKEN_WRONG, headers=_CHALLENGE)
             # Whoever has it may be anywhere; a browser does not send it on its own.
             return
         if why := self._why_not_from_here():
             self.expect_token()
-            raise self._unauthorized(f"This wants the token, as Authorization: Bearer, because {why}")
+            raise refused(Code.TOKEN_WANTED, headers=_CHALLENGE, reason=why)
         self._not_for_other_sites()
-
-    def _unauthorized(self, text: str) -> EditorError:
-        return EditorError(401, [Issue("login", text)], {"WWW-Authenticate": 'Bearer realm="mock-editor"'})
 
     def knows(self, given: str) -> bool:
         """Whether that is the token. It is told at once; that it is not, the later the more often an address was wrong.
@@ -88,7 +87,7 @@ class Guard:
             return True
         seconds = self._penalty(request.remote_addr or "", time.monotonic())
         if seconds and not self._waiting.acquire(blocking=False):
-            raise EditorError(429, [Issue("throttled", "Too many wrong tokens at once")], {"Retry-After": "2"})
+            raise refused(Code.TOKENS_TOO_MANY, headers={"Retry-After": "2"})
         if seconds:
             try:
                 self._pause(seconds)
@@ -116,7 +115,7 @@ class Guard:
         """Whether the request comes from this machine, by no proxy, and was meant for it."""
         return self._why_not_from_here() is None
 
-    def _why_not_from_here(self) -> str | None:
+    def _why_not_from_here(self) -> Issue | None:
         """What says that a request is not of a client of this machine. The one place where that is decided.
 
         A proxy on this machine looks like such a client. It is known by the settings, by what it adds, or by its
@@ -125,20 +124,20 @@ class Guard:
         """
         environ, peer, host = request.environ, request.remote_addr or "", request.headers.get("Host", "")
         if not is_loopback(peer):
-            return "it comes from another machine"
+            return issue(Code.FROM_ANOTHER_MACHINE)
         if peer in self._proxies:
-            return "it comes from a proxy (--proxies, --certificate-proxies)"
+            return issue(Code.FROM_A_PROXY)
         for name in request.headers.keys():  # noqa: SIM118 - pairs
             if name.lower().startswith(_PASSED_ON):
-                return f"a proxy has passed it on ({name})"
+                return issue(Code.PASSED_ON, header=name)
         if environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
-            return "it is not HTTP/1.1: a proxy may have passed it on"
+            return issue(Code.NOT_HTTP_1_1)
         # With a whole URL, whose host counts instead of the header (RFC 9112, 3.2.2), or by TLS.
         if not environ.get("RAW_URI", "/").startswith("/") or TLS in environ:
-            return "it is made for a proxy, or by TLS"
+            return issue(Code.MADE_FOR_A_PROXY)
         # A page of another site may have had its own name resolved to this address (DNS rebinding).
         if not names_this_machine(host):
-            return "its Host is not this machine"
+            return issue(Code.HOST_NOT_THIS_MACHINE)
         return None
 
     def _not_for_other_sites(self) -> None:

@@ -28,7 +28,7 @@ generated``, which writes what its command is made from. It looks so::
 - The **annotation of what is returned** says what is answered: a ``Model`` (JSON), None (204), ``Download``, or an
   ``Iterator`` of a ``Model`` (a line of NDJSON each, or server-sent events for those who ask for them; None keeps a
   silent connection alive). A stream has to raise before it returns its iterator: later the status is out.
-- **Refusals** are raised as EditorError (``refusal`` makes one). Those that any operation may give are not
+- **Refusals** are raised as EditorError (``refused`` makes one). Those that any operation may give are not
   declared: see ``openapi.py``. 400 is for what is not understood, 404 for what is named and is not there, 422 for what
   is understood and cannot be accepted, 409 for what the present state does not allow.
 - **Examples** are executed, each in a fresh world (``tests/admin/conftest.py``), and have to be answered as they say.

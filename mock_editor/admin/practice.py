@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Unpack
 
 from mock_editor.accounts.model import Account
-from mock_editor.base.errors import NotFoundError, refused
+from mock_editor.base.errors import InvalidValueError, refused
 from mock_editor.base.issues import Code
 from mock_editor.booking.week import moment
 from mock_editor.calendars.appointments import AppointmentFilters
@@ -127,7 +127,7 @@ class Practice:
         """
         found = find_calendar(editor, key)
         if found is None:
-            raise NotFoundError(f"No calendar {key[:_LONGEST_KEY]!r} at {editor.slug}")
+            raise refused(Code.CALENDAR_UNKNOWN, calendar=key[:_LONGEST_KEY], editor=editor.slug)
         if account and not account.active:
             raise refused(Code.BOOKER_INACTIVE)
         regulator = account.regulator if account else None
@@ -165,9 +165,9 @@ def read_practitioner_id(typed: str) -> str | None:
 
 
 def read_slot(identifier: str) -> tuple[str, datetime]:
-    """The key of the calendar and the start of the slot with this FHIR id. Raises ValueError."""
+    """The key of the calendar and the start of the slot with this FHIR id. Raises InvalidValueError."""
     key, _, start = identifier.rpartition("-")
     try:
         return key, read_stamp(start)
     except ValueError:
-        raise ValueError("`slot` is not the id of a slot") from None
+        raise InvalidValueError(Code.SLOT_ID_MALFORMED) from None

@@ -13,8 +13,9 @@ from mock_editor.admin.calls import Closing, call, download
 from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import EVENTS, JSON, Answers, Control, Operation
 from mock_editor.admin.operations import OPERATIONS
-from mock_editor.base.errors import BadRequestError, EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.sites import SENT_UNASKED
 from mock_editor.stage import Stage
 from mock_editor.world.world import World
@@ -68,14 +69,14 @@ def _query(raw: bytes) -> dict[str, str]:
             raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS, separator="&"
         )
     except ValueError as error:
-        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"more than {_MOST_PARAMETERS} parameters"
-        raise BadRequestError(Issue("invalid", what, "query")) from None
+        if isinstance(error, UnicodeDecodeError):
+            raise refused(Code.NOT_UTF8, "query") from None
+        raise refused(Code.PARAMETERS_TOO_MANY, "query", most=_MOST_PARAMETERS) from None
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise BadRequestError(
-            *(Issue("invalid", "given more than once", f"query.{one[:100]}") for one in found if names.count(one) > 1)
-        )
+        twice = [one for one in found if names.count(one) > 1]
+        raise EditorError(400, [issue(Code.GIVEN_TWICE, f"query.{one[:100]}") for one in twice])
     return found
 
 
@@ -88,7 +89,7 @@ def _body(operation: Operation, seconds: float) -> bytes | None:
     if operation.body is None:
         if sent:
             # What is left of the body makes the connection useless.
-            raise EditorError(400, [Issue("invalid", "A body, where none is expected")], {"Connection": "close"})
+            raise refused(Code.BODY_UNEXPECTED, headers={"Connection": "close"})
         return None
     if not sent and not operation.body_required:
         return b"{}"

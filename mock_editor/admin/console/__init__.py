@@ -23,7 +23,7 @@ from mock_editor.admin.console import (
 )
 from mock_editor.admin.console.context import Console
 from mock_editor.admin.guard import Guard
-from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
 from mock_editor.base.issues import Code
 from mock_editor.base.words import french_page, has_title
@@ -82,6 +82,6 @@ def blueprint(simulator: World, stage: Stage, guard: Guard) -> Blueprint:
 
     @bp.get("/<path:_>")
     def nothing(_: str) -> Response:
-        raise NotFoundError("No such page")
+        raise refused(Code.NO_SUCH_PAGE)
 
     return bp

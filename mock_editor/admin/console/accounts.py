@@ -12,8 +12,9 @@ from flask import Response
 from mock_editor.accounts.model import Account, AccountFilter
 from mock_editor.admin.console.context import Console, number
 from mock_editor.base import codes
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import Page
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.model import Entry
@@ -44,7 +45,7 @@ def add(console: Console) -> None:
         asked = console.asked()
         state, text = asked.one("habilitation"), (asked.one("q") or "").strip()
         if state and state not in _ACTIVE:
-            raise NotFoundError("No such state")
+            raise refused(Code.NO_SUCH_PAGE)
         active = _ACTIVE[state][1] if state else None
         rows, page = (_ROWS, number(asked.one("page"), _MOST_PAGES) or 1) if slug else (_EACH, 1)
         found = []

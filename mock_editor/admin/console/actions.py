@@ -25,8 +25,9 @@ from mock_editor.admin.console.fields import Typed, body_of, flat, place_of, que
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base import codes
-from mock_editor.base.errors import BadRequestError, EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code
 from mock_editor.base.words import french_page, has_title
 
 _ACTIONS = {one.id: one for one in OPERATIONS if one.method != "GET"}
@@ -69,7 +70,7 @@ def add(console: Console) -> None:
 
 def _known(some: dict[str, Operation], name: str) -> Operation:
     if name not in some:
-        raise NotFoundError("No such action")
+        raise refused(Code.NO_SUCH_PAGE)
     return some[name]
 
 
@@ -91,14 +92,14 @@ def _read(console: Console, operation: Operation) -> tuple[Typed, bytes | None]:
     try:
         _, form, files = parser.parse(io.BytesIO(content), media_type, len(content), options)
     except (ValueError, RequestEntityTooLarge):
-        raise BadRequestError(Issue("structure", "Not a form")) from None
+        raise refused(Code.NOT_A_FORM) from None
     file = None
     for name, sent in files.items(multi=True):
         with sent.stream as stream:
             # Without a name, none was chosen.
             file = stream.read() if name == "body" and sent.filename else file
     if len(form) > _MOST_FIELDS:
-        raise BadRequestError(Issue("too-costly", f"More than {_MOST_FIELDS} fields"))
+        raise refused(Code.FIELDS_TOO_MANY, most=_MOST_FIELDS)
     console.forms.check(form.get("jeton", ""))
     return dict(form.lists()), file
 

@@ -15,7 +15,7 @@ from mock_editor.accounts.model import Account
 from mock_editor.admin.console.context import Console, chosen, number, redirect
 from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
 from mock_editor.admin.practice import PRACTICE, PlacedAppointment, Practice, read_practitioner_id
-from mock_editor.base.errors import NotFoundError, refused
+from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.words import french
@@ -91,7 +91,7 @@ def add(console: Console) -> None:
         state: AppointmentStatus | None = chosen(asked.one("etat"), AppointmentStatus)
         kind, text = asked.one("genre"), (asked.one("q") or "").strip()
         if kind and kind not in KINDS:
-            raise NotFoundError("No such kind")
+            raise refused(Code.NO_SUCH_PAGE)
         filters = AppointmentFilters(**KINDS[kind][1]) if kind else AppointmentFilters()
         if state:
             filters["status"] = state

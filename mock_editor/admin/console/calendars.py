@@ -14,7 +14,8 @@ from mock_editor.admin.console.context import Console, number
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_practitioner_id, read_slot
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import plain
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar
@@ -97,7 +98,7 @@ def add(console: Console) -> None:
     def week(editor: str, calendar: str) -> Response:
         at = find_calendar(catalogue.editor(editor), calendar)
         if at is None:
-            raise NotFoundError("No such calendar")
+            raise refused(Code.NO_SUCH_PAGE)
         asked, now = console.asked(), catalogue.clock.now()
         placed, start = _placed(asked.one("rdv"), at), _start(asked.one("creneau"), at)
         instant = placed.appointment.start if placed else start

@@ -15,8 +15,9 @@ from werkzeug.urls import iri_to_uri
 from mock_editor.admin.console.fields import Typed
 from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import Control
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
 from mock_editor.base.forms import Forms
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week
 from mock_editor.calendars.model import Editor
@@ -253,11 +254,11 @@ def number(text: str | None, most: int = 2**53) -> int | None:
 
 
 def chosen(text: str | None, kinds: type[Any]) -> Any:
-    """The member of an enumeration by which a list is filtered; None without one. Raises NotFoundError."""
+    """The member of an enumeration by which a list is filtered; None without one. Raises 404."""
     try:
         return kinds(text) if text else None
     except ValueError:
-        raise NotFoundError("No such value") from None
+        raise refused(Code.NO_SUCH_PAGE) from None
 
 
 def _read_notice(cookie: str | None) -> Notice | None:

@@ -17,7 +17,8 @@ from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operations.clock import show_clock
 from mock_editor.admin.operations.faults import Fault, Running, list_faults, list_timelines, show_fault
 from mock_editor.base.clock import Mode
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import plain
 from mock_editor.booking import week
 from mock_editor.faults.catalogue import catalogue
@@ -115,7 +116,7 @@ def add(console: Console) -> None:
     def fault_kinds() -> Response:
         asked, family = console.asked().one("cherche") or "", console.asked().one("famille")
         if family is not None and family not in FAMILIES:
-            raise NotFoundError("No such family")
+            raise refused(Code.NO_SUCH_PAGE)
         found = [(name, _kinds_of(name, asked)) for name in FAMILIES if family in (None, name)]
         return console.show(
             "pannes_genres.html",
@@ -261,7 +262,7 @@ def _kinds_asked(console: Console) -> list[str]:
     """The kinds that a new rule is to have (``?genre=``), in their order. Raises 404."""
     kinds = list(console.asked().all("genre"))
     if any(one not in catalogue() for one in kinds) or len(kinds) > _MOST_KINDS:
-        raise NotFoundError("No such kind")
+        raise refused(Code.NO_SUCH_PAGE)
     return kinds
 
 

@@ -9,7 +9,8 @@ from flask import Response
 
 from mock_editor.admin.console.context import Console
 from mock_editor.admin.operations.scenarios import list_scenarios
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.scenario.reader import Document
 from mock_editor.stage import Extra
@@ -82,7 +83,7 @@ def _asked(console: Console) -> tuple[str, Script]:
     try:
         return name, Script.read(Path(sources[name]))
     except (KeyError, ScenarioError):
-        raise NotFoundError("No such scenario") from None
+        raise refused(Code.NO_SUCH_PAGE) from None
 
 
 def _known(name: str, source: str, in_play: bool) -> Known:

@@ -8,7 +8,8 @@ from mock_editor.accounts import model
 from mock_editor.accounts.model import AccountFilter
 from mock_editor.accounts.payload import Changes
 from mock_editor.admin.operation import Control, Example, Line, Model, PageNumber, SearchText, operation
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import UNLIMITED, Page
 
 EditorSlug = Annotated[Line, Field(description="Slug of the editor, the first part of its URLs")]
@@ -166,7 +167,7 @@ def edit_account(control: Control, editor: EditorSlug, account: AccountId, body:
 
 
 def named(control: Control, editor: str, name: str) -> model.Account:
-    """An account by its id, or by an identifier of its holder: ``system|value``, or bare. Raises NotFoundError."""
+    """An account by its id, or by an identifier of its holder: ``system|value``, or bare. Raises 404."""
     accounts = control.simulator.accounts
     if found := accounts.find(editor, name):
         return found
@@ -174,7 +175,7 @@ def named(control: Control, editor: str, name: str) -> model.Account:
     for active in (True, False):
         if found := next(iter(accounts.listing(AccountFilter([editor], active, identifier=name), Page(1)).items), None):
             return found
-    raise NotFoundError(f"No account at {editor} has the id, or the identifier, {name!r}")
+    raise refused(Code.ACCOUNT_NOT_FOUND, editor=editor, name=name)
 
 
 def shown(account: model.Account) -> Account:

@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mock_editor.admin.operation import Control, Example, Instant, Line, Model, Remark, operation, refusal
+from mock_editor.admin.operation import Control, Example, Instant, Line, Model, Remark, operation
 from mock_editor.admin.operations.accounts import MERCIER, NO_EDITOR, EditorSlug, named
 from mock_editor.admin.operations.notifications import Notification, told
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
+from mock_editor.base.errors import InvalidValueError, refused
+from mock_editor.base.issues import Code
 from mock_editor.calendars import model
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import AppointmentStatus
@@ -113,7 +115,7 @@ class Where(Model):
         elif self.slot is None and self.start is not None:
             self._place = self.calendar, self.start
         else:
-            raise ValueError("expected either `slot`, or `start` with `calendar`")
+            raise InvalidValueError(Code.SLOT_OR_START)
         return self
 
 
@@ -221,7 +223,7 @@ def create_appointment(control: Control, body: Creation) -> Appointment:
     account = named(control, editor.slug, body.account) if body.account else None
     key, start = body.place
     if key is None:
-        raise refusal(422, "required with `start`", "body.calendar")
+        raise refused(Code.REQUIRED_WITH_START, "body.calendar")
     practice = Practice(control.simulator)
     return shown(practice.take(editor, key, start, account, patient=body.patient, reason=body.reason))
 

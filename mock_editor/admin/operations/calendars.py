@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
+from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation
 from mock_editor.admin.operations.accounts import EditorSlug
 from mock_editor.admin.practice import read_slot
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.booking.week import place_name, title
 from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar, stamp
@@ -191,9 +192,7 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
     if query.owner:
         found = [at for editor in editors for at in calendars_of(editor, query.owner)]
         if not found:
-            raise NotFoundError(
-                f"Nobody with the identifier {query.owner!r} at {', '.join(one.slug for one in editors)}"
-            )
+            raise refused(Code.OWNER_NOT_FOUND, owner=query.owner, editors=[one.slug for one in editors])
     else:
         owners = [(editor, owner) for editor in editors for owner in _owners(editor, query.limit)]
         found = [at for editor, owner in owners for at in calendars_of(editor, owner)]
@@ -249,9 +248,7 @@ def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -
     try:
         calendar, start = read_slot(slot)
     except ValueError:
-        raise NotFoundError(
-            f"{slot!r} is not the id of a slot: a calendar's key, -, and a start like 202611200720"
-        ) from None
+        raise refused(Code.SLOT_ID_UNKNOWN, slot=slot) from None
     control.simulator.catalogue.editor(editor)
     change = {
         State.OPEN: overrides.open_slot,
@@ -375,7 +372,7 @@ def _owners(editor: Editor, most: int) -> list[str]:
 def _calendar(control: Control, editor: str, calendar: str) -> OwnedCalendar:
     found = find_calendar(control.simulator.catalogue.editor(editor), calendar)
     if found is None:
-        raise refusal(404, f"No calendar {calendar!r} at {editor}; one is named <identifier of its owner>-<place>")
+        raise refused(Code.CALENDAR_NOT_FOUND, calendar=calendar, editor=editor)
     return found
 
 

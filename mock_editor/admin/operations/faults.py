@@ -5,9 +5,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, to_json
 
-from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation, refusal
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.admin.operation import Control, Example, Instant, Line, Model, operation
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.validation import invalid
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.rules import Name, Rule, Timeline
@@ -185,7 +186,7 @@ def show_fault(control: Control, name: RuleName) -> Fault:
     """A rule, set or brought by a timeline, with how often it matched and acted."""
     found = [one for one in _faults(control) if one.rule.name == name]
     if not found:
-        raise NotFoundError(f"No rule {name!r}")
+        raise refused(Code.RULE_NOT_FOUND, name=name)
     return found[-1]
 
 
@@ -204,7 +205,7 @@ def show_fault(control: Control, name: RuleName) -> Fault:
 def add_fault(control: Control, body: NewRule) -> Fault:
     """Adds a rule; it acts from now on."""
     if any(one.name == body.name for one in control.stage.faults.rules()):
-        raise refusal(409, f"There is a rule {body.name!r} already", "body.name")
+        raise refused(Code.RULE_EXISTS, "body.name", name=body.name)
     return _put(control, body)
 
 
@@ -224,7 +225,7 @@ def set_fault(control: Control, name: Annotated[Name, Field(description=_OF_RULE
     What `GET` has told of a rule can be put as it is, with its name and its counts, of which the latter are not read.
     """
     if body.name not in (_UNNAMED, name):
-        raise refusal(422, f"the path names {name!r}", "body.name")
+        raise refused(Code.RULE_NAMED_OTHERWISE, "body.name", name=name)
     return _put(control, body.model_copy(update={"name": name}))
 
 
@@ -301,7 +302,7 @@ def start_timeline(
     """Runs a timeline of the scenario in play from now on, in the place of the one that runs."""
     known = {one.name: one for one in control.stage.faults.timelines()}
     if name not in known:
-        raise NotFoundError(f"No timeline {name!r}" + (f"; there are: {', '.join(known)}" if known else ""))
+        raise refused(Code.TIMELINE_NOT_FOUND if known else Code.NO_TIMELINES, name=name, known=list(known))
     return _started(control, known[name])
 
 
@@ -367,7 +368,7 @@ def _only_known_editors(control: Control, rule: Rule, where: str) -> None:
     """Raises 422 for a rule about editors that the scenario in play does not have."""
     known = control.simulator.catalogue.editors
     wrong = [
-        Issue("invalid", f"no editor {slug!r}; there are: {', '.join(known)}", f"{where}.editors[{at}]")
+        issue(Code.RULE_EDITOR_UNKNOWN, f"{where}.editors[{at}]", editor=slug, known=list(known))
         for at, slug in enumerate(rule.editors)
         if slug not in known
     ]

@@ -8,8 +8,10 @@ from flask import request
 from pydantic import Field
 
 from mock_editor import __version__
-from mock_editor.admin.operation import JSON, Control, Download, Example, Instant, Line, Model, operation, refusal
+from mock_editor.admin.operation import JSON, Control, Download, Example, Instant, Line, Model, operation
+from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code
 from mock_editor.base.waits import Hold
 from mock_editor.journal import har
 from mock_editor.journal.filters import EntryFilter
@@ -159,7 +161,7 @@ def show_exchange(control: Control, number: Number) -> Exchange:
     """An exchange with its heads and what the journal holds of its bodies, without secrets."""
     found = control.stage.journal.get(number)
     if found is None:
-        raise refusal(404, f"The journal has no exchange {number}, or not any more")
+        raise refused(Code.EXCHANGE_NOT_FOUND, number=number)
     return _exchange(found)
 
 
@@ -200,8 +202,7 @@ def wait_for_journal(control: Control, query: Awaited) -> Count:
     with control.stage.waits.hold(request.environ) as hold:
         reached = control.stage.journal.wait(wanted, query.count, query.timeout, hold)
     if reached < query.count:
-        text = f"{reached} such exchange(s) after {query.timeout:g} s, {query.count} expected"
-        raise refusal(409, text)
+        raise refused(Code.STILL_WAITING, reached=reached, seconds=query.timeout, expected=query.count)
     return Count(count=reached)
 
 

@@ -14,9 +14,10 @@ from mock_editor.admin.operation import (
     PageNumber,
     SearchText,
     operation,
-    refusal,
 )
 from mock_editor.admin.operations.accounts import NO_EDITOR
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import Page
 from mock_editor.notifications import model
 from mock_editor.notifications.model import NotificationFilter, NotificationState
@@ -222,7 +223,7 @@ def _sending(control: Control, *, paused: bool) -> Sending:
 def _find(control: Control, number: int) -> model.Notification:
     found = control.simulator.notifications.find(number)
     if found is None:
-        raise refusal(404, f"No notification {number}")
+        raise refused(Code.NOTIFICATION_NOT_FOUND, number=number)
     return found
 
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
-from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
-from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
+from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation
+from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, refused
+from mock_editor.base.issues import Code
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.scenario.reader import LARGEST_FILE
 from mock_editor.stage import Stage, checked
@@ -221,7 +222,7 @@ def reload_scenario(control: Control, body: Reload) -> Scenario:
     script = control.simulator.played.script
     # A snapshot may say that it is of any file.
     if script.file and script.source not in map(str, control.stage.files()):
-        raise refusal(409, f"{script.source} is not a file that scenarios are read from here")
+        raise refused(Code.FILE_NOT_OF_SCENARIOS, file=script.source)
     with _faults():
         return _told(control.stage.reload(keep_state=body.keep_state))
 
@@ -234,8 +235,7 @@ def _known(stage: Stage) -> list[tuple[str, Path]]:
 def _script(stage: Stage, name: str) -> Script:
     path = dict(_known(stage)).get(name)
     if path is None:
-        names = ", ".join(known for known, _ in _known(stage))
-        raise refusal(404, f"No scenario {name!r}; there are: {names}")
+        raise refused(Code.SCENARIO_NOT_FOUND, name=name, known=[known for known, _ in _known(stage)])
     return Script.read(path)
 
 
