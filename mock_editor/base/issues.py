@@ -6,8 +6,11 @@ test tells when words or values are missing.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import Enum
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
+
+import orjson
 
 
 class Code(Enum):
@@ -91,6 +94,19 @@ class Code(Enum):
     BOOKER_INACTIVE = "booker-inactive", 409, "conflict"
     BOOKER_UNKNOWN_TO_SAS = "booker-unknown-to-sas", 409, "conflict"
     # --- the journal
+    # What became of an exchange that did not end well: no status goes with it.
+    APPLICATION_FAILED = "application-failed", 0, "exception"
+    CALL_FAILED = "call-failed", 0, "transient"
+    CLIENT_LEFT = "client-left", 0, "incomplete"
+    CONNECTION_ENDED = "connection-ended", 0, "incomplete"
+    CONNECTION_ENDED_AFTER = "connection-ended-after", 0, "incomplete"
+    BODY_ENDED_IN_CHUNK = "body-ended-in-chunk", 0, "incomplete"
+    BODY_ENDED = "body-ended", 0, "incomplete"
+    BODY_STOPPED = "body-stopped", 0, "incomplete"
+    HANDSHAKE_FAILED = "handshake-failed", 0, "security"
+    HANDSHAKE_TIMEOUT = "handshake-timeout", 0, "timeout"
+    HEAD_ENDED = "head-ended", 0, "incomplete"
+
     # --- faults
     FAULT_FLOW = "fault-flow", 422, "invalid"
     FAULT_HAS_NO_PARAMETERS = "fault-has-no-parameters", 422, "invalid"
@@ -242,3 +258,62 @@ class Prose:
     def place(self) -> str | None:
         """Where it is."""
         return self.expression
+
+
+# --- kept in tables
+
+_CODES: Mapping[str, Code] = {code.value: code for code in Code}
+
+
+def as_text(found: Issue | Prose) -> str:
+    """An issue as tables keep it: its code and values in JSON, which ``from_text`` reads."""
+    if isinstance(found, Prose):
+        return orjson.dumps({"text": found.diagnostics}).decode()
+    return orjson.dumps(_data(found)).decode()
+
+
+def from_text(text: str) -> Issue | Prose:
+    """The issue that was kept. One whose code there is no longer says its key, and no more."""
+    data = orjson.loads(text)
+    return _from_data(data) if "code" in data else Prose("exception", data["text"])
+
+
+def _data(found: Issue) -> dict[str, Any]:
+    values = {name: _plain(value) for name, value in found.values.items()}
+    return {"code": found.code.value, "place": found.place, "values": values}
+
+
+def _plain(value: object) -> Any:
+    """A value as JSON has it. What has words of its own stays apart from texts, in an object."""
+    if isinstance(value, Issue):
+        return {"issue": _data(value)}
+    if isinstance(value, Term):
+        return {"term": [*value]}
+    if isinstance(value, date):
+        return {"at": value.isoformat()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value))
+    if isinstance(value, list | tuple):
+        return [*map(_plain, value)]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _from_data(data: Mapping[str, Any]) -> Issue | Prose:
+    try:
+        code = _CODES[data["code"]]
+    except KeyError:
+        return Prose("exception", data["code"])
+    return Issue(code, data["place"], {name: _valued(value) for name, value in data["values"].items()})
+
+
+def _valued(value: Any) -> Any:
+    match value:
+        case {"issue": data}:
+            return _from_data(data)
+        case {"term": [context, key]}:
+            return Term(context, key)
+        case {"at": at}:
+            return datetime.fromisoformat(at) if "T" in at else date.fromisoformat(at)
+        case list():
+            return [*map(_valued, value)]
+    return value

@@ -8,7 +8,9 @@ from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from mock_editor.base.exchanges import ENDED, ENDING
+from mock_editor.base.issues import Code, Issue, Term, issue
 from mock_editor.base.waits import Ended
+from mock_editor.base.words import english
 from mock_editor.faults.messages import CloseConnection, Response
 from mock_editor.faults.waiting import WaitEndedError
 from mock_editor.faults.wire import Cut, Wire, end
@@ -39,9 +41,11 @@ class Delivery:
 
     def close(self, closed: CloseConnection) -> Exception:
         """Ends the connection instead of a response; to be raised by the caller."""
-        text = f"the connection was {'reset' if closed.reset else 'closed'} "
-        text += f"after {len(closed.sent)} bytes that are no answer" if closed.sent else "before any byte"
-        return self._end(text, closed.sent, reset=closed.reset)
+        how = _how(closed.reset)
+        ended = issue(Code.CONNECTION_ENDED, how=how)
+        if closed.sent:
+            ended = issue(Code.CONNECTION_ENDED_AFTER, how=how, sent=len(closed.sent))
+        return self._end(ended, closed.sent, reset=closed.reset)
 
     def _cut_head(self, cut: Cut, status: str, headers: Iterable[tuple[str, str]]) -> Exception:
         lines = [
@@ -51,7 +55,8 @@ class Delivery:
         ]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         size = min(max(int(len(head) * cut.share), 1), len(head) - 1)
-        return self._end(f"{_ended(cut)} after {size} of {len(head)} bytes of the head", head[:size], reset=cut.reset)
+        ended = issue(Code.HEAD_ENDED, how=_how(cut.reset), sent=size, size=len(head))
+        return self._end(ended, head[:size], reset=cut.reset)
 
     def _pieces(self, body: bytes, wire: Wire) -> Iterator[bytes]:
         """The body as it is sent. The first piece is empty: with it the head leaves."""
@@ -64,26 +69,26 @@ class Delivery:
                 self._wait_for_piece(pace.seconds, start, len(body))
             yield going[start : start + size]
         if cut:
-            more = " and a chunk that is none" if cut.last else ""
-            text = f"{_ended(cut)} after {len(going)} of {len(body)} bytes of the body{more}"
-            raise self._end(text, cut.last, reset=cut.reset)
+            code = Code.BODY_ENDED_IN_CHUNK if cut.last else Code.BODY_ENDED
+            ended = issue(code, how=_how(cut.reset), sent=len(going), size=len(body))
+            raise self._end(ended, cut.last, reset=cut.reset)
 
     def _wait_for_piece(self, seconds: float, sent: int, size: int) -> None:
         try:
             self._wait(seconds)
         except WaitEndedError as ended:
             if ended.why is Ended.STOPPING:
-                self._environ[ENDED] = f"the simulator stopped after {sent} of {size} bytes of the body"
+                self._environ[ENDED] = issue(Code.BODY_STOPPED, sent=sent, size=size)
             raise BrokenPipeError(errno.EPIPE, "the rest is not sent") from None
 
-    def _end(self, text: str, sent: bytes, *, reset: bool) -> Exception:
-        self._environ[ENDED] = text
+    def _end(self, ended: Issue, sent: bytes, *, reset: bool) -> Exception:
+        self._environ[ENDED] = ended
         # Whoever sees the connection end finds the exchange in the journal.
         if ending := self._environ.get(ENDING):
-            ending(text)
+            ending(ended)
         # Before the descriptor becomes that of another socket.
         self._release()
-        return end(self._environ.get("gunicorn.socket"), text, sent=sent, reset=reset)
+        return end(self._environ.get("gunicorn.socket"), english(ended), sent=sent, reset=reset)
 
 
 class _Pieces:
@@ -121,8 +126,8 @@ def _headers_for(response: Response, cut: Cut | None) -> list[tuple[str, str]]:
     return headers if cut.chunked else [*headers, ("Content-Length", str(len(response.body)))]
 
 
-def _ended(cut: Cut) -> str:
-    return f"the connection was {'reset' if cut.reset else 'closed'}"
+def _how(reset: bool) -> Term:
+    return Term("ending", "reset" if reset else "closed")
 
 
 def _phrase(status: int) -> str:

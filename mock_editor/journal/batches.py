@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,6 +11,7 @@ import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.flows import SEARCHES, Flow
+from mock_editor.base.issues import Issue, Prose, as_text
 from mock_editor.journal import redaction
 from mock_editor.journal.model import BUCKETS, ExchangeRecord, Limits, Totals
 from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
@@ -78,9 +79,17 @@ def _row(one: ExchangeRecord, limits: Limits) -> list[Any]:
     return [
         0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
         one.origin, one.editor, one.flow.value, one.method, one.status,
-        redaction.text(one.error) if one.error else None, one.rule, one.peer, one.certificate, one.request_size,
+        _kept(one.error) if one.error else None, one.rule, one.peer, one.certificate, one.request_size,
         one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
     ]  # fmt: skip
+
+
+def _kept(error: Issue | Prose) -> str:
+    """What went wrong, without the secrets that texts of others may hold."""
+    if isinstance(error, Prose):
+        return as_text(replace(error, diagnostics=redaction.text(error.diagnostics)))
+    values = {name: redaction.text(value) if isinstance(value, str) else value for name, value in error.values.items()}
+    return as_text(replace(error, values=values))
 
 
 def _redacted(body: bytes, size: int, headers: Iterable[tuple[str, str]], fhir: bool) -> bytes:
@@ -126,7 +135,7 @@ class BatchWriter:
             for rows in _portions(batch.rows):
                 db.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
             if batch.errors:
-                late = [(redaction.text(one.error or ""), one.id) for one in batch.errors if one.id]
+                late = [(_kept(one.error), one.id) for one in batch.errors if one.id and one.error]
                 db.conn.executemany("update entries set error = ? where id = ?", late)
             self._delete_oldest(db, totals, int((now - self.limits.age.total_seconds()) * 1000))
             _count(db, batch)

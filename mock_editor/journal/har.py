@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from mock_editor.base.words import english
 from mock_editor.journal.model import Entry, EntrySummary
 
 Headers = Sequence[tuple[str, str]]
@@ -41,7 +42,7 @@ def summary(entry: Entry | EntrySummary) -> dict[str, Any]:
         "duration": entry.duration,
         "peer": entry.peer,
         "certificate": entry.certificate,
-        "error": entry.error,
+        "error": entry.error and english(entry.error),
         "rule": entry.rule,
     }
 
@@ -77,7 +78,7 @@ def _har_entry(entry: Entry) -> dict[str, Any]:
         "_flow": entry.flow.value,
         "_peer": entry.peer,
         "_certificate": entry.certificate,
-        "_error": entry.error,
+        "_error": entry.error and english(entry.error),
         "_rule": entry.rule,
     }
     if entry.direction == "out" and entry.peer:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Issue, Prose
 
 # Of a longer body than is kept, this much is: of a search's answer, it is the Bundle with its links and some of the
 # first entry. Each byte has its cost, and nobody can make much of a body that is cut.
@@ -41,7 +42,7 @@ class ExchangeRecord:
     answer_headers: Sequence[tuple[str, str]] = ()
     answer_body: bytes = b""
     answer_size: int = 0
-    error: str | None = None
+    error: Issue | Prose | None = None
     rule: str | None = None
     id: int = 0
     taken: bool = False
@@ -65,7 +66,7 @@ class Entry:
     flow: Flow
     method: str
     status: int | None
-    error: str | None
+    error: Issue | Prose | None
     rule: str | None
     peer: str | None
     certificate: str | None
@@ -91,7 +92,7 @@ class EntrySummary(NamedTuple):
     flow: Flow
     method: str
     status: int | None
-    error: str | None
+    error: Issue | Prose | None
     rule: str | None
     peer: str | None
     certificate: str | None

@@ -12,6 +12,7 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.journal.writer import JournalWriter
 
@@ -67,7 +68,7 @@ class _Recording(BaseAdapter):
             response = self._behind.send(request, *args, **how)
         except Exception as error:
             exchange.seconds = time.perf_counter() - begin
-            exchange.error = _reason(error)
+            exchange.error = _failure(error)
             self._journal.record(exchange)
             raise
         exchange.status = response.status_code
@@ -136,7 +137,7 @@ class _Answer:
         try:
             yield
         except Exception as error:
-            self._exchange.error = _reason(error)
+            self._exchange.error = _failure(error)
             self._record()
             raise
 
@@ -148,8 +149,8 @@ class _Answer:
             self._journal.record(self._exchange)
 
 
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:500]}"
+def _failure(error: Exception) -> Issue:
+    return issue(Code.CALL_FAILED, reason=f"{type(error).__name__}: {str(error)[:500]}")
 
 
 def _text(value: str | bytes) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import from_text
 from mock_editor.journal.filters import EntryFilter, prepare
 from mock_editor.journal.model import Answered, Count, Entry, EntrySummary, Latencies, Limits, Tally, Totals
 from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
 
 _SELECT = f"select {', '.join(COLUMNS)} from entries"  # noqa: S608 - names of ours
+_ERROR = EntrySummary._fields.index("error")
 _SUMMARY = f"select {', '.join(EntrySummary._fields)} from entries"  # noqa: S608 - likewise
 
 
@@ -129,6 +131,7 @@ def _entry(row: Sequence[Any]) -> Entry:
     values = dict(zip(COLUMNS, row, strict=True))
     del values["weight"]
     values |= {"time": _instant(values["time"]), "clock": _instant(values["clock"]), "flow": Flow(values["flow"])}
+    values["error"] = from_text(values["error"]) if values["error"] else None
     for name in ("request_headers", "answer_headers"):
         values[name] = [(header, value) for header, value in orjson.loads(values[name])]
     return Entry(**values)
@@ -136,4 +139,5 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 def _summary(row: Sequence[Any]) -> EntrySummary:
     found = EntrySummary._make(row)
-    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow))
+    error = from_text(row[_ERROR]) if row[_ERROR] else None
+    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow), error=error)

@@ -13,6 +13,7 @@ from mock_editor.base.database import begin_request
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import CHAIN, TLS
 from mock_editor.base.fhir import dumps, operation_outcome
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.words import english
 from mock_editor.journal import redaction
 from mock_editor.server.connections import Connection, TimedResponse, decrypted, origin, peer, sending_within
@@ -56,9 +57,10 @@ class Worker(PollingWorker):
             with self.deadlines.watch(conn.sock, seconds) as watch:
                 conn.certificate, conn.chain = self.app.tls.server.shake_hands(conn.sock)
         except OSError as error:
-            text = f"it did not end within {seconds:g} s" if watch.expired else reason(error)
-            failure = f"The TLS handshake failed: {text}"
-            self.log.warning("%s: %s", conn.client[0], failure)
+            failure = issue(Code.HANDSHAKE_FAILED, reason=reason(error))
+            if watch.expired:
+                failure = issue(Code.HANDSHAKE_TIMEOUT, seconds=seconds)
+            self.log.warning("%s: %s", conn.client[0], english(failure))
             if self.app.hooks.on_refusal:
                 self.app.hooks.on_refusal(peer(conn.client), origin(conn.sock), "", "", None, b"", failure)
             raise
@@ -154,6 +156,6 @@ class Worker(PollingWorker):
             self.log.warning("Refused a request of %s: %d, %s", addr[0], status, english(issues[0]))
         body = dumps(operation_outcome(issues))
         if self.app.hooks.on_refusal and not reached_app:
-            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, english(issues[0]))
+            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, issues[0])
         with contextlib.suppress(BrokenPipeError), sending_within(client, self.settings.write_timeout):
             client.sendall(head_of(status, body) + (b"" if method == "HEAD" else body))

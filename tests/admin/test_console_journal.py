@@ -13,12 +13,15 @@ from werkzeug.test import Client
 from mock_editor.admin.console.journal import indented
 from mock_editor.app import surrounded
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.scenario import Script
 from mock_editor.stage import Stage
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text, words
 from tests.conftest import GUIDE_THOMAS, slot_search, sos_search
+
+FAILED = issue(Code.CALL_FAILED, reason="x")
 
 LIST, LIVE = "/_console/journal", "/_console/journal/direct"
 HOSTILE = '"><script>alert(1)</script>'
@@ -107,7 +110,14 @@ def test_filters(console: Console, record: Callable[..., int], query: str, expec
     record(url=f"/agenda-ville/fhir/x?a={HOSTILE}")
     record(flow=Flow.INT_R02, editor="agenda-sos", method="POST", status=422, url="/x")
     record(answer_body=b"Garance")
-    record(direction="out", flow=Flow.INT_R03, method="POST", status=None, error="x", began=1_800_000_010.0)
+    record(
+        direction="out",
+        flow=Flow.INT_R03,
+        method="POST",
+        status=None,
+        error=FAILED,
+        began=1_800_000_010.0,
+    )
     record(editor=None, url="/agenda-sos/fhir/y", seconds=1.5, began=1_800_000_010.5)
     assert console.open(f"{LIST}?{query}").status_code == 200
     assert numbers(console) == expected
@@ -200,7 +210,7 @@ def test_everything_hostile_is_escaped(console: Console, record: Callable[..., i
         method=HOSTILE,
         peer=HOSTILE,
         certificate=HOSTILE,
-        error=HOSTILE,
+        error=issue(Code.CALL_FAILED, reason=HOSTILE),
         rule=f"{HOSTILE}: {HOSTILE}",
         request_headers=heads,
         answer_headers=heads,
@@ -232,12 +242,16 @@ def test_a_body_that_is_no_text(console: Console, record: Callable[..., int]) ->
 
 def test_an_exchange_without_an_answer(console: Console, record: Callable[..., int]) -> None:
     number = record(
-        direction="out", flow=Flow.INT_R03, status=None, error="ConnectTimeout: x", url="https://sas.example/x"
+        direction="out",
+        flow=Flow.INT_R03,
+        status=None,
+        error=issue(Code.CALL_FAILED, reason="ConnectTimeout: x"),
+        url="https://sas.example/x",
     )
     told = text(console.open(f"{LIST}/{number}"))
     assert "envoyé par le logiciel" in told
     assert "Statut aucune réponse" in told
-    assert "Incident ConnectTimeout: x" in told
+    assert "Incident L’appel a échoué : ConnectTimeout: x" in told
     assert told.endswith("Réponse Il n’y en a pas eu.")
     assert "curl -X GET https://sas.example/x" in told
 

@@ -18,6 +18,7 @@ from mock_editor.base.exchanges import ENDED, ENDING, RULE
 from mock_editor.base.http import MAX_BODY, read_body
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
+from mock_editor.base.words import english
 from mock_editor.faults import store as fault_store
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.kinds import body as body_kinds
@@ -177,7 +178,7 @@ def test_without_a_socket_the_end_of_a_connection_is_an_error(
     with pytest.raises(ConnectionEndedError, match=text) as ended:
         front.ask()
     assert (ended.value.reset, ended.value.sent[:40]) == (reset, sent)
-    assert text in front.environ[ENDED]
+    assert text in english(front.environ[ENDED])
 
 
 def test_an_answer_that_waits_is_told_apart_when_no_place_is_free(
@@ -205,7 +206,7 @@ def test_a_process_that_stops_ends_what_it_holds(front: Front, kind: dict[str, A
     else:
         with pytest.raises(BrokenPipeError):
             front.ask()
-        assert front.environ[ENDED] == "the simulator stopped after 0 of 17 bytes of the body"
+        assert english(front.environ[ENDED]) == "the simulator stopped after 0 of 17 bytes of the body"
 
 
 def test_a_wait_ends_with_its_rule(front: Front) -> None:
@@ -257,6 +258,6 @@ def test_the_journal_has_an_exchange_before_its_connection_is_reset(tmp_path: Pa
     kept.writer.close()
     [[error]] = end.seen
     assert error
-    assert error.startswith("the connection was reset")
+    assert english(error).startswith("the connection was reset")
     # And nothing of it is held by itself.
     assert ENDING not in environ

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.har import as_har, as_json, as_lines
 from mock_editor.journal.journal import Journal
@@ -69,7 +70,7 @@ def filled(journal: Journal) -> Journal:
         exchange(direction="out", flow=Flow.INT_R03, method="POST", url="https://sas.example/fhir/Appointment",
                  request_headers=fhir, request_body="é".encode(), answer_headers=[*fhir, ("Location", "/x")],
                  answer_body=b"\xff\xfe", peer="10.0.0.1:443", status=201),
-        exchange(status=None, error="ReadTimeout: x", answer_body=b""),
+        exchange(status=None, error=issue(Code.CALL_FAILED, reason="ReadTimeout: x"), answer_body=b""),
         exchange(answer_body="ré".encode()[:-1], answer_size=100, request_body=b"\x80abc", rule="slow"),
         exchange(method="", url="", status=400, editor=None),
     ):  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.waits import Ended, Hold, Waits
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
@@ -107,9 +108,9 @@ def test_what_went_wrong_after_all_is_noted_with_what_is_written_already(journal
     one = exchange()
     journal.writer.record(one)
     assert journal.writer.flush()
-    journal.writer.amend(one, "the client left")
+    journal.writer.amend(one, issue(Code.CLIENT_LEFT))
     [entry] = journal.find(EntryFilter(limit=10))
-    assert (entry.status, entry.error) == (200, "the client left")
+    assert (entry.status, entry.error) == (200, issue(Code.CLIENT_LEFT))
 
 
 def test_an_entry_that_is_not_there_is_none(journal: Journal) -> None:
@@ -153,7 +154,8 @@ def test_filters(journal: Journal, filters: EntryFilter, found: str) -> None:
                  method="POST", status=201, began=BEGAN + 1, request_body="né à Lyon".encode()),
         exchange(url="/cabinet%20%C3%A9t%C3%A9", editor=None, flow=Flow.OTHER, method="POST", status=404,
                  began=BEGAN + 2, seconds=0.1, answer_body=b"it is _lost_"),
-        exchange(url="/agenda-ville?a=100%25", status=None, error="gone", began=BEGAN + 3, seconds=2.0),
+        exchange(url="/agenda-ville?a=100%25", status=None, error=issue(Code.CLIENT_LEFT),
+                 began=BEGAN + 3, seconds=2.0),
     ]  # fmt: skip
     for one in made:
         journal.writer.record(one)

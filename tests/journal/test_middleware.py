@@ -11,6 +11,8 @@ from werkzeug.test import run_wsgi_app as run_lazily
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
+from mock_editor.base.issues import Code, Prose, issue
+from mock_editor.base.words import english
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import RULE, JournalMiddleware
@@ -19,6 +21,7 @@ from tests.journal.conftest import CLOCK, MakeJournal
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 PLAIN = ("Content-Type", "text/plain")
+FAILED = issue(Code.APPLICATION_FAILED, reason="KeyError: 'inside'")
 
 
 def environ(path: str = "/e/fhir/Slot", **how: Any) -> dict[str, Any]:
@@ -239,7 +242,7 @@ def test_an_application_that_fails_is_taken_down_with_what_the_server_answers(jo
     with pytest.raises(KeyError):
         run_wsgi_app(recorded(journal, app), environ())
     entry = only(journal)
-    assert (entry.status, entry.error) == (500, "the application failed: KeyError: 'inside'")
+    assert (entry.status, entry.error) == (500, FAILED)
 
 
 def test_a_refusal_that_gets_to_the_server_is_taken_down_with_its_status(journal: Journal) -> None:
@@ -256,7 +259,7 @@ def test_an_application_that_fails_in_the_middle_is_taken_down_as_far_as_it_came
         run_wsgi_app(recorded(journal, answering(fails)), environ())
     entry = only(journal)
     assert (entry.status, entry.answer_body) == (200, b"half")
-    assert entry.error == "the application failed: KeyError: 'inside'"
+    assert entry.error == FAILED
 
 
 @pytest.mark.parametrize("headers", [(), (("Content-Length", "11"),)])
@@ -268,7 +271,7 @@ def test_a_client_that_leaves_is_noted(journal: Journal, taken: int, headers: tu
         next(answer)
     answer.close()  # what the server does when it cannot send
     entry = only(journal)
-    assert (entry.status, entry.error) == (200, "the client left, or did not take the whole answer")
+    assert (entry.status, entry.error) == (200, issue(Code.CLIENT_LEFT))
     assert entry.answer_body == b"hello world"[: 6 if taken == 1 else 11]
     assert pieces.closed
 
@@ -289,14 +292,17 @@ def test_a_client_that_leaves_while_the_application_reads_has_no_status(journal:
     with pytest.raises(BrokenPipeError):
         run_wsgi_app(recorded(journal, app), environ())
     entry = only(journal)
-    assert (entry.status, entry.error) == (None, "the client left, or did not take the whole answer")
+    assert (entry.status, entry.error) == (None, issue(Code.CLIENT_LEFT))
 
 
 def test_what_the_server_refuses_by_itself_is_taken_down(journal: Journal) -> None:
     recorder = recorded(journal, answering(list))
-    recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", "Invalid HTTP version")
-    recorder.refused("10.0.0.1:4000", "http://lga:80", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", "no")
+    recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", Prose("invalid", "Invalid HTTP version"))
+    no = Prose("invalid", "no")
+    recorder.refused("10.0.0.1:4000", "http://lga:80", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", no)
     first, second = journal.find(EntryFilter(limit=10, oldest_first=True))
     assert (first.status, first.method, first.url, first.flow) == (400, "", "", Flow.OTHER)
-    assert (first.error, first.answer_body, first.peer) == ("Invalid HTTP version", b"{}", "10.0.0.1:4000")
+    assert first.error
+    assert english(first.error) == "Invalid HTTP version"
+    assert (first.answer_body, first.peer) == (b"{}", "10.0.0.1:4000")
     assert (second.editor, second.flow, second.path) == ("e", Flow.INT_R02, "/e/fhir/Practitioner")

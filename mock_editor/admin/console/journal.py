@@ -15,11 +15,12 @@ from mock_editor.admin.console.fields import flat
 from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
-from mock_editor.admin.operations.journal import Exchange, Filter, show_exchange
+from mock_editor.admin.operations.journal import Exchange, Filter, kept, shown
 from mock_editor.base.errors import EditorError
 from mock_editor.base.issues import Issue
 from mock_editor.base.paths import classify
 from mock_editor.base.waits import Hold
+from mock_editor.base.words import french
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.engine import UnknownRuleError
 from mock_editor.faults.words import French
@@ -99,10 +100,12 @@ def add(console: Console) -> None:
 
     @bp.get("/journal/<identifier>")
     def exchange(identifier: str) -> Response:
-        one: Exchange = show_exchange.run(console.control, number(identifier) or 0)
+        entry = kept(console.control, number(identifier) or 0)
+        one = shown(entry)
         return console.show(
             "echange.html",
             one=one,
+            incident=french(entry.error) if entry.error else "",
             flows=FLOWS,
             directions=_DIRECTIONS,
             rule=_rule(console, one.rule) if one.rule else None,

@@ -159,10 +159,15 @@ def list_journal(control: Control, query: Page) -> Summaries:
 )
 def show_exchange(control: Control, number: Number) -> Exchange:
     """An exchange with its heads and what the journal holds of its bodies, without secrets."""
+    return shown(kept(control, number))
+
+
+def kept(control: Control, number: int) -> Entry:
+    """The entry of an exchange. Raises 404."""
     found = control.stage.journal.get(number)
     if found is None:
         raise refused(Code.EXCHANGE_NOT_FOUND, number=number)
-    return _exchange(found)
+    return found
 
 
 @operation(
@@ -242,7 +247,7 @@ class _Live(Iterator[Exchange | None]):
             self._begun = True
             return None
         one = next(self._entries)
-        return _exchange(one) if one else None
+        return shown(one) if one else None
 
     def close(self) -> None:
         """Nobody listens any more."""
@@ -289,5 +294,6 @@ def _summary(entry: EntrySummary) -> Summary:
     return Summary.model_validate(har.summary(entry), strict=False)
 
 
-def _exchange(one: Entry) -> Exchange:
+def shown(one: Entry) -> Exchange:
+    """An entry as the API shows it."""
     return Exchange.model_validate(har.as_json(one), strict=False)
