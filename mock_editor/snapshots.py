@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from mock_editor.accounts import payload as accounts
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Course
 from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
@@ -187,7 +188,8 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "notification_copies": _OF_EDITOR
     | {
-        "id": _whole, "notification": _whole, "appointment": _name, "rule": Rule.model_validate_json, "acting": _name,
+        "id": _whole, "notification": _whole, "appointment": _name, "rule": Rule.model_validate_json,
+        "applied": AppliedRule.from_text,
         "method": _one_of(_METHODS), "content_type": _name, "body": _any, "last": _flag, "rest": _whole,
         "apart": _number, "due": _utc, "lease": _number,
     },

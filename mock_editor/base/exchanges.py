@@ -1,9 +1,9 @@
 """What those who stand around the application know of an exchange, and where they leave it for each other.
 
 Below these names in the WSGI environment: with TLS, the client's certificate (DER; empty if it has none), those above
-it that came with it (DER; None if only the handshake knew them), then the first in words; the rule that made a fault;
-how the connection ended, if that was not the client's doing (an Issue); the error with which a request is to be
-refused; what is called with how the connection ends, just before a fault ends it.
+it that came with it (DER; None if only the handshake knew them), then the first in words; the rule that acted (an
+AppliedRule); how the connection ended, if that was not the client's doing (an Issue); the error with which a request is
+to be refused; what is called with how the connection ends, just before a fault ends it.
 """
 
 import re

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
@@ -47,9 +48,9 @@ class Match:
         self.draw = draw
 
     @property
-    def name(self) -> str:
-        """``<rule>: <kind>, <kind>``, for the journal."""
-        return f"{self.rule.name}: {', '.join(kind.name for kind in self.kinds)}"
+    def applied(self) -> AppliedRule:
+        """What the journal is told."""
+        return AppliedRule(self.rule.name, tuple(kind.name for kind in self.kinds))
 
     def in_force(self) -> bool:
         """Whether the rule is still there, switched on and unchanged. Its hours and dates do not count."""

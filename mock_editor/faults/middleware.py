@@ -11,12 +11,14 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import Any, Protocol
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from zoneinfo import ZoneInfo
 
+from mock_editor.base.applied_rules import RuleOutcome
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import RULE, received_url
@@ -190,7 +192,7 @@ class _FaultyRequest:
                 self._hold = self._waits.hold(self._environ)
             except EditorError as error:
                 self._note_unheld(error)
-                self._environ[RULE] += " (refused: no place to wait)"
+                self._note(RuleOutcome.REFUSED)
                 raise
         return self._hold
 
@@ -212,7 +214,7 @@ class _FaultyRequest:
 
     def respond(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """What WSGI wants. Raises ConnectionEndedError when there is no answer, or none that WSGI could send."""
-        self._environ[RULE] = self._match.name
+        self._environ[RULE] = self._match.applied
         try:
             return self._delivery().send(self._response(request), start_response)
         except BaseException:
@@ -233,8 +235,8 @@ class _FaultyRequest:
                 raise
             if isinstance(error, EditorError):
                 return _refusal(error)
-            _log.exception("A fault failed (%s), the right answer goes out", self._match.name)
-            self._environ[RULE] += f" (failed: {type(error).__name__})"
+            _log.exception("A fault failed (%s), the right answer goes out", self._match.applied)
+            self._note(RuleOutcome.FAILED, type(error).__name__)
             return self.proceed()
         return response
 
@@ -242,8 +244,12 @@ class _FaultyRequest:
         """What to answer instead of waiting on. Raises BrokenPipeError if nobody is there any more."""
         if ended.why is Ended.GONE:
             raise BrokenPipeError(errno.EPIPE, "the client has left") from None
-        self._environ[RULE] += " (ended: the simulator stops)"
+        self._note(RuleOutcome.STOPPED)
         return _refusal(stopped())
+
+    def _note(self, outcome: RuleOutcome, error: str = "") -> None:
+        """Tells the journal what came of the rule."""
+        self._environ[RULE] = replace(self._match.applied, outcome=outcome, error=error)
 
     def _delivery(self) -> Delivery:
         # Not kept: what refers to itself, and to a whole body, would be in memory until the next collection.

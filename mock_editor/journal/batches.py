@@ -79,8 +79,8 @@ def _row(one: ExchangeRecord, limits: Limits) -> list[Any]:
     return [
         0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
         one.origin, one.editor, one.flow.value, one.method, one.status,
-        _kept(one.error) if one.error else None, one.rule, one.peer, one.certificate, one.request_size,
-        one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
+        _kept(one.error) if one.error else None, one.rule.as_text() if one.rule else None, one.peer, one.certificate,
+        one.request_size, one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
     ]  # fmt: skip
 
 

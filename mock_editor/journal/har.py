@@ -43,7 +43,7 @@ def summary(entry: Entry | EntrySummary) -> dict[str, Any]:
         "peer": entry.peer,
         "certificate": entry.certificate,
         "error": entry.error and english(entry.error),
-        "rule": entry.rule,
+        "rule": entry.rule and entry.rule.english,
     }
 
 
@@ -79,7 +79,7 @@ def _har_entry(entry: Entry) -> dict[str, Any]:
         "_peer": entry.peer,
         "_certificate": entry.certificate,
         "_error": entry.error and english(entry.error),
-        "_rule": entry.rule,
+        "_rule": entry.rule and entry.rule.english,
     }
     if entry.direction == "out" and entry.peer:
         found["serverIPAddress"] = entry.peer.rpartition(":")[0]

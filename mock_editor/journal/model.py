@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Issue, Prose
 
@@ -43,7 +44,7 @@ class ExchangeRecord:
     answer_body: bytes = b""
     answer_size: int = 0
     error: Issue | Prose | None = None
-    rule: str | None = None
+    rule: AppliedRule | None = None
     id: int = 0
     taken: bool = False
 
@@ -67,7 +68,7 @@ class Entry:
     method: str
     status: int | None
     error: Issue | Prose | None
-    rule: str | None
+    rule: AppliedRule | None
     peer: str | None
     certificate: str | None
     request_size: int
@@ -93,7 +94,7 @@ class EntrySummary(NamedTuple):
     method: str
     status: int | None
     error: Issue | Prose | None
-    rule: str | None
+    rule: AppliedRule | None
     peer: str | None
     certificate: str | None
     url: str

@@ -11,16 +11,17 @@ from typing import Any
 from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.journal.writer import JournalWriter
 
-_sender: ContextVar[tuple[str | None, Flow, str | None] | None] = ContextVar("sender", default=None)
+_sender: ContextVar[tuple[str | None, Flow, AppliedRule | None] | None] = ContextVar("sender", default=None)
 
 
 @contextlib.contextmanager
-def sent_by(editor: str | None, flow: Flow, rule: str | None = None) -> Iterator[None]:
+def sent_by(editor: str | None, flow: Flow, rule: AppliedRule | None = None) -> Iterator[None]:
     """What this thread sends in here is of that editor and flow, whatever its session says; ``rule`` acts on it."""
     before = _sender.set((editor, flow, rule))
     try:

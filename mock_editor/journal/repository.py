@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import from_text
 from mock_editor.journal.filters import EntryFilter, prepare
@@ -14,7 +15,7 @@ from mock_editor.journal.model import Answered, Count, Entry, EntrySummary, Late
 from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
 
 _SELECT = f"select {', '.join(COLUMNS)} from entries"  # noqa: S608 - names of ours
-_ERROR = EntrySummary._fields.index("error")
+_ERROR, _RULE = EntrySummary._fields.index("error"), EntrySummary._fields.index("rule")
 _SUMMARY = f"select {', '.join(EntrySummary._fields)} from entries"  # noqa: S608 - likewise
 
 
@@ -132,6 +133,7 @@ def _entry(row: Sequence[Any]) -> Entry:
     del values["weight"]
     values |= {"time": _instant(values["time"]), "clock": _instant(values["clock"]), "flow": Flow(values["flow"])}
     values["error"] = from_text(values["error"]) if values["error"] else None
+    values["rule"] = AppliedRule.from_text(values["rule"]) if values["rule"] else None
     for name in ("request_headers", "answer_headers"):
         values[name] = [(header, value) for header, value in orjson.loads(values[name])]
     return Entry(**values)
@@ -140,4 +142,5 @@ def _entry(row: Sequence[Any]) -> Entry:
 def _summary(row: Sequence[Any]) -> EntrySummary:
     found = EntrySummary._make(row)
     error = from_text(row[_ERROR]) if row[_ERROR] else None
-    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow), error=error)
+    rule = AppliedRule.from_text(row[_RULE]) if row[_RULE] else None
+    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow), error=error, rule=rule)

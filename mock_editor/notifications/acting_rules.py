@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.calendars.model import Editor
@@ -59,7 +60,7 @@ class ActingRules:
             return None
         draws = RuleDraws(acting.draw.getrandbits(_SEED_BITS))
         tally = partial(acting.tally, request.editor)
-        return ActingRule(acting.rule.model_dump_json(), acting.name, acting.kinds, draws, tally)
+        return ActingRule(acting.rule.model_dump_json(), acting.applied, acting.kinds, draws, tally)
 
     def _again(self, claimed: Claimed) -> ActingRule | None:
         """The rule that held it back; None when that is no longer in force."""
@@ -67,6 +68,6 @@ class ActingRules:
         if rule is None or claimed.rule is None or claimed.draws is None:
             return None
         kinds = [kind for kind in rule.do if not kind.flows or Flow.INT_R03 in kind.flows]
-        name = f"{rule.name}: {', '.join(kind.name for kind in kinds)}"
+        applied = AppliedRule(rule.name, tuple(kind.name for kind in kinds))
         # It had all that it asks for when it held it back.
-        return ActingRule(claimed.rule, name, kinds, claimed.draws, lambda _: 1)
+        return ActingRule(claimed.rule, applied, kinds, claimed.draws, lambda _: 1)

@@ -73,7 +73,7 @@ class Attempts:
     def make(self, claimed: Claimed, target: Target, effect: Effect | None, pause: Callable[[float], None]) -> Verdict:
         """Sends a notification, as a rule wants it if one acts; ``pause`` waits between two pieces of it."""
         begin = time.monotonic()
-        acting = effect.name if effect else claimed.copy.acting if claimed.copy else None
+        applied = effect.applied if effect else claimed.copy.applied if claimed.copy else None
         sent_headers = effect.headers if effect else headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
 
         def attempt(result: str, status: int | None = None, answer: str = "") -> Attempt:
@@ -81,7 +81,7 @@ class Attempts:
 
         try:
             with (
-                sent_by(claimed.editor, Flow.INT_R03, acting),
+                sent_by(claimed.editor, Flow.INT_R03, applied),
                 sending_with(effect, pause),
                 self._session(target).request(
                     claimed.method,
@@ -109,7 +109,7 @@ class Attempts:
             sent = not client.never_sent(error)
             return Verdict(attempt(reason(error)), NotificationState.WAITING, claimed.unsure or sent)
         status = response.status_code
-        result = f"HTTP {status}, by the rule {acting}" if acting else f"HTTP {status}"
+        result = f"HTTP {status}, by the rule {applied}" if applied else f"HTTP {status}"
         tried = attempt(result, status, answer)
         if 200 <= status < 300:
             return Verdict(tried, NotificationState.ACCEPTED)

@@ -64,7 +64,7 @@ class FaultyAdapter(BaseAdapter):
             return self._behind.send(request, *args, **how)
         effect, wait = current
         if effect.lost:
-            raise Dropped(f"by the rule {effect.name}")
+            raise Dropped(f"by the rule {effect.applied}")
         if effect.answer:
             if effect.first:
                 self._behind.send(request, *args, **how).close()
@@ -105,7 +105,7 @@ class FaultyAdapter(BaseAdapter):
             except OSError as error:
                 raise BrokenError(f"{type(error).__name__}: {error}") from error
         sent = len(head) + len(body) + len(last)
-        raise BrokenError(f"{'reset' if reset else 'closed'} after {sent} bytes, by the rule {effect.name}")
+        raise BrokenError(f"{'reset' if reset else 'closed'} after {sent} bytes, by the rule {effect.applied}")
 
 
 def _sent_parts(request: PreparedRequest, effect: Effect) -> tuple[bytes, bytes, bytes, bool]:

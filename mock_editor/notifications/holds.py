@@ -11,6 +11,7 @@ from typing import NamedTuple
 import orjson
 from sqlite_utils import Database
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import Clock
 from mock_editor.base.store import Store
 from mock_editor.faults.kinds.outgoing import Again, Stale
@@ -19,13 +20,13 @@ from mock_editor.notifications.tables import OPEN, note_attempt
 
 
 class Resending(NamedTuple):
-    """What a rule (as JSON; ``acting`` in the journal) has sent again after a notification was accepted.
+    """What a rule (as JSON; ``applied`` in the journal) has sent again after a notification was accepted.
 
     The notification itself was sent as ``content_type`` and ``body``.
     """
 
     rule: str
-    acting: str
+    applied: AppliedRule
     content_type: str
     body: bytes
     plans: Sequence[Again | Stale]
@@ -113,7 +114,7 @@ def due_copies(db: Database, editor: str, now: str, real: float, most: int, leas
     """The copies of an editor that are due, each with when it was, as they are claimed until ``lease``."""
     # Nothing else of the appointment may be on its way. Those that go last wait for all others.
     query = f"""
-        select due, notification, appointment, body, id, acting, method, content_type from notification_copies c
+        select due, notification, appointment, body, id, applied, method, content_type from notification_copies c
         where editor = ? and due <= ? and (lease is null or lease < ?) and not exists (
             select 1 from notifications n where n.editor = c.editor and n.appointment = c.appointment
             and n.state in {OPEN} and (c.last or (n.state = 'sending' and n.lease >= ?)))
@@ -123,8 +124,20 @@ def due_copies(db: Database, editor: str, now: str, real: float, most: int, leas
         order by due, id limit ?"""  # noqa: S608
     rows = db.execute(query, [editor, now, real, real, real, most]).fetchall()
     return [
-        (due, Claimed(number, editor, appointment, body, 0, False, False, copy=Copy(copy, acting, method, kind, lease)))
-        for due, number, appointment, body, copy, acting, method, kind in rows
+        (
+            due,
+            Claimed(
+                number,
+                editor,
+                appointment,
+                body,
+                0,
+                False,
+                False,
+                copy=Copy(copy, AppliedRule.from_text(applied), method, kind, lease),
+            ),
+        )
+        for due, number, appointment, body, copy, applied, method, kind in rows
     ]
 
 
@@ -136,7 +149,7 @@ def add_copies(db: Database, claimed: Claimed, resending: Resending, now: dateti
             "editor": claimed.editor,
             "appointment": claimed.appointment,
             "rule": resending.rule,
-            "acting": resending.acting,
+            "applied": resending.applied.as_text(),
             "method": claimed.method,
             "content_type": resending.content_type,
             "body": resending.body,

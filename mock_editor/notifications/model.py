@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from mock_editor.base.applied_rules import AppliedRule
+
 
 class NotificationState(StrEnum):
     """Where a notification stands.
@@ -101,10 +103,10 @@ class RuleDraws(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """Marks what is sent again although it was accepted, for a rule that the journal calls ``acting``."""
+    """Marks what is sent again although it was accepted, because a rule was ``applied``."""
 
     id: int
-    acting: str
+    applied: AppliedRule
     method: str
     content_type: str
     lease: float

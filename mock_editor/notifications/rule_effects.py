@@ -11,11 +11,12 @@ has come. The draws are the same then, because the seed is kept, and so are the 
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from mock_editor.base.applied_rules import AppliedRule, RuleOutcome
 from mock_editor.base.flows import Flow
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.outgoing import Again, Later, Lost, OutgoingKind, Plan, Stale
@@ -44,7 +45,7 @@ class ActingRule:
     """A rule that acts on a notification: for the first time, or again after it has held it back."""
 
     rule: str  # as JSON
-    name: str  # in the journal
+    applied: AppliedRule
     kinds: Sequence[Kind]
     draws: RuleDraws
     tally: Callable[[float], int]
@@ -59,7 +60,7 @@ class Effect:
     """
 
     rule: str
-    name: str
+    applied: AppliedRule
     draws: RuleDraws
     headers: Mapping[str, str]
     body: bytes
@@ -84,9 +85,9 @@ def effect_of(rule: ActingRule, request: OutgoingRequest, now: datetime) -> Effe
     try:
         return _Application(rule, request).effect(now)
     except Exception as error:
-        _log.exception("A fault failed (%s), the right notification goes out", rule.name)
-        name = f"{rule.name} (failed: {type(error).__name__})"
-        return Effect(rule=rule.rule, name=name, draws=rule.draws, headers=request.headers, body=request.body)
+        _log.exception("A fault failed (%s), the right notification goes out", rule.applied)
+        applied = replace(rule.applied, outcome=RuleOutcome.FAILED, error=type(error).__name__)
+        return Effect(rule=rule.rule, applied=applied, draws=rule.draws, headers=request.headers, body=request.body)
 
 
 class _Application:
@@ -112,7 +113,7 @@ class _Application:
         sent = answer if answer and answer.header("Accept") else None
         return Effect(
             rule=self._rule.rule,
-            name=self._rule.name,
+            applied=self._rule.applied,
             draws=RuleDraws(self._rule.draws.seed, self._tallies),
             headers=_headers(self._request, sent),
             body=sent.body if sent else body,

@@ -277,7 +277,7 @@ def _resending(effect: Effect | None) -> Resending | None:
     """What a rule has sent again once the notification is accepted."""
     if effect is None or not effect.plans or effect.lost:
         return None
-    return Resending(effect.rule, effect.name, effect.headers["Content-Type"], effect.body, effect.plans)
+    return Resending(effect.rule, effect.applied, effect.headers["Content-Type"], effect.body, effect.plans)
 
 
 def _backoff(claimed: Claimed, before: int, target: Target) -> timedelta:

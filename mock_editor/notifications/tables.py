@@ -29,7 +29,7 @@ create table if not exists notification_attempts (
 create index if not exists notification_attempts_of on notification_attempts (notification);
 create table if not exists notification_copies (
     id integer primary key autoincrement, notification integer not null references notifications (id),
-    editor text not null, appointment text not null, rule text not null, acting text not null, method text not null,
+    editor text not null, appointment text not null, rule text not null, applied text not null, method text not null,
     content_type text not null, body blob not null, last integer not null, rest integer not null, apart real not null,
     due text not null, lease real) strict;
 create index if not exists notification_copies_of on notification_copies (editor, appointment)

@@ -12,6 +12,7 @@ from werkzeug.test import Client
 
 from mock_editor.admin.console.journal import indented
 from mock_editor.app import surrounded
+from mock_editor.base.applied_rules import AppliedRule, RuleOutcome
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
 from mock_editor.journal.model import ExchangeRecord
@@ -211,7 +212,7 @@ def test_everything_hostile_is_escaped(console: Console, record: Callable[..., i
         peer=HOSTILE,
         certificate=HOSTILE,
         error=issue(Code.CALL_FAILED, reason=HOSTILE),
-        rule=f"{HOSTILE}: {HOSTILE}",
+        rule=AppliedRule(HOSTILE, (HOSTILE,), RuleOutcome.FAILED, HOSTILE),
         request_headers=heads,
         answer_headers=heads,
         request_body=HOSTILE.encode(),
@@ -267,6 +268,21 @@ def test_the_rule_that_acted(console: Console, sas: Client, client: FlaskClient)
     client.delete("/_admin/faults")
     assert "Panne coupe Réponse tronquée : Le contenu s’arrête" in text(console.open(f"{LIST}/1"))
     assert console.links("/coupe") == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (RuleOutcome.FAILED, "en échec : KeyError"),
+        (RuleOutcome.REFUSED, "refusée : plus de place pour attendre"),
+        (RuleOutcome.STOPPED, "interrompue : le simulateur s’arrête"),
+    ],
+)
+def test_what_came_of_the_rule(console: Console, record: Callable[..., int], outcome: RuleOutcome, said: str) -> None:
+    number = record(rule=AppliedRule("attente", ("hang",), outcome, "KeyError"))
+    told = text(console.open(f"{LIST}/{number}"))
+    assert "Panne attente Silence : Aucune réponse" in told
+    assert said in told
 
 
 @pytest.mark.parametrize("number", ["0", "7", "99999999999999999999999", "x", "1/2", "-1"])

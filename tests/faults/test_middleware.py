@@ -13,6 +13,7 @@ import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from mock_editor.base import controls
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import ENDED, ENDING, RULE
 from mock_editor.base.http import MAX_BODY, read_body
@@ -69,7 +70,8 @@ class Front:
 
     @property
     def rule(self) -> str | None:
-        return self.environ.get(RULE)
+        applied: AppliedRule | None = self.environ.get(RULE)
+        return applied.english if applied else None
 
 
 @pytest.fixture

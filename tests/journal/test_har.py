@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
 from mock_editor.journal.filters import EntryFilter
@@ -14,6 +15,7 @@ from mock_editor.journal.journal import Journal
 from tests.journal.conftest import exchange
 
 # HAR 1.2: the members that must be there, and of what type.
+RULE = AppliedRule("slow", ("latency", "cut-body"))
 NAME_VALUE = {"name": str, "value": str}
 ENTRY = {
     "startedDateTime": str,
@@ -71,7 +73,7 @@ def filled(journal: Journal) -> Journal:
                  request_headers=fhir, request_body="é".encode(), answer_headers=[*fhir, ("Location", "/x")],
                  answer_body=b"\xff\xfe", peer="10.0.0.1:443", status=201),
         exchange(status=None, error=issue(Code.CALL_FAILED, reason="ReadTimeout: x"), answer_body=b""),
-        exchange(answer_body="ré".encode()[:-1], answer_size=100, request_body=b"\x80abc", rule="slow"),
+        exchange(answer_body="ré".encode()[:-1], answer_size=100, request_body=b"\x80abc", rule=RULE),
         exchange(method="", url="", status=400, editor=None),
     ):  # fmt: skip
         journal.writer.record(one)
@@ -103,7 +105,7 @@ def test_the_har_is_as_it_must_be(filled: Journal) -> None:
         "size": 100, "mimeType": "application/octet-stream", "text": "r", "comment": "the first 2 of 100 bytes",
     }  # fmt: skip
     assert cut["request"]["postData"]["comment"] == "in base64"
-    assert cut["_rule"] == "slow"
+    assert cut["_rule"] == "slow: latency, cut-body"
     assert malformed["response"]["status"] == 400
 
 

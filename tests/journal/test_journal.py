@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.waits import Ended, Hold, Waits
@@ -73,7 +74,7 @@ def test_an_exchange_comes_out_as_it_went_in(journal: Journal) -> None:
         exchange(
             request_headers=[("Accept", "application/json"), ("X-Twice", "a,b")], request_body=b"asked",
             answer_headers=[("Content-Type", "text/plain")], answer_body=b"\xff\x00", answer_size=70,
-            certificate="CN=sas", rule="slow",
+            certificate="CN=sas", rule=AppliedRule("slow", ("latency",)),
         )
     )  # fmt: skip
     [entry] = journal.find(EntryFilter(limit=10))
@@ -81,7 +82,12 @@ def test_an_exchange_comes_out_as_it_went_in(journal: Journal) -> None:
     assert (entry.id, entry.time, entry.clock) == (1, datetime.fromtimestamp(BEGAN, UTC), CLOCK)
     assert (entry.direction, entry.editor, entry.flow, entry.method) == ("in", "agenda-ville", Flow.INT_R01, "GET")
     assert (entry.url, entry.path) == ("/agenda-ville/fhir/Slot?status=free", "/agenda-ville/fhir/Slot")
-    assert (entry.status, entry.duration, entry.error, entry.rule) == (200, 2.0, None, "slow")
+    assert (entry.status, entry.duration, entry.error, entry.rule) == (
+        200,
+        2.0,
+        None,
+        AppliedRule("slow", ("latency",)),
+    )
     assert (entry.peer, entry.certificate) == ("127.0.0.1:4000", "CN=sas")
     assert entry.request_headers == [("Accept", "application/json"), ("X-Twice", "a,b")]
     assert (entry.request_body, entry.request_size) == (b"asked", 5)

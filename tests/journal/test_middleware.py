@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.test import run_wsgi_app as run_lazily
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
@@ -224,12 +225,12 @@ def test_who_looks_leaves_no_trace(journal: Journal, path: str) -> None:
 
 def test_the_rule_of_a_fault_is_named(journal: Journal) -> None:
     def app(env: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        env[RULE] = "slow-slots"
+        env[RULE] = AppliedRule("slow-slots", ("latency",))
         start_response("503 Service Unavailable", [])
         return []
 
     run_wsgi_app(recorded(journal, app), environ())
-    assert (only(journal).rule, only(journal).status) == ("slow-slots", 503)
+    assert (only(journal).rule, only(journal).status) == (AppliedRule("slow-slots", ("latency",)), 503)
 
 
 # --- what goes wrong

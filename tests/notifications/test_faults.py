@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.words import english
@@ -194,7 +195,7 @@ def test_a_dropped_notification_passes_for_accepted(side: Make, sas: Sas) -> Non
     assert attempt.result == "Dropped: by the rule r: notification-drop"
     assert one.outbox.replay() == 0
     lost, sent = entries(one)
-    assert (lost.status, lost.error and english(lost.error), lost.rule) == (
+    assert (lost.status, lost.error and english(lost.error), str(lost.rule)) == (
         None,
         attempt.result,
         "r: notification-drop",
@@ -247,7 +248,7 @@ def test_a_notification_is_sent_again_though_it_was_accepted(side: Make, sas: Sa
     assert states(one, made) == ["accepted", "accepted"]
     # The SAS says what it thinks of it, nobody listens.
     assert tried(one, made) == [("POST", 201), ("POST", 422), ("POST", 422)]
-    assert [entry.rule for entry in entries(one)] == ["r: notification-duplicate"] * 3 + [None]
+    assert [entry.rule and entry.rule.english for entry in entries(one)] == ["r: notification-duplicate"] * 3 + [None]
 
 
 def test_duplicates_come_apart_and_hold_up_what_follows(side: Make, sas: Sas) -> None:
@@ -401,7 +402,7 @@ def test_an_old_state_is_sent_last(side: Make, sas: Sas, which: str, state: str,
     assert states(one, made) == ["accepted"] * 3
     assert tried(one, made, number)[-1] == ("PUT", 200)
     assert len(tried(one, made, number)) == 2
-    assert entries(one)[-1].rule == "r: notification-stale"
+    assert str(entries(one)[-1].rule) == "r: notification-stale"
 
 
 def test_a_stale_one_waits_until_nothing_newer_is_left(side: Make, sas: Sas) -> None:
@@ -537,7 +538,7 @@ def test_a_wrong_notification_is_refused_and_the_outbox_keeps_the_right_one(side
         "HTTP 422, by the rule r: appointment-identifier-missing, appointment-patient-data"
     )
     [entry] = entries(one)
-    assert entry.rule == "r: appointment-identifier-missing, appointment-patient-data"
+    assert str(entry.rule) == "r: appointment-identifier-missing, appointment-patient-data"
     assert b'"identifier"' not in entry.request_body.partition(b'"status"')[2].partition(b'"participant"')[0]
 
 
@@ -576,9 +577,11 @@ class Failing(Kind):
 
 def test_when_a_kind_fails_the_right_notification_goes_out(editor: Editor, caplog: pytest.LogCaptureFixture) -> None:
     right = OutgoingRequest(editor.slug, editor.zone, "POST", "/fhir/Appointment", {"Accept": "*/*"}, b'{"a": 1}')
-    found = effect_of(ActingRule("{}", "r: failing", [Failing()], RuleDraws(1), lambda _: 1), right, NOW)
+    found = effect_of(
+        ActingRule("{}", AppliedRule("r", ("failing",)), [Failing()], RuleDraws(1), lambda _: 1), right, NOW
+    )
     assert (found.body, found.headers, found.answer, found.closed) == (right.body, right.headers, None, None)
-    assert found.name == "r: failing (failed: IndexError)"
+    assert found.applied.english == "r: failing (failed: IndexError)"
     assert "A fault failed (r: failing)" in caplog.text
 
 
@@ -660,7 +663,11 @@ def test_a_status_comes_without_the_sas(side: Make, sas: Sas) -> None:
     assert one.settled(1)
     assert tried(one, made) == [("POST", 503), ("PUT", 503), ("PUT", 201)]
     assert [method for method, _ in got(sas)] == ["PUT"]
-    assert [(entry.status, entry.rule) for entry in entries(one)] == [(503, "r: status")] * 2 + [(201, None)]
+    assert [(entry.status, entry.rule and entry.rule.english) for entry in entries(one)] == [
+        (503, "r: status"),
+        (503, "r: status"),
+        (201, None),
+    ]
 
 
 def test_a_status_asks_to_come_later(side: Make, sas: Sas) -> None:
@@ -727,7 +734,7 @@ def test_a_connection_that_breaks_off_is_followed_by_an_update(side: Make, sas: 
     assert got(sas) == [("PUT", "booked")]
     assert tried(one, made) == [("POST", None), ("PUT", 201)]
     first, second = entries(one)
-    assert (first.status, first.rule, second.rule) == (None, f"r: {what['kind']}", None)
+    assert (first.status, str(first.rule), second.rule) == (None, f"r: {what['kind']}", None)
     assert first.error
     assert "by the rule r" in english(first.error)
 

@@ -16,6 +16,7 @@ from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operation import check, read_texts
 from mock_editor.admin.operations.journal import Exchange, Filter, kept, shown
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError
 from mock_editor.base.issues import Issue
 from mock_editor.base.paths import classify
@@ -108,7 +109,7 @@ def add(console: Console) -> None:
             incident=french(entry.error) if entry.error else "",
             flows=FLOWS,
             directions=_DIRECTIONS,
-            rule=_rule(console, one.rule) if one.rule else None,
+            rule=_rule(console, entry.rule) if entry.rule else None,
             indented=indented,
             curl=_curl(console, one),
         )
@@ -140,7 +141,7 @@ def _shown(one: EntrySummary) -> dict[str, Any]:
         "flow": FLOWS[one.flow].partition(",")[0],
         "direction": _DIRECTIONS[one.direction],
         "path": one.url.partition("?")[0],
-        "rule": one.rule.partition(":")[0] if one.rule else "",
+        "rule": one.rule.name if one.rule else "",
     }
 
 
@@ -167,16 +168,15 @@ def indented(text: str) -> str:
     return "".join(pieces)
 
 
-def _rule(console: Console, told: str) -> dict[str, Any]:
-    """The rule that acted, as the journal has it (« name: kind, kind »), with what its kinds do as it is set now."""
-    name, _, kinds = told.partition(": ")
+def _rule(console: Console, applied: AppliedRule) -> dict[str, Any]:
+    """The rule that acted, with what its kinds do as it is set now, and what came of it if that is something else."""
     try:
-        now = {kind.name: summary(kind) for kind in console.stage.faults.get(name).do}
+        now = {kind.name: summary(kind) for kind in console.stage.faults.get(applied.name).do}
         known = True
     except UnknownRuleError:
         now, known = {}, False
-    effects = [(now.get(kind, words.title), words.description) for kind, words in _words_of(kinds.split(", "))]
-    return {"name": name, "known": known, "effects": effects}
+    effects = [(now.get(kind, words.title), words.description) for kind, words in _words_of(applied.kinds)]
+    return {"name": applied.name, "known": known, "effects": effects, "outcome": applied.french_outcome}
 
 
 def _words_of(kinds: Sequence[str]) -> Iterator[tuple[str, French]]:
