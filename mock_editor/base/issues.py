@@ -70,6 +70,15 @@ class Code(Enum):
     TOO_MANY_WAITING = "too-many-waiting", 503, "throttled"
 
     # --- the server
+    ANSWER_UNSENDABLE = "answer-unsendable", 500, "exception"
+    EXPECTATION = "expectation", 417, "not-supported"
+    HEAD_TIMEOUT = "head-timeout", 408, "timeout"
+    HEADERS_TOO_LONG = "headers-too-long", 431, "too-long"
+    REQUEST_FAILED = "request-failed", 500, "exception"
+    REQUEST_LINE_TOO_LONG = "request-line-too-long", 414, "too-long"
+    REQUEST_MALFORMED = "request-malformed", 400, "structure"
+    TRANSFER_CODING = "transfer-coding", 501, "not-supported"
+
     # --- TLS
     # --- the store, snapshots and scenarios
     # --- calendars

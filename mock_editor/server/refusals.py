@@ -1,20 +1,21 @@
 """What the server refuses by itself, before the application sees it: the status, the issues and the answer."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 
 from gunicorn import util
 from gunicorn.http import errors
 
-from mock_editor.base import issues as data
 from mock_editor.base.codes import FHIR_JSON
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import PROTECTION
+from mock_editor.base.issues import Code
 from mock_editor.base.words import in_english
 
 # Bytes of the request line and of one header, and how many headers.
 LINE_LIMIT = FIELD_LIMIT = 8190
 FIELDS_LIMIT = 100
+# Characters of what gunicorn says about a malformed request.
+_LONGEST = 200
 
 _PROTECTION = "".join(f"{name}: {value}\r\n" for name, value in PROTECTION)
 
@@ -24,27 +25,26 @@ def reason(error: Exception) -> str:
     return in_english(error) if isinstance(error, EditorError) else f"{type(error).__name__}: {error}"
 
 
-def refusal(error: Exception) -> tuple[int, Sequence[Issue | data.Issue]]:
-    """The status and the issues for what went wrong."""
+def refusal(error: Exception) -> EditorError:
+    """The refusal that tells a client what went wrong."""
     match error:
         case EditorError():
-            return error.status, error.issues
+            return error
         case errors.LimitRequestLine():
-            return 414, [Issue("too-long", f"The request line is longer than {LINE_LIMIT} bytes")]
+            return refused(Code.REQUEST_LINE_TOO_LONG, size=LINE_LIMIT)
         case errors.LimitRequestHeaders():
-            text = f"There are more than {FIELDS_LIMIT} headers, or one is longer than {FIELD_LIMIT} bytes"
-            return 431, [Issue("too-long", text)]
+            return refused(Code.HEADERS_TOO_LONG, count=FIELDS_LIMIT, size=FIELD_LIMIT)
         case errors.UnsupportedTransferCoding():
-            return 501, [Issue("not-supported", str(error)[:200])]
+            return refused(Code.TRANSFER_CODING, reason=str(error)[:_LONGEST])
         case errors.ExpectationFailed():
-            return 417, [Issue("not-supported", str(error)[:200])]
+            return refused(Code.EXPECTATION, reason=str(error)[:_LONGEST])
         # Headers of our own answer: not the client's fault, although gunicorn derives them from errors that are.
         case errors.InvalidResponseHeader() | errors.InvalidResponseHeaderName():
-            return 500, [Issue("exception", "The simulator made an answer that cannot be sent")]
+            return refused(Code.ANSWER_UNSENDABLE)
         case errors.ParseException():
-            return 400, [Issue("structure", str(error)[:200])]
+            return refused(Code.REQUEST_MALFORMED, reason=str(error)[:_LONGEST])
         case _:
-            return 500, [Issue("exception", "The simulator failed on this request; its log says why")]
+            return refused(Code.REQUEST_FAILED)
 
 
 def head_of(status: int, body: bytes) -> bytes:

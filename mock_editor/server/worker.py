@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.http import errors, wsgi
 
 from mock_editor.base.database import begin_request
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import refused
 from mock_editor.base.exchanges import CHAIN, TLS
 from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.issues import Code, issue
@@ -82,7 +82,7 @@ class Worker(PollingWorker):
                     raise
         if watch.expired:
             conn.cut = True
-            raise EditorError(408, [Issue("timeout", f"The head of the request did not arrive within {seconds:g} s")])
+            raise refused(Code.HEAD_TIMEOUT, seconds=seconds)
         return req
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
@@ -148,14 +148,15 @@ class Worker(PollingWorker):
 
         If the request ``reached_app``, the journal around the application knows about it already.
         """
-        status, issues = refusal(exc)
+        error = refusal(exc)
+        status, first = error.status, error.issues[0]
         method, url = getattr(req, "method", ""), getattr(req, "uri", "")
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log.error("Failed on %s %s", method or "?", redaction.url(url or "?", fhir=False), exc_info=exc)
         else:
-            self.log.warning("Refused a request of %s: %d, %s", addr[0], status, english(issues[0]))
-        body = dumps(operation_outcome(issues))
+            self.log.warning("Refused a request of %s: %d, %s", addr[0], status, english(first))
+        body = dumps(operation_outcome(error.issues))
         if self.app.hooks.on_refusal and not reached_app:
-            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, issues[0])
+            self.app.hooks.on_refusal(peer(addr), origin(client), method, url, status, body, first)
         with contextlib.suppress(BrokenPipeError), sending_within(client, self.settings.write_timeout):
             client.sendall(head_of(status, body) + (b"" if method == "HEAD" else body))
