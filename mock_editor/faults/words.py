@@ -34,9 +34,19 @@ class Label:
     alternative: bool = False
 
     @property
+    def inline(self) -> str:
+        """What it is called within a sentence."""
+        return inline(self.text)
+
+    @property
     def of_field(self) -> str:
         """The label of its field in a form."""
-        return f"Ou bien : {self.text[0].lower()}{self.text[1:]}" if self.alternative else self.text
+        return f"Ou bien : {inline(self.text)}" if self.alternative else self.text
+
+
+def inline(text: str) -> str:
+    """A label within a sentence: with a small letter, unless it is a name."""
+    return f"{text[0].lower()}{text[1:]}" if text[1:2].islower() else text
 
 
 # Many kinds have it.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ValidationError
 
 from mock_editor.base import schemas
-from mock_editor.base.issues import Code, Issue, issue
+from mock_editor.base.issues import Code, Issue, Named, issue
 from mock_editor.base.validation import Finding, Location, described, findings
 from mock_editor.faults.catalogue import name_of
 from mock_editor.faults.kinds import KINDS
@@ -40,4 +40,9 @@ def problem(found: Finding, schema: schemas.Schema, *, json: bool = True) -> tup
             what = issue(Code.FAULT_PARAMETER_UNKNOWN, known=known) if known else issue(Code.FAULT_HAS_NO_PARAMETERS)
         case _:
             what = described(found, schemas.at(schema, found.location), json=json)
-    return tuple(location), issue(Code.FAULT_OF_KIND, kind=kind, problem=what) if kind else what
+    if kind is None:
+        return tuple(location), what
+    labels = _BY_NAME[kind].labels()
+    # A parameter is what is wrong, unless it is the kind as a whole.
+    names = [Named(str(part), labels[part].inline) for part in location if part in labels]
+    return tuple(location), issue(Code.FAULT_OF_KIND, kind=kind, problem=what, subject=names[0] if names else None)

@@ -180,6 +180,32 @@ def test_a_wrong_rule_comes_back_with_what_was_typed(console: Console, client: F
     assert rules(client) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "typed", "told"),
+    [
+        ("latency", {"seconds": "601"}, "retard : au plus 600"),
+        (
+            "latency-uniform",
+            {"least_seconds": "3", "most_seconds": "2"},
+            "« Au plus » est inférieur à « Au moins »",
+        ),
+        ("slow-body", {"seconds": "", "bytes_per_second": ""}, "il faut « Débit » ou « Durée totale », l’un des deux"),
+        ("latency-percentiles", {"seconds_at": '{"50": 2, "90": 1}'}, "« Secondes par centile » : un centile plus"),
+        ("specialty-missing", {"share": "0.5", "first": "2"}, "« Part touchée » ou « Combien », mais pas les deux"),
+        ("notification-delay", {"seconds": "3", "most": "2"}, "« Jusqu’à » est inférieur à « Retard »"),
+    ],
+)
+def test_what_is_wrong_with_a_kind_is_told_in_french(
+    console: Console, kind: str, typed: dict[str, str], told: str
+) -> None:
+    console.open(f"{NEW}{kind}")
+    send(console, "addFault", "Ajouter", {f"body.do.0.{name}": value for name, value in typed.items()})
+    assert console.page.status_code == 422
+    assert told in console.told
+    # Its own names are for programs.
+    assert not any(f"{name} " in console.told for name in typed)
+
+
 def test_a_name_that_is_taken_is_refused(console: Console, client: FlaskClient) -> None:
     put(client, "latency")
     console.open(f"{NEW}latency")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.kind import Kind
-from mock_editor.faults.words import Label
+from mock_editor.faults.words import Label, inline
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,7 @@ def summary(kind: Kind) -> str:
 
 
 def _setting(label: Label, value: Any) -> str:
-    text, unit = label.of_field, label.unit
-    text = f"{text[0].lower()}{text[1:]}" if text[1:2].islower() else text
+    text, unit = inline(label.of_field), label.unit
     if value is True:
         return text
     shown = label.values.get(value, value) if isinstance(value, str) else _plain(value)

@@ -7,7 +7,7 @@ from typing import Any
 from mock_editor.base.errors import EditorError
 from mock_editor.base.errors import Issue as _Prose
 from mock_editor.base.flows import Flow
-from mock_editor.base.issues import Issue
+from mock_editor.base.issues import Issue, Named
 from mock_editor.base.words import french as in_french
 from mock_editor.base.words import french_page
 
@@ -196,6 +196,9 @@ def reason(issue: Issue | _Prose) -> str:
 
 def where(issue: Issue | _Prose) -> str:
     """What it is about: « créneau », or the place as it was told; empty when that is nothing in particular."""
+    subject = issue.values.get("subject") if isinstance(issue, Issue) else None
+    if isinstance(subject, Named):
+        return subject.french
     place = issue.place or ""
     last = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
     return FIELDS.get(last, place)
