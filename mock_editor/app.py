@@ -10,7 +10,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import flask_bootstrap
 from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
 from prometheus_client import Metric
-from requests.adapters import BaseAdapter
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from mock_editor import __version__
@@ -38,7 +37,6 @@ from mock_editor.bench.platform.calls import Identity
 from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import routes as receiver_routes
 from mock_editor.booking import routes as web_routes
-from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.faults.engine import FaultEngine
@@ -51,8 +49,7 @@ from mock_editor.journal.tables import JournalFile
 from mock_editor.notifications.model import OPEN_STATES
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
-from mock_editor.search.front import SearchFront
-from mock_editor.search.searches import Searches
+from mock_editor.search.front import SearchMiddleware
 from mock_editor.settings import Settings
 from mock_editor.stage import Stage
 from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
@@ -191,9 +188,9 @@ def create_app(stage: Stage, simulator: World) -> Flask:
     )
 
     settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
-    searches = simulator.part(Searches)
-    app.wsgi_app = SearchFront(_Mounted(app, app.wsgi_app, simulator), searches)  # type: ignore[method-assign]
-    app.register_blueprint(search_routes.blueprint(searches, settings.body_timeout))
+    searching = SearchMiddleware(_Mounted(app, app.wsgi_app, public_url))
+    app.wsgi_app = _InWorld(searching, simulator)  # type: ignore[method-assign]
+    app.register_blueprint(search_routes.blueprint())
     app.register_blueprint(
         account_routes.blueprint(
             catalogue, simulator.accounts, simulator.provisioning, simulator.fhir_url, settings.body_timeout
@@ -202,19 +199,7 @@ def create_app(stage: Stage, simulator: World) -> Flask:
 
     # The other side is in this process too, unless the settings name a real one.
     here = simulator.part(InProcessAdapter)
-    pages = web_routes.blueprint(
-        settings,
-        public_url,
-        catalogue,
-        simulator.accounts,
-        simulator.log_in,
-        simulator.appointments,
-        simulator.bookings,
-        simulator.sessions,
-        _identity_provider(settings, public_url, stage.journal, here),
-        simulator.keys,
-    )
-    app.register_blueprint(pages)
+    app.register_blueprint(web_routes.blueprint())
     people = simulator.people
     app.register_blueprint(
         idp_routes.blueprint(
@@ -322,37 +307,35 @@ def deliverer(_: Stage, __: World) -> WSGIApplication:
     return NotFound()
 
 
+class _InWorld:
+    """Names the world of requests that come without one."""
+
+    def __init__(self, behind: WSGIApplication, world: World) -> None:
+        self._behind = behind
+        self._world = world
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ.setdefault(WORLD, self._world)
+        return self._behind(environ, start_response)
+
+
 class _Mounted:
     """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it.
 
     What somebody before it has refused is answered without a look at what would have been there.
     """
 
-    def __init__(self, app: Flask, behind: WSGIApplication, world: World) -> None:
+    def __init__(self, app: Flask, behind: WSGIApplication, public_url: str) -> None:
         self._app = app
         self._behind = behind
-        self._world = world
-        self._path = urlsplit(world.public_url).path
+        self._path = urlsplit(public_url).path
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["SCRIPT_NAME"] = self._path
-        environ.setdefault(WORLD, self._world)
         if REFUSED in environ:
             with self._app.request_context(environ):
                 return _protected(_refusal(environ[REFUSED]))(environ, start_response)
         return self._behind(environ, start_response)
-
-
-def _identity_provider(
-    settings: Settings, public_url: str, journal: Journal, here: BaseAdapter
-) -> IdentityProvider | None:
-    """Where regulators sign in: the embedded provider, that of the settings, or none."""
-    # Where browsers do not get the pages of the embedded one, it is none.
-    if settings.oidc_issuer == "none" or (settings.oidc_issuer == "embedded" and not settings.shows_bench):
-        return None
-    if settings.oidc_issuer == "embedded":
-        return IdentityProvider(f"{public_url}/_idp", settings, journal, here)
-    return IdentityProvider(settings.oidc_issuer, settings, journal)
 
 
 def _refusal(error: EditorError) -> Response:

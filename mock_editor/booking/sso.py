@@ -24,7 +24,7 @@ from requests.adapters import BaseAdapter
 
 from mock_editor.base.client import Limits, equip, within
 from mock_editor.base.errors import refused
-from mock_editor.base.flows import Flow as Kind
+from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code
 from mock_editor.booking import tokens
 from mock_editor.booking.tokens import Ended
@@ -33,7 +33,7 @@ from mock_editor.journal.outgoing import record_with
 from mock_editor.settings import Settings
 
 # The person may have to find a smart card first.
-FLOW_SECONDS = 15 * 60
+SIGN_IN_SECONDS = 15 * 60
 _METADATA_SECONDS = 300
 # That all calls to the provider may take together while a browser waits.
 _SECONDS = 15.0
@@ -59,8 +59,11 @@ class ProviderError(Exception):
     refused: bool = False
 
 
-class Flow(NamedTuple):
-    """One way to the provider and back, ``begun`` in seconds since 1970; ``target`` is the page that was asked for."""
+class SignIn(NamedTuple):
+    """One that is under way, to the provider and back.
+
+    It was ``begun`` in seconds since 1970; ``target`` is the page that was asked for.
+    """
 
     state: str
     nonce: str
@@ -69,7 +72,7 @@ class Flow(NamedTuple):
     begun: float
 
 
-class Identity(NamedTuple):
+class Identified(NamedTuple):
     """Whom the provider says somebody is: values of the claims that may hold each identifier, in order.
 
     ``subject`` and ``sid`` are what it calls the person and their session, should it end that.
@@ -142,21 +145,21 @@ class IdentityProvider:
         self._embedded = embedded
         self._discovered: _Discovered | None = None
 
-    def begin(self, editor: str, redirect_uri: str, target: str) -> tuple[str, Flow]:
+    def begin(self, editor: str, redirect_uri: str, target: str) -> tuple[str, SignIn]:
         """Where to send the browser, and what to remember until it is back. Raises ProviderError."""
-        flow = Flow(generate_token(32), generate_token(32), generate_token(64), target, time.time())
+        begun = SignIn(generate_token(32), generate_token(32), generate_token(64), target, time.time())
         extra = {"acr_values": self._settings.oidc_acr_values} if self._settings.oidc_acr_values else {}
         with self._client(editor, redirect_uri) as client, _failures():
             url, _ = client.create_authorization_url(
                 self._discover(client).metadata.endpoint("authorization_endpoint"),
-                state=flow.state,
-                nonce=flow.nonce,
-                code_verifier=flow.verifier,
+                state=begun.state,
+                nonce=begun.nonce,
+                code_verifier=begun.verifier,
                 **extra,
             )
-        return url, flow
+        return url, begun
 
-    def finish(self, editor: str, redirect_uri: str, flow: Flow, answer: Mapping[str, str | None]) -> Identity:
+    def finish(self, editor: str, redirect_uri: str, begun: SignIn, answer: Mapping[str, str | None]) -> Identified:
         """Who came back with these parameters. Raises ProviderError."""
         if error := answer.get("error"):
             raise ProviderError(_told_as(error, answer.get("error_description")), refused=error in _REFUSALS)
@@ -168,12 +171,12 @@ class IdentityProvider:
                 raise ValueError(f"the answer is of the issuer {str(told)[:100]!r}")
             if not (code := answer.get("code")):
                 raise ValueError("the answer has neither code nor error")
-            token = self._fetch_token(client, found.metadata, flow, code)
+            token = self._fetch_token(client, found.metadata, begun, code)
             if not isinstance(id_token := token.get("id_token"), str):
                 raise ValueError("the answer holds no ID token")
             claims = self._verified(client, id_token)
             client_id = self._client_id(editor)
-            tokens.check_id_token(claims, issuer=found.metadata.issuer, client_id=client_id, nonce=flow.nonce)
+            tokens.check_id_token(claims, issuer=found.metadata.issuer, client_id=client_id, nonce=begun.nonce)
             subject, sid = claims["sub"], claims.get("sid")
             if found.metadata.has("userinfo_endpoint"):
                 claims |= self._userinfo(client, found.metadata, editor, token, subject)
@@ -191,12 +194,12 @@ class IdentityProvider:
             except (JoseError, ValueError, TypeError, LookupError, ArithmeticError) as error:
                 raise ProviderError(_told_as("not a logout token for us", error), refused=True) from error
 
-    def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, flow: Flow, code: str) -> Mapping[str, Any]:
+    def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, begun: SignIn, code: str) -> Mapping[str, Any]:
         client.token_endpoint_auth_method = self._authentication(metadata)
         told: Mapping[str, Any] = client.fetch_token(
             metadata.endpoint("token_endpoint"),
             code=code,
-            code_verifier=flow.verifier,
+            code_verifier=begun.verifier,
             grant_type="authorization_code",
             allow_redirects=False,
         )
@@ -252,12 +255,12 @@ class IdentityProvider:
             # The provider may have changed its keys since we asked for them.
             return tokens.signed_claims(token, self._discover(client, anew=True).keys)
 
-    def _identity(self, claims: Mapping[str, Any], subject: str, sid: str | None) -> Identity:
+    def _identity(self, claims: Mapping[str, Any], subject: str, sid: str | None) -> Identified:
         settings = self._settings
         # An address that the provider itself does not trust is nobody's.
         emails = tokens.texts(claims, settings.oidc_email_claims) if tokens.trusted_email(claims) else []
         national, technical = settings.oidc_national_id_claims, settings.oidc_technical_id_claims
-        return Identity(tokens.texts(claims, national), tokens.texts(claims, technical), emails, subject, sid)
+        return Identified(tokens.texts(claims, national), tokens.texts(claims, technical), emails, subject, sid)
 
     def _client_id(self, editor: str) -> str:
         return self._settings.oidc_client_id or editor
@@ -280,7 +283,7 @@ class IdentityProvider:
         if self._embedded:
             client.mount(self._issuer, self._embedded)
         if self._journal:
-            record_with(client, self._journal.writer, editor, Kind.SSO)
+            record_with(client, self._journal.writer, editor, Flow.SSO)
         return client
 
     def _discover(self, client: OAuth2Session, *, anew: bool = False) -> _Discovered:
@@ -347,17 +350,17 @@ def _told_as(error: object, description: object) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:_LONGEST_REASON]
 
 
-def sealed(flow: Flow, secret: str) -> str:
-    """A flow as a cookie holds it: readable by the browser, made by nobody else. Raises 400 for a long target."""
-    text: str = URLSafeTimedSerializer(secret, "sso").dumps(list(flow))
+def sealed(begun: SignIn, secret: str) -> str:
+    """A sign-in as a cookie holds it: readable by the browser, made by nobody else. Raises 400 for a long target."""
+    text: str = URLSafeTimedSerializer(secret, "sso").dumps(list(begun))
     if len(text) > _LONGEST_COOKIE:
         raise refused(Code.SIGN_IN_TARGET_TOO_LONG)
     return text
 
 
-def unsealed(cookie: str, secret: str) -> Flow | None:
-    """The flow of a cookie, begun by this very browser and not too long ago."""
+def unsealed(cookie: str, secret: str) -> SignIn | None:
+    """The sign-in of a cookie, begun by this very browser and not too long ago."""
     try:
-        return Flow(*URLSafeTimedSerializer(secret, "sso").loads(cookie, max_age=FLOW_SECONDS))
+        return SignIn(*URLSafeTimedSerializer(secret, "sso").loads(cookie, max_age=SIGN_IN_SECONDS))
     except (BadData, TypeError):
         return None

@@ -12,16 +12,17 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.http import PROTECTION
 from mock_editor.base.paths import classify
+from mock_editor.base.worlds import world_of
 from mock_editor.search.searches import Answer, Searches
 
+_SEARCHES = {"Slot": Searches.slots, "Schedule": Searches.schedules}
 
-class SearchFront:
-    """A WSGI application in front of another one."""
 
-    def __init__(self, behind: WSGIApplication, searches: Searches) -> None:
+class SearchMiddleware:
+    """A WSGI application in front of another one. What it answers is that of the world of each request."""
+
+    def __init__(self, behind: WSGIApplication) -> None:
         self._behind = behind
-        self._searches = searches
-        self._kinds = {"Slot": searches.slots, "Schedule": searches.schedules}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ours = environ["REQUEST_METHOD"] == "GET" and REFUSED not in environ
@@ -34,10 +35,11 @@ class SearchFront:
     def _answer(self, environ: WSGIEnvironment) -> Answer | None:
         """The answer to ``/<editor>/fhir/<kind>``, with or without a slash at the end, if it is one of ours."""
         meaning = classify(environ["PATH_INFO"])
-        if not (meaning.fhir and meaning.editor and meaning.kind in self._kinds) or meaning.rest:
+        if not (meaning.fhir and meaning.editor and meaning.kind in _SEARCHES) or meaning.rest:
             return None
         try:
-            return self._kinds[meaning.kind](self._searches.asked(meaning.editor, environ))
+            searches = world_of(environ).part(Searches)
+            return _SEARCHES[meaning.kind](searches, searches.asked(meaning.editor, environ))
         except EditorError as error:
             environ[REFUSED] = error
             return None

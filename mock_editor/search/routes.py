@@ -1,50 +1,60 @@
 """The FHIR endpoints of slot search: ``/<editor>/fhir/…``."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, request
 
 from mock_editor.base import fhir
 from mock_editor.base.codes import FORM
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.worlds import of_world
 from mock_editor.search.searches import Answer, Asked, Searches
+from mock_editor.settings import Settings
+
+_SEARCHES = {
+    "Slot": Searches.slots,
+    "Schedule": Searches.schedules,
+    "Practitioner": Searches.practitioners,
+    "Location": Searches.locations,
+    "Organization": Searches.organizations,
+}
 
 
-def blueprint(searches: Searches, body_timeout: float) -> Blueprint:
-    """The endpoints. A client has ``body_timeout`` seconds to send the body of a posted search."""
+def blueprint() -> Blueprint:
+    """The endpoints; what they answer is that of the world of each request."""
     bp = Blueprint("search", __name__, url_prefix="/<editor>/fhir")
-
-    def answer(it: Answer) -> Response:
-        return fhir.response(it.body, pretty=it.pretty)
-
-    def asked(editor: str) -> Asked:
-        return searches.asked(editor, request.environ, _form(body_timeout) if request.method == "POST" else b"")
-
-    def add_search(kind: str, search: Callable[[Asked], Answer]) -> None:
-        def view(editor: str) -> Response:
-            return answer(search(asked(editor)))
-
+    for kind, search in _SEARCHES.items():
+        view = partial(_search, search)
         bp.add_url_rule(f"/{kind}", f"get {kind}", view, methods=["GET"])
         bp.add_url_rule(f"/{kind}/_search", f"post {kind}", view, methods=["POST"])
-
-    add_search("Slot", searches.slots)
-    add_search("Schedule", searches.schedules)
-    add_search("Practitioner", searches.practitioners)
-    add_search("Location", searches.locations)
-    add_search("Organization", searches.organizations)
-
-    @bp.get("/metadata")
-    def metadata(editor: str) -> Response:
-        return answer(searches.metadata(asked(editor)))
-
-    @bp.get("/<kind>/<identifier>")
-    def read(editor: str, kind: str, identifier: str) -> Response:
-        return answer(searches.read(asked(editor), kind, identifier))
-
+    bp.add_url_rule("/metadata", view_func=metadata)
+    bp.add_url_rule("/<kind>/<identifier>", view_func=read)
     return bp
 
 
-def _form(seconds: float) -> bytes:
+def metadata(editor: str) -> Response:
+    """The CapabilityStatement."""
+    return _search(Searches.metadata, editor)
+
+
+def read(editor: str, kind: str, identifier: str) -> Response:
+    """A resource by its id."""
+    searches = of_world(Searches)
+    return _answer(searches.read(searches.asked(editor, request.environ), kind, identifier))
+
+
+def _search(search: Callable[[Searches, Asked], Answer], editor: str) -> Response:
+    searches = of_world(Searches)
+    form = _form() if request.method == "POST" else b""
+    return _answer(search(searches, searches.asked(editor, request.environ, form)))
+
+
+def _form() -> bytes:
     """The parameters in the body of ``POST …/_search``."""
     expect_media_type(request.headers, (FORM,))
-    return read_body(request.environ, seconds=seconds)
+    return read_body(request.environ, seconds=of_world(Settings).body_timeout)
+
+
+def _answer(it: Answer) -> Response:
+    return fhir.response(it.body, pretty=it.pretty)

@@ -33,6 +33,8 @@ from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
 from mock_editor.booking.sessions import Sessions
+from mock_editor.booking.site import WebSite
+from mock_editor.booking.sso import IdentityProvider
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.overrides import Overrides
@@ -187,6 +189,7 @@ class World:
                 self.overrides,
                 self.bookings,
                 self.sessions,
+                self._web_site(process.journal, here),
                 self.outbox,
                 self.notifications,
                 Directory(partial(bench.registers, played.editors)),
@@ -199,6 +202,31 @@ class World:
         """What views get of it: ``of_world(kind)``. Raises KeyError for what no world has."""
         found: Kind = self._parts[kind]
         return found
+
+    def _web_site(self, journal: Journal, here: InProcessAdapter) -> WebSite:
+        """What the pages of its editors need."""
+        return WebSite(
+            self.settings,
+            self.public_url,
+            self.catalogue,
+            self.accounts,
+            self.log_in,
+            self.appointments,
+            self.bookings,
+            self.sessions,
+            self._identity_provider(journal, here),
+            self.keys,
+        )
+
+    def _identity_provider(self, journal: Journal, here: InProcessAdapter) -> IdentityProvider | None:
+        """Where regulators sign in: the embedded provider, that of the settings, or none."""
+        settings = self.settings
+        # Where browsers do not get the pages of the embedded one, it is none.
+        if settings.oidc_issuer == "none" or (settings.oidc_issuer == "embedded" and not settings.shows_bench):
+            return None
+        if settings.oidc_issuer == "embedded":
+            return IdentityProvider(f"{self.public_url}/_idp", settings, journal, here)
+        return IdentityProvider(settings.oidc_issuer, settings, journal)
 
     def people(self) -> list[Person]:
         """Who may sign in at the bench's identity provider."""

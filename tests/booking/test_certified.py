@@ -15,7 +15,7 @@ import pytest
 import requests
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
-from mock_editor.booking.sso import Identity, IdentityProvider, ProviderError
+from mock_editor.booking.sso import Identified, IdentityProvider, ProviderError
 from mock_editor.settings import Settings
 from tests.browser.conftest import MERCIER, Site, running
 from tests.wire.conftest import eventually
@@ -96,7 +96,7 @@ def client_of(issuer: str, **settings: Any) -> IdentityProvider:
     return IdentityProvider(read.oidc_issuer, read)
 
 
-def sign_in(provider: IdentityProvider, login: str = "s-1", browser: requests.Session | None = None) -> Identity:
+def sign_in(provider: IdentityProvider, login: str = "s-1", browser: requests.Session | None = None) -> Identified:
     """Goes to the provider with a browser, and comes back."""
     url, flow = provider.begin("agenda-ville", BACK, "/")
     answer = through(browser or requests.Session(), url, login)

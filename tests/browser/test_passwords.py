@@ -55,7 +55,7 @@ def test_a_kept_slot_cannot_be_booked_without_the_regulator_s_level(site: Site, 
     go(page, url)
     log_in(page, MERCIER, password(site))
     assert go(page, url).status == 409
-    assert title(page) == "Créneau déjà pris"
+    assert title(page) == "Créneau réservé à d’autres"
 
 
 def test_an_appointment_taken_through_the_sas_is_not_shown_without_it(site: Site, open_page: OpenPage) -> None:
