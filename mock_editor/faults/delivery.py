@@ -102,7 +102,7 @@ class _Pieces:
 
 
 def _with_allowed_content(response: Response, method: str) -> Response:
-    """The answer without the content that it may not have, and without what would announce some.
+    """The response without the content that it may not have, and without headers that would announce some.
 
     Source: RFC 9110, 8.6, 9.3.2, 15.3.5, 15.3.6 and 15.4.5.
     """
@@ -113,7 +113,9 @@ def _with_allowed_content(response: Response, method: str) -> Response:
     response = replace(response, body=b"", wire=replace(response.wire, cut=cut if cut and cut.in_head else None))
     if not without:
         return response
-    headers = [one for one in response.headers if one[0].lower() not in ("content-length", "content-type")]
+    headers = [
+        (name, value) for name, value in response.headers if name.lower() not in ("content-length", "content-type")
+    ]
     # Only of a 205 would a client otherwise wait for content.
     return replace(response, headers=(*headers, *([("Content-Length", "0")] if response.status == 205 else ())))
 

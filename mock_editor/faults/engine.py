@@ -49,7 +49,7 @@ class Match:
 
     @property
     def applied(self) -> AppliedRule:
-        """What the journal is told."""
+        """What the journal records."""
         return AppliedRule(self.rule.name, tuple(kind.name for kind in self.kinds))
 
     def in_force(self) -> bool:
@@ -171,7 +171,7 @@ class FaultEngine:
         return list(self._scenario[1])
 
     def start(self, timeline: Timeline) -> None:
-        """Runs a timeline from now on, in the place of one that runs. While it does, all rules are as it says.
+        """Runs a timeline from now on, in place of one that runs. While it runs, all rules are as it says.
 
         Raises 503.
         """
@@ -180,7 +180,7 @@ class FaultEngine:
         self._follow_own()
 
     def stop(self) -> None:
-        """Ends the timeline that runs, if any: its rules go, those that it took away are back. Raises 503."""
+        """Ends the timeline that runs, if any: its rules go, and those that it removed come back. Raises 503."""
         with self._store.writing() as db:
             store.stop(db)
         self._follow_own()
@@ -213,19 +213,19 @@ class FaultEngine:
         store.set_beginning_back(db, by)
 
     def _follow_own(self) -> None:
-        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
-        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+        """Follows what was just written here. It is done: not being able to read it again now is no error."""
+        with contextlib.suppress(EditorError):  # the watch for changes tries again
             self.follow()
 
     def follow(self) -> None:
-        """Does what any process has set, and ends the waits of rules that went. Cheap when there is nothing new.
+        """Takes over what any process has set, and ends the waits of rules that went. Cheap when nothing is new.
 
         Raises 503.
         """
         with self._following:
             with self._store.reading() as db:
                 if store.version(db) != self._rules.version:
-                    # When a timeline began is told by the clock that is set now.
+                    # The clock that is set now says when a timeline began.
                     self._keep_time(db)
                     self._rules = store.load(db)
             active = self._active()

@@ -1,7 +1,7 @@
 """What a fault sees and does: a request, and the response that it lets through, changes, or never gives.
 
-One contract for what comes in and what goes out: ``apply(request, proceed)`` of a kind returns the answer, having
-called ``proceed`` for the right one or not, or raises CloseConnection. Only the middleware touches the socket.
+One contract for what comes in and what goes out: ``apply(request, proceed)`` of a kind returns the response, having
+called ``proceed`` for the right one or not, or raises CloseConnection. Only ``delivery.py`` touches the socket.
 """
 
 import random
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from mock_editor.base.fhir import dumps
 from mock_editor.faults.wire import WHOLE, Wire
 
 _PARIS = ZoneInfo("Europe/Paris")
@@ -19,10 +20,10 @@ _PARIS = ZoneInfo("Europe/Paris")
 class Request:
     """A request to an editor, or from one to the SAS, to which a rule applies.
 
-    ``draw`` is seeded for this rule and this exchange. ``wait`` holds the request for so many seconds, or shorter when
+    ``draw`` is seeded for this rule and this request. ``wait`` holds the request for so many seconds, or shorter when
     the rule goes; it raises what ends the request when the client has left or the simulator stops. ``url`` is path and
-    query, ``zone`` that of the editor. ``tally`` tells how many exchanges of the editor the rule has brought to such a
-    kind in the current period of so many seconds of the simulator's clock, this one too.
+    query, ``zone`` that of the editor. ``tally`` returns how many requests of the editor the rule has applied such a
+    kind to in the current period of so many seconds of the simulator's clock, this one included.
     """
 
     editor: str | None
@@ -40,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer before it is sent; ``wire`` is what is wrong with the way it is sent, if anything."""
+    """A response before it is sent; ``wire`` is what is wrong with the way it is sent, if anything."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -62,10 +63,16 @@ class Response:
 
 @dataclass(eq=False)
 class CloseConnection(Exception):  # noqa: N818 - not an error: it is what was asked for
-    """Instead of an answer: ``sent`` goes out as it is, then the connection ends, with a reset or properly."""
+    """Instead of a response: ``sent`` goes out as it is, then the connection ends, with a reset or properly."""
 
     reset: bool = False
     sent: bytes = field(default=b"")
 
 
 Proceed = Callable[[], Response]
+
+
+def outcome(issue_type: str, text: str) -> bytes:
+    """An OperationOutcome with one error, in the words that a rule gives the editor; see ``base/fhir.py`` for ours."""
+    issue = {"severity": "error", "code": issue_type, "diagnostics": text}
+    return dumps({"resourceType": "OperationOutcome", "issue": [issue]})

@@ -263,7 +263,7 @@ class _FaultyRequest:
 
 
 def _chain(match: Match, request: Request, proceed: Proceed) -> Response:
-    """Has each kind act on what the next one answers."""
+    """Applies the kinds, each to what the next one answers."""
     for kind in reversed(match.kinds):
         proceed = partial(kind.apply, request, proceed)
     return proceed()
@@ -284,7 +284,7 @@ def _response_of(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
 
     response = app(environ, start_response)
     try:
-        # A stream of events has no length that could be told, and no end.
+        # A stream of events has no length to declare, and no end.
         if not is_head or any(name.lower() == "content-length" for name, _ in began[1]):
             pieces.extend(response)
     finally:

@@ -108,7 +108,7 @@ def remove(db: Database, name: str) -> bool:
 
 
 def replace(db: Database, rules: Iterable[Rule]) -> None:
-    """These rules in the place of all others; no timeline, no counts."""
+    """Replaces all rules by these; no timeline, no counts."""
     db.execute("delete from fault_timeline")
     db.execute("delete from fault_rules")
     for place, rule in enumerate(rules):
@@ -117,7 +117,7 @@ def replace(db: Database, rules: Iterable[Rule]) -> None:
 
 
 def start(db: Database, timeline: Timeline, began: datetime) -> None:
-    """Runs a timeline in the place of the one that runs."""
+    """Runs a timeline in place of the one that runs."""
     row = {"id": 1, "mark": uuid.uuid4().hex, "began": began.isoformat()}
     db.table("fault_timeline").upsert(row | {"timeline": timeline.model_dump_json()}, pk="id")
     _changed(db)
@@ -159,7 +159,7 @@ def _changed(db: Database) -> None:
             f"delete from {table} where mark not in (select mark from fault_rules)"  # noqa: S608 - names of ours
             f" and substr(mark, 1, {_MARK}) not in (select mark from fault_timeline)"
         )
-    # Drawn, not counted: a state that is put back from a file must not pass for the one of the same number.
+    # Drawn, not counted: a restored state must not pass for another one with the same number.
     controls.put(db, _VERSION, uuid.uuid4().hex)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mock_editor.base.waits import Ended, Hold
 
-# While a timeline runs, waits look so often (seconds) whether a step has ended their rule: nothing else tells them.
+# While a timeline runs, waits check this often (seconds) whether a step has ended their rule: nothing else wakes them.
 _LOOK = 1.0
 # Thousands of threads that wake at the same time would mostly wait for each other. So each wakes another one.
 _WOKEN_AT_ONCE = 16
@@ -25,7 +25,7 @@ class RuleWaits:
     """The waits of this process that end with their rules."""
 
     def __init__(self) -> None:
-        # By hold, what tells whether its rule is still in force.
+        # By hold, what says whether its rule is still in force.
         self._waiting: dict[Hold, Callable[[], bool]] = {}
         self._to_wake: deque[Hold] = deque()
         self._lock = threading.Lock()
@@ -33,13 +33,13 @@ class RuleWaits:
     def wait(self, hold: Hold, seconds: float, in_force: Callable[[], bool], has_steps: Callable[[], bool]) -> None:
         """Returns when the time is over, or the rule is not in force any more. Raises WaitEndedError.
 
-        ``has_steps`` tells whether a timeline runs, which may end the rule without a word.
+        ``has_steps`` says whether a timeline runs, which may end the rule without any notice.
         """
         until = time.monotonic() + seconds
         with self._lock:
             self._waiting[hold] = in_force
         try:
-            # Looked at after it is among those that are woken, so that no change is missed.
+            # Checked only once it can be woken, so that no change is missed.
             while in_force() and (left := until - time.monotonic()) > 0:
                 ended = hold.wait(min(left, _LOOK) if has_steps() else left)
                 if ended in (Ended.GONE, Ended.STOPPING):
@@ -58,7 +58,7 @@ class RuleWaits:
             self._wake_next()
 
     def _wake_next(self) -> None:
-        """Wakes one of those that are to be woken; when its wait has ended, it does the same."""
+        """Wakes the next one in line; when its wait has ended, it wakes another."""
         with self._lock:
             while self._to_wake:
                 hold = self._to_wake.popleft()

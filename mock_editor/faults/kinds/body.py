@@ -143,8 +143,8 @@ def _xml_resource(resource: Resource) -> ET.Element:
 def _add_xml(parent: ET.Element, name: str, value: object, attributes: tuple[str, ...]) -> None:
     """Adds a JSON member; some are attributes in XML. Source: FHIR R4, "xml" and "json"."""
     if isinstance(value, list):
-        for one in value:
-            _add_xml(parent, name, one, attributes)
+        for member in value:
+            _add_xml(parent, name, member, attributes)
     elif isinstance(value, dict) and "resourceType" in value:
         ET.SubElement(parent, name).append(_xml_resource(value))
     elif isinstance(value, dict):

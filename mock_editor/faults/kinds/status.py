@@ -8,12 +8,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from mock_editor.base.codes import FHIR_JSON
-from mock_editor.base.errors import Issue
-from mock_editor.base.fhir import dumps, operation_outcome
 from mock_editor.base.flows import Flow
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds.body import HtmlPage
-from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.messages import Proceed, Request, Response, outcome
 from mock_editor.faults.words import DONE_FIRST, French, Label
 
 _Code = Annotated[int, Field(ge=200, le=599), Label("Statut HTTP")]
@@ -52,19 +50,18 @@ def _error(
     content_type: str | None = None,
     retry_after_seconds: int | None = None,
 ) -> Response:
-    """An answer with that status; by default a page where people look, else an OperationOutcome."""
+    """A response with that status; by default a page where people look, elsewhere an OperationOutcome."""
     body = body or ("html" if request.flow in _PAGES else "operation-outcome")
     if body == "html":
         content, usual = HtmlPage(title=text).page()
         written = content.encode()
     elif body == "operation-outcome":
-        issue = Issue(_ISSUES.get(code, "processing" if code < 500 else "exception"), text)
-        written, usual = dumps(operation_outcome([issue])), FHIR_JSON
+        written, usual = outcome(_ISSUES.get(code, "processing" if code < 500 else "exception"), text), FHIR_JSON
     else:
         written, usual = text.encode() if body == "text" else b"", "text/plain; charset=utf-8"
     headers = () if retry_after_seconds is None else (("Retry-After", str(retry_after_seconds)),)
-    told = content_type or (usual if written else None)
-    return Response(code, headers, b"").with_body(written, told)
+    declared = content_type or (usual if written else None)
+    return Response(code, headers, b"").with_body(written, declared)
 
 
 class Status(Kind):
@@ -101,7 +98,7 @@ class Status(Kind):
     done_first: Annotated[bool, DONE_FIRST] = Field(False, description="The editor does what is asked nevertheless.")
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
-        """The error; what the editor says is not heard."""
+        """The error; what the editor answers is dropped."""
         if self.done_first:
             proceed()
         text = self.text or _name(self.code)

@@ -91,7 +91,7 @@ class OneScheduleForTwoPlaces(Mistake):
         for schedules in _schedules_by_practitioner(searchset).values():
             moves |= _to_the_first(schedules)
             for other in schedules[1:]:
-                schedules[0]["actor"] += [one for one in other["actor"] if one not in schedules[0]["actor"]]
+                schedules[0]["actor"] += [actor for actor in other["actor"] if actor not in schedules[0]["actor"]]
         searchset.entries = [entry for entry in searchset.entries if reference_to(entry["resource"]) not in moves]
         for slot in searchset.resources("Slot"):
             schedule = slot["schedule"]
@@ -118,7 +118,9 @@ class SlotsOfAnotherPractitioner(_Reattached):
         """From every Schedule of a practitioner to the first one of the next."""
         owned = [*_schedules_by_practitioner(searchset).values()]
         ring = _to_the_next([schedules[0] for schedules in owned])
-        return {reference_to(one): ring[reference_to(schedules[0])] for schedules in owned for one in schedules}
+        return {
+            reference_to(schedule): ring[reference_to(schedules[0])] for schedules in owned for schedule in schedules
+        }
 
 
 class SlotsOfAnotherPlace(_Reattached):

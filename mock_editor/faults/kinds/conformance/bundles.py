@@ -7,8 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import Field
 
 from mock_editor.base.codes import FHIR_JSON
-from mock_editor.base.errors import Issue
-from mock_editor.base.fhir import Resource, dumps, operation_outcome
+from mock_editor.base.fhir import Resource
 from mock_editor.faults.kinds.conformance.searchset import (
     Mistake,
     Repeated,
@@ -17,7 +16,7 @@ from mock_editor.faults.kinds.conformance.searchset import (
     read_searchset,
     reference_to,
 )
-from mock_editor.faults.messages import Proceed, Request, Response
+from mock_editor.faults.messages import Proceed, Request, Response, outcome
 from mock_editor.faults.words import French, Label
 
 _EMPTY = "FHIR R4 search and the guide's FAQ: a search that finds nothing is a 200 with an empty Bundle"
@@ -36,11 +35,11 @@ class _InsteadOfEmpty(Mistake):
         bundle = read_searchset(response)
         if bundle is None or bundle.get("entry") or bundle.get("total"):
             return response
-        status, issue = self.error()
-        return replace(response, status=status).with_body(dumps(operation_outcome([issue])), FHIR_JSON)
+        status, issue_type, text = self.error()
+        return replace(response, status=status).with_body(outcome(issue_type, text), FHIR_JSON)
 
-    def error(self) -> tuple[int, Issue]:
-        """The status and what is told with it."""
+    def error(self) -> tuple[int, str, str]:
+        """The status, the FHIR issue type and the text of the error."""
         raise NotImplementedError
 
 
@@ -52,9 +51,9 @@ class NotFoundInsteadOfEmpty(_InsteadOfEmpty):
         "404 au lieu de vide", "Une recherche qui ne trouve rien reçoit un 404 au lieu d’une liste vide."
     )
 
-    def error(self) -> tuple[int, Issue]:
+    def error(self) -> tuple[int, str, str]:
         """404."""
-        return 404, Issue("not-found", "Aucun créneau trouvé")
+        return 404, "not-found", "Aucun créneau trouvé"
 
 
 class ErrorInsteadOfEmpty(_InsteadOfEmpty):
@@ -67,9 +66,9 @@ class ErrorInsteadOfEmpty(_InsteadOfEmpty):
     status: Annotated[int, Label("Statut HTTP")] = Field(500, ge=400, le=599)
     text: Annotated[str, Label("Texte")] = Field("Erreur interne", min_length=1)
 
-    def error(self) -> tuple[int, Issue]:
+    def error(self) -> tuple[int, str, str]:
         """The status asked for."""
-        return self.status, Issue("exception", self.text)
+        return self.status, "exception", self.text
 
 
 # --- what it claims
@@ -108,11 +107,11 @@ class SelfLinkDiffers(Mistake):
         """Changes it."""
         for link in searchset.bundle.get("link", []):
             if link.get("relation") == "self":
-                told = urlsplit(link["url"])
+                parts = urlsplit(link["url"])
                 if self.how == "without-query":
                     link["url"] = link["url"].partition("?")[0]
                 else:
-                    link["url"] = urlunsplit(told._replace(scheme="http", netloc="10.0.0.12:8080"))
+                    link["url"] = urlunsplit(parts._replace(scheme="http", netloc="10.0.0.12:8080"))
 
 
 _PROFILES = (
@@ -160,7 +159,9 @@ class WrongProfile(SomeMistake):
 
     def change(self, resource: Resource) -> None:
         """Replaces every claim."""
-        resource["meta"]["profile"] = [self.profile or _elsewhere(one) for one in resource["meta"].get("profile", [])]
+        resource["meta"]["profile"] = [
+            self.profile or _elsewhere(profile) for profile in resource["meta"].get("profile", [])
+        ]
 
 
 def _elsewhere(profile: str) -> str:

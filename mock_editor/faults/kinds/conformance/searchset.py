@@ -73,9 +73,9 @@ class Searchset:
     @entries.setter
     def entries(self, entries: list[Resource]) -> None:
         # The total counts the slots that are there; only the kind about it makes it wrong.
-        told = self.bundle.get("total")
-        if isinstance(told, int):
-            self.bundle["total"] = told + _slots(entries) - _slots(self.entries)
+        total = self.bundle.get("total")
+        if isinstance(total, int):
+            self.bundle["total"] = total + _slots(entries) - _slots(self.entries)
         if entries:
             self.bundle["entry"] = entries
         else:

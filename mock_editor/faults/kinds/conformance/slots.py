@@ -16,7 +16,7 @@ from mock_editor.faults.words import French, Label
 
 def _coded(concept: Resource, system: str) -> str | None:
     """The code that a CodeableConcept has in a system, if any."""
-    return next((one.get("code") for one in concept.get("coding", []) if one.get("system") == system), None)
+    return next((coding.get("code") for coding in concept.get("coding", []) if coding.get("system") == system), None)
 
 
 # --- whom it is for, and what for
@@ -196,7 +196,7 @@ class SlotsNotFree(SomeMistake):
         resource["status"] = self.status
 
 
-# --- the agenda that is opened
+# --- the link that the SAS opens
 
 
 class CommentMissing(SomeMistake):
@@ -240,7 +240,7 @@ class CommentIsSlotUrl(SomeMistake):
 
     def change(self, resource: Resource) -> None:
         """Adds the slot to the link, as SOS Médecins places rightly do."""
-        agenda = resource.get("comment")
-        if agenda and "creneau=" not in agenda:
+        link = resource.get("comment")
+        if link and "creneau=" not in link:
             stamp = resource["id"].rpartition("-")[2]
-            resource["comment"] = f"{agenda}{'&' if '?' in agenda else '?'}creneau={stamp}"
+            resource["comment"] = f"{link}{'&' if '?' in link else '?'}creneau={stamp}"

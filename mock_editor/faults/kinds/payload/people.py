@@ -19,7 +19,7 @@ _ACTOR = "FrAppointmentSAS, Appointment.participant.actor.identifier"
 
 def _operators(appointment: Resource) -> list[Resource]:
     """The identifiers of the regulator."""
-    found = (one.get("valueReference", {}).get("identifier") for one in appointment.get("extension", []))
+    found = (extension.get("valueReference", {}).get("identifier") for extension in appointment.get("extension", []))
     return [identifier for identifier in found if identifier]
 
 
@@ -98,7 +98,7 @@ class AppointmentOperatorByReference(PayloadKind):
 
 def _actors(appointment: Resource) -> list[Resource]:
     """The identifiers of the practitioners."""
-    found = (one.get("actor", {}).get("identifier") for one in appointment.get("participant", []))
+    found = (participant.get("actor", {}).get("identifier") for participant in appointment.get("participant", []))
     return [identifier for identifier in found if identifier]
 
 
