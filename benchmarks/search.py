@@ -28,7 +28,7 @@ from benchmarks.workload import (
     never_asked,
     request,
 )
-from mock_editor.app import make_stage
+from mock_editor.app import make_simulator
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.store import Store
 from mock_editor.calendars.taken import Taken
@@ -250,7 +250,7 @@ def _application(workload: Workload) -> WSGIApplication:
     """What the server calls, the journal switched off: it has a benchmark of its own."""
     store, journal = Store(workload.file.with_suffix(".db"), tables()), JournalFile(workload.file.with_suffix(".j.db"))
     settings = Settings(journal=False)
-    return make_stage(settings, workload.played, public_url=_PUBLIC_URL, store=store, journal_store=journal)
+    return make_simulator(settings, workload.played, public_url=_PUBLIC_URL, store=store, journal_store=journal)
 
 
 def _writer(workload: Workload) -> IndividualWriter:

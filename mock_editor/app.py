@@ -51,14 +51,14 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchMiddleware
 from mock_editor.settings import Settings
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
 from mock_editor.tls.middleware import Doors, Proxies
 from mock_editor.world.bench import registrations
 from mock_editor.world.world import World
 
 
-def make_stage(
+def make_simulator(
     settings: Settings,
     played: LoadedScenario,
     *,
@@ -66,13 +66,13 @@ def make_stage(
     fhir_url: str | None = None,
     store: Store,
     journal_store: JournalFile,
-    make_app: Callable[[Stage, World], WSGIApplication] | None = None,
+    make_app: Callable[[Simulator, World], WSGIApplication] | None = None,
     leads: bool = True,
-) -> Stage:
+) -> Simulator:
     """What the server calls, with all that one process has of it; ``make_app`` is ``create_app`` unless told otherwise.
 
     FHIR clients reach it under ``fhir_url``, if that is another one. The state is in ``store``, the journal in
-    ``journal_store``. For ``leads`` see Stage.
+    ``journal_store``. For ``leads`` see Simulator.
     """
     clock = Clock()
     # Some threads stay free, for whoever ends the waits.
@@ -89,7 +89,7 @@ def make_stage(
         workers=settings.workers if settings.deliver and leads else settings.workers + 1,
         waiting=lambda: waits.waiting,
     )
-    return Stage(
+    return Simulator(
         settings,
         played,
         public_url=public_url,
@@ -107,75 +107,77 @@ def make_stage(
     )
 
 
-def _inside(stage: Stage) -> WSGIApplication:
+def _inside(simulator: Simulator) -> WSGIApplication:
     """What answers the calls of this process to itself, each in the world that it comes from."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         world: World = environ[WORLD]
         return world.app(environ, start_response)
 
-    return surrounded(stage, answer)
+    return surrounded(simulator, answer)
 
 
-def surrounded(stage: Stage, app: WSGIApplication) -> JournalMiddleware:
+def surrounded(simulator: Simulator, app: WSGIApplication) -> JournalMiddleware:
     """An application with faults around it, and around both the journal, which has what goes out."""
-    return JournalMiddleware(_faulty(stage, app), stage.journal.writer, partial(_editors, stage))
+    return JournalMiddleware(_faulty(simulator, app), simulator.journal.writer, partial(_editors, simulator))
 
 
-def from_outside(stage: Stage, gate: Gate | None) -> JournalMiddleware:
+def from_outside(simulator: Simulator, gate: Gate | None) -> JournalMiddleware:
     """The same for what the server calls: only with what may be seen there, and for clients that ``gate`` accepts."""
-    settings = stage.settings
+    settings = simulator.settings
     proxies = None
     if settings.certificate_header:
         proxies = Proxies(settings.certificate_header, settings.certificate_proxies or ())
     doors = Doors(
-        _faulty(stage, stage),
-        stage,
+        _faulty(simulator, simulator),
+        simulator,
         gate=gate,
         plain_fhir=settings.plain_fhir,
         proxies=proxies,
         closed=() if settings.shows_bench else (Surface.SAS, Surface.IDP),
-        elsewhere=stage.fhir_url if stage.fhir_url != stage.public_url else None,
+        elsewhere=simulator.fhir_url if simulator.fhir_url != simulator.public_url else None,
     )
-    return JournalMiddleware(doors, stage.journal.writer, partial(_editors, stage))
+    return JournalMiddleware(doors, simulator.journal.writer, partial(_editors, simulator))
 
 
-def make_gate(stage: Stage) -> Gate | None:
+def make_gate(simulator: Simulator) -> Gate | None:
     """Which clients the settings and the scenario accept on FHIR paths; None if they ask for no certificate.
 
     Raises TlsError.
     """
-    settings = stage.settings
+    settings = simulator.settings
     if settings.tls_port is None and settings.certificate_header is None:
         return None
     authorities = Authorities(settings.tls_client_ca) if settings.tls_client_ca else None
     return Gate(
         Names(settings.tls_client_cn, settings.tls_client_ou),
-        partial(_names, stage),
+        partial(_names, simulator),
         Revoked(settings.tls_crl, authorities) if settings.tls_crl else None,
         authorities,
     )
 
 
-def _names(stage: Stage) -> dict[str, Names]:
+def _names(simulator: Simulator) -> dict[str, Names]:
     """The names that editors of the scenario accept in place of those of the settings."""
-    settings = stage.settings
+    settings = simulator.settings
     return {
         slug: Names(own.client_cn or settings.tls_client_cn, own.client_ou or settings.tls_client_ou)
-        for slug, own in stage.simulator.played.tls.items()
+        for slug, own in simulator.world.scenario.tls.items()
     }
 
 
-def _faulty(stage: Stage, app: WSGIApplication) -> FaultMiddleware:
-    return FaultMiddleware(app, stage.faults, stage.waits, partial(_editors, stage), stage.settings.body_timeout)
+def _faulty(simulator: Simulator, app: WSGIApplication) -> FaultMiddleware:
+    return FaultMiddleware(
+        app, simulator.faults, simulator.waits, partial(_editors, simulator), simulator.settings.body_timeout
+    )
 
 
-def _editors(stage: Stage) -> Mapping[str, Editor]:
-    return stage.simulator.catalogue.editors
+def _editors(simulator: Simulator) -> Mapping[str, Editor]:
+    return simulator.world.catalogue.editors
 
 
-def create_app(stage: Stage, simulator: World) -> Flask:
-    """The WSGI application of a simulator that is played on a stage."""
+def create_app(simulator: Simulator, world: World) -> Flask:
+    """The WSGI application of a world."""
     app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
@@ -187,42 +189,40 @@ def create_app(stage: Stage, simulator: World) -> Flask:
         Blueprint("bootstrap", __name__, static_folder=str(files), static_url_path="/_static/bootstrap")
     )
 
-    settings, public_url, catalogue = simulator.settings, simulator.public_url, simulator.catalogue
+    settings, public_url, catalogue = world.settings, world.public_url, world.catalogue
     searching = SearchMiddleware(_Mounted(app, app.wsgi_app, public_url))
-    app.wsgi_app = _InWorld(searching, simulator)  # type: ignore[method-assign]
+    app.wsgi_app = _InWorld(searching, world)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint())
     app.register_blueprint(
-        account_routes.blueprint(
-            catalogue, simulator.accounts, simulator.provisioning, simulator.fhir_url, settings.body_timeout
-        )
+        account_routes.blueprint(catalogue, world.accounts, world.provisioning, world.fhir_url, settings.body_timeout)
     )
 
     # The other side is in this process too, unless the settings name a real one.
-    here = simulator.part(InProcessAdapter)
+    here = world.part(InProcessAdapter)
     app.register_blueprint(web_routes.blueprint())
-    people = simulator.people
+    people = world.people
     app.register_blueprint(
         idp_routes.blueprint(
             people,
             public_url,
-            simulator.store,
+            world.store,
             settings.body_timeout,
             clients=registrations(settings, public_url, catalogue.editors),
             to_clients=here,
         )
     )
-    directory = simulator.part(Directory)
+    directory = world.part(Directory)
     inbox = receiver_routes.blueprint(
-        simulator.store, public_url, settings.body_timeout, simulator.clock.now, stage.waits, directory, people
+        world.store, public_url, settings.body_timeout, world.clock.now, simulator.waits, directory, people
     )
     app.register_blueprint(inbox)
     platform = platform_routes.blueprint(
         public_url=public_url,
-        store=simulator.store,
-        now=simulator.clock.now,
-        waits=stage.waits,
+        store=world.store,
+        now=world.clock.now,
+        waits=simulator.waits,
         directory=directory,
-        peers=[Peer(one.slug, one.name, f"{simulator.fhir_url}/{one.slug}/fhir") for one in catalogue.editors.values()],
+        peers=[Peer(one.slug, one.name, f"{world.fhir_url}/{one.slug}/fhir") for one in catalogue.editors.values()],
         people=people,
         provider=here,
         identity=Identity(settings.bench_certificate, settings.bench_key, settings.bench_authority),
@@ -230,9 +230,9 @@ def create_app(stage: Stage, simulator: World) -> Flask:
     )
     app.register_blueprint(platform)
 
-    guard = simulator.part(Guard)
-    app.register_blueprint(admin_routes.blueprint(simulator, stage, guard))
-    app.register_blueprint(console.blueprint(simulator, stage, guard))
+    guard = world.part(Guard)
+    app.register_blueprint(admin_routes.blueprint(world, simulator, guard))
+    app.register_blueprint(console.blueprint(world, simulator, guard))
 
     @app.before_request
     def conditions() -> None:
@@ -257,11 +257,11 @@ def create_app(stage: Stage, simulator: World) -> Flask:
     @app.get("/_health")
     def health() -> Response:
         # From memory: whoever asks whether this lives waits for nobody. It does without its database, too: it reads.
-        trouble = stage.store.trouble
+        trouble = simulator.store.trouble
         return jsonify(
             status="ok",
             version=__version__,
-            scenario=simulator.played.name,
+            scenario=world.scenario.name,
             editors=list(catalogue.editors),
             **{"database": f"writes are refused: {trouble}"} if trouble else {},
         )
@@ -269,7 +269,7 @@ def create_app(stage: Stage, simulator: World) -> Flask:
     @app.get("/_metrics")
     def metrics() -> Response:
         guard.only_with_access()
-        return Response(render(stage.journal, simulator.played.name, _metrics(simulator)), content_type=CONTENT_TYPE)
+        return Response(render(simulator.journal, world.scenario.name, _metrics(world)), content_type=CONTENT_TYPE)
 
     app.after_request(_protected)
     app.register_error_handler(EditorError, _refusal)
@@ -283,9 +283,9 @@ def _pause(waits: Waits, seconds: float) -> None:
         hold.sleep(seconds)
 
 
-def _metrics(simulator: World) -> Iterator[Metric]:
+def _metrics(world: World) -> Iterator[Metric]:
     """What the journal's metrics say nothing of."""
-    depths, now = simulator.notifications.depths(), simulator.clock.now()
+    depths, now = world.notifications.depths(), world.clock.now()
     counts = [((one.editor, one.state), one.count) for one in depths]
     yield gauge("mock_editor_notifications", "Notifications (INT_R03), by state.", ["editor", "state"], counts)
     waiting = [one for one in depths if one.state in OPEN_STATES]
@@ -302,7 +302,7 @@ def _metrics(simulator: World) -> Iterator[Metric]:
     )
 
 
-def deliverer(_: Stage, __: World) -> WSGIApplication:
+def deliverer(_: Simulator, __: World) -> WSGIApplication:
     """The application of a process that sends notifications and serves nobody."""
     return NotFound()
 

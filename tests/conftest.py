@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from mock_editor import scenario
-from mock_editor.app import make_stage
+from mock_editor.app import make_simulator
 from mock_editor.base.clock import Clock, Mode
 from mock_editor.base.store import Store
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.journal.tables import JournalFile
 from mock_editor.settings import Settings
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 
 _compile_builder = Rule._compile_builder
@@ -100,18 +100,18 @@ def application(
     played: scenario.LoadedScenario, clock: Clock, folder: Path, public_url: str = PUBLIC_URL, **settings: str
 ) -> Flask:
     """The application that plays a scenario; its state is kept in ``folder``, and found there again."""
-    app: Flask = stage(played, clock, folder, public_url, **settings).app
+    app: Flask = playing(played, clock, folder, public_url, **settings).app
     return app
 
 
-def stage(
+def playing(
     played: scenario.LoadedScenario, clock: Clock, folder: Path, public_url: str = PUBLIC_URL, **settings: str
-) -> Stage:
+) -> Simulator:
     """What plays a scenario, and another one if asked to."""
     at = {"now": clock.now().isoformat()} if clock.course.mode is Mode.FROZEN else {}
     parsed = Settings.from_env({}, **at | settings)
     store, journal_store = Store(folder / "state.db", tables()), JournalFile(folder / "state.journal.db")
-    return make_stage(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
+    return make_simulator(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
 
 
 @pytest.fixture(scope="session")
@@ -121,9 +121,9 @@ def played() -> scenario.LoadedScenario:
 
 
 @pytest.fixture
-def world(played: scenario.LoadedScenario, clock: Clock, tmp_path: Path) -> Stage:
-    """The default scenario on its stage."""
-    return stage(played, clock, tmp_path)
+def simulator(played: scenario.LoadedScenario, clock: Clock, tmp_path: Path) -> Simulator:
+    """What plays the default scenario."""
+    return playing(played, clock, tmp_path)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ LEVELS = {
     "scenario": 4,
     "world": 5,
     "snapshots": 5,
-    "stage": 6,
+    "simulator": 6,
     "admin": 7,
     "app": 8,
     "server": 8,

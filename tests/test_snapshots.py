@@ -12,12 +12,12 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.store import digest_of
 from mock_editor.faults.rules import Rule
 from mock_editor.scenario import LoadedScenario
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.snapshots import CHECKS
-from mock_editor.stage import Stage
 from mock_editor.world.tables import tables
 from tests.accounts.conftest import BASE, regulator
 from tests.admin.conftest import TAKEN
-from tests.conftest import NOW, stage
+from tests.conftest import NOW, playing
 
 NOT_SAVED = {"keys", "generations", "workers"}
 DAY = {"state": "closed"}
@@ -26,9 +26,9 @@ SLOW = Rule(name="slow", do=[{"kind": "latency", "seconds": 1}])
 
 
 @pytest.fixture(scope="module")
-def on(played: LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def on(played: LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> Simulator:
     """A world in which something of everything has happened; what is refused leaves it as it is."""
-    made = stage(played, Clock(NOW), tmp_path_factory.mktemp("world"))
+    made = playing(played, Clock(NOW), tmp_path_factory.mktemp("world"))
     assert call(made, "POST", BASE, json=regulator()).status_code == 201
     assert call(made, "POST", "/_admin/appointments", json=TAKEN).status_code == 201
     made.faults.put(SLOW)
@@ -39,12 +39,12 @@ def on(played: LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> Stag
         assert call(made, "PUT", f"/_admin/calendars/agenda-ville/{place}/{last}", json=DAY).status_code == 204
     absence = {"owner": calendar.rpartition("-")[0], "first": "2026-12-01", "last": "2026-12-02"}
     assert call(made, "POST", "/_admin/calendars/agenda-ville/absences", json=absence).status_code == 201
-    made.simulator.sessions.open("agenda-ville", None, sas=False)
+    made.world.sessions.open("agenda-ville", None, sas=False)
     return made
 
 
 @pytest.fixture
-def craft(on: Stage, tmp_path: Path) -> Craft:
+def craft(on: Simulator, tmp_path: Path) -> Craft:
     """A saved state of it in which some SQL was done afterwards, sealed as if it had been saved so."""
 
     def make(*statements: str, definitions: bool = False) -> bytes:
@@ -61,15 +61,15 @@ def craft(on: Stage, tmp_path: Path) -> Craft:
     return make
 
 
-def call(on: Stage, method: str, path: str, **content: object) -> TestResponse:
+def call(on: Simulator, method: str, path: str, **content: object) -> TestResponse:
     return Client(on).open(path, method=method, environ_base={"REMOTE_ADDR": "127.0.0.1"}, **content)
 
 
-def restore(on: Stage, content: bytes) -> TestResponse:
+def restore(on: Simulator, content: bytes) -> TestResponse:
     return call(on, "PUT", "/_admin/snapshot", data=content, content_type="application/octet-stream")
 
 
-def state(on: Stage) -> list[tuple[object, ...]]:
+def state(on: Simulator) -> list[tuple[object, ...]]:
     tables = CHECKS.keys()
     with on.store.reading() as db:
         return [row for table in tables for row in db.execute(f"select * from {table}").fetchall()]  # noqa: S608 - ours
@@ -85,7 +85,7 @@ def test_every_value_that_is_saved_is_checked() -> None:
     }
 
 
-def test_what_was_saved_here_is_taken(on: Stage, craft: Craft) -> None:
+def test_what_was_saved_here_is_taken(on: Simulator, craft: Craft) -> None:
     content = craft()
     before = state(on)
     assert len(before) > 10
@@ -135,7 +135,7 @@ def test_what_was_saved_here_is_taken(on: Stage, craft: Craft) -> None:
     ],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named_and_changes_nothing(
-    on: Stage, craft: Craft, statement: str, place: str
+    on: Simulator, craft: Craft, statement: str, place: str
 ) -> None:
     content = craft(statement)
     before = state(on)
@@ -156,7 +156,7 @@ def test_a_value_that_makes_no_sense_is_named_and_changes_nothing(
         ["create trigger t after insert on controls begin delete from controls; end"],
     ],
 )
-def test_other_tables_are_refused(on: Stage, craft: Craft, statements: list[str]) -> None:
+def test_other_tables_are_refused(on: Simulator, craft: Craft, statements: list[str]) -> None:
     content = craft(*statements, definitions=True)
     before = state(on)
     answer = restore(on, content)
@@ -165,7 +165,7 @@ def test_other_tables_are_refused(on: Stage, craft: Craft, statements: list[str]
     assert state(on) == before
 
 
-def test_whether_a_file_exists_is_not_told(on: Stage, craft: Craft, tmp_path: Path) -> None:
+def test_whether_a_file_exists_is_not_told(on: Simulator, craft: Craft, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("anything", encoding="utf-8")
     said = []
     for name in ("there", "not there"):
@@ -177,7 +177,7 @@ def test_whether_a_file_exists_is_not_told(on: Stage, craft: Craft, tmp_path: Pa
     assert [status for status, _ in said[0]] == [204, 409]
 
 
-def test_a_scenario_that_is_a_file_here_stays_one(on: Stage, craft: Craft, played: LoadedScenario) -> None:
+def test_a_scenario_that_is_a_file_here_stays_one(on: Simulator, craft: Craft, played: LoadedScenario) -> None:
     on.load(played.script, keep_state=True)
     assert restore(on, craft()).status_code == 204
     assert call(on, "POST", "/_admin/scenario/reload", json={}).status_code == 200

@@ -37,7 +37,7 @@ def call(
         raise EditorError(422, issues)
     # Another worker may just have set it. Not everything needs the store.
     with contextlib.suppress(EditorError):
-        control.stage.follow_clock()
+        control.simulator.follow_clock()
     names = operation.place.model_fields
     return operation.run(control, **given, **{name: getattr(place, name) for name in names})
 

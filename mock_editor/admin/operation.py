@@ -54,7 +54,7 @@ from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError,
 from mock_editor.base.http import MAX_BODY
 from mock_editor.base.issues import Code
 from mock_editor.base.validation import findings
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 JSON, OCTETS = "application/json", "application/octet-stream"
@@ -63,10 +63,10 @@ NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What operations work with: the world in play, and the stage that it is played on."""
+    """What operations work with: the world in play, and the simulator that plays it."""
 
-    simulator: World
-    stage: Stage
+    world: World
+    simulator: Simulator
 
 
 # --- what goes in and out

@@ -87,19 +87,19 @@ class PlacedAppointment:
 class Practice:
     """The appointments of every editor, and what is done to them."""
 
-    def __init__(self, simulator: World) -> None:
-        self._simulator = simulator
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     # --- looking
 
     def find(self, editor: str, identifier: str) -> PlacedAppointment:
         """One of them. Raises NotFoundError."""
-        slug = self._simulator.catalogue.editor(editor).slug
-        return self._placed(self._simulator.appointments.read(slug, identifier))
+        slug = self._world.catalogue.editor(editor).slug
+        return self._placed(self._world.appointments.read(slug, identifier))
 
     def of(self, editors: Iterable[Editor]) -> list[Appointment]:
         """Those at some editors, the very last that was made first."""
-        found = [one for editor in editors for one in self._simulator.appointments.of(editor.slug)]
+        found = [one for editor in editors for one in self._world.appointments.of(editor.slug)]
         # Under a frozen clock all are made at once.
         found.sort(key=lambda one: (one.created, one.start), reverse=True)
         return found
@@ -109,12 +109,12 @@ class Practice:
     ) -> tuple[list[PlacedAppointment], int]:
         """The last of those that are asked for: ``most`` after so many others; and how many there are in all."""
         slugs = [editor.slug for editor in editors]
-        found, total = self._simulator.appointments.page(slugs, most, skipped, **filters)
+        found, total = self._world.appointments.page(slugs, most, skipped, **filters)
         return [self._placed(one) for one in found], total
 
     def _placed(self, appointment: Appointment) -> PlacedAppointment:
-        editor = self._simulator.catalogue.editor(appointment.editor)
-        return PlacedAppointment(editor, appointment, self._simulator.bookings.calendar_of(appointment))
+        editor = self._world.catalogue.editor(appointment.editor)
+        return PlacedAppointment(editor, appointment, self._world.bookings.calendar_of(appointment))
 
     # --- doing
 
@@ -133,7 +133,7 @@ class Practice:
         regulator = account.regulator if account else None
         if account and not regulator:
             raise refused(Code.BOOKER_UNKNOWN_TO_SAS)
-        return self._simulator.bookings.take(
+        return self._world.bookings.take(
             found,
             start,
             regulator=regulator,
@@ -144,7 +144,7 @@ class Practice:
 
     def move(self, placed: PlacedAppointment, key: str | None, start: datetime) -> Appointment:
         """Moves an appointment to any free slot, of its own calendar unless another is named. Raises 404, 409."""
-        return self._simulator.bookings.move(placed.appointment, placed.calendar_for(key), start, None)
+        return self._world.bookings.move(placed.appointment, placed.calendar_for(key), start, None)
 
     def assign(self, placed: PlacedAppointment, typed: str) -> Appointment:
         """Says who sees the patient of SOS Médecins. Raises 409, 422 for what is no identifier."""
@@ -153,7 +153,7 @@ class Practice:
         national_id = read_practitioner_id(typed)
         if national_id is None:
             raise refused(Code.PRACTITIONER_ID_WRONG)
-        return self._simulator.bookings.assign(placed.appointment, national_id)
+        return self._world.bookings.assign(placed.appointment, national_id)
 
 
 def read_practitioner_id(typed: str) -> str | None:

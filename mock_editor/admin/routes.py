@@ -17,17 +17,19 @@ from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.sites import SENT_UNASKED
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 _MOST_PARAMETERS = 200
 
 
-def blueprint(simulator: World, stage: Stage, guard: Guard, operations: Sequence[Operation] = OPERATIONS) -> Blueprint:
+def blueprint(
+    world: World, simulator: Simulator, guard: Guard, operations: Sequence[Operation] = OPERATIONS
+) -> Blueprint:
     """Every operation of the list, and the document about them, for those whom ``guard`` lets in."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
     bp.before_request(guard.only_with_access)
-    control, seconds = Control(simulator, stage), simulator.settings.body_timeout
+    control, seconds = Control(world, simulator), world.settings.body_timeout
 
     for one in operations:
         rule = one.path.replace("{", "<").replace("}", ">")
@@ -35,7 +37,7 @@ def blueprint(simulator: World, stage: Stage, guard: Guard, operations: Sequence
 
     @bp.get("/openapi.json")
     def describe() -> Response:
-        return Response(openapi.written(tuple(operations), simulator.public_url), mimetype="application/json")
+        return Response(openapi.written(tuple(operations), world.public_url), mimetype="application/json")
 
     @bp.after_request
     def protect(response: Response) -> Response:

@@ -6,7 +6,7 @@ import signal
 import click
 
 from mock_editor import __version__
-from mock_editor.app import deliverer, make_stage
+from mock_editor.app import deliverer, make_simulator
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import (
     EPILOG,
@@ -30,7 +30,7 @@ def deliver(**options: str | None) -> None:
         raise Failure("--sas-url: deliver needs the URL of the SAS (or --public-url, for the simulator's own)")
     loaded = load_scenario(settings.scenario)
     with open_stores(settings) as (store, journal_store):
-        stage = make_stage(
+        simulator = make_simulator(
             dataclasses.replace(settings, deliver=True),
             loaded,
             public_url=settings.public_url or "",
@@ -40,8 +40,8 @@ def deliver(**options: str | None) -> None:
             leads=False,
         )
         click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
-        stage.start()
-        warn_of_expiry(stage)
+        simulator.start()
+        warn_of_expiry(simulator)
         signal.sigwait(STOP_SIGNALS)
-        stage.stop()
-        stage.journal.writer.close()
+        simulator.stop()
+        simulator.journal.writer.close()

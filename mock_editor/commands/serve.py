@@ -12,7 +12,7 @@ from functools import partial
 import click
 
 from mock_editor import __version__
-from mock_editor.app import from_outside, make_gate, make_stage
+from mock_editor.app import from_outside, make_gate, make_simulator
 from mock_editor.base.addresses import names_this_machine
 from mock_editor.base.clock import Clock
 from mock_editor.calendars.catalogue import Catalogue
@@ -46,7 +46,7 @@ def serve(browse: bool, **options: str | None) -> None:
         raise Failure(f"--now: {error}") from None
     listeners = _Listeners.open(settings)
     with open_stores(settings) as (store, journal_store):
-        stage = make_stage(
+        simulator = make_simulator(
             settings,
             loaded,
             public_url=listeners.public_url,
@@ -55,9 +55,9 @@ def serve(browse: bool, **options: str | None) -> None:
             journal_store=journal_store,
         )
         try:
-            gate = make_gate(stage)
+            gate = make_gate(simulator)
             tls = _tls_server(settings, gate) if listeners.secure and gate else None
-            app = from_outside(stage, gate)
+            app = from_outside(simulator, gate)
         except TlsError as error:
             raise Failure(str(error)) from None
         # The workers are about to be forked.
@@ -65,7 +65,7 @@ def serve(browse: bool, **options: str | None) -> None:
         journal_store.close()
 
         def announce() -> None:
-            _announce(listeners, settings, loaded, Catalogue(loaded.editors, stage.clock), new_token)
+            _announce(listeners, settings, loaded, Catalogue(loaded.editors, simulator.clock), new_token)
             if browse:
                 _browse(f"{listeners.public_url}/_console/visite")
 
@@ -74,12 +74,12 @@ def serve(browse: bool, **options: str | None) -> None:
             listeners.plain,
             settings,
             announce,
-            stage.start,
-            on_stop=stage.waits.stop,
-            on_exit=stage.journal.writer.close,
+            simulator.start,
+            on_stop=simulator.waits.stop,
+            on_exit=simulator.journal.writer.close,
             on_refusal=app.refused,
             secure=running.SecureListener(listeners.secure, tls) if listeners.secure and tls else None,
-            daily=partial(warn_of_expiry, stage),
+            daily=partial(warn_of_expiry, simulator),
         )
 
 

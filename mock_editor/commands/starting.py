@@ -19,7 +19,7 @@ from mock_editor.commands.failures import Failure
 from mock_editor.journal.tables import JournalFile
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.settings import PREFIX, SWITCH, Settings, SettingsError
-from mock_editor.stage import Stage, checked
+from mock_editor.simulator.simulator import Simulator, checked
 from mock_editor.tls.validity import ending
 from mock_editor.world.tables import tables
 from mock_editor.world.world import check_files
@@ -102,9 +102,9 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
         yield state, journal
 
 
-def warn_of_expiry(stage: Stage) -> None:
+def warn_of_expiry(simulator: Simulator) -> None:
     """Logs which certificates of the simulator end soon."""
-    settings, targets = stage.settings, stage.simulator.targets().values()
+    settings, targets = simulator.settings, simulator.world.targets().values()
     files = [settings.tls_cert, settings.bench_certificate, *(target.certificate for target in targets)]
     for line in ending(filter(None, files), datetime.now(UTC)):
         _log.warning(line)

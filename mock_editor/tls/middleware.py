@@ -47,7 +47,7 @@ class Proxies:
 
 
 class Doors:
-    """A WSGI application before the one ``behind``. Refusals are answered by ``stage``.
+    """A WSGI application before the one ``behind``. Refusals are answered by ``simulator``.
 
     With a ``gate``, FHIR paths want an accepted certificate, unless ``plain_fhir`` lets them in without TLS. The
     surfaces ``closed`` (first parts of paths) are not there.
@@ -56,7 +56,7 @@ class Doors:
     def __init__(
         self,
         behind: WSGIApplication,
-        stage: WSGIApplication,
+        simulator: WSGIApplication,
         *,
         gate: Gate | None = None,
         plain_fhir: bool = False,
@@ -65,7 +65,7 @@ class Doors:
         elsewhere: str | None = None,
     ) -> None:
         self._behind = behind
-        self._stage = stage
+        self._simulator = simulator
         self._gate = gate
         self._plain_fhir = plain_fhir
         self._proxies = proxies
@@ -81,7 +81,7 @@ class Doors:
             self._check(environ)
         except EditorError as error:
             environ[REFUSED] = error
-            return self._stage(environ, start_response)
+            return self._simulator(environ, start_response)
         return self._behind(environ, start_response)
 
     def _check(self, environ: WSGIEnvironment) -> None:

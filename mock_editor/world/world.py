@@ -121,7 +121,7 @@ class World:
         make_app: Callable[["World"], WSGIApplication],
     ) -> None:
         self.settings = settings
-        self.played = played
+        self.scenario = played
         self.public_url, self.fhir_url = urls
         self.clock = clock = process.clock
         self.turn = turn
@@ -230,7 +230,7 @@ class World:
 
     def people(self) -> list[Person]:
         """Who may sign in at the bench's identity provider."""
-        return bench.people(self.played, self.accounts)
+        return bench.people(self.scenario, self.accounts)
 
     def targets(self) -> dict[str, Target]:
         """Where each editor sends its notifications: as the scenario says, else as the settings do."""
@@ -250,7 +250,7 @@ class World:
         )
         found = {}
         for slug in self.catalogue.editors:
-            own = self.played.notifications.get(slug)
+            own = self.scenario.notifications.get(slug)
             changes: dict[str, Any] = own.model_dump(exclude_none=True) if own else {}
             if "certificate" in changes:
                 # With a key of its own, or in the same file.

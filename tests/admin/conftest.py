@@ -17,7 +17,7 @@ from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 from tests.admin.console_browser import Console
 from tests.booking.conftest import AGENDA, Browser
@@ -59,14 +59,14 @@ class Played:
 
 
 @pytest.fixture
-def app(world: Stage) -> Flask:
-    found: Flask = world.app
+def app(simulator: Simulator) -> Flask:
+    found: Flask = simulator.app
     return found
 
 
 @pytest.fixture
-def sender(world: Stage, tmp_path: Path, played: LoadedScenario) -> Iterator[Played]:
-    assert world
+def sender(simulator: Simulator, tmp_path: Path, played: LoadedScenario) -> Iterator[Played]:
+    assert simulator
     made = Played(tmp_path, played)
     yield made
     made.store.close()

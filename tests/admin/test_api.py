@@ -12,7 +12,7 @@ from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import SlotType, Window
 from mock_editor.notifications.model import NotificationState
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.conftest import GUIDE_THOMAS, NOW, slot_search
 
@@ -86,8 +86,8 @@ def test_accounts_come_in_pages_over_all_editors(client: FlaskClient) -> None:
     assert client.get(f"{ACCOUNTS}?page=0").status_code == 422
 
 
-def test_an_account_tells_its_version_and_terms(client: FlaskClient, world: Stage) -> None:
-    world.simulator.log_in.accept_terms("agenda-ville", MERCIER)
+def test_an_account_tells_its_version_and_terms(client: FlaskClient, simulator: Simulator) -> None:
+    simulator.world.log_in.accept_terms("agenda-ville", MERCIER)
     told = client.get(f"{ACCOUNTS}/agenda-ville/{MERCIER}").json
     assert (told["version"], told["terms_accepted"]) == (1, "2026-11-20T08:00:00.000+01:00")
     assert client.get(f"{ACCOUNTS}/agenda-sos/{MERCIER}").status_code == 404
@@ -117,16 +117,16 @@ def test_one_through_the_sas_is_told(client: FlaskClient) -> None:
     assert (told["state"], told["body"]["status"], told["attempts"]) == ("waiting", "booked", [])
 
 
-def test_the_practice_books_what_it_shows_to_nobody(client: FlaskClient, world: Stage) -> None:
+def test_the_practice_books_what_it_shows_to_nobody(client: FlaskClient, simulator: Simulator) -> None:
     """A slot for a practitioner's own patients."""
-    slot = own_patients_slot(world)
+    slot = own_patients_slot(simulator)
     assert make(client, slot=slot, account=MERCIER).status_code == 409
     assert make(client, slot=slot).status_code == 201
 
 
-def own_patients_slot(world: Stage) -> str:
+def own_patients_slot(simulator: Simulator) -> str:
     """The first that is free and for own patients only."""
-    catalogue = world.simulator.catalogue
+    catalogue = simulator.world.catalogue
     window = Window(NOW, NOW + timedelta(days=3))
     for practitioner in catalogue.editor("agenda-ville").directory:
         for place in practitioner.places:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from mock_editor.admin.console.charts import Chart
 from mock_editor.base.flows import Flow
 from mock_editor.journal.model import ExchangeRecord
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
 
@@ -21,7 +21,7 @@ Answer = Callable[..., None]
 
 
 @pytest.fixture
-def answer(world: Stage) -> Answer:
+def answer(simulator: Simulator) -> Answer:
     """Takes down that an editor has answered, so long ago (seconds)."""
 
     def one(*, ago: float = 0, times: int = 1, **values: object) -> None:
@@ -31,8 +31,8 @@ def answer(world: Stage) -> Answer:
             given = (
                 usual | {"flow": Flow.INT_R01, "method": "GET", "url": "/x", "status": 200, "seconds": 0.01} | values
             )
-            world.journal.writer.record(ExchangeRecord(**given))  # type: ignore[arg-type]
-        world.journal.writer.flush()
+            simulator.journal.writer.record(ExchangeRecord(**given))  # type: ignore[arg-type]
+        simulator.journal.writer.flush()
 
     return one
 

@@ -17,9 +17,9 @@ from mock_editor.faults.catalogue import catalogue, name_of
 from mock_editor.faults.kinds import FAMILIES, KINDS
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.scenario import LoadedScenario, find, load
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.admin.console_browser import Console, text
-from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
+from tests.conftest import GUIDE_THOMAS, NOW, playing, slot_search
 
 FAULTS, NEW = "/_console/pannes", "/_console/pannes/nouvelle?genre="
 ALL_KINDS = [name_of(kind) for kind in KINDS]
@@ -27,9 +27,11 @@ SLOW = {"flows": ["INT_R01"], "do": [{"kind": "latency", "seconds": 0}]}
 
 
 @pytest.fixture
-def served(world: Stage) -> Client:
+def served(simulator: Simulator) -> Client:
     """A client of what is served: the editors with the faults before them."""
-    return Client(FaultMiddleware(world, world.faults, world.waits, lambda: world.simulator.catalogue.editors, 1))
+    return Client(
+        FaultMiddleware(simulator, simulator.faults, simulator.waits, lambda: simulator.world.catalogue.editors, 1)
+    )
 
 
 def send(console: Console, operation: str, label: str, fields: dict[str, str]) -> None:
@@ -335,7 +337,7 @@ def test_what_is_gone_meanwhile_is_told(console: Console, client: FlaskClient) -
     assert (console.page.status_code, console.title) == (404, "Pannes")
 
 
-def test_all_rules_go_and_those_of_the_scenario_come_back(world_of_faults: Stage) -> None:
+def test_all_rules_go_and_those_of_the_scenario_come_back(world_of_faults: Simulator) -> None:
     console, client = Console(world_of_faults.app), world_of_faults.app.test_client()
     console.open(FAULTS)
     there = set(rules(client))
@@ -346,7 +348,7 @@ def test_all_rules_go_and_those_of_the_scenario_come_back(world_of_faults: Stage
     assert set(rules(client)) == there
 
 
-def test_the_list_says_where_a_rule_comes_from(world_of_faults: Stage) -> None:
+def test_the_list_says_where_a_rule_comes_from(world_of_faults: Simulator) -> None:
     console, client = Console(world_of_faults.app), world_of_faults.app.test_client()
     [name, *_] = rules(client)
     put(client, "ajoute")
@@ -434,9 +436,9 @@ def test_mistakes_of_the_faq_are_in_the_answer(console: Console, served: Client)
 
 
 @pytest.fixture
-def world_of_faults(tmp_path: Any, clock: Clock) -> Stage:
+def world_of_faults(tmp_path: Any, clock: Clock) -> Simulator:
     played: LoadedScenario = load(find("chaos-editeur-mort"))
-    return stage(played, clock, tmp_path)
+    return playing(played, clock, tmp_path)
 
 
 def timeline(console: Console) -> tuple[str, str]:
@@ -447,7 +449,7 @@ def timeline(console: Console) -> tuple[str, str]:
     return f"{float(bar[2]):g}/{float(bar[1]):g}" if bar else "", here[1] if here else ""
 
 
-def test_a_timeline_is_started_followed_and_stopped(world_of_faults: Stage) -> None:
+def test_a_timeline_is_started_followed_and_stopped(world_of_faults: Simulator) -> None:
     console, client = Console(world_of_faults.app), world_of_faults.app.test_client()
     told = text(console.open(FAULTS))
     assert (

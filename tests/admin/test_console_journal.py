@@ -17,7 +17,7 @@ from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.scenario import Script
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text, words
 from tests.conftest import GUIDE_THOMAS, slot_search, sos_search
@@ -29,13 +29,13 @@ HOSTILE = '"><script>alert(1)</script>'
 
 
 @pytest.fixture
-def sas(world: Stage) -> Client:
+def sas(simulator: Simulator) -> Client:
     """A client whose exchanges are taken down."""
-    return Client(surrounded(world, world.app))
+    return Client(surrounded(simulator, simulator.app))
 
 
 @pytest.fixture
-def record(world: Stage) -> Callable[..., int]:
+def record(simulator: Simulator) -> Callable[..., int]:
     """Takes down an exchange of one's own making; returns its number."""
 
     def one(**values: object) -> int:
@@ -45,8 +45,8 @@ def record(world: Stage) -> Callable[..., int]:
         for part in ("request", "answer"):
             size = len(getattr(exchange, f"{part}_body"))
             setattr(exchange, f"{part}_size", max(size, getattr(exchange, f"{part}_size")))
-        world.journal.writer.record(exchange)
-        world.journal.writer.flush()
+        simulator.journal.writer.record(exchange)
+        simulator.journal.writer.flush()
         return exchange.id
 
     return one
@@ -321,7 +321,7 @@ def stream(client: FlaskClient, url: str = LIVE) -> Iterator[bytes]:
     return iter(answer.response)
 
 
-def test_what_comes_is_added(world: Stage, client: FlaskClient, record: Callable[..., int]) -> None:
+def test_what_comes_is_added(simulator: Simulator, client: FlaskClient, record: Callable[..., int]) -> None:
     record()
     pieces = stream(client, f"{LIVE}?status=4xx")
     # The head of an answer goes with its first piece.
@@ -335,9 +335,9 @@ def test_what_comes_is_added(world: Stage, client: FlaskClient, record: Callable
     assert re.findall(r"/_console/journal/(\d+)", event) == [str(last), str(last - 1), str(last - 2)]
     assert "<script>" not in event
     assert event.startswith(f"id: {last}\ndata: ")
-    assert world.waits.waiting == 1
+    assert simulator.waits.waiting == 1
     pieces.close()  # type: ignore[attr-defined]
-    assert world.waits.waiting == 0
+    assert simulator.waits.waiting == 0
 
 
 def test_a_stream_goes_on_after_what_was_seen(client: FlaskClient, record: Callable[..., int]) -> None:
@@ -356,17 +356,17 @@ def test_a_stream_goes_on_after_what_was_seen(client: FlaskClient, record: Calla
         answer.close()
 
 
-def test_a_stream_ends_with_the_simulator_and_with_its_world(world: Stage) -> None:
+def test_a_stream_ends_with_the_simulator_and_with_its_world(simulator: Simulator) -> None:
     for ending in (
-        lambda: world.load(Script.of("x.yaml", world.simulator.played.script.text.encode()), keep_state=True),
-        world.waits.stop,
+        lambda: simulator.load(Script.of("x.yaml", simulator.world.scenario.script.text.encode()), keep_state=True),
+        simulator.waits.stop,
     ):
-        pieces = stream(world.app.test_client(), "/_console/direct")
+        pieces = stream(simulator.app.test_client(), "/_console/direct")
         assert b"Logiciels" in next(pieces)
         ending()
         assert list(pieces) == []
         pieces.close()  # type: ignore[attr-defined]
-        assert world.waits.waiting == 0
+        assert simulator.waits.waiting == 0
 
 
 def test_streams_are_for_those_who_may_see_the_console(client: FlaskClient) -> None:

@@ -15,7 +15,7 @@ from mock_editor.admin.console.shown_notifications import STATES
 from mock_editor.base.clock import Clock
 from mock_editor.notifications.model import NotificationState as State
 from mock_editor.scenario import LoadedScenario
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import Played
 from tests.admin.console_browser import Console, text
 from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key
@@ -348,23 +348,23 @@ def test_one_that_cannot_be_sent_again(console: Console, book: Book, sender: Pla
         assert told in console.told, number
 
 
-def test_what_is_sent_again_arrives(console: Console, book: Book, sender: Played, world: Stage) -> None:
+def test_what_is_sent_again_arrives(console: Console, book: Book, sender: Played, simulator: Simulator) -> None:
     appointment = book()
     sender.attempt(State.REFUSED, 422)
-    world.simulator.start()
+    simulator.world.start()
     console.open(appointment)
     console.act("replayNotification")
     assert eventually(lambda: "acceptée" in shown_of(console, appointment))
-    world.simulator.stop(wait=True)
+    simulator.world.stop(wait=True)
 
 
 def test_a_store_that_cannot_be_written_is_no_conflict(
-    console: Console, book: Book, sender: Played, world: Stage
+    console: Console, book: Book, sender: Played, simulator: Simulator
 ) -> None:
     appointment = book()
     sender.attempt(State.REFUSED, 422)
     console.open(appointment)
-    with world.store.writing() as db:
+    with simulator.store.writing() as db:
         db.execute("pragma query_only = on")
     console.act("replayNotification")
     assert console.page.status_code == 503

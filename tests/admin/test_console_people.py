@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.app import surrounded
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.admin.console_browser import Console, text, words
@@ -166,8 +166,8 @@ def test_terms_are_asked_for_again_and_accepted_by_the_staff(console: Console, a
     assert browser.title == "Agenda : Dr Sébastien THOMAS"
 
 
-def test_the_history_tells_what_the_sas_did(console: Console, client: FlaskClient, world: Stage) -> None:
-    sas = Client(surrounded(world, world.app))
+def test_the_history_tells_what_the_sas_did(console: Console, client: FlaskClient, simulator: Simulator) -> None:
+    sas = Client(surrounded(simulator, simulator.app))
     made = make(client, sas)
     url = f"/agenda-sos/fhir/Practitioner?identifier={MINE}"
     body = regulator((NATIONAL, "x/1"))
@@ -355,14 +355,14 @@ def test_a_doctor_who_is_assigned_is_told(console: Console, client: FlaskClient)
     assert titles == ["1. Pris", "2. Médecin affecté", "3. Changé de praticien ou de lieu", "4. Annulé"]
 
 
-def test_what_was_sent_is_linked(console: Console, client: FlaskClient, world: Stage) -> None:
+def test_what_was_sent_is_linked(console: Console, client: FlaskClient, simulator: Simulator) -> None:
     made = client.post("/_admin/appointments", json=TAKEN).json["id"]
     console.open(f"{DIARY}/agenda-ville/{made}")
     assert "Le journal n’a pas d’envoi au sujet de ce rendez-vous." in text(console.page)
-    world.simulator.start()
+    simulator.world.start()
     wait = client.get(f"/_admin/journal/wait?flow=INT_R03&contains={made}&count=1")
     assert wait.status_code == 200
-    world.simulator.stop(wait=True)
+    simulator.world.stop(wait=True)
     console.open(f"{DIARY}/agenda-ville/{made}")
     [link, *_] = console.links("/_console/journal/")
     assert made in console.open(link).text

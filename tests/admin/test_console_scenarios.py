@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from mock_editor.scenario import find, shipped
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import TAKEN
 from tests.admin.console_browser import Console, text
 
@@ -16,25 +16,25 @@ GUIDE = find("exemples-guide").read_text(encoding="utf-8")
 
 
 class Turning(FlaskClient):
-    """A client of whatever a stage plays at the moment."""
+    """A client of whatever a simulator plays at the moment."""
 
-    stage: Stage
+    playing: Simulator
 
     def open(self, *args: Any, **options: Any) -> Any:
-        self.application = self.stage.app
+        self.application = self.simulator.app
         return super().open(*args, **options)
 
 
 @pytest.fixture
-def client(world: Stage) -> FlaskClient:
-    found = Turning(world.app, use_cookies=True)
-    found.stage = world
+def client(simulator: Simulator) -> FlaskClient:
+    found = Turning(simulator.app, use_cookies=True)
+    found.simulator = simulator
     return found
 
 
 @pytest.fixture
-def console(world: Stage, client: FlaskClient) -> Console:
-    found = Console(world.app)
+def console(simulator: Simulator, client: FlaskClient) -> Console:
+    found = Console(simulator.app)
     found.client = client
     found.open(PAGE)
     return found

@@ -19,7 +19,7 @@ from mock_editor.cli import commands
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.kinds import KINDS
 from mock_editor.scenario import load
-from tests.conftest import NOW, stage
+from tests.conftest import NOW, playing
 from tests.scenario.test_scenario import FAULTY
 
 CUT = {"kind": "cut-body", "share": 0.5}
@@ -31,7 +31,7 @@ def faulty(tmp_path: Path, clock: Clock) -> FlaskClient:
     """A client of a world with a rule, ``coupe``, and a timeline, ``essai``, which removes it after 90.5 s."""
     path = tmp_path / "essai.yaml"
     path.write_text(FAULTY, encoding="utf-8")
-    found: FlaskClient = stage(load(path), clock, tmp_path).app.test_client()
+    found: FlaskClient = playing(load(path), clock, tmp_path).app.test_client()
     return found
 
 

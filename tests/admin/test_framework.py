@@ -24,7 +24,7 @@ from mock_editor.base.errors import EditorError
 from mock_editor.commands import remote
 from mock_editor.commands.description import read
 from mock_editor.commands.generate import content
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 
 EXAMPLES = [Example("One")]
 closed: list[str] = []
@@ -125,9 +125,11 @@ OPERATIONS = (take_settings, change_name, take_text, take_file, give_file, give_
 
 
 @pytest.fixture
-def app(world: Stage) -> Flask:
+def app(simulator: Simulator) -> Flask:
     made = Flask(__name__)
-    made.register_blueprint(routes.blueprint(world.simulator, world, Guard(None, "https://lga.example"), OPERATIONS))
+    made.register_blueprint(
+        routes.blueprint(simulator.world, simulator, Guard(None, "https://lga.example"), OPERATIONS)
+    )
     made.register_error_handler(EditorError, problem.response)
     return made
 

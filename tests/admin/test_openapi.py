@@ -23,7 +23,7 @@ from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.clock import Clock
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
-from tests.conftest import NOW, stage
+from tests.conftest import NOW, playing
 
 # Not those that answer for as long as somebody listens: nobody here would stop. Tests of their own ask them.
 # Nor that which may wait for ten minutes, and would.
@@ -46,14 +46,14 @@ CHECKS = (
 def document(played: LoadedScenario, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """That of a world in which something has happened, and in which everything goes on happening."""
     folder: Path = tmp_path_factory.mktemp("openapi")
-    world = stage(played, Clock(NOW), folder, "http://localhost")
-    client = world.app.test_client()
+    simulator = playing(played, Clock(NOW), folder, "http://localhost")
+    client = simulator.app.test_client()
     for body in (TAKEN, AT_SOS):
         assert client.post("/_admin/appointments", json=body).status_code == 201
 
     def from_here(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # No server stands before it to say so. Asked of the stage: one of the operations loads another scenario.
-        return world({**environ, "REMOTE_ADDR": "127.0.0.1"}, start_response)
+        # No server stands before it to say so. Asked of the simulator: one of the operations loads another scenario.
+        return simulator({**environ, "REMOTE_ADDR": "127.0.0.1"}, start_response)
 
     return schemathesis.openapi.from_wsgi("/_admin/openapi.json", from_here)
 

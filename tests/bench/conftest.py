@@ -195,8 +195,8 @@ def platform_of(store: Store) -> Callable[..., Platform]:
 class Visitor:
     """A browser without scripts before a running simulator. ``html`` is the page that it shows."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self.url = simulator.url
+    def __init__(self, world: Simulator) -> None:
+        self.url = world.url
         self.session = requests.Session()
         self.status, self.html, self.at = 0, "", ""
 
@@ -254,13 +254,13 @@ def text(page: str) -> str:
 
 @pytest.fixture(scope="package")
 def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    simulator = Simulator(tmp_path_factory.mktemp("bench"), "--now", NOW.isoformat())
-    yield simulator
-    simulator.process.terminate()
+    world = Simulator(tmp_path_factory.mktemp("bench"), "--now", NOW.isoformat())
+    yield world
+    world.process.terminate()
     try:
-        simulator.process.communicate(timeout=10)
+        world.process.communicate(timeout=10)
     finally:
-        simulator.process.kill()
+        world.process.kill()
 
 
 @pytest.fixture

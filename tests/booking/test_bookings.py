@@ -27,7 +27,7 @@ from mock_editor.notifications.model import NotificationState
 from mock_editor.scenario import LoadedScenario
 from mock_editor.world.tables import tables
 from tests.booking.conftest import AGENDA, Browser
-from tests.conftest import GUIDE_THOMAS, NOW, stage
+from tests.conftest import GUIDE_THOMAS, NOW, playing
 
 REGULATOR = RegulatorId("urn:oid:1.2.250.1.71.4.2.1", "3456780581/11242343")
 SATURDAY = date(2026, 11, 21)
@@ -231,11 +231,11 @@ def test_a_slot_that_was_closed_meanwhile_is_refused_as_such(played: LoadedScena
 
 
 def test_pages_show_and_book_what_was_opened(played: LoadedScenario, clock: Clock, tmp_path: Path) -> None:
-    played_now = stage(played, clock, tmp_path)
+    played_now = playing(played, clock, tmp_path)
     browser = Browser(played_now.app)
     browser.visit()
     before = browser.links("/reserver")
-    overrides = played_now.simulator.overrides
+    overrides = played_now.world.overrides
     overrides.absent("agenda-ville", GUIDE_THOMAS, NOW.date(), NOW.date() + timedelta(days=28))
     browser.open(AGENDA)
     assert browser.links("/reserver") == []
@@ -243,18 +243,18 @@ def test_pages_show_and_book_what_was_opened(played: LoadedScenario, clock: Cloc
     browser.open(AGENDA)
     assert len(before) > len(browser.links("/reserver")) > 0
     assert browser.book(patient="Ouvert")
-    booked = played_now.simulator.appointments.of("agenda-ville")
+    booked = played_now.world.appointments.of("agenda-ville")
     assert [one.start.date() for one in booked] == [SATURDAY]
 
 
 def test_the_sas_is_told_of_what_a_regulator_took(played: LoadedScenario, clock: Clock, tmp_path: Path) -> None:
-    simulator = stage(played, clock, tmp_path).simulator
-    at = calendars_of(simulator.catalogue.editor("agenda-ville"), GUIDE_THOMAS)[0]
+    world = playing(played, clock, tmp_path).world
+    at = calendars_of(world.catalogue.editor("agenda-ville"), GUIDE_THOMAS)[0]
     first, second, *_ = [
         slot for slot in slots_of_day(at.calendar, SATURDAY) if not slot.taken and SlotType.PUBLIC in slot.shape.types
     ]
     values = {"booker": "x", "patient": "Fictif", "reason": ""}
-    simulator.bookings.take(at, first.start, regulator=None, **values)
-    assert simulator.notifications.counts() == {}
-    simulator.bookings.take(at, second.start, regulator=REGULATOR, **values)
-    assert simulator.notifications.counts() == {NotificationState.WAITING: 1}
+    world.bookings.take(at, first.start, regulator=None, **values)
+    assert world.notifications.counts() == {}
+    world.bookings.take(at, second.start, regulator=REGULATOR, **values)
+    assert world.notifications.counts() == {NotificationState.WAITING: 1}

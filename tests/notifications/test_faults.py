@@ -27,8 +27,7 @@ from mock_editor.notifications.rule_effects import ActingRule, OutgoingRequest, 
 from mock_editor.notifications.sender import Sender
 from mock_editor.notifications.target import Target
 from mock_editor.scenario import LoadedScenario
-from tests.conftest import NOW, PUBLIC_URL
-from tests.conftest import stage as application_stage
+from tests.conftest import NOW, PUBLIC_URL, playing
 from tests.notifications.conftest import Ended, Sas, Side
 from tests.wire.conftest import eventually
 
@@ -807,7 +806,7 @@ def test_within_the_process_nothing_of_a_broken_request_arrives(
     side: Make, played: LoadedScenario, editor: Editor, clock: Clock, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The embedded receiver has no connection that could break."""
-    receiving = application_stage(played, clock, tmp_path_factory.mktemp("sas"))
+    receiving = playing(played, clock, tmp_path_factory.mktemp("sas"))
     one, editors = side(), {editor.slug: editor}
     target = Target(f"{PUBLIC_URL}/_sas/fhir", tries=2, first_wait=0.01)
     here = {f"{PUBLIC_URL}/_sas/": InProcessAdapter(receiving.app, PUBLIC_URL)}

@@ -25,7 +25,7 @@ from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.scenario import find, load
-from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, of_type, slot_search, sos_search, stage
+from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, of_type, playing, slot_search, sos_search
 from tests.faults.checks import Asked, violations
 
 CHAOS = sorted(path.stem for path in folder("scenarios").glob("chaos-*.yaml"))
@@ -37,16 +37,16 @@ class Played:
     """A chaos scenario that is played, and whoever asks its editors."""
 
     def __init__(self, name: str, at: datetime, folder: Path) -> None:
-        self.world = stage(load(find(name)), Clock(at), folder)
-        self.editors = self.world.simulator.catalogue.editors
-        self.faults = self.world.faults
-        front = FaultMiddleware(self.world, self.faults, self.world.waits, lambda: self.editors, 10.0)
+        self.simulator = playing(load(find(name)), Clock(at), folder)
+        self.editors = self.simulator.world.catalogue.editors
+        self.faults = self.simulator.faults
+        front = FaultMiddleware(self.simulator, self.faults, self.simulator.waits, lambda: self.editors, 10.0)
         self.client = Client(front)
 
     def search(self, editor: str, identifier: str | None = None) -> str:
         """A search for somebody at an editor, or for all that it has."""
         found = self.editors[editor]
-        day = self.world.clock.now().astimezone(found.zone)
+        day = self.simulator.clock.now().astimezone(found.zone)
         window = {"start": day.isoformat(timespec="milliseconds")}
         window["end"] = (day + timedelta(days=2)).isoformat(timespec="milliseconds")
         if found.associations:
@@ -94,10 +94,10 @@ class Played:
         """What is wrong with the answer to a search, by the names of the checks that tell it."""
         url = self.search(editor, identifier)
         flow = flow_of("GET", *urlsplit(url)[2:4], self.editors)[1]
-        right = self.world.app.test_client().get(url).json
+        right = self.simulator.app.test_client().get(url).json
         answer = self.client.get(url)
         assert answer.status_code == 200, answer.text
-        return set(violations(answer.json, Asked(flow, PUBLIC_URL + url, self.world.clock.now(), right)))
+        return set(violations(answer.json, Asked(flow, PUBLIC_URL + url, self.simulator.clock.now(), right)))
 
     def start(self, name: str) -> None:
         """Starts a timeline."""
@@ -106,7 +106,7 @@ class Played:
 
     def advance(self, **by: float) -> None:
         """Moves the clock."""
-        self.world.run_clock(self.world.clock.advanced(timedelta(**by)))
+        self.simulator.run_clock(self.simulator.clock.advanced(timedelta(**by)))
 
 
 def header_of(name: str) -> str:
@@ -186,7 +186,7 @@ def test_at_the_limit_accounts_are_slow_and_in_time(play: Callable[..., Played])
 def test_at_the_limit_the_same_waits_come_in_each_run(play: Callable[..., Played]) -> None:
     played = play("limite-7s")
     first = [played.seconds("agenda-limite") for _ in range(20)]
-    played.world.reset()
+    played.simulator.reset()
     assert [played.seconds("agenda-limite") for _ in range(20)] == first
     assert len(set(first)) == 20
 
@@ -239,7 +239,7 @@ def test_a_fickle_editor_makes_the_account_although_it_answers_503(play: Callabl
         retry.append(answer.headers.get("Retry-After"))
     assert statuses == [201, 201, 201, 503] * 2
     assert retry == [None, None, None, "5"] * 2
-    assert played.world.simulator.accounts.listing(AccountFilter(["agenda-capricieux"])).total == 8
+    assert played.simulator.world.accounts.listing(AccountFilter(["agenda-capricieux"])).total == 8
 
 
 def test_a_flickering_editor_tells_when_it_is_back(play: Callable[..., Played]) -> None:

@@ -27,11 +27,11 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.bundle import AskedWindow, EntryWriter
 from mock_editor.search.flows import INT_R01, INT_R04, SOS, Flow
 from mock_editor.search.resources import SlotTimes
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 from mock_editor.world.world import Part
 from tests.calendars.test_appointments import appointment
-from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, of_type, slot_search, sos_search, stage
+from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, of_type, playing, slot_search, sos_search
 
 SATURDAY, SUNDAY = date(2026, 11, 21), date(2026, 11, 22)
 FORET, HOUSE = "810002909371", "334173748400020"
@@ -56,11 +56,11 @@ SURFACES = {
 class Site:
     """A simulator as a client of one surface sees it, and as somebody who opens and closes by hand."""
 
-    def __init__(self, played: Stage, surface: Surface) -> None:
-        self.stage = played
+    def __init__(self, played: Simulator, surface: Surface) -> None:
+        self.simulator = played
         self.client: FlaskClient = played.app.test_client()
         self.surface = surface
-        self.overrides: Overrides = played.simulator.overrides
+        self.overrides: Overrides = played.world.overrides
 
     def search(self) -> dict[str, Any]:
         answer = self.client.get(self.surface.url)
@@ -78,12 +78,12 @@ class Site:
     @property
     def first(self) -> OwnedCalendar:
         """The first calendar of the owner."""
-        return calendars_of(self.stage.simulator.catalogue.editor(self.surface.editor), self.surface.owner)[0]
+        return calendars_of(self.simulator.world.catalogue.editor(self.surface.editor), self.surface.owner)[0]
 
 
 @pytest.fixture(params=SURFACES)
 def site(request: pytest.FixtureRequest, played: LoadedScenario, clock: Clock, tmp_path: Path) -> Site:
-    return Site(stage(played, clock, tmp_path), SURFACES[request.param])
+    return Site(playing(played, clock, tmp_path), SURFACES[request.param])
 
 
 def split(identifier: str) -> tuple[str, datetime]:
@@ -198,28 +198,28 @@ def test_a_reset_of_the_calendars_puts_everything_back(site: Site) -> None:
     site.overrides.absent(site.surface.editor, site.surface.owner, NOW.date(), SATURDAY)
     site.overrides.open_day(site.surface.editor, calendar.key, SUNDAY)
     site.overrides.add_extra(site.surface.editor, calendar.key, SUNDAY, {"hours": ["05:00-07:00"]})
-    site.stage.reset({Part.APPOINTMENTS})
+    site.simulator.reset({Part.APPOINTMENTS})
     assert site.search() != before
-    site.stage.reset({Part.CALENDARS})
+    site.simulator.reset({Part.CALENDARS})
     assert site.search() == before
 
 
 def test_what_changes_while_a_search_is_written_is_not_kept_for_before(played: LoadedScenario, tmp_path: Path) -> None:
-    world = World(played, tmp_path)
-    editor = world.catalogue.editor("agenda-ville")
+    simulator = World(played, tmp_path)
+    editor = simulator.catalogue.editor("agenda-ville")
     (at,) = [one for one in calendars_of(editor, GUIDE_THOMAS) if one.place.key == "1"]
-    writer = EntryWriter(editor, "https://lga.example", world.catalogue.taken)
+    writer = EntryWriter(editor, "https://lga.example", simulator.catalogue.taken)
 
     def closing(*about: Any) -> Resource:
         for shift in range(4):
-            world.overrides.close_day("agenda-ville", at.calendar.key, NOW.date() + timedelta(days=shift))
+            simulator.overrides.close_day("agenda-ville", at.calendar.key, NOW.date() + timedelta(days=shift))
         return described(*about)
 
-    expected = plain(world.catalogue, INT_R01, [at])
+    expected = plain(simulator.catalogue, INT_R01, [at])
     writer.slots(INT_R01, "match", AskedWindow(WINDOW, NOW), [(at.owner, at.place)], closing)
-    assert written(writer, INT_R01, [at]) == plain(world.catalogue, INT_R01, [at]) != expected
+    assert written(writer, INT_R01, [at]) == plain(simulator.catalogue, INT_R01, [at]) != expected
     for shift in range(4):
-        world.overrides.forget_day("agenda-ville", at.calendar.key, NOW.date() + timedelta(days=shift))
+        simulator.overrides.forget_day("agenda-ville", at.calendar.key, NOW.date() + timedelta(days=shift))
     assert written(writer, INT_R01, [at]) == expected
 
 
@@ -287,11 +287,11 @@ def decided(
     return found
 
 
-def told(world: World, flow: Flow, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
+def told(simulator: World, flow: Flow, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
     """The same once more, by what is listed of overrides and appointments, from the highest down."""
     editor = asked[0].editor.slug
-    listed = world.overrides.of(editor)
-    held = {(one.calendar, one.start) for one in world.appointments.of(editor) if one.status.value != "cancelled"}
+    listed = simulator.overrides.of(editor)
+    held = {(one.calendar, one.start) for one in simulator.appointments.of(editor) if one.status.value != "cancelled"}
     return [
         f"{at.calendar.key}-{stamp(slot.start)}"
         for at in asked
@@ -336,13 +336,13 @@ def free_as_listed(
                 yield slot
 
 
-def change(world: World, editor: Editor, asked: Sequence[OwnedCalendar], draw: random.Random) -> None:
+def change(simulator: World, editor: Editor, asked: Sequence[OwnedCalendar], draw: random.Random) -> None:
     """One thing that people do, anywhere in the calendars asked for."""
     at = draw.choice(asked)
     slug, key = editor.slug, at.calendar.key
     day = NOW.date() + timedelta(days=draw.randrange(5))
-    slots = world.catalogue.taken.slots_of_day(at.calendar, day)
-    overrides, start = world.overrides, draw.choice(slots).start if slots else NOW
+    slots = simulator.catalogue.taken.slots_of_day(at.calendar, day)
+    overrides, start = simulator.overrides, draw.choice(slots).start if slots else NOW
     ids = {kind: [one.id for one in overrides.of(slug) if one.kind is kind] for kind in OverrideKind}
     section = {"hours": [f"{draw.randrange(0, 12):02}:00-{draw.randrange(12, 24):02}:30"], "slot_minutes": 10}
     todo = draw.choice(
@@ -354,7 +354,7 @@ def change(world: World, editor: Editor, asked: Sequence[OwnedCalendar], draw: r
             lambda: overrides.add_extra(slug, key, day, section),
             lambda: overrides.add_extra(slug, key, day, {"hours": ["05:00-06:00"], "slot_types": ["PUBLIC"]}),
             lambda: overrides.remove_extra(slug, str(draw.choice(ids[OverrideKind.EXTRA] or ["none"]))),
-            lambda: world.appointments.add(
+            lambda: simulator.appointments.add(
                 appointment(editor=slug, calendar=key, start=start, end=start + timedelta(minutes=5), regulator=None)
             ),
         ]
@@ -371,17 +371,17 @@ VERBS = ["close", "open", "forget"]
 def test_the_hot_path_finds_what_the_plain_one_finds(
     played: LoadedScenario, tmp_path: Path, editor: str, owners: list[str], flow: Flow, seed: int
 ) -> None:
-    world, draw = World(played, tmp_path), random.Random(f"{seed} {editor}")
-    known = world.catalogue.editor(editor)
+    simulator, draw = World(played, tmp_path), random.Random(f"{seed} {editor}")
+    known = simulator.catalogue.editor(editor)
     asked = [at for owner in owners for at in calendars_of(known, owner)]
-    writer = EntryWriter(known, "https://lga.example", world.catalogue.taken)
+    writer = EntryWriter(known, "https://lga.example", simulator.catalogue.taken)
     answers, reasons = set(), set[Unavailable | None]()
     for _ in range(80):
-        change(world, known, asked, draw)
+        change(simulator, known, asked, draw)
         found = written(writer, flow, asked)
-        assert found == plain(world.catalogue, flow, asked)
-        assert found == told(world, flow, asked, played.extra_openings.read)
-        assert found == decided(world.catalogue, flow, asked, reasons)
+        assert found == plain(simulator.catalogue, flow, asked)
+        assert found == told(simulator, flow, asked, played.extra_openings.read)
+        assert found == decided(simulator.catalogue, flow, asked, reasons)
         answers.add(tuple(found))
     # The draws did something.
     assert len(answers) > 15

@@ -16,7 +16,7 @@ from mock_editor.calendars.model import Editor, Window
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import INT_R01
 from mock_editor.search.query import IDENTIFIER, MOST_IDENTIFIERS
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
 
 Search = Callable[..., dict[str, Any]]
@@ -467,7 +467,7 @@ MINUTES = st.integers(-24 * 60, 6 * 24 * 60)
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), week=WEEKS, minutes=st.tuples(MINUTES, MINUTES, MINUTES))
 def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
-    played: LoadedScenario, world: Stage, data: st.DataObject, week: datetime, minutes: tuple[int, int, int]
+    played: LoadedScenario, simulator: Simulator, data: st.DataObject, week: datetime, minutes: tuple[int, int, int]
 ) -> None:
     """Against the plain reference ``Catalogue.free_slots``: in the window, not before now, union of its members."""
     now, *bounds = (week + timedelta(minutes=shift) for shift in minutes)
@@ -475,8 +475,8 @@ def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
     catalogue = Catalogue(played.editors, Clock(now))
     people = {person.id: person for person in played.editors[0].directory}
     asked = data.draw(st.lists(st.sampled_from(sorted(people)), min_size=1, max_size=6, unique=True))
-    world.clock.follow(frozen(now))
-    client = world.app.test_client()
+    simulator.clock.follow(frozen(now))
+    client = simulator.app.test_client()
     window = Window(start, end + timedelta(milliseconds=1))
 
     def entries(identifiers: list[str]) -> dict[str, Any]:

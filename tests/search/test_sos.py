@@ -18,7 +18,7 @@ from mock_editor.calendars.model import Window
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import SOS
 from mock_editor.search.query import SOS_IDENTIFIER, SOS_START, SOS_STATUS
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from tests.conftest import NOW, PUBLIC_URL, STRUCTURE_SYSTEM, SYSTEM, application, of_type, slot_search, sos_search
 
 RENNES = "334173748400020"
@@ -242,14 +242,14 @@ INSTANTS = st.integers(-24 * 60, 6 * 24 * 60).map(lambda minutes: NOW + timedelt
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=INSTANTS, end=INSTANTS, now=INSTANTS, data=st.data())
 def test_a_search_gives_the_free_slots_of_the_window_and_no_other(
-    played: LoadedScenario, world: Stage, start: datetime, end: datetime, now: datetime, data: st.DataObject
+    played: LoadedScenario, simulator: Simulator, start: datetime, end: datetime, now: datetime, data: st.DataObject
 ) -> None:
     start, end = sorted((start, end))
     associations = played.editors[2].associations
     asked = data.draw(st.lists(st.sampled_from(sorted(associations)), min_size=1, unique=True))
     catalogue = Catalogue(played.editors, Clock(now))
-    world.clock.follow(frozen(now))
-    client = world.app.test_client()
+    simulator.clock.follow(frozen(now))
+    client = simulator.app.test_client()
     query = sos_search(
         asked, start=start.isoformat(timespec="milliseconds"), end=end.isoformat(timespec="milliseconds")
     )

@@ -19,7 +19,7 @@ from mock_editor import scenario
 from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.codes import BUNDLE_PROFILE
 from mock_editor.search.query import MOST_IDENTIFIERS
-from tests.conftest import NOW, WITH_CPTS, application, slot_search, sos_search, stage
+from tests.conftest import NOW, WITH_CPTS, application, playing, slot_search, sos_search
 from tests.validation.guide import errors_of, needs_validator
 
 RANDOM_SEARCHES = 200
@@ -70,15 +70,15 @@ def random_searches(kind: Kind, loaded: scenario.LoadedScenario, folder: Path) -
     draw = random.Random(f"random searches {kind.name}")
     identifiers = kind.identifiers(loaded, kind.editor)
     slug = loaded.editors[kind.editor].slug
-    world = stage(loaded, Clock(NOW), folder)
+    simulator = playing(loaded, Clock(NOW), folder)
     for number in range(RANDOM_SEARCHES):
         now = NOW + timedelta(minutes=draw.randrange(366 * 24 * 60))
         start = now + timedelta(minutes=draw.randrange(-600, 5000))
         end = start + timedelta(minutes=draw.randrange(10, 400))
         asked = draw.sample(identifiers, draw.randint(1, 3))
         query = kind.query(asked, editor=slug, start=start.isoformat(), end=end.isoformat(), **kind.options)
-        world.clock.follow(frozen(now))
-        yield f"random-{number}", world.app.test_client().get(query).data
+        simulator.clock.follow(frozen(now))
+        yield f"random-{number}", simulator.app.test_client().get(query).data
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
 from mock_editor.base.issues import Code
 from mock_editor.base.words import french_page, has_title
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 _SUBJECTS = (
@@ -53,12 +53,12 @@ _REFUSALS = {
 }
 
 
-def blueprint(simulator: World, stage: Stage, guard: Guard) -> Blueprint:
+def blueprint(world: World, simulator: Simulator, guard: Guard) -> Blueprint:
     """The console, for those whom ``guard`` lets in."""
     bp = Blueprint(
         "console", __name__, url_prefix="/_console", template_folder="../templates", static_folder="../static"
     )
-    console = Console(bp, simulator, stage, guard)
+    console = Console(bp, world, simulator, guard)
     for subject in _SUBJECTS:
         subject.add(console)
 

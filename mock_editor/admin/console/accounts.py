@@ -37,7 +37,7 @@ class Call:
 
 def add(console: Console) -> None:
     """The list of accounts, and the page of each."""
-    bp, simulator, journal = console.blueprint, console.simulator, console.stage.journal
+    bp, world, journal = console.blueprint, console.world, console.simulator.journal
 
     @bp.get("/comptes")
     def accounts() -> Response:
@@ -51,11 +51,11 @@ def add(console: Console) -> None:
         found = []
         for editor in editors:
             wanted = AccountFilter([editor.slug], active=active, text=text or None)
-            some, total = simulator.accounts.listing(wanted, Page(rows, page), newest_first=True)
+            some, total = world.accounts.listing(wanted, Page(rows, page), newest_first=True)
             found.append((editor, [(one, _identifiers(one)) for one in some], total))
         return console.show(
             "comptes.html",
-            editors=simulator.catalogue.editors.values(),
+            editors=world.catalogue.editors.values(),
             chosen=slug,
             states={name: words for name, (words, _) in _ACTIVE.items()},
             state=state,
@@ -68,10 +68,10 @@ def add(console: Console) -> None:
 
     @bp.get("/comptes/<editor>/<identifier>")
     def account(editor: str, identifier: str) -> Response:
-        known = simulator.catalogue.editor(editor)
-        one = simulator.accounts.read(editor, identifier)
+        known = world.catalogue.editor(editor)
+        one = world.accounts.read(editor, identifier)
         journal.fresh()
-        _, taken = simulator.appointments.page([editor], 1, text=one.id)
+        _, taken = world.appointments.page([editor], 1, text=one.id)
         return console.show(
             "compte.html",
             editor=known,
@@ -103,7 +103,7 @@ def _instant(text: str) -> datetime:
 
 def _locked(console: Console) -> Callable[[Account], bool]:
     """Tells whether an account takes no password now."""
-    now = console.simulator.clock.now()
+    now = console.world.clock.now()
     return lambda one: one.locked_until is not None and datetime.fromisoformat(one.locked_until) > now
 
 
@@ -116,7 +116,7 @@ def _calls(console: Console, editor: str, account: Account) -> list[Call]:
     found: dict[int, Entry] = {}
     for key in keys:
         asked = EntryFilter(editor=editor, flow=Flow.INT_R02, contains=key, limit=_CALLS)
-        found |= {one.id: one for one in console.stage.journal.entries.find(asked)}
+        found |= {one.id: one for one in console.simulator.journal.entries.find(asked)}
     calls: list[Call] = []
     before: tuple[str, bool | None] | None = None
     for _, entry in sorted(found.items()):

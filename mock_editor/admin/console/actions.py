@@ -85,7 +85,7 @@ def _read(console: Console, operation: Operation) -> tuple[Typed, bytes | None]:
     expect_media_type(request.headers, (codes.FORM, _MULTIPART))
     # Text that is not sent as a part of its own has three signs for a byte.
     limit = 3 * operation.limit if operation.body is str else operation.limit
-    content = read_body(request.environ, seconds=console.simulator.settings.body_timeout, limit=limit + _BESIDES)
+    content = read_body(request.environ, seconds=console.world.settings.body_timeout, limit=limit + _BESIDES)
     media_type, options = parse_options_header(request.headers["Content-Type"])
     parser = FormDataParser(silent=False, max_form_memory_size=limit + _BESIDES, max_form_parts=_MOST_FIELDS)
     form: MultiDict[str, Any]

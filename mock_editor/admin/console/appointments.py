@@ -49,8 +49,8 @@ class Change:
 class Bookers:
     """Who has taken appointments, in words."""
 
-    def __init__(self, simulator: World) -> None:
-        self._accounts = simulator.accounts
+    def __init__(self, world: World) -> None:
+        self._accounts = world.accounts
         self._known: dict[tuple[str, str], Account | None] = {}
 
     def account(self, one: Appointment) -> Account | None:
@@ -77,9 +77,9 @@ class Bookers:
 
 def add(console: Console) -> None:
     """The list of appointments, the page of each, and the choice of another slot or practitioner."""
-    bp, simulator = console.blueprint, console.simulator
-    catalogue, bookings, journal = simulator.catalogue, simulator.bookings, console.stage.journal
-    practice, notifications = Practice(simulator), ShownNotifications(simulator)
+    bp, world = console.blueprint, console.world
+    catalogue, bookings, journal = world.catalogue, world.bookings, console.simulator.journal
+    practice, notifications = Practice(world), ShownNotifications(world)
 
     def show(template: str, status: int = 200, **content: Any) -> Response:
         return console.show(template, status, url=_url, **content)
@@ -112,7 +112,7 @@ def add(console: Console) -> None:
             found=found,
             total=total,
             rows=_ROWS,
-            bookers=Bookers(simulator),
+            bookers=Bookers(world),
         )
 
     @bp.get("/rendez-vous/<editor>/<identifier>")
@@ -126,7 +126,7 @@ def add(console: Console) -> None:
         return show(
             "fiche.html",
             placed=placed,
-            bookers=Bookers(simulator),
+            bookers=Bookers(world),
             changes=_changes(told, placed.calendar.zone if placed.calendar else placed.editor.zone),
             states=STATES,
             exchanges=exchanges,
@@ -178,10 +178,10 @@ def add(console: Console) -> None:
 
 def _received(console: Console, told: Sequence[NotificationSheet]) -> str:
     """Where the bench shows what it has received of an appointment; empty where it has not, or another SAS has."""
-    if not console.elsewhere or console.simulator.settings.sas_url != "embedded":
+    if not console.elsewhere or console.world.settings.sas_url != "embedded":
         return ""
     identifier = next((one.received for one in reversed(told) if one.received), "")
-    return f"{console.simulator.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
+    return f"{console.world.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
 
 
 def _changes(told: Sequence[NotificationSheet], zone: ZoneInfo) -> list[Change]:

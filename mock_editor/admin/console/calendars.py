@@ -69,9 +69,9 @@ class Change:
 
 def add(console: Console) -> None:
     """The choice of a calendar, and the week of one."""
-    bp, simulator = console.blueprint, console.simulator
-    catalogue = simulator.catalogue
-    practice = Practice(simulator)
+    bp, world = console.blueprint, console.world
+    catalogue = world.catalogue
+    practice = Practice(world)
 
     @bp.get("/agendas", endpoint="calendars")
     def directory() -> Response:
@@ -107,7 +107,7 @@ def add(console: Console) -> None:
         today = now.astimezone(at.zone).date()
         shown_week = week_of(first or today, at)
         standing = catalogue.taken.standing(at.calendar)
-        found = grid(at, shown_week, standing, simulator.appointments.during(editor, calendar, shown_week.window), now)
+        found = grid(at, shown_week, standing, world.appointments.during(editor, calendar, shown_week.window), now)
         return console.show(
             "agenda.html",
             at=at,
@@ -121,20 +121,20 @@ def add(console: Console) -> None:
             changes=_changes(console, at),
             most=_CHANGES,
             overlay=standing.overlay,
-            bookers=Bookers(simulator),
+            bookers=Bookers(world),
             states=STATES,
             types=TYPES,
             badge=lambda one: _BADGES.get(one, one.value),
             kinds=CONSULTATION_TYPES,
             walk_in=AppointmentType.WALKIN,
             short=_short,
-            site=f"{simulator.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
+            site=f"{world.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
             free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
         )
 
     def _placed(identifier: str | None, at: OwnedCalendar) -> PlacedAppointment | None:
         """The appointment that was chosen, if it is in this calendar."""
-        if not identifier or simulator.appointments.find(at.editor.slug, identifier) is None:
+        if not identifier or world.appointments.find(at.editor.slug, identifier) is None:
             return None
         placed = practice.find(at.editor.slug, identifier)
         return placed if placed.appointment.calendar == at.key else None
@@ -204,7 +204,7 @@ def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | No
 
 def _touched(console: Console, editor: Editor) -> Sequence[OwnedCalendar]:
     """Some calendars in which something has happened: appointments, or changes by hand."""
-    keys = list(islice(list(console.simulator.catalogue.taken.of(editor.seed)), _TOUCHED))
+    keys = list(islice(list(console.world.catalogue.taken.of(editor.seed)), _TOUCHED))
     return [found for key in keys if (found := find_calendar(editor, key))]
 
 

@@ -21,7 +21,7 @@ from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.booking import week
 from mock_editor.calendars.model import Editor
-from mock_editor.stage import Stage
+from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 PREFIX = "/_console"
@@ -64,18 +64,18 @@ class RefusedForm:
 class Console:
     """The console of one world. ``blueprint`` is what pages are added to, ``control`` what operations work with."""
 
-    def __init__(self, blueprint: Blueprint, simulator: World, stage: Stage, guard: Guard) -> None:
+    def __init__(self, blueprint: Blueprint, world: World, simulator: Simulator, guard: Guard) -> None:
         self.blueprint = blueprint
-        self.simulator, self.stage, self.guard = simulator, stage, guard
-        self.control = Control(simulator, stage)
+        self.world, self.simulator, self.guard = world, simulator, guard
+        self.control = Control(world, simulator)
         self.forms = Forms(
             "console",
-            simulator.keys,
-            simulator.public_url,
-            seconds=simulator.settings.body_timeout,
+            world.keys,
+            world.public_url,
+            seconds=world.settings.body_timeout,
             secure=lambda: self.secure,
         )
-        public = urlsplit(simulator.public_url)
+        public = urlsplit(world.public_url)
         self.base = public.path
         self.path = f"{self.base}{PREFIX}"
         self._https = public.scheme == "https"
@@ -88,7 +88,7 @@ class Console:
     @cached_property
     def zone(self) -> ZoneInfo:
         """Where the people who look at the console are taken to be: with the first editor."""
-        return next((one.zone for one in self.simulator.catalogue.editors.values()), ZoneInfo("Europe/Paris"))
+        return next((one.zone for one in self.world.catalogue.editors.values()), ZoneInfo("Europe/Paris"))
 
     # --- showing
 
@@ -148,9 +148,9 @@ class Console:
     @property
     def elsewhere(self) -> list[tuple[str, str]]:
         """What the bar leads to besides: URLs and words."""
-        public = self.simulator.public_url
+        public = self.world.public_url
         found = []
-        if self.simulator.settings.shows_bench and current_app.url_map.bind("").test("/_sas/"):
+        if self.world.settings.shows_bench and current_app.url_map.bind("").test("/_sas/"):
             found.append((f"{public}/_sas/", "Banc SAS"))
         return found
 
@@ -202,7 +202,7 @@ class Console:
 
     def asked_editors(self) -> tuple[str | None, list[Editor]]:
         """The slug by which a list is filtered (``?editeur=``), and the editors that it leaves. Raises 404."""
-        catalogue = self.simulator.catalogue
+        catalogue = self.world.catalogue
         slug = self.asked().one("editeur")
         return slug, [catalogue.editor(slug)] if slug else list(catalogue.editors.values())
 

@@ -56,11 +56,11 @@ class Doing:
 
 def add(console: Console) -> None:
     """The first page, and what changes of it."""
-    bp, simulator, stage = console.blueprint, console.simulator, console.stage
+    bp, world, simulator = console.blueprint, console.world, console.simulator
 
     @bp.get("/")
     def home() -> Response:
-        return console.show("accueil.html", played=simulator.played, now=drawn())
+        return console.show("accueil.html", played=world.scenario, now=drawn())
 
     @bp.get("/direct")
     def home_live() -> Response:
@@ -68,25 +68,25 @@ def add(console: Console) -> None:
 
     def drawn() -> str:
         now = datetime.now(UTC)
-        answered = stage.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
+        answered = simulator.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
         faults = [one for one in list_faults.run(console.control).faults if one.in_force]
-        counts, clock = simulator.notifications.counts(), show_clock.run(console.control)
-        oldest = stage.journal.entries.oldest()
+        counts, clock = world.notifications.counts(), show_clock.run(console.control)
+        oldest = simulator.journal.entries.oldest()
         return console.drawn(
             "accueil_direct.html",
-            editors=[_doing(one, answered, faults, now) for one in simulator.catalogue.editors.values()],
+            editors=[_doing(one, answered, faults, now) for one in world.catalogue.editors.values()],
             lately=_LATELY,
             faults=faults,
             summary=summary,
-            names={one.slug: one.name for one in simulator.catalogue.editors.values()},
+            names={one.slug: one.name for one in world.catalogue.editors.values()},
             clock=clock,
             mode=MODES[clock.mode][0],
             open=sum(count for state, count in counts.items() if state in OPEN_STATES),
             failed=sum(count for state, count in counts.items() if state in FAILED),
-            paused=simulator.outbox.paused(),
-            waiting=_waiting(stage.journal),
+            paused=world.outbox.paused(),
+            waiting=_waiting(simulator.journal),
             statuses=_by_minute(answered, now, console.zone),
-            latencies=_by_latency(stage.journal),
+            latencies=_by_latency(simulator.journal),
             since=oldest if oldest and oldest > now - timedelta(minutes=_BACK) else None,
         )
 

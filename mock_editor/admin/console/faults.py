@@ -98,7 +98,7 @@ def add(console: Console) -> None:
     @bp.get("/pannes")
     def faults() -> Response:
         slug, _ = console.asked_editors()
-        there = {one.name for one in console.stage.faults.rules()}
+        there = {one.name for one in console.simulator.faults.rules()}
         ready = [(one, one.name_for(slug), one.fields_for(slug), one.name_for(slug) in there) for one in PRESETS]
         return console.show(
             "pannes.html", now=drawn(), chosen=slug, editors=_editors(console), ready=ready, example=_STEPS
@@ -192,7 +192,7 @@ def _json(rule: Rule) -> str:
 
 def _state(console: Console, fault: Fault) -> tuple[str, bool]:
     """In a word, and whether the rule can act now."""
-    rule, now = fault.rule, console.stage.clock.now()
+    rule, now = fault.rule, console.simulator.clock.now()
     if not rule.on:
         return "désactivée", False
     if not fault.in_force:
@@ -209,7 +209,7 @@ def _state(console: Console, fault: Fault) -> tuple[str, bool]:
 def _origin(console: Console, fault: Fault) -> str:
     if fault.timeline:
         return f"déroulé {fault.timeline}"
-    of_scenario = {one.name: one for one in console.simulator.played.faults}.get(fault.rule.name)
+    of_scenario = {one.name: one for one in console.world.scenario.faults}.get(fault.rule.name)
     if of_scenario is None:
         return "ajoutée"
     same = of_scenario == fault.rule.model_copy(update={"on": of_scenario.on})
@@ -250,7 +250,7 @@ def _limits(console: Console, rule: Rule) -> Iterator[str]:
 
 
 def _editors(console: Console) -> list[Any]:
-    return list(console.simulator.catalogue.editors.values())
+    return list(console.world.catalogue.editors.values())
 
 
 def _done(console: Console) -> bool:

@@ -56,7 +56,7 @@ class Asked:
 
 def add(console: Console) -> None:
     """The list, what is added to it, and the page of an exchange."""
-    bp, simulator, journal = console.blueprint, console.simulator, console.stage.journal
+    bp, world, journal = console.blueprint, console.world, console.simulator.journal
 
     @bp.get("/journal", endpoint="journal")
     def listed() -> Response:
@@ -80,7 +80,7 @@ def add(console: Console) -> None:
             flows=[("", "tous"), *FLOWS.items()],
             directions=[("", "les deux"), *_DIRECTIONS.items()],
             statuses=[("", "tous"), *_STATUSES.items()],
-            editors=[("", "tous"), *((one.slug, one.name) for one in simulator.catalogue.editors.values())],
+            editors=[("", "tous"), *((one.slug, one.name) for one in world.catalogue.editors.values())],
         )
 
     @bp.get("/journal/direct")
@@ -171,7 +171,7 @@ def indented(text: str) -> str:
 def _rule(console: Console, applied: AppliedRule) -> dict[str, Any]:
     """The rule that acted, with what its kinds do as it is set now, and what came of it if that is something else."""
     try:
-        now = {kind.name: summary(kind) for kind in console.stage.faults.get(applied.name).do}
+        now = {kind.name: summary(kind) for kind in console.simulator.faults.get(applied.name).do}
         known = True
     except UnknownRuleError:
         now, known = {}, False
@@ -188,7 +188,7 @@ def _words_of(kinds: Sequence[str]) -> Iterator[tuple[str, French]]:
 def _curl(console: Console, one: Exchange) -> str:
     """The request as a command, as far as the journal holds it."""
     path = one.url.partition("?")[0]
-    base = console.simulator.fhir_url if classify(path).fhir else console.simulator.public_url
+    base = console.world.fhir_url if classify(path).fhir else console.world.public_url
     parts = [f"curl -X {shlex.quote(one.method)} {shlex.quote(one.url if '://' in one.url else base + one.url)}"]
     parts += [
         f"-H {shlex.quote(f'{head.name}: {head.value}')}"

@@ -76,7 +76,7 @@ class _Pieces(Iterator[bytes], Generic[_Item]):
         name: Callable[[_Item], object],
     ) -> None:
         self._console, self._draw, self._name = console, draw, name
-        self._hold: Hold = console.stage.waits.hold(request.environ)
+        self._hold: Hold = console.simulator.waits.hold(request.environ)
         self._items = source(self._hold)
         app, environ = current_app._get_current_object(), request.environ  # type: ignore[attr-defined]
         self._request: Callable[[], AbstractContextManager[object]] = lambda: app.request_context(environ)
@@ -86,7 +86,7 @@ class _Pieces(Iterator[bytes], Generic[_Item]):
         # What cannot be read for a moment may be the next time.
         with suppress(EditorError):
             item = next(self._items)
-            if self._console.stage.simulator is not self._console.simulator:
+            if self._console.simulator.world is not self._console.world:
                 raise StopIteration
             with self._request():
                 piece, name = self._draw(item), str(self._name(item))

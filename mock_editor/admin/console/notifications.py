@@ -12,8 +12,8 @@ _ROWS = 100
 
 def add(console: Console) -> None:
     """The list of notifications, and what changes of it."""
-    bp, simulator = console.blueprint, console.simulator
-    notifications = ShownNotifications(simulator)
+    bp, world = console.blueprint, console.world
+    notifications = ShownNotifications(world)
 
     @bp.get("/notifications")
     def outbox() -> Response:
@@ -21,7 +21,7 @@ def add(console: Console) -> None:
         stream = url_for("console.outbox_live", editeur=slug, etat=state and state.value)
         return console.show(
             "notifications.html",
-            editors=simulator.catalogue.editors.values(),
+            editors=world.catalogue.editors.values(),
             chosen=slug,
             state=state,
             stream=stream,
@@ -50,6 +50,6 @@ def add(console: Console) -> None:
             found=notifications.latest(_ROWS, slug, state),
             total=counts[state] if state else sum(counts.values()),
             failed=sum(every[one] for one in FAILED),
-            paused=simulator.outbox.paused(),
+            paused=world.outbox.paused(),
             here=here,
         )

@@ -13,7 +13,7 @@ from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.scenario.reader import Document
-from mock_editor.stage import Extra
+from mock_editor.simulator.simulator import Extra
 from mock_editor.world.world import Part
 
 # What can be put back, in French.
@@ -46,7 +46,7 @@ def add(console: Console) -> None:
 
     @bp.get("/scenario")
     def scenario() -> Response:
-        played = console.simulator.played
+        played = console.world.scenario
         return console.show(
             "scenario.html",
             played=played,
@@ -78,7 +78,7 @@ def _asked(console: Console) -> tuple[str, Script]:
     """The scenario of ``?nom=``, else the one in play. Raises 404."""
     name = console.asked().one("nom")
     if name is None:
-        return console.simulator.played.name, console.simulator.played.script
+        return console.world.scenario.name, console.world.scenario.script
     sources = {one.name: one.source for one in list_scenarios.run(console.control).scenarios}
     try:
         return name, Script.read(Path(sources[name]))

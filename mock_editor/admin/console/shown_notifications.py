@@ -124,11 +124,11 @@ class NotificationSheet:
 class ShownNotifications:
     """The notifications of every editor."""
 
-    def __init__(self, simulator: World) -> None:
-        self._simulator = simulator
-        self._outbox: Outbox = simulator.outbox
-        self._notifications = simulator.notifications
-        self._editors: Mapping[str, Editor] = simulator.catalogue.editors
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._outbox: Outbox = world.outbox
+        self._notifications = world.notifications
+        self._editors: Mapping[str, Editor] = world.catalogue.editors
 
     def counts(self, editor: str | None = None) -> dict[NotificationState, int]:
         """How many there are in every state; of one editor, if it is named."""
@@ -192,7 +192,7 @@ class ShownNotifications:
             return ""
         if held:
             return "après la précédente"
-        return _stamp(due, zone) if due > self._simulator.clock.now() else "dès que possible"
+        return _stamp(due, zone) if due > self._world.clock.now() else "dès que possible"
 
 
 def _announced(body: dict[str, Any]) -> str:

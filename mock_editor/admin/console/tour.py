@@ -39,15 +39,15 @@ def add(console: Console) -> None:
 
 
 def _has_bench(console: Console) -> bool:
-    return console.simulator.settings.shows_bench
+    return console.world.settings.shows_bench
 
 
 def _steps(console: Console) -> Sequence[Step]:
-    simulator = console.simulator
-    bench = f"{simulator.public_url}/_sas"
-    tallies = {one.flow: one for one in console.stage.journal.entries.tallies(_MOST)}
+    world = console.world
+    bench = f"{world.public_url}/_sas"
+    tallies = {one.flow: one for one in console.simulator.journal.entries.tallies(_MOST)}
     searches = [one for flow, one in tallies.items() if flow in SEARCHES]
-    told = simulator.notifications.counts()
+    told = world.notifications.counts()
     return [
         Step(
             "Découvrir les logiciels joués",

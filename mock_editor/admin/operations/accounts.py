@@ -98,10 +98,10 @@ NO_EDITOR = {
 )
 def list_accounts(control: Control, query: AccountQuery) -> Accounts:
     """The regulators' accounts at every editor, with the passwords of the editors' own login."""
-    catalogue = control.simulator.catalogue
+    catalogue = control.world.catalogue
     slugs = [catalogue.editor(query.editor).slug] if query.editor else list(catalogue.editors)
     wanted = AccountFilter(slugs, query.active, query.identifier, query.email, query.text)
-    found = control.simulator.accounts.listing(wanted, Page(query.limit or UNLIMITED, query.page))
+    found = control.world.accounts.listing(wanted, Page(query.limit or UNLIMITED, query.page))
     return Accounts(accounts=[shown(account) for account in found.items])
 
 
@@ -118,8 +118,8 @@ def list_accounts(control: Control, query: AccountQuery) -> Accounts:
 )
 def show_account(control: Control, editor: EditorSlug, account: AccountId) -> Account:
     """An account, with the password of the editor's own login."""
-    slug = control.simulator.catalogue.editor(editor).slug
-    return shown(control.simulator.accounts.read(slug, account))
+    slug = control.world.catalogue.editor(editor).slug
+    return shown(control.world.accounts.read(slug, account))
 
 
 class Edit(Model):
@@ -157,10 +157,10 @@ _IDENTIFIERS = frozenset({"national_id", "technical_id"})
 )
 def edit_account(control: Control, editor: EditorSlug, account: AccountId, body: Edit) -> Account:
     """Corrects an account as the editor's staff would, by the rules of INT_R02: the SAS is not told."""
-    slug = control.simulator.catalogue.editor(editor).slug
+    slug = control.world.catalogue.editor(editor).slug
     given = body.model_dump(exclude_unset=True, exclude={"password", "unlock", "terms"})
     changes = cast(Changes, {name: one for name, one in given.items() if one is not None or name in _IDENTIFIERS})
-    edited = control.simulator.staff.edit(
+    edited = control.world.staff.edit(
         slug, account, changes, password=body.password, unlock=body.unlock, terms=body.terms
     )
     return shown(edited)
@@ -168,7 +168,7 @@ def edit_account(control: Control, editor: EditorSlug, account: AccountId, body:
 
 def named(control: Control, editor: str, name: str) -> model.Account:
     """An account by its id, or by an identifier of its holder: ``system|value``, or bare. Raises 404."""
-    accounts = control.simulator.accounts
+    accounts = control.world.accounts
     if found := accounts.find(editor, name):
         return found
     # A withdrawn account may have the identifier too.

@@ -164,9 +164,9 @@ class Assignment(Model):
 )
 def list_appointments(control: Control, query: AppointmentFilter) -> AppointmentList:
     """The appointments that were made, the very last first."""
-    catalogue = control.simulator.catalogue
+    catalogue = control.world.catalogue
     editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
-    found = [one for one in Practice(control.simulator).of(editors) if _asked(query, one)]
+    found = [one for one in Practice(control.world).of(editors) if _asked(query, one)]
     return AppointmentList(appointments=[shown(one) for one in found[: query.limit]], total=len(found))
 
 
@@ -180,8 +180,8 @@ def list_appointments(control: Control, query: AppointmentFilter) -> Appointment
 )
 def show_appointment(control: Control, editor: EditorSlug, appointment: AppointmentId) -> AppointmentSheet:
     """An appointment with the notifications that the SAS gets of it, and every attempt to send them."""
-    found = Practice(control.simulator).find(editor, appointment).appointment
-    sent = control.simulator.notifications.of(found.editor, found.id)
+    found = Practice(control.world).find(editor, appointment).appointment
+    sent = control.world.notifications.of(found.editor, found.id)
     return AppointmentSheet(**dict(shown(found)), notifications=[told(one) for one in sent])
 
 
@@ -219,12 +219,12 @@ def create_appointment(control: Control, body: Creation) -> Appointment:
     With an account, it is taken by that regulator through the SAS, which is told of it: a slot that the SAS
     may see, and that can be booked now. Without, it is taken at the practice: any free slot, of any type, however soon.
     """
-    editor = control.simulator.catalogue.editor(body.editor)
+    editor = control.world.catalogue.editor(body.editor)
     account = named(control, editor.slug, body.account) if body.account else None
     key, start = body.place
     if key is None:
         raise refused(Code.REQUIRED_WITH_START, "body.calendar")
-    practice = Practice(control.simulator)
+    practice = Practice(control.world)
     return shown(practice.take(editor, key, start, account, patient=body.patient, reason=body.reason))
 
 
@@ -251,7 +251,7 @@ def move_appointment(control: Control, editor: EditorSlug, appointment: Appointm
     patients, and takes none.
     """
     key, start = body.place
-    practice = Practice(control.simulator)
+    practice = Practice(control.world)
     return shown(practice.move(practice.find(editor, appointment), key, start))
 
 
@@ -265,7 +265,7 @@ def move_appointment(control: Control, editor: EditorSlug, appointment: Appointm
 )
 def cancel_appointment(control: Control, editor: EditorSlug, appointment: AppointmentId) -> Appointment:
     """Cancels an appointment that is still to come; its slot is free again."""
-    return shown(control.simulator.bookings.cancel(_find(control, editor, appointment).appointment))
+    return shown(control.world.bookings.cancel(_find(control, editor, appointment).appointment))
 
 
 @operation(
@@ -287,7 +287,7 @@ def assign_appointment(
     control: Control, editor: EditorSlug, appointment: AppointmentId, body: Assignment
 ) -> Appointment:
     """Says which practitioner sees the patient of an appointment with SOS Médecins, known to the editor or not."""
-    return shown(Practice(control.simulator).assign(_find(control, editor, appointment), body.practitioner))
+    return shown(Practice(control.world).assign(_find(control, editor, appointment), body.practitioner))
 
 
 @operation(
@@ -304,11 +304,11 @@ def assign_appointment(
 def close_appointment(control: Control, editor: EditorSlug, appointment: AppointmentId, body: Coming) -> Appointment:
     """Notes whether the patient came; it may be noted otherwise later."""
     found = _find(control, editor, appointment).appointment
-    return shown(control.simulator.bookings.close(found, honoured=body.honoured))
+    return shown(control.world.bookings.close(found, honoured=body.honoured))
 
 
 def _find(control: Control, editor: str, appointment: str) -> PlacedAppointment:
-    return Practice(control.simulator).find(editor, appointment)
+    return Practice(control.world).find(editor, appointment)
 
 
 def shown(one: model.Appointment) -> Appointment:

@@ -187,7 +187,7 @@ class ExtraOpening(Model):
 )
 def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
     """The calendars that the scenario in play describes."""
-    catalogue = control.simulator.catalogue
+    catalogue = control.world.catalogue
     editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
     if query.owner:
         found = [at for editor in editors for at in calendars_of(editor, query.owner)]
@@ -213,7 +213,7 @@ def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
 def show_slots(control: Control, editor: EditorSlug, calendar: CalendarKey, query: WhichDay) -> CalendarSlots:
     """The slots of the openings that begin on a day: free or not, and those that the SAS never sees too."""
     at = _calendar(control, editor, calendar)
-    found = control.simulator.catalogue.taken.standing(at.calendar).day(at.calendar, query.day)
+    found = control.world.catalogue.taken.standing(at.calendar).day(at.calendar, query.day)
     return CalendarSlots(slots=[_shown(calendar, slot, why) for slot, why in found])
 
 
@@ -244,12 +244,12 @@ def show_slots(control: Control, editor: EditorSlug, calendar: CalendarKey, quer
 )
 def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -> None:
     """Puts a slot on offer or takes it off, whatever its day, an absence or the scenario says; or forgets that."""
-    overrides = control.simulator.overrides
+    overrides = control.world.overrides
     try:
         calendar, start = read_slot(slot)
     except ValueError:
         raise refused(Code.SLOT_ID_UNKNOWN, slot=slot) from None
-    control.simulator.catalogue.editor(editor)
+    control.world.catalogue.editor(editor)
     change = {
         State.OPEN: overrides.open_slot,
         State.CLOSED: overrides.close_slot,
@@ -275,7 +275,7 @@ def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -
 )
 def set_day(control: Control, editor: EditorSlug, calendar: CalendarKey, day: Day, body: Wanted) -> None:
     """Puts all slots of a day on offer (but those that appointments hold), or takes them all off; or forgets that."""
-    overrides = control.simulator.overrides
+    overrides = control.world.overrides
     change = {State.OPEN: overrides.open_day, State.CLOSED: overrides.close_day, State.SCENARIO: overrides.forget_day}
     change[body.state](editor, calendar, day)
 
@@ -290,7 +290,7 @@ def set_day(control: Control, editor: EditorSlug, calendar: CalendarKey, day: Da
 )
 def list_changes(control: Control, editor: EditorSlug, query: ChangeFilter) -> Changes:
     """What was opened and closed by hand at an editor: slots, days, absences, extra openings."""
-    found = control.simulator.overrides.of(editor, calendar=query.calendar, owner=query.owner)
+    found = control.world.overrides.of(editor, calendar=query.calendar, owner=query.owner)
     return Changes(changes=[_change(one) for one in found])
 
 
@@ -308,7 +308,7 @@ def list_changes(control: Control, editor: EditorSlug, query: ChangeFilter) -> C
 )
 def add_absence(control: Control, editor: EditorSlug, body: Absence) -> Change:
     """Closes all calendars of a practitioner or an association from day to day; exceptional openings are kept."""
-    return _change(control.simulator.overrides.absent(editor, body.owner, body.first, body.last))
+    return _change(control.world.overrides.absent(editor, body.owner, body.first, body.last))
 
 
 @operation(
@@ -324,7 +324,7 @@ def add_absence(control: Control, editor: EditorSlug, body: Absence) -> Change:
 )
 def end_absence(control: Control, editor: EditorSlug, identifier: OverrideId) -> None:
     """Forgets an absence that was given by hand."""
-    control.simulator.overrides.end_absence(editor, identifier)
+    control.world.overrides.end_absence(editor, identifier)
 
 
 @operation(
@@ -349,7 +349,7 @@ def add_opening(control: Control, editor: EditorSlug, calendar: CalendarKey, bod
     On a day that was closed by hand, or in an absence, they may lie over those that this covers.
     """
     section = body.model_dump(mode="json", exclude={"day"}, exclude_none=True)
-    return _change(control.simulator.overrides.add_extra(editor, calendar, body.day, section))
+    return _change(control.world.overrides.add_extra(editor, calendar, body.day, section))
 
 
 @operation(
@@ -362,7 +362,7 @@ def add_opening(control: Control, editor: EditorSlug, calendar: CalendarKey, bod
 )
 def remove_opening(control: Control, editor: EditorSlug, identifier: OverrideId) -> None:
     """Takes an extra opening away; appointments in it stay."""
-    control.simulator.overrides.remove_extra(editor, identifier)
+    control.world.overrides.remove_extra(editor, identifier)
 
 
 def _owners(editor: Editor, most: int) -> list[str]:
@@ -370,7 +370,7 @@ def _owners(editor: Editor, most: int) -> list[str]:
 
 
 def _calendar(control: Control, editor: str, calendar: str) -> OwnedCalendar:
-    found = find_calendar(control.simulator.catalogue.editor(editor), calendar)
+    found = find_calendar(control.world.catalogue.editor(editor), calendar)
     if found is None:
         raise refused(Code.CALENDAR_NOT_FOUND, calendar=calendar, editor=editor)
     return found

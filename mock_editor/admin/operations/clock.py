@@ -64,7 +64,7 @@ class Advance(Model):
 @operation("GET", "/clock", "clock show", "Tell the simulated time", examples=[Example("Now")])
 def show_clock(control: Control) -> Time:
     """Where the simulator's clock is, and how it runs."""
-    clock = control.stage.clock
+    clock = control.simulator.clock
     return Time(mode=clock.course.mode, now=clock.now(), real=datetime.now(UTC), rate=clock.course.rate)
 
 
@@ -139,6 +139,6 @@ def _run(control: Control, *, at: datetime | None, rate: float | None = None) ->
 
 
 def _move(control: Control, course_of: Callable[[Clock], Course]) -> Time:
-    control.stage.move_clock(course_of)
+    control.simulator.move_clock(course_of)
     shown: Time = show_clock.run(control)
     return shown

@@ -139,7 +139,7 @@ class KindFilter(Model):
 @operation("GET", "/faults", "fault list", "List fault rules", examples=[Example("All of them")])
 def list_faults(control: Control) -> FaultList:
     """The rules as they were set, then those that a running timeline has brought."""
-    running = control.stage.faults.running()
+    running = control.simulator.faults.running()
     return FaultList(faults=_faults(control), timeline=running[0].name if running else None)
 
 
@@ -204,7 +204,7 @@ def show_fault(control: Control, name: RuleName) -> Fault:
 )
 def add_fault(control: Control, body: NewRule) -> Fault:
     """Adds a rule; it acts from now on."""
-    if any(one.name == body.name for one in control.stage.faults.rules()):
+    if any(one.name == body.name for one in control.simulator.faults.rules()):
         raise refused(Code.RULE_EXISTS, "body.name", name=body.name)
     return _put(control, body)
 
@@ -239,7 +239,7 @@ def set_fault(control: Control, name: Annotated[Name, Field(description=_OF_RULE
 )
 def switch_fault_on(control: Control, name: RuleName) -> Fault:
     """Switches a rule on; its counts go on."""
-    control.stage.faults.switch(name, on=True)
+    control.simulator.faults.switch(name, on=True)
     return _shown(control, name)
 
 
@@ -253,7 +253,7 @@ def switch_fault_on(control: Control, name: RuleName) -> Fault:
 )
 def switch_fault_off(control: Control, name: RuleName) -> Fault:
     """Switches a rule off; requests that it makes wait are answered."""
-    control.stage.faults.switch(name, on=False)
+    control.simulator.faults.switch(name, on=False)
     return _shown(control, name)
 
 
@@ -267,7 +267,7 @@ def switch_fault_off(control: Control, name: RuleName) -> Fault:
 )
 def remove_fault(control: Control, name: RuleName) -> None:
     """Removes a rule; requests that it makes wait are answered."""
-    control.stage.faults.remove(name)
+    control.simulator.faults.remove(name)
 
 
 @operation("DELETE", "/faults", "fault clear", "Remove all fault rules", examples=[Example("All of them")])
@@ -276,7 +276,7 @@ def clear_faults(control: Control) -> None:
 
     A reset brings those of the scenario back.
     """
-    control.stage.faults.clear()
+    control.simulator.faults.clear()
 
 
 # --- timelines
@@ -285,7 +285,7 @@ def clear_faults(control: Control) -> None:
 @operation("GET", "/timelines", "timeline list", "List timelines of faults", examples=[Example("All of them")])
 def list_timelines(control: Control) -> TimelineList:
     """The timelines of the scenario in play, and the one that runs, which may be another."""
-    return TimelineList(timelines=control.stage.faults.timelines(), running=_running(control))
+    return TimelineList(timelines=control.simulator.faults.timelines(), running=_running(control))
 
 
 @operation(
@@ -300,7 +300,7 @@ def start_timeline(
     control: Control, name: Annotated[Line, Field(description="Name of a timeline, as `GET /timelines` tells it")]
 ) -> Running:
     """Runs a timeline of the scenario in play from now on, in the place of the one that runs."""
-    known = {one.name: one for one in control.stage.faults.timelines()}
+    known = {one.name: one for one in control.simulator.faults.timelines()}
     if name not in known:
         raise refused(Code.TIMELINE_NOT_FOUND if known else Code.NO_TIMELINES, name=name, known=list(known))
     return _started(control, known[name])
@@ -327,14 +327,14 @@ def play_timeline(control: Control, body: NewTimeline) -> Running:
 @operation("POST", "/timelines/stop", "timeline stop", "Stop the timeline that runs", examples=[Example("None runs")])
 def stop_timeline(control: Control) -> None:
     """Ends the timeline that runs, if one does: its rules go, and those that it removed are back."""
-    control.stage.faults.stop()
+    control.simulator.faults.stop()
 
 
 # ---
 
 
 def _faults(control: Control) -> list[Fault]:
-    faults = control.stage.faults
+    faults = control.simulator.faults
     rules, uses, running = faults.rules(), faults.uses(), faults.running()
     in_force = {one.name: one for one in faults.in_force()}
     brought = [one for one in in_force.values() if one not in rules]
@@ -360,13 +360,13 @@ def _shown(control: Control, name: str) -> Fault:
 
 def _put(control: Control, rule: Rule) -> Fault:
     _only_known_editors(control, rule, "body")
-    control.stage.faults.put(rule)
+    control.simulator.faults.put(rule)
     return _shown(control, rule.name)
 
 
 def _only_known_editors(control: Control, rule: Rule, where: str) -> None:
     """Raises 422 for a rule about editors that the scenario in play does not have."""
-    known = control.simulator.catalogue.editors
+    known = control.world.catalogue.editors
     wrong = [
         issue(Code.RULE_EDITOR_UNKNOWN, f"{where}.editors[{at}]", editor=slug, known=list(known))
         for at, slug in enumerate(rule.editors)
@@ -377,14 +377,14 @@ def _only_known_editors(control: Control, rule: Rule, where: str) -> None:
 
 
 def _started(control: Control, timeline: Timeline) -> Running:
-    control.stage.faults.start(timeline)
+    control.simulator.faults.start(timeline)
     # Somebody may have stopped it at once.
-    return _running(control) or Running(timeline=timeline, since=control.stage.clock.now(), seconds=0.0)
+    return _running(control) or Running(timeline=timeline, since=control.simulator.clock.now(), seconds=0.0)
 
 
 def _running(control: Control) -> Running | None:
-    running = control.stage.faults.running()
+    running = control.simulator.faults.running()
     if running is None:
         return None
     timeline, since = running
-    return Running(timeline=timeline, since=since, seconds=(control.stage.clock.now() - since).total_seconds())
+    return Running(timeline=timeline, since=since, seconds=(control.simulator.clock.now() - since).total_seconds())

@@ -49,10 +49,10 @@ class Filter(Model):
 
 def _wanted(control: Control, query: Filter) -> EntryFilter:
     """The same as the journal takes it. Raises 404 for an editor that neither the scenario nor the journal knows."""
-    editors, journal = control.simulator.catalogue.editors, control.stage.journal
+    editors, journal = control.world.catalogue.editors, control.simulator.journal
     # It may be one of a scenario that was played before.
     if query.editor and query.editor not in editors and not journal.count(EntryFilter(editor=query.editor)):
-        control.simulator.catalogue.editor(query.editor)
+        control.world.catalogue.editor(query.editor)
     return query.wanted()
 
 
@@ -145,7 +145,7 @@ class Count(Model):
 )
 def list_journal(control: Control, query: Page) -> Summaries:
     """The exchanges that the journal holds, without heads and bodies."""
-    found = control.stage.journal.summaries(_wanted(control, query))
+    found = control.simulator.journal.summaries(_wanted(control, query))
     return Summaries(entries=[_summary(entry) for entry in found])
 
 
@@ -164,7 +164,7 @@ def show_exchange(control: Control, number: Number) -> Exchange:
 
 def kept(control: Control, number: int) -> Entry:
     """The entry of an exchange. Raises 404."""
-    found = control.stage.journal.get(number)
+    found = control.simulator.journal.get(number)
     if found is None:
         raise refused(Code.EXCHANGE_NOT_FOUND, number=number)
     return found
@@ -185,7 +185,7 @@ def kept(control: Control, number: int) -> Entry:
 )
 def count_journal(control: Control, query: Filter) -> Count:
     """How many exchanges the journal holds of those that are asked for."""
-    return Count(count=control.stage.journal.count(_wanted(control, query)))
+    return Count(count=control.simulator.journal.count(_wanted(control, query)))
 
 
 @operation(
@@ -204,8 +204,8 @@ def wait_for_journal(control: Control, query: Awaited) -> Count:
     With a timeout of 0 it is an assertion.
     """
     wanted = _wanted(control, query)
-    with control.stage.waits.hold(request.environ) as hold:
-        reached = control.stage.journal.wait(wanted, query.count, query.timeout, hold)
+    with control.simulator.waits.hold(request.environ) as hold:
+        reached = control.simulator.journal.wait(wanted, query.count, query.timeout, hold)
     if reached < query.count:
         raise refused(Code.STILL_WAITING, reached=reached, seconds=query.timeout, expected=query.count)
     return Count(count=reached)
@@ -229,8 +229,8 @@ def follow_journal(control: Control, query: Filter) -> Iterator[Exchange | None]
         return iter(())
     last = request.headers.get("Last-Event-ID", "")
     after = int(last) if last.isascii() and last.isdecimal() and len(last) < 16 else query.after
-    hold = control.stage.waits.hold(request.environ)
-    return _Live(control.stage.journal.follow(wanted, hold, after), hold)
+    hold = control.simulator.waits.hold(request.environ)
+    return _Live(control.simulator.journal.follow(wanted, hold, after), hold)
 
 
 class _Live(Iterator[Exchange | None]):
@@ -266,7 +266,7 @@ class _Live(Iterator[Exchange | None]):
 )
 def export_har(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for as a HAR 1.2 file, the oldest first. Tools of browsers open it."""
-    found = control.stage.journal.export(_wanted(control, query))
+    found = control.simulator.journal.export(_wanted(control, query))
     return Download("mock-editor.har", har.as_har(found, version=__version__))
 
 
@@ -281,13 +281,13 @@ def export_har(control: Control, query: Filter) -> Download:
 )
 def export_lines(control: Control, query: Filter) -> Download:
     """The exchanges that are asked for, one JSON object a line, the oldest first."""
-    return Download("mock-editor.ndjson", har.as_lines(control.stage.journal.export(_wanted(control, query))))
+    return Download("mock-editor.ndjson", har.as_lines(control.simulator.journal.export(_wanted(control, query))))
 
 
 @operation("DELETE", "/journal", "journal clear", "Forget all exchanges", examples=[Example("All of them")])
 def clear_journal(control: Control) -> None:
     """Empties the journal. Numbers go on where they were."""
-    control.stage.journal.clear()
+    control.simulator.journal.clear()
 
 
 def _summary(entry: EntrySummary) -> Summary:

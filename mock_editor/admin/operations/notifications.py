@@ -130,10 +130,10 @@ _ATTEMPT = {
 def list_notifications(control: Control, query: NotificationQuery) -> NotificationList:
     """What the SAS is told of appointments that were taken through it, newest first."""
     if query.editor:
-        control.simulator.catalogue.editor(query.editor)
+        control.world.catalogue.editor(query.editor)
     wanted = NotificationFilter(query.editor, query.state, query.appointment, query.text)
-    found = control.simulator.notifications.listing(wanted, Page(query.limit, query.page)).items
-    paused = control.simulator.outbox.paused()
+    found = control.world.notifications.listing(wanted, Page(query.limit, query.page)).items
+    paused = control.world.outbox.paused()
     return NotificationList(notifications=[_summary(one) for one in found], paused=paused)
 
 
@@ -174,8 +174,8 @@ def show_notification(control: Control, number: Number) -> Notification:
 def replay_notification(control: Control, number: Number) -> Notification:
     """Has a notification sent again that was refused, given up, or failed on TLS."""
     _find(control, number)
-    control.simulator.outbox.replay(number)
-    control.simulator.wake()
+    control.world.outbox.replay(number)
+    control.world.wake()
     return told(_find(control, number))
 
 
@@ -191,8 +191,8 @@ def replay_notifications(control: Control) -> Count:
 
     Not those after which the SAS has accepted a later one of the same appointment.
     """
-    count = control.simulator.outbox.replay()
-    control.simulator.wake()
+    count = control.world.outbox.replay()
+    control.world.wake()
     return Count(count=count)
 
 
@@ -215,13 +215,13 @@ def resume_notifications(control: Control) -> Sending:
 
 
 def _sending(control: Control, *, paused: bool) -> Sending:
-    control.simulator.outbox.pause(paused=paused)
-    control.simulator.wake()
+    control.world.outbox.pause(paused=paused)
+    control.world.wake()
     return Sending(paused=paused)
 
 
 def _find(control: Control, number: int) -> model.Notification:
-    found = control.simulator.notifications.find(number)
+    found = control.world.notifications.find(number)
     if found is None:
         raise refused(Code.NOTIFICATION_NOT_FOUND, number=number)
     return found

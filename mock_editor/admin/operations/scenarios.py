@@ -12,7 +12,7 @@ from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, refused
 from mock_editor.base.issues import Code
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.scenario.reader import LARGEST_FILE
-from mock_editor.stage import Stage, checked
+from mock_editor.simulator.simulator import Simulator, checked
 
 ScenarioName = Annotated[Line, Field(description="Name of a scenario, as `GET /scenarios` tells it")]
 _YAML = ("application/yaml", "text/yaml", "application/x-yaml", "text/plain")
@@ -99,8 +99,8 @@ class Reload(Model):
 @operation("GET", "/scenarios", "scenario list", "List scenarios", examples=[Example("All of them")])
 def list_scenarios(control: Control) -> KnownScenarios:
     """The scenarios that can be loaded by name."""
-    playing = control.simulator.played.script.source
-    found = _known(control.stage)
+    playing = control.world.scenario.script.source
+    found = _known(control.simulator)
     return KnownScenarios(
         scenarios=[KnownScenario(name=name, source=str(path), in_play=str(path) == playing) for name, path in found]
     )
@@ -115,7 +115,7 @@ def list_scenarios(control: Control) -> KnownScenarios:
 )
 def show_scenario(control: Control) -> Scenario:
     """The scenario in play, with its editors."""
-    return _told(control.simulator.played)
+    return _told(control.world.scenario)
 
 
 @operation(
@@ -128,7 +128,7 @@ def show_scenario(control: Control) -> Scenario:
 )
 def show_scenario_text(control: Control) -> Download:
     """The scenario in play as it was written, in YAML."""
-    played = control.simulator.played
+    played = control.world.scenario
     return Download(f"{played.name}.yaml", [played.script.text.encode()])
 
 
@@ -146,7 +146,7 @@ def show_scenario_text(control: Control) -> Download:
 def describe_scenario(control: Control, name: ScenarioName) -> Scenario:
     """A scenario of the list, with its editors."""
     with _faults():
-        return _told(checked(_script(control.stage, name)))
+        return _told(checked(_script(control.simulator, name)))
 
 
 @operation(
@@ -182,10 +182,10 @@ def load_scenario(control: Control, body: Load) -> Scenario:
     The state becomes what the scenario says, its clock included, unless it is to be kept. What `GET` tells of the
     scenario in play can be put as it is, and changes nothing.
     """
-    if body.is_told_of(now := _told(control.simulator.played)):
+    if body.is_told_of(now := _told(control.world.scenario)):
         return now
     with _faults():
-        return _told(control.stage.load(_script(control.stage, body.name), keep_state=body.keep_state))
+        return _told(control.simulator.load(_script(control.simulator, body.name), keep_state=body.keep_state))
 
 
 @operation(
@@ -206,7 +206,7 @@ def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
     """
     with _faults():
         script = Script.of(query.source, body.encode())
-        return _told(control.stage.load(script, keep_state=query.keep_state))
+        return _told(control.simulator.load(script, keep_state=query.keep_state))
 
 
 @operation(
@@ -219,23 +219,23 @@ def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
 )
 def reload_scenario(control: Control, body: Reload) -> Scenario:
     """Plays the scenario as its file is now; a wrong one changes nothing."""
-    script = control.simulator.played.script
+    script = control.world.scenario.script
     # A snapshot may say that it is of any file.
-    if script.file and script.source not in map(str, control.stage.files()):
+    if script.file and script.source not in map(str, control.simulator.files()):
         raise refused(Code.FILE_NOT_OF_SCENARIOS, file=script.source)
     with _faults():
-        return _told(control.stage.reload(keep_state=body.keep_state))
+        return _told(control.simulator.reload(keep_state=body.keep_state))
 
 
-def _known(stage: Stage) -> list[tuple[str, Path]]:
+def _known(simulator: Simulator) -> list[tuple[str, Path]]:
     """The files that can be named; one beside the simulator's own wins over a shipped one."""
-    return sorted({path.stem: path for path in stage.files()}.items())
+    return sorted({path.stem: path for path in simulator.files()}.items())
 
 
-def _script(stage: Stage, name: str) -> Script:
-    path = dict(_known(stage)).get(name)
+def _script(simulator: Simulator, name: str) -> Script:
+    path = dict(_known(simulator)).get(name)
     if path is None:
-        raise refused(Code.SCENARIO_NOT_FOUND, name=name, known=[known for known, _ in _known(stage)])
+        raise refused(Code.SCENARIO_NOT_FOUND, name=name, known=[known for known, _ in _known(simulator)])
     return Script.read(path)
 
 

@@ -10,7 +10,7 @@ from werkzeug.wsgi import FileWrapper
 from mock_editor.admin.operation import Control, Download, Example, Model, operation, refusal
 from mock_editor.base.store import StoreError
 from mock_editor.scenario import ScenarioError
-from mock_editor.stage import Extra
+from mock_editor.simulator.simulator import Extra
 from mock_editor.world.world import Part
 
 _LARGEST_SNAPSHOT = 500_000_000
@@ -44,9 +44,9 @@ class Reset(Model):
 def reset(control: Control, body: Reset) -> None:
     """Puts the state back to what the scenario in play says: all of it, or some parts."""
     if body.parts:
-        control.stage.reset(body.parts)
+        control.simulator.reset(body.parts)
     else:
-        control.stage.reset()
+        control.simulator.reset()
 
 
 @operation("GET", "/snapshot", "snapshot save", "Save the state into a file", examples=[Example("All of it")])
@@ -58,7 +58,7 @@ def save_snapshot(control: Control) -> Download:
     """
     with tempfile.TemporaryDirectory(prefix="mock-editor-") as folder:
         path = Path(folder) / "state.db"
-        control.stage.save(path)
+        control.simulator.save(path)
         # What is open outlives its name, and the wrapper closes it, sent or not.
         return Download("mock-editor-state.db", FileWrapper(path.open("rb"), _PIECE))
 
@@ -78,6 +78,6 @@ def restore_snapshot(control: Control, body: bytes) -> None:
     Or nothing changes, when it cannot be.
     """
     try:
-        control.stage.restore(body)
+        control.simulator.restore(body)
     except (StoreError, ScenarioError) as error:
         raise refusal(422, str(error), "body") from None

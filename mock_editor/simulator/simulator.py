@@ -67,7 +67,7 @@ def checked(script: Script) -> LoadedScenario:
     return played
 
 
-class Stage:
+class Simulator:
     """Plays ``played``, and whatever is loaded after it; ``make_app`` is the application of a world, ``inside`` what
     answers calls of this process to itself. ``parts`` are for the views, whichever world is in play.
 
@@ -87,8 +87,8 @@ class Stage:
         journal: Journal,
         waits: Waits,
         faults: FaultEngine,
-        make_app: Callable[["Stage", World], WSGIApplication],
-        inside: Callable[["Stage"], WSGIApplication] | None,
+        make_app: Callable[["Simulator", World], WSGIApplication],
+        inside: Callable[["Simulator"], WSGIApplication] | None,
         parts: Sequence[object] = (),
         leads: bool = True,
     ) -> None:
@@ -109,23 +109,23 @@ class Stage:
         self._pid = 0
         self._generation = 0
         self._first = played.script
-        self.simulator = self._make(played)
+        self.world = self._make(played)
         self.faults.keep_time_with(self._keep_time)
         self._play_faults(played)
         if leads:
             self._open(played)
         else:
-            self.simulator.turn.generation = self._generation
+            self.world.turn.generation = self._generation
         self.follow()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ[WORLD] = world = self.simulator
+        environ[WORLD] = world = self.world
         return world.app(environ, start_response)
 
     @property
     def app(self) -> Any:
         """The application of the world in play now."""
-        return self.simulator.app
+        return self.world.app
 
     def _open(self, played: LoadedScenario) -> None:
         """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
@@ -139,8 +139,8 @@ class Stage:
                 self._set_course(db, self._first_course(played))
             # What is made now bears its time.
             self._run(_course(db))
-            self.simulator.turn.generation = self._generation = generations.last(db)
-            self.simulator.provisioning.declare(db)
+            self.world.turn.generation = self._generation = generations.last(db)
+            self.world.provisioning.declare(db)
 
     def _make(self, played: LoadedScenario) -> World:
         """A world that may write once its turn has begun."""
@@ -162,7 +162,7 @@ class Stage:
         self.waits.start()
         self._pid = os.getpid()
         self._started = True
-        self.simulator.start()
+        self.world.start()
         # The scenario may have changed since this process was forked.
         self.follow()
         self._say_generation()
@@ -171,7 +171,7 @@ class Stage:
 
     def stop(self) -> None:
         """Ends what ``start`` began, the watch aside, and waits for what is on its way."""
-        self.simulator.stop(wait=True)
+        self.world.stop(wait=True)
 
     def follow(self) -> None:
         """Does what other processes have set. Cheap when there is nothing new."""
@@ -181,7 +181,7 @@ class Stage:
         with self._changing:
             entered = generation > self._generation and self._follow_scenario(generation)
         self.faults.follow()
-        self.simulator.follow()
+        self.world.follow()
         if entered:
             self._say_generation()
 
@@ -189,7 +189,7 @@ class Stage:
         """Plays what has been loaded elsewhere; says whether that was possible."""
         with self.store.reading() as db:
             script = Script(**controls.get(db, _SCRIPT))
-        known = self.simulator.played
+        known = self.world.scenario
         try:
             world = self._make(known if known.script == script else scenario.play(script))
         except ScenarioError:
@@ -220,9 +220,9 @@ class Stage:
         """
         with contextlib.suppress(EditorError):  # what looks for changes does it again
             world.follow()
-        self._play_faults(world.played)
+        self._play_faults(world.scenario)
         world.turn.generation = self._generation = generation
-        old, self.simulator = self.simulator, world
+        old, self.world = self.world, world
         if self._started:
             world.start()
             old.stop()
@@ -304,7 +304,7 @@ class Stage:
                         self._set_course(db, self._first_course(played))
                         self._run(_course(db))
                         # The tables are the same in both worlds; the accounts of the new one stay.
-                        self.simulator.reset(db, frozenset(Part))
+                        self.world.reset(db, frozenset(Part))
                         world.reset(db, frozenset({Part.ACCOUNTS}))
             except BaseException:
                 # Above all the clock, when nothing came of it.
@@ -316,7 +316,7 @@ class Stage:
 
     def reload(self, *, keep_state: bool) -> LoadedScenario:
         """Plays the scenario as its file is now. Raises ScenarioError, 409 for one that is not of a file, 503."""
-        script = self.simulator.played.script
+        script = self.world.scenario.script
         if not script.file:
             text = f"The scenario in play ({script.source}) was sent as a text, there is no file to read it from again"
             raise EditorError(409, [Issue("conflict", text)])
@@ -342,7 +342,7 @@ class Stage:
         back = _course(db).instant(real) - course.instant(real)
         _put_course(db, course)
         if back >= _SET_BACK:
-            self.simulator.set_back(db, back)
+            self.world.set_back(db, back)
             self.faults.set_back(db, back)
 
     def follow_clock(self) -> None:
@@ -359,7 +359,7 @@ class Stage:
     def _run(self, course: Course) -> None:
         if course != self.clock.course:
             self.clock.follow(course)
-            self.simulator.wake()
+            self.world.wake()
 
     # --- the state
 
@@ -374,9 +374,9 @@ class Stage:
             with self.store.writing() as db:
                 # Whoever has not yet followed would put back another scenario's.
                 generations.expect(db, self._generation)
-                self.simulator.reset(db, own)
+                self.world.reset(db, own)
                 if Extra.CLOCK in parts:
-                    self._set_course(db, self._first_course(self.simulator.played))
+                    self._set_course(db, self._first_course(self.world.scenario))
                 if Extra.FAULTS in parts:
                     self.faults.reset(db)
                 if own:
@@ -385,7 +385,7 @@ class Stage:
                     # It has a file of its own. When that cannot be written, nothing else has happened either.
                     self.journal.clear()
             if own:
-                self.simulator.turn.generation = self._generation = generation
+                self.world.turn.generation = self._generation = generation
         self._spread()
 
     def save(self, path: Path) -> None:

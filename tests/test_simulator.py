@@ -21,43 +21,43 @@ from mock_editor.calendars.model import Appointment, AppointmentStatus, Regulato
 from mock_editor.faults.rules import Rule
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
-from mock_editor.stage import Extra, Stage
+from mock_editor.simulator.simulator import Extra, Simulator
 from mock_editor.world.world import Part, World
 from tests.accounts.conftest import BASE, NATIONAL, regulator
-from tests.conftest import GUIDE_THOMAS, NOW, slot_search, stage
+from tests.conftest import GUIDE_THOMAS, NOW, playing, slot_search
 
 N = (NATIONAL, "3456780581/11242343")
 GUIDE = scenario.find("exemples-guide")
-Play = Callable[..., Stage]
+Play = Callable[..., Simulator]
 
 
 @pytest.fixture
 def play(played: LoadedScenario, tmp_path: Path) -> Play:
     """Plays the default scenario; each one that is made shares the state with those before it."""
 
-    def one(clock: Clock | None = None, **settings: str) -> Stage:
-        return stage(played, clock or Clock(NOW), tmp_path, **settings)
+    def one(clock: Clock | None = None, **settings: str) -> Simulator:
+        return playing(played, clock or Clock(NOW), tmp_path, **settings)
 
     return one
 
 
-def call(on: Stage, method: str, path: str, **content: object) -> TestResponse:
+def call(on: Simulator, method: str, path: str, **content: object) -> TestResponse:
     return Client(on).open(path, method=method, environ_base={"REMOTE_ADDR": "127.0.0.1"}, **content)
 
 
-def get(on: Stage, path: str) -> TestResponse:
+def get(on: Simulator, path: str) -> TestResponse:
     return call(on, "GET", path)
 
 
-def editors(on: Stage) -> list[str]:
+def editors(on: Simulator) -> list[str]:
     return list(get(on, "/_health").json["editors"])
 
 
-def accounts(on: Stage) -> list[str]:
+def accounts(on: Simulator) -> list[str]:
     return [one["id"] for one in get(on, "/_admin/accounts").json["accounts"]]
 
 
-def post_account(on: Stage) -> None:
+def post_account(on: Simulator) -> None:
     assert call(on, "POST", BASE, json=regulator(N)).status_code == 201
 
 
@@ -78,7 +78,7 @@ def test_another_scenario_takes_the_place_of_the_one_in_play(play: Play) -> None
 
 
 def test_its_clock_counts_unless_the_settings_have_one(played: LoadedScenario, tmp_path: Path) -> None:
-    on = stage(played, Clock(), tmp_path)
+    on = playing(played, Clock(), tmp_path)
     on.load(Script.read(GUIDE), keep_state=False)
     assert on.clock.now() == scenario.load(GUIDE).frozen_at
     on.load(played.script, keep_state=False)
@@ -89,10 +89,10 @@ def test_the_state_is_that_of_the_new_scenario(play: Play) -> None:
     on = play()
     declared = accounts(on)
     post_account(on)
-    on.load(on.simulator.played.script, keep_state=False)
+    on.load(on.world.scenario.script, keep_state=False)
     assert accounts(on) == declared
     post_account(on)
-    on.load(on.simulator.played.script, keep_state=True)
+    on.load(on.world.scenario.script, keep_state=True)
     assert len(accounts(on)) == len(declared) + 1
 
 
@@ -101,7 +101,7 @@ def test_other_processes_play_it_once_they_look(play: Play) -> None:
     one.load(Script.read(GUIDE), keep_state=False)
     other.follow()
     assert editors(other) == editors(one)
-    other.load(one.simulator.played.script, keep_state=True)
+    other.load(one.world.scenario.script, keep_state=True)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_file_is_read_again(played: LoadedScenario, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     text = played.script.text
     file.write_text(text, encoding="utf-8")
-    on = stage(scenario.load(file), Clock(NOW), tmp_path)
+    on = playing(scenario.load(file), Clock(NOW), tmp_path)
     post_account(on)
     file.write_text(text.replace("slug: agenda-ville", "slug: agenda-autre"), encoding="utf-8")
     on.reload(keep_state=True)
@@ -141,7 +141,7 @@ def test_a_file_is_read_again(played: LoadedScenario, tmp_path: Path) -> None:
 def test_its_fault_rules_take_the_place_of_all_others(play: Play, keep_state: bool) -> None:
     on, other = play(), play()
     on.faults.put(Rule(name="mine", do=[{"kind": "latency", "seconds": 1}]))
-    text = on.simulator.played.script.text + "faults: [{name: its-own, do: [{kind: latency, seconds: 2}]}]\n"
+    text = on.world.scenario.script.text + "faults: [{name: its-own, do: [{kind: latency, seconds: 2}]}]\n"
     on.load(written(text), keep_state=keep_state)
     assert [rule.name for rule in on.faults.rules()] == ["its-own"]
     on.faults.put(Rule(name="mine", do=[{"kind": "latency", "seconds": 1}]))
@@ -177,10 +177,10 @@ def test_every_process_follows_the_clock(play: Play) -> None:
 
 
 def test_a_clock_goes_on_after_a_restart_with_the_same_scenario(played: LoadedScenario, tmp_path: Path) -> None:
-    stage(played, Clock(), tmp_path).run_clock(frozen(NOW))
-    assert stage(played, Clock(), tmp_path).clock.now() == NOW
+    playing(played, Clock(), tmp_path).run_clock(frozen(NOW))
+    assert playing(played, Clock(), tmp_path).clock.now() == NOW
     later = Clock(NOW + timedelta(hours=1))
-    assert stage(played, later, tmp_path).clock.now() == later.now()
+    assert playing(played, later, tmp_path).clock.now() == later.now()
 
 
 # --- the state
@@ -235,11 +235,11 @@ def test_a_clock_that_ran_goes_on_from_where_it_was_saved(play: Play, tmp_path: 
 
 def test_secrets_are_not_saved_and_stay(play: Play, tmp_path: Path) -> None:
     on = play()
-    secret = on.simulator.keys.get("forms", lambda: "a-secret-of-this-simulator")
+    secret = on.world.keys.get("forms", lambda: "a-secret-of-this-simulator")
     on.save(tmp_path / "saved")
     assert secret.encode() not in (tmp_path / "saved").read_bytes()
     on.restore((tmp_path / "saved").read_bytes())
-    assert on.simulator.keys.get("forms", lambda: "another") == secret
+    assert on.world.keys.get("forms", lambda: "another") == secret
 
 
 def test_what_was_not_saved_here_is_refused(play: Play) -> None:
@@ -254,11 +254,11 @@ def test_what_was_not_saved_here_is_refused(play: Play) -> None:
 # --- what was begun before
 
 
-def _appointment(of: Stage) -> Appointment:
+def _appointment(of: Simulator) -> Appointment:
     """One that is not yet kept, at the first editor."""
-    editor = of.simulator.played.editors[0]
+    editor = of.world.scenario.editors[0]
     at = calendars_of(editor, GUIDE_THOMAS)[0]
-    slot = of.simulator.bookings.free_slots(at, Window(NOW, NOW + timedelta(days=3)), frozenset(SlotType))[0]
+    slot = of.world.bookings.free_slots(at, Window(NOW, NOW + timedelta(days=3)), frozenset(SlotType))[0]
     return Appointment(
         id="", editor=editor.slug, calendar=at.calendar.key, start=slot.start, end=slot.end,
         status=AppointmentStatus.BOOKED, created=NOW, updated=NOW, regulator=RegulatorId(*N), booker="somebody",
@@ -266,11 +266,11 @@ def _appointment(of: Stage) -> Appointment:
     )  # fmt: skip
 
 
-def _load(on: Stage, _: Path) -> None:
-    on.load(on.simulator.played.script, keep_state=False)
+def _load(on: Simulator, _: Path) -> None:
+    on.load(on.world.scenario.script, keep_state=False)
 
 
-def _restore(on: Stage, tmp_path: Path) -> None:
+def _restore(on: Simulator, tmp_path: Path) -> None:
     on.save(tmp_path / "saved")
     on.restore((tmp_path / "saved").read_bytes())
 
@@ -294,16 +294,16 @@ def test_nothing_of_a_world_that_is_over_is_written(
     tmp_path: Path,
     write: Callable[[World, Appointment], object],
     other_process: bool,
-    replace: Callable[[Stage, Path], None],
+    replace: Callable[[Simulator, Path], None],
 ) -> None:
     on = play()
-    old, late = on.simulator, _appointment(on)
+    old, late = on.world, _appointment(on)
     replace(play() if other_process else on, tmp_path)
     with pytest.raises(EditorError) as refused:
         write(old, late)
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
     on.follow()
-    write(on.simulator, late)
+    write(on.world, late)
 
 
 def test_a_first_page_gets_its_secret_whoever_is_in_play(play: Play) -> None:
@@ -316,31 +316,31 @@ def test_a_first_page_gets_its_secret_whoever_is_in_play(play: Play) -> None:
 
 @REPLACE
 def test_what_comes_of_an_attempt_of_before_is_nobodys_any_more(
-    play: Play, tmp_path: Path, replace: Callable[[Stage, Path], None]
+    play: Play, tmp_path: Path, replace: Callable[[Simulator, Path], None]
 ) -> None:
     on = play()
-    added = on.simulator.appointments.add(_appointment(on))
-    old = on.simulator.outbox
+    added = on.world.appointments.add(_appointment(on))
+    old = on.world.outbox
     [claimed] = old.claim(1, 60)
     replace(on, tmp_path)
     attempt = Attempt("POST", 201, 0.1, "HTTP 201", "")
     with pytest.raises(EditorError, match="503"):
         old.finish(claimed, attempt, NotificationState.ACCEPTED, wait=timedelta(), unsure=False)
-    assert [one.attempts for one in on.simulator.notifications.of(added.editor, added.id)] in ([], [[]])
+    assert [one.attempts for one in on.world.notifications.of(added.editor, added.id)] in ([], [[]])
 
 
 def test_an_attempt_comes_to_its_end_where_the_state_is_kept(play: Play) -> None:
     on = play()
-    added = on.simulator.appointments.add(_appointment(on))
-    old = on.simulator.outbox
+    added = on.world.appointments.add(_appointment(on))
+    old = on.world.outbox
     [claimed] = old.claim(1, 60)
-    on.load(on.simulator.played.script, keep_state=True)
+    on.load(on.world.scenario.script, keep_state=True)
     with pytest.raises(EditorError, match="503"):
         old.pause(paused=True)
     old.finish(
         claimed, Attempt("POST", 201, 0.1, "HTTP 201", ""), NotificationState.ACCEPTED, wait=timedelta(), unsure=False
     )
-    [told] = on.simulator.notifications.of(added.editor, added.id)
+    [told] = on.world.notifications.of(added.editor, added.id)
     assert told.state is NotificationState.ACCEPTED
 
 
@@ -354,11 +354,11 @@ def test_what_was_begun_before_a_reset_is_not_written_after_it(play: Play, other
         (play() if other_process else on).reset({Part.APPOINTMENTS})
         on.follow()
         with pytest.raises(EditorError, match="503"):
-            on.simulator.appointments.add(late)
+            on.world.appointments.add(late)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(begun_before).result()
-        assert pool.submit(lambda: (begin_task(time.monotonic()), on.simulator.appointments.add(late))).result()
+        assert pool.submit(lambda: (begin_task(time.monotonic()), on.world.appointments.add(late))).result()
 
 
 def test_a_reset_by_a_process_that_plays_another_scenario_puts_nothing_back(play: Play) -> None:
