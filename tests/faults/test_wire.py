@@ -20,6 +20,7 @@ import pytest
 from mock_editor.base.flows import Flow
 from mock_editor.faults.kinds import KINDS
 from tests.faults.probe_server import BODY
+from tests.forks import Python
 from tests.wire.conftest import SHORT, Server, end, eventually, read_head
 
 pytestmark = pytest.mark.wire
@@ -35,7 +36,7 @@ def launch(folder: Path, **settings: object) -> Server:
     folder.mkdir(exist_ok=True)
     log_file = folder / "log"
     with log_file.open("wb") as log:
-        process = subprocess.Popen(
+        process = Python(
             [sys.executable, "-m", "tests.faults.probe_server", str(folder)],
             env=environ, stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.tables import JournalFile
+from tests.forks import Python
 from tests.journal.conftest import CLOCK, limits
 from tests.wire.conftest import SHORT, Server, end, eventually, read_all, read_head
 
@@ -34,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         environ |= {f"MOCK_EDITOR_{key.upper()}": str(value) for key, value in (SHORT | {"port": 0} | settings).items()}
         log_file = tmp_path / f"{len(servers)}.log"
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
+            process = Python(
                 [sys.executable, "-m", "tests.journal.probe_server", str(tmp_path / "journal.db")],
                 env=environ, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from mock_editor.tls import samples
+from tests.forks import Python
 
 # Deadlines short enough for tests to wait for them.
 SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
@@ -132,7 +133,7 @@ def launch(log_file: Path, **settings: object) -> Server:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")}
     environ |= {f"MOCK_EDITOR_{name.upper()}": str(value) for name, value in (SHORT | {"port": 0} | settings).items()}
     with log_file.open("wb") as log:
-        process = subprocess.Popen(
+        process = Python(
             [sys.executable, str(Path(__file__).with_name("probe_app.py"))],
             env=environ, stdout=subprocess.PIPE, stderr=log,
         )  # fmt: skip
@@ -198,7 +199,8 @@ class Simulator:
     ) -> None:
         self._log = log
         with log.open("w") if log else nullcontext() as errors:
-            self.process = subprocess.Popen(
+            program = subprocess.Popen if before else Python
+            self.process = program(
                 [*before, sys.executable, "-m", "mock_editor", "serve", "--port", "0", *options],
                 stdout=subprocess.PIPE,
                 stderr=errors or subprocess.PIPE,
@@ -265,14 +267,19 @@ def clean_environment() -> dict[str, str]:
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """A command that is expected to end by itself."""
-    return subprocess.run(
+    with Python(
         [sys.executable, "-m", "mock_editor", *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=90,  # a machine may be busy; only one that hangs is meant
-        check=False,
         env=clean_environment() | environment,
-    )
+    ) as process:
+        try:
+            # A machine may be busy; only a command that hangs is meant.
+            output, errors = process.communicate(timeout=90)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 @pytest.fixture

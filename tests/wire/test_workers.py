@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.forks import Python
 from tests.wire.conftest import Serve, Server, clean_environment, end, eventually
 
 pytestmark = pytest.mark.wire
@@ -37,9 +38,7 @@ def probe(tmp_path: Path) -> Iterator[Callable[..., Probe]]:
         (tmp_path / "what").write_text(what)
         command = [str(Path(__file__).with_name("probe_workers.py")), str(workers), str(tmp_path / "what")]
         with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command], stdout=subprocess.PIPE, stderr=log, env=clean_environment()
-            )
+            process = Python([sys.executable, *command], stdout=subprocess.PIPE, stderr=log, env=clean_environment())
         assert process.stdout
         one = Probe(process, int(process.stdout.readline() or 0), tmp_path / "log")
         one.folder = tmp_path
