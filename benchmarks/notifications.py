@@ -38,6 +38,7 @@ from mock_editor.calendars.taken import Taken
 from mock_editor.notifications import payload
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.outcomes import answered
 from mock_editor.settings import Settings
 from mock_editor.world.tables import tables
 
@@ -111,7 +112,7 @@ class RunningScenario(Workload):
             )
             if not tried:
                 bodies.append(payload.body(made, self.editor))
-        put_off = Attempt("POST", 503, 0.01, "HTTP 503", "{}")
+        put_off = Attempt("POST", 503, 0.01, answered(503), "{}")
         for one in outbox.claim(count, _PATIENCE) if tried else ():
             outbox.finish(one, put_off, NotificationState.WAITING, wait=timedelta(), unsure=True)
         store.close()

@@ -20,6 +20,7 @@ from mock_editor.calendars.catalogue import calendars_of
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.faults.rules import Rule
 from mock_editor.notifications.model import Attempt, NotificationState
+from mock_editor.notifications.outcomes import answered
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.simulator.simulator import Extra, Simulator
 from mock_editor.world.world import Part, World
@@ -323,7 +324,7 @@ def test_what_comes_of_an_attempt_of_before_is_nobodys_any_more(
     old = on.world.outbox
     [claimed] = old.claim(1, 60)
     replace(on, tmp_path)
-    attempt = Attempt("POST", 201, 0.1, "HTTP 201", "")
+    attempt = Attempt("POST", 201, 0.1, answered(201), "")
     with pytest.raises(EditorError, match="503"):
         old.finish(claimed, attempt, NotificationState.ACCEPTED, wait=timedelta(), unsure=False)
     assert [one.attempts for one in on.world.notifications.of(added.editor, added.id)] in ([], [[]])
@@ -338,7 +339,11 @@ def test_an_attempt_comes_to_its_end_where_the_state_is_kept(play: Play) -> None
     with pytest.raises(EditorError, match="503"):
         old.pause(paused=True)
     old.finish(
-        claimed, Attempt("POST", 201, 0.1, "HTTP 201", ""), NotificationState.ACCEPTED, wait=timedelta(), unsure=False
+        claimed,
+        Attempt("POST", 201, 0.1, answered(201), ""),
+        NotificationState.ACCEPTED,
+        wait=timedelta(),
+        unsure=False,
     )
     [told] = on.world.notifications.of(added.editor, added.id)
     assert told.state is NotificationState.ACCEPTED

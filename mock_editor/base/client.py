@@ -36,6 +36,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from mock_editor.base.addresses import is_loopback, names_this_machine
+from mock_editor.base.issues import Issue
 
 # Interim responses before the final one. No honest server sends more.
 _MOST_INTERIM = 50
@@ -95,6 +96,14 @@ def prolong(seconds: float) -> None:
     call = _call.get(None)
     if call and call.sock:
         call.sock.until += seconds
+
+
+class CallEndedError(requests.ConnectionError):
+    """A call that ended for a reason that we know ourselves; ``issue`` says which."""
+
+    def __init__(self, why: Issue) -> None:
+        super().__init__(why.code.value)
+        self.issue = why
 
 
 def never_sent(error: RequestException) -> bool:

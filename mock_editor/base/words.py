@@ -47,6 +47,16 @@ def french(issue: Issue | Prose) -> str:
     return issue.diagnostics if isinstance(issue, Prose) else _said(issue, Language.FRENCH)
 
 
+def french_detail(issue: Issue | Prose) -> str:
+    """All that is known of what went wrong, where ``french`` is made for a list."""
+    if isinstance(issue, Prose):
+        return issue.diagnostics
+    try:
+        return _said(issue, Language.FRENCH, "detail")
+    except KeyError:
+        return _said(issue, Language.FRENCH)
+
+
 def in_english(error: Refusal) -> str:
     """All that is wrong, in a line."""
     return "; ".join(map(english, error.issues))
@@ -129,8 +139,8 @@ def _template(language: Language, key: str, values: Mapping[str, object], contex
     return words.pgettext(context, key) if context else words.gettext(key)
 
 
-def _said(issue: Issue, language: Language) -> str:
-    return say(language, issue.code.value, {"place": issue.place, **issue.values})
+def _said(issue: Issue, language: Language, context: str | None = None) -> str:
+    return say(language, issue.code.value, {"place": issue.place, **issue.values}, context)
 
 
 class _Words(Formatter):

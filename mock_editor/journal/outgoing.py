@@ -12,6 +12,7 @@ from requests import PreparedRequest, Response, Session
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.applied_rules import AppliedRule
+from mock_editor.base.client import CallEndedError
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.journal.model import ExchangeRecord
@@ -151,6 +152,8 @@ class _Answer:
 
 
 def _failure(error: Exception) -> Issue:
+    if isinstance(error, CallEndedError):
+        return error.issue
     return issue(Code.CALL_FAILED, reason=f"{type(error).__name__}: {str(error)[:500]}")
 
 

@@ -20,18 +20,22 @@ from requests.adapters import BaseAdapter
 from mock_editor.base import client
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.base.flows import Flow
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.calendars.model import Editor
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.outgoing import record_with, sent_by
-from mock_editor.notifications.faulty_adapter import Dropped, FaultyAdapter, sending_with
+from mock_editor.notifications import outcomes
+from mock_editor.notifications.faulty_adapter import DroppedError, FaultyAdapter, sending_with
 from mock_editor.notifications.model import Attempt, Claimed, NotificationState
 from mock_editor.notifications.rule_effects import Effect
 from mock_editor.notifications.target import LARGEST_ANSWER, Target
-from mock_editor.notifications.tls import Identity, TlsFileError, trouble
+from mock_editor.notifications.tls import Identity, TlsFileError
 
 # Answers that mean: later. After 408 and those from 500 on, a proxy may have passed the request on.
 _LATER, _LATER_UNSURE = frozenset({425, 429}), frozenset({408})
 _LONGEST_WAIT = timedelta(days=1)
+# Of a header that is noted, so many characters.
+_LONGEST_SHOWN = 60
 
 
 class Verdict(NamedTuple):
@@ -76,7 +80,7 @@ class Attempts:
         applied = effect.applied if effect else claimed.copy.applied if claimed.copy else None
         sent_headers = effect.headers if effect else headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
 
-        def attempt(result: str, status: int | None = None, answer: str = "") -> Attempt:
+        def attempt(result: Issue, status: int | None = None, answer: str = "") -> Attempt:
             return Attempt(claimed.method, status, round(time.monotonic() - begin, 3), result, answer)
 
         try:
@@ -94,22 +98,21 @@ class Attempts:
                 ) as response,
             ):
                 answer = _answer(response)
-        except Dropped as error:
+        except DroppedError as error:
             accepted = effect is not None and effect.lost is not None and effect.lost.accepted
             state = NotificationState.ACCEPTED if accepted else NotificationState.GIVEN_UP
-            return Verdict(attempt(reason(error)), state, claimed.unsure)
+            return Verdict(attempt(outcomes.failed(error)), state, claimed.unsure)
         except TlsFileError as error:
-            result = f"TLS: fichier inutilisable pour TLS, {error.name} ({error})"
-            return Verdict(attempt(result), NotificationState.TLS_FAILED, claimed.unsure)
+            return Verdict(attempt(outcomes.unusable_file(error)), NotificationState.TLS_FAILED, claimed.unsure)
         except RequestException as error:
-            if text := trouble(error, target.identity):
+            if failure := outcomes.tls_failure(error, target.identity):
                 # Somebody may mend it by another file in the place of one.
                 self._contexts.pop(target.identity, None)
-                return Verdict(attempt(f"TLS: {text}"), NotificationState.TLS_FAILED, claimed.unsure)
+                return Verdict(attempt(failure), NotificationState.TLS_FAILED, claimed.unsure)
             sent = not client.never_sent(error)
-            return Verdict(attempt(reason(error)), NotificationState.WAITING, claimed.unsure or sent)
+            return Verdict(attempt(outcomes.failed(error)), NotificationState.WAITING, claimed.unsure or sent)
         status = response.status_code
-        result = f"HTTP {status}, by the rule {applied}" if applied else f"HTTP {status}"
+        result = outcomes.answered(status, applied)
         tried = attempt(result, status, answer)
         if 200 <= status < 300:
             return Verdict(tried, NotificationState.ACCEPTED)
@@ -117,8 +120,9 @@ class Attempts:
         if not later:
             return Verdict(tried, NotificationState.REFUSED)
         unsure = claimed.unsure or status not in _LATER
-        wait, note = _retry_after(response.headers.get("Retry-After"))
-        return Verdict(attempt(result + note, status, answer), NotificationState.WAITING, unsure, wait)
+        wait, retry = _retry_after(response.headers.get("Retry-After"))
+        result = outcomes.asked_to_wait(result, retry) if retry else result
+        return Verdict(attempt(result, status, answer), NotificationState.WAITING, unsure, wait)
 
     def _session(self, target: Target) -> Session:
         """A session of this thread, whose connections are used again. Raises TlsFileError."""
@@ -162,27 +166,25 @@ def _answer(response: Response) -> str:
     return received.decode("utf-8", "replace")
 
 
-def reason(error: Exception) -> str:
-    """An error in a line."""
-    text = str(error)
-    return f"{type(error).__name__}: {text[:500]}"
+def _retry_after(text: str | None) -> tuple[timedelta | None, Issue | None]:
+    """What ``Retry-After`` asks for: seconds, or a date, which is in real time; None for what makes no sense.
 
-
-def _retry_after(text: str | None) -> tuple[timedelta | None, str]:
-    """What ``Retry-After`` asks for: seconds, or a date, which is in real time. None for what makes no sense; and what
-    there is to note about it."""
+    Also what there is to note about it, if there is such a header.
+    """
     if text is None:
-        return None, ""
+        return None, None
     text = text.strip()
-    shown = f"Retry-After: {text[:60]}{'…' if len(text) > 60 else ''}"
+    shown = f"{text[:_LONGEST_SHOWN]}{'…' if len(text) > _LONGEST_SHOWN else ''}"
     try:
         asked = float(text) if text.isascii() and text.isdecimal() else _until(text)
     except (ValueError, TypeError, LookupError, ArithmeticError):
-        return None, f" ({shown}: not readable)"
+        return None, issue(Code.RETRY_AFTER_UNREADABLE, text=shown)
     if asked < 0:
-        return None, f" ({shown}: in the past)"
+        return None, issue(Code.RETRY_AFTER_PAST, text=shown)
     longest = _LONGEST_WAIT.total_seconds()
-    return timedelta(seconds=min(asked, longest)), f" ({shown})" if asked <= longest else f" ({shown}: too long)"
+    if asked > longest:
+        return _LONGEST_WAIT, issue(Code.RETRY_AFTER_TOO_LONG, text=shown)
+    return timedelta(seconds=asked), issue(Code.RETRY_AFTER, text=shown)
 
 
 def _until(date: str) -> float:

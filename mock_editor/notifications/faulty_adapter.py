@@ -14,18 +14,20 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from requests import ConnectionError as BrokenError
-from requests import PreparedRequest, RequestException, Response
+from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.exceptions import SSLError as TlsError
 from requests.structures import CaseInsensitiveDict
 
-from mock_editor.base.client import Limits, connection, prolong
+from mock_editor.base.client import CallEndedError, Limits, connection, prolong
+from mock_editor.base.issues import Code, issue
 from mock_editor.faults import messages
 from mock_editor.faults.wire import Cut, reset_when_closed
+from mock_editor.notifications.outcomes import rule_acted
 from mock_editor.notifications.rule_effects import Effect
 
 
-class Dropped(RequestException):
+class DroppedError(CallEndedError):
     """Nothing was sent, as a rule wants it."""
 
 
@@ -64,7 +66,7 @@ class FaultyAdapter(BaseAdapter):
             return self._behind.send(request, *args, **how)
         effect, wait = current
         if effect.lost:
-            raise Dropped(f"by the rule {effect.applied}")
+            raise DroppedError(issue(Code.SENDING_LOST, rule=rule_acted(effect.applied)))
         if effect.answer:
             if effect.first:
                 self._behind.send(request, *args, **how).close()
@@ -105,7 +107,9 @@ class FaultyAdapter(BaseAdapter):
             except OSError as error:
                 raise BrokenError(f"{type(error).__name__}: {error}") from error
         sent = len(head) + len(body) + len(last)
-        raise BrokenError(f"{'reset' if reset else 'closed'} after {sent} bytes, by the rule {effect.applied}")
+        if reset:
+            raise CallEndedError(issue(Code.SENDING_RESET, count=sent, rule=rule_acted(effect.applied)))
+        raise CallEndedError(issue(Code.SENDING_CLOSED, count=sent, rule=rule_acted(effect.applied)))
 
 
 def _sent_parts(request: PreparedRequest, effect: Effect) -> tuple[bytes, bytes, bytes, bool]:

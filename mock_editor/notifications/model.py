@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mock_editor.base.applied_rules import AppliedRule
+from mock_editor.base.issues import Issue, Prose
 
 
 class NotificationState(StrEnum):
@@ -27,12 +28,12 @@ OPEN_STATES = frozenset({NotificationState.WAITING, NotificationState.SENDING, N
 
 
 class Attempt(NamedTuple):
-    """One attempt: by which method, what was answered (None: nothing), seconds, and the result in words."""
+    """One attempt: by which method, what was answered (None: nothing), how long it took, and what became of it."""
 
     method: str
     status: int | None
     seconds: float
-    result: str
+    result: Issue | Prose
     answer: str
 
 
@@ -66,7 +67,7 @@ class NotificationSummary(NamedTuple):
     held: bool
     attempts: int
     status: int | None
-    result: str | None
+    result: Issue | Prose | None
 
 
 @dataclass(frozen=True, slots=True)

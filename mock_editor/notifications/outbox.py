@@ -13,8 +13,9 @@ from sqlite_utils import Database
 
 from mock_editor.base import controls
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import refused
 from mock_editor.base.instants import set_back
+from mock_editor.base.issues import Code
 from mock_editor.base.processes import boot
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Appointment, Editor
@@ -164,8 +165,7 @@ class Outbox:
             if identifier is None:
                 return int(db.execute(again, [now]).rowcount)
             if not db.execute(f"{again} and id = ?", [now, identifier]).rowcount:
-                text = f"Notification {identifier} has not failed, or a later one went or goes out"
-                raise EditorError(409, [Issue("conflict", text)])
+                raise refused(Code.NOTIFICATION_NOT_FAILED, number=identifier)
             return 1
 
     def pause(self, *, paused: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from mock_editor.base.issues import from_text
 from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 from mock_editor.notifications.model import (
@@ -88,7 +89,10 @@ def _notification(
 ) -> Notification:
     columns = "at, method, status, seconds, result, answer"
     query = f"select {columns} from notification_attempts where notification = ? order by id"  # noqa: S608
-    attempts = [(datetime.fromisoformat(at), Attempt(*rest)) for at, *rest in db.execute(query, [number])]
+    attempts = [
+        (datetime.fromisoformat(at), Attempt(method, status, seconds, from_text(result), answer))
+        for at, method, status, seconds, result, answer in db.execute(query, [number])
+    ]
     instants = datetime.fromisoformat(created), datetime.fromisoformat(due)
     return Notification(number, editor, appointment, NotificationState(state), *instants, body, attempts)
 
@@ -107,7 +111,5 @@ def _summary(
     result: str | None,
 ) -> NotificationSummary:
     instants = datetime.fromisoformat(created), datetime.fromisoformat(due)
-    known = NotificationState(state)
-    return NotificationSummary(
-        number, editor, appointment, known, *instants, body, bool(held), attempts, status, result
-    )
+    known, last = NotificationState(state), from_text(result) if result else None
+    return NotificationSummary(number, editor, appointment, known, *instants, body, bool(held), attempts, status, last)

@@ -9,20 +9,22 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from requests import ConnectionError as BrokenError
 from requests.adapters import BaseAdapter
 
+from mock_editor.base.client import CallEndedError
 from mock_editor.base.database import OverError, begin_task
 from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.threads import Pool, start
 from mock_editor.calendars.model import Editor
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
 from mock_editor.notifications.acting_rules import ActingRules
-from mock_editor.notifications.attempts import Attempts, Verdict, headers, reason
+from mock_editor.notifications.attempts import Attempts, Verdict, headers
 from mock_editor.notifications.holds import Resending
 from mock_editor.notifications.model import OPEN_STATES, Attempt, Claimed, NotificationState
 from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.outcomes import failed
 from mock_editor.notifications.pacing import REST, Pacing
 from mock_editor.notifications.rule_effects import Effect
 from mock_editor.notifications.target import Target
@@ -203,7 +205,7 @@ class Sender:
         except Exception as error:
             # An attempt it was, whatever has gone wrong about it: it has to come to an end like others.
             _log.exception("Notification %d failed", claimed.id)
-            attempt = Attempt(claimed.method, None, 0.0, reason(error), "")
+            attempt = Attempt(claimed.method, None, 0.0, failed(error), "")
             return Verdict(attempt, NotificationState.WAITING, unsure=True)
 
     def _note(self, note: Callable[[], None]) -> None:
@@ -270,7 +272,7 @@ class Sender:
         with contextlib.suppress(EditorError):  # the store is out of order: no time for faults
             while (left := until - time.monotonic()) > 0 and rule in self._rules.in_force():
                 if self._stopped.wait(min(left, _LOOK)):
-                    raise BrokenError("the simulator stops")
+                    raise CallEndedError(issue(Code.SENDING_STOPPED))
 
 
 def _resending(effect: Effect | None) -> Resending | None:

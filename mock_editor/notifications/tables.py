@@ -8,12 +8,13 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from mock_editor.base.issues import as_text
 from mock_editor.notifications.model import Attempt
 
 # `unsure`: an attempt went out, and nobody knows whether it was taken. `rule` (as JSON) has held it back last, `draws`
 # (see RuleDraws) are there until it has been sent after that, `passed`: the following one is to go first. Of a copy,
 # `rest` are still to be sent, `apart` seconds from each other; the `last` ones go when nothing of their appointment is
-# open.
+# open. The `result` of an attempt is an issue: its code and values, in JSON.
 SCHEMA = """
 create table if not exists notifications (
     id integer primary key autoincrement, editor text not null, appointment text not null, creates integer not null,
@@ -43,4 +44,5 @@ def note_attempt(db: Database, notification: int, attempt: Attempt, now: datetim
     """Writes down an attempt, unless a reset has taken the notification away."""
     if db.execute("select 1 from notifications where id = ?", [notification]).fetchone():
         row = attempt._asdict() | {"notification": notification, "at": now.isoformat()}
-        db.table("notification_attempts").insert(row | {"answer": attempt.answer[:_LONGEST_ANSWER]})
+        kept = {"result": as_text(attempt.result), "answer": attempt.answer[:_LONGEST_ANSWER]}
+        db.table("notification_attempts").insert(row | kept)

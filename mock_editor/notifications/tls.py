@@ -1,4 +1,4 @@
-"""TLS with the SAS: what an editor shows and whom it trusts; and, in French, why there is no connection."""
+"""TLS with the SAS: what an editor shows and whom it trusts."""
 
 import ssl
 from pathlib import Path
@@ -6,44 +6,23 @@ from typing import NamedTuple
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from mock_editor.base.client import tls_error
+from mock_editor.base.issues import Code, Issue, Term, issue
+from mock_editor.base.words import english
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-# OpenSSL's codes for what is wrong with a certificate (X509_V_ERR_…).
-_WRONG = {
-    2: "son autorité est inconnue",
-    9: "il n’est pas encore valable, ou celui de son autorité",
-    10: "il a expiré, ou celui de son autorité",
-    18: "il est auto-signé, et n’est pas de ceux auxquels l’éditeur fait confiance",
-    19: "son autorité est inconnue, et auto-signée",
-    20: "son autorité est inconnue",
-    21: "son autorité est inconnue",
-    26: "il n’est pas fait pour un serveur",
-    62: "il n’est pas à ce nom",
-    64: "il n’est pas à cette adresse",
-}
-# OpenSSL's names for what the other side says while the connection is made. Under TLS 1.3 it comes with the answer.
-_REFUSED = {
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "il en exige un",
-    "TLSV1_ALERT_UNKNOWN_CA": "il n’en connaît pas l’autorité",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "il le tient pour mauvais",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "il n’en accepte pas le type",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": "il est révoqué",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "il a expiré, ou n’est pas encore valable",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "il ne dit pas pourquoi",
-    "TLSV1_ALERT_ACCESS_DENIED": "il ne lui donne pas accès",
-}
-_TOO_OLD = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION")
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
-
 
 class TlsFileError(ValueError):
-    """A file that cannot be used: ``name`` says which, ``certificate``, ``key`` or ``authority``."""
+    """A file that cannot be used: ``name`` says which (``certificate``, ``key``, ``authority``), ``issue`` why."""
 
-    def __init__(self, name: str, path: Path, text: str) -> None:
-        super().__init__(f"{path}: {text}")
+    def __init__(self, name: str, why: Issue) -> None:
+        super().__init__(name, why)
         self.name = name
+        self.issue = why
+
+    def __str__(self) -> str:
+        # For logs and tracebacks.
+        return english(self.issue)
 
 
 class Identity(NamedTuple):
@@ -64,7 +43,8 @@ class Identity(NamedTuple):
         try:
             context.load_verify_locations(self.authority or DEFAULT_CA_BUNDLE_PATH)
         except ssl.SSLError:
-            raise TlsFileError("authority", self.authority or Path(), "holds no certificate that can be read") from None
+            path = str(self.authority or "")
+            raise TlsFileError("authority", issue(Code.TLS_FILE_NO_CERTIFICATE, path=path)) from None
         if self.certificate:
             self._show(context, self.certificate)
         return context
@@ -76,14 +56,14 @@ class Identity(NamedTuple):
         try:
             context.load_cert_chain(certificate, key, password=_no_pass_phrase)
         except _EncryptedError:
-            text = "the key is encrypted; expected one without a pass phrase"
-            raise TlsFileError(name, key, text) from None
+            raise TlsFileError(name, issue(Code.TLS_FILE_ENCRYPTED, path=str(key))) from None
         except ssl.SSLError as error:
+            shown = str(certificate)
             if error.reason == "KEY_VALUES_MISMATCH":
-                text = f"the key is not that of the certificate in {certificate}"
-                raise TlsFileError(name, key, text) from None
-            text = f"cannot be used with the key in {key}: {error.reason or error}"
-            raise TlsFileError("certificate", certificate, text) from None
+                raise TlsFileError(name, issue(Code.TLS_FILE_OTHER_KEY, path=str(key), certificate=shown)) from None
+            reason = str(error.reason or error)
+            unusable = issue(Code.TLS_FILE_UNUSABLE, path=shown, key=str(key), reason=reason)
+            raise TlsFileError("certificate", unusable) from None
 
 
 class _EncryptedError(Exception):
@@ -99,30 +79,8 @@ def _expect(name: str, path: Path, label: str) -> None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise TlsFileError(name, path, f"cannot be read: {error.strerror}") from None
+        unreadable = issue(Code.TLS_FILE_UNREADABLE, path=str(path), reason=error.strerror)
+        raise TlsFileError(name, unreadable) from None
     if f"{label}-----".encode() not in content:
-        raise TlsFileError(name, path, f"holds no {label.lower()} in PEM")
-
-
-def trouble(error: Exception, identity: Identity) -> str | None:
-    """What is wrong with certificates or versions, in French; None for any other error.
-
-    In each of these cases the request was not taken: either side refuses the connection itself.
-    """
-    found = tls_error(error)
-    if found is None:
-        return None
-    if isinstance(found, ssl.SSLCertVerificationError):
-        wrong = _WRONG.get(found.verify_code, "il n’est pas valable")
-        return f"certificat du SAS refusé : {wrong} ({found.verify_message.rstrip('.')})"
-    if found.reason in _REFUSED:
-        ours = "notre certificat" if identity.certificate else "l’éditeur, qui ne montre aucun certificat"
-        return f"le SAS refuse {ours} : {_REFUSED[found.reason]} ({found.reason})"
-    if found.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
-        ours = "notre certificat ne lui convient pas" if identity.certificate else "il exige peut-être un certificat"
-        return f"le SAS refuse la négociation TLS : {ours}, ou aucun chiffrement n’est commun ({found.reason})"
-    if found.reason in _TOO_OLD:
-        return f"version de TLS trop ancienne : le SAS ne parle pas TLS {identity.minimum} ou plus ({found.reason})"
-    if found.reason in _NO_TLS:
-        return f"le serveur ne parle pas TLS à cette adresse ({found.reason})"
-    return None
+        part = Term("part of a PEM file", label.lower())
+        raise TlsFileError(name, issue(Code.TLS_FILE_WITHOUT, path=str(path), part=part))

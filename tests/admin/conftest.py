@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 
 from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.base.clock import Clock
+from mock_editor.base.issues import Issue
 from mock_editor.base.store import Store
+from mock_editor.notifications import outcomes
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.notifications.outbox import Outbox
 from mock_editor.notifications.repository import NotificationRepository
@@ -46,14 +48,14 @@ class Played:
         self,
         state: NotificationState,
         status: int | None = None,
-        result: str | None = None,
+        result: Issue | None = None,
         answer: object = "",
         wait: timedelta = timedelta(),
     ) -> int:
         """One attempt of what is due first."""
         [claimed] = self.outbox.claim(1, 60)
         text = answer if isinstance(answer, str) else json.dumps(answer)
-        attempt = Attempt(claimed.method, status, 0.012, result or f"HTTP {status}", text)
+        attempt = Attempt(claimed.method, status, 0.012, result or outcomes.answered(status or 0), text)
         self.outbox.finish(claimed, attempt, state, wait=wait, unsure=status is None or status >= 500)
         return claimed.id
 

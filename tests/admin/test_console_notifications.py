@@ -9,11 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from flask import Flask
 
 from mock_editor.admin.console.shown_notifications import STATES
 from mock_editor.base.clock import Clock
+from mock_editor.base.issues import Code, Issue, Term, issue
 from mock_editor.notifications.model import NotificationState as State
+from mock_editor.notifications.outcomes import failed
 from mock_editor.scenario import LoadedScenario
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import Played
@@ -25,6 +28,8 @@ from tests.wire.conftest import eventually
 
 LIST = "/_console/notifications"
 Book = Callable[..., str]
+EXPIRED = issue(Code.SENDING_TLS_CERTIFICATE, flaw=Term("certificate of the SAS", "expired"), reason="expired")
+LOST = issue(Code.SENDING_LOST, rule="r: notification-drop")
 REFUSAL = {
     "resourceType": "OperationOutcome",
     "issue": [
@@ -96,7 +101,7 @@ def test_every_state_is_counted_and_shown(console: Console, book: Book, sender: 
     accepted, refused, given_up, waits, sending, new = (book() for _ in range(6))
     sender.attempt(State.ACCEPTED, 201)
     sender.attempt(State.REFUSED, 422, answer=REFUSAL)
-    sender.attempt(State.GIVEN_UP, None, "ConnectionError: [Errno 111] refused")
+    sender.attempt(State.GIVEN_UP, None, failed(requests.ConnectionError("[Errno 111] refused")))
     sender.attempt(State.WAITING, 503, wait=timedelta(minutes=5))
     sender.outbox.claim(1, 60)
     console.open(LIST)
@@ -215,7 +220,7 @@ def test_attempts_in_order(console: Console, book: Book, sender: Played) -> None
     appointment = book()
     assert "Pas encore d’essai." in shown_of(console, appointment)
     timeout = "ReadTimeout: Read timed out. (read timeout=10.0)"
-    sender.attempt(State.WAITING, None, timeout)
+    sender.attempt(State.WAITING, None, failed(requests.ReadTimeout("Read timed out. (read timeout=10.0)")))
     sender.attempt(State.WAITING, 503, answer="<html>Panne</html>")
     sender.attempt(State.REFUSED, 422, answer=REFUSAL)
     console.open(appointment)
@@ -279,14 +284,17 @@ def test_any_answer_is_shown(console: Console, book: Book, sender: Played, answe
         (408, None, "HTTP 408, demande trop lente"),
         (425, None, "HTTP 425, trop tôt"),
         (101, None, "HTTP 101"),
-        (None, "ConnectTimeout: x", "connexion trop lente"),
-        (None, "SSLError: x", "connexion TLS refusée"),
-        (None, "TLS: certificat du SAS refusé : il a expiré (expired)", "certificat du SAS refusé : il a expiré"),
-        (None, "InvalidURL: x", "échec technique"),
+        (None, failed(requests.ConnectTimeout("x")), "connexion trop lente"),
+        (None, failed(requests.exceptions.ProxyError("x")), "connexion impossible ou coupée"),
+        (None, failed(requests.exceptions.SSLError("x")), "connexion TLS refusée"),
+        (None, failed(requests.exceptions.ChunkedEncodingError("x")), "réponse coupée"),
+        (None, EXPIRED, "certificat du SAS refusé : il a expiré, ou celui de son autorité"),
+        (None, LOST, "perdue par une règle de panne"),
+        (None, failed(requests.exceptions.InvalidURL("x")), "échec technique"),
     ],
 )
 def test_results_in_french(
-    console: Console, book: Book, sender: Played, status: int | None, result: str | None, told: str
+    console: Console, book: Book, sender: Played, status: int | None, result: Issue | None, told: str
 ) -> None:
     appointment = book()
     sender.attempt(State.WAITING, status, result)
@@ -465,7 +473,9 @@ def test_one_is_sent_again_from_the_list(console: Console, book: Book, sender: P
 
 def test_one_that_tls_has_stopped_is_shown_and_sent_again(console: Console, book: Book, sender: Played) -> None:
     appointment = book()
-    sender.attempt(State.TLS_FAILED, None, "SSLError: bad certificate", wait=timedelta(minutes=1))
+    sender.attempt(
+        State.TLS_FAILED, None, failed(requests.exceptions.SSLError("bad certificate")), wait=timedelta(minutes=1)
+    )
     console.open(f"{LIST}?etat=tls failed")
     assert ("Échec TLS", "1") in filters(console)
     assert "Échec TLS 20/11/2026 à 08:00:00 20/11/2026 à 08:01:00 1 connexion TLS refusée" in text(console.page)

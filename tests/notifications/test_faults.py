@@ -14,7 +14,7 @@ import trustme
 from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.in_process import InProcessAdapter
-from mock_editor.base.words import english
+from mock_editor.base.words import english, french_detail
 from mock_editor.bench.receiver.received import Inbox
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
 from mock_editor.faults.kind import Kind
@@ -191,14 +191,12 @@ def test_a_dropped_notification_passes_for_accepted(side: Make, sas: Sas) -> Non
     assert states(one, made) == ["accepted", "accepted"]
     [(_, attempt)] = one.told(made)[0].attempts
     assert attempt[:2] == ("POST", None)
-    assert attempt.result == "Dropped: by the rule r: notification-drop"
+    assert english(attempt.result) == "Dropped: by the rule r: notification-drop"
+    assert french_detail(attempt.result) == "perdue par la règle r: notification-drop"
     assert one.outbox.replay() == 0
     lost, sent = entries(one)
-    assert (lost.status, lost.error and english(lost.error), str(lost.rule)) == (
-        None,
-        attempt.result,
-        "r: notification-drop",
-    )
+    assert lost.error == attempt.result
+    assert (lost.status, str(lost.rule)) == (None, "r: notification-drop")
     assert (lost.method, lost.editor) == ("POST", "agenda-ville")
     assert (sent.status, sent.rule) == (201, None)
 
@@ -533,7 +531,7 @@ def test_a_wrong_notification_is_refused_and_the_outbox_keeps_the_right_one(side
     [told] = one.told(made)
     assert told.state == "refused"
     assert '"identifier"' in told.body
-    assert told.attempts[0][1].result == (
+    assert english(told.attempts[0][1].result) == (
         "HTTP 422, by the rule r: appointment-identifier-missing, appointment-patient-data"
     )
     [entry] = entries(one)
@@ -799,7 +797,7 @@ def test_a_sas_that_is_down_is_no_matter(side: Make, sas: Sas) -> None:
     one.send()
     assert one.settled(1)
     assert states(one, made) == ["given up"]
-    assert "ConnectionRefusedError" in one.told(made)[0].attempts[0][1].result
+    assert "ConnectionRefusedError" in english(one.told(made)[0].attempts[0][1].result)
 
 
 def test_within_the_process_nothing_of_a_broken_request_arrives(
@@ -849,7 +847,7 @@ def test_a_tls_connection_breaks_off_too(tmp_path: Path, editor: Editor) -> None
         assert one.settled(1)
         assert got(sas) == [("PUT", "booked")]
         assert tried(one, made) == [("POST", None), ("PUT", 201)]
-        assert "closed after" in one.told(made)[0].attempts[0][1].result
+        assert "closed after" in english(one.told(made)[0].attempts[0][1].result)
         assert first_ended(sas).left.startswith(b"POST ")
         assert b'{"resourceType":"Appointment"' in first_ended(sas).left
     finally:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from sqlite_utils import Database
 
 from mock_editor.base.clock import Clock
+from mock_editor.base.issues import Issue
 from mock_editor.base.listings import Page
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
@@ -24,6 +26,7 @@ from mock_editor.notifications.model import (
     RuleDraws,
 )
 from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.outcomes import answered, failed
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.scenario import LoadedScenario
 from mock_editor.world.tables import tables
@@ -52,11 +55,11 @@ class Side:
         self.appointments.change(of.editor, of.id, lambda old: replace(old, status=AppointmentStatus.CANCELLED))
 
     def try_next(
-        self, state: NotificationState, status: int | None, result: str, wait: timedelta = timedelta()
+        self, state: NotificationState, status: int | None, result: Issue | None = None, wait: timedelta = timedelta()
     ) -> None:
         """What a sender does: takes what is due first, and notes what came of it."""
         [claimed] = self.outbox.claim(1, 60)
-        attempt = Attempt(claimed.method, status, 0.5, result, "")
+        attempt = Attempt(claimed.method, status, 0.5, result or answered(status or 0), "")
         self.outbox.finish(claimed, attempt, state, wait=wait, unsure=False)
 
 
@@ -80,14 +83,14 @@ def test_nothing_yet(side: Side) -> None:
 
 def test_the_newest_comes_first_with_all_that_is_shown(side: Side) -> None:
     first = side.book()
-    side.try_next(NotificationState.WAITING, 503, "HTTP 503", LATER)
+    side.try_next(NotificationState.WAITING, 503, wait=LATER)
     side.cancel(first)
     second = side.book(1)
     newest, held, waits = list_(side)
     assert [one.id for one in (waits, held, newest)] == [1, 2, 3]
     assert waits[1:6] == (VILLE, first.id, NotificationState.WAITING, NOW, NOW + LATER)
     assert waits.created.tzinfo == datetime.now(UTC).tzinfo
-    assert waits[7:] == (False, 1, 503, "HTTP 503")
+    assert waits[7:] == (False, 1, 503, answered(503))
     assert held[7:] == (True, 0, None, None)
     assert newest[7:] == (False, 0, None, None)
     assert newest.appointment == second.id
@@ -121,14 +124,14 @@ def test_who_is_first_after_a_start_keeps_what_it_has_taken(side: Side, tmp_path
 
 def test_the_last_of_several_attempts_is_told(side: Side) -> None:
     side.book()
-    side.try_next(NotificationState.WAITING, None, "ReadTimeout: x")
-    side.try_next(NotificationState.WAITING, 429, "HTTP 429")
-    side.try_next(NotificationState.REFUSED, 422, "HTTP 422")
+    side.try_next(NotificationState.WAITING, None, failed(requests.ReadTimeout("x")))
+    side.try_next(NotificationState.WAITING, 429)
+    side.try_next(NotificationState.REFUSED, 422)
     [one] = list_(side)
-    assert (one.state, one.attempts, one.status, one.result) == (NotificationState.REFUSED, 3, 422, "HTTP 422")
+    assert (one.state, one.attempts, one.status, one.result) == (NotificationState.REFUSED, 3, 422, answered(422))
     # Sent again, it keeps them.
     assert side.outbox.replay() == 1
-    side.try_next(NotificationState.ACCEPTED, 201, "HTTP 201")
+    side.try_next(NotificationState.ACCEPTED, 201)
     [one] = list_(side)
     assert (one.state, one.attempts, one.status) == (NotificationState.ACCEPTED, 4, 201)
 
@@ -136,14 +139,14 @@ def test_the_last_of_several_attempts_is_told(side: Side) -> None:
 def test_what_failed_on_tls_counts_for_nothing_once_a_rule_has_held_it_back(side: Side) -> None:
     side.book()
     for _ in range(3):
-        side.try_next(NotificationState.TLS_FAILED, None, "TLS")
+        side.try_next(NotificationState.TLS_FAILED, None, failed(requests.exceptions.SSLError("x")))
     [claimed] = side.outbox.claim(1, 60)
     assert (claimed.tls_failed, claimed.attempts) == (True, 3)
     side.outbox.holds.hold(claimed, "{}", RuleDraws(1), wait=timedelta())
     [claimed] = side.outbox.claim(1, 60)
     assert (claimed.tls_failed, claimed.attempts) == (False, 0)
     side.outbox.holds.hold(claimed, "{}", RuleDraws(1), wait=timedelta())
-    side.try_next(NotificationState.WAITING, 503, "HTTP 503")
+    side.try_next(NotificationState.WAITING, 503)
     [claimed] = side.outbox.claim(1, 60)
     assert claimed.attempts == 1
 
@@ -152,13 +155,13 @@ def test_what_failed_on_tls_counts_for_nothing_once_a_rule_has_held_it_back(side
 def test_one_that_came_to_an_end_holds_up_nothing(side: Side, end: NotificationState) -> None:
     made = side.book()
     side.cancel(made)
-    side.try_next(end, None, "x")
+    side.try_next(end, None, failed(ValueError("x")))
     assert [one.held for one in list_(side)] == [False, False]
 
 
 def test_by_editor_and_state(side: Side) -> None:
     side.book()
-    side.try_next(NotificationState.REFUSED, 422, "HTTP 422")
+    side.try_next(NotificationState.REFUSED, 422)
     side.book(1)
     side.book(2, SOS)
     assert side.notifications.counts() == {NotificationState.WAITING: 2, NotificationState.REFUSED: 1}

@@ -12,11 +12,13 @@ from requests.adapters import BaseAdapter
 from mock_editor.base import controls
 from mock_editor.base.clock import Clock, frozen
 from mock_editor.base.errors import EditorError
+from mock_editor.base.words import english
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.model import AppointmentStatus
 from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.notifications.outbox import Outbox
+from mock_editor.notifications.outcomes import answered
 from mock_editor.notifications.sender import Sender
 from mock_editor.notifications.target import Target
 from mock_editor.scenario import LoadedScenario
@@ -122,7 +124,7 @@ def test_a_time_that_makes_no_sense_is_noted_and_does_not_count(
     made = one.book()
     one.send()
     assert one.settled(1)
-    *put_off, accepted = [attempt.result for _, attempt in one.told(made)[0].attempts]
+    *put_off, accepted = [english(attempt.result) for _, attempt in one.told(made)[0].attempts]
     assert put_off == [f"HTTP {status} (Retry-After: {text}: {why})" for text, why in LATER.items()]
     assert accepted == "HTTP 201"
 
@@ -137,7 +139,7 @@ def test_no_sas_puts_anything_off_for_more_than_a_day(side: Callable[..., Side],
     assert eventually(lambda: one.told(made)[0].attempts)
     [told] = one.told(made)
     assert (told.state, told.due) == ("waiting", NOW + timedelta(days=1))
-    assert "too long" in told.attempts[0][1].result
+    assert "too long" in english(told.attempts[0][1].result)
 
 
 class Unforeseen(BaseAdapter):
@@ -165,7 +167,7 @@ def test_an_attempt_that_fails_as_nobody_has_thought_of_is_one(side: Callable[..
         thread.join(30)
     [told] = one.told(made)
     assert told.state == "given up"
-    assert [attempt.result for _, attempt in told.attempts] == ["ZeroDivisionError: unforeseen"] * 3
+    assert [english(attempt.result) for _, attempt in told.attempts] == ["ZeroDivisionError: unforeseen"] * 3
     assert [attempt.method for _, attempt in told.attempts] == ["POST", "PUT", "PUT"]
 
 
@@ -291,7 +293,7 @@ def test_whoever_lost_the_lease_has_no_say(side: Callable[..., Side], sas: Sas) 
     one.send()
     assert one.settled(1)
     one.outbox.finish(
-        late, Attempt("POST", None, 1, "late", ""), NotificationState.WAITING, wait=timedelta(), unsure=True
+        late, Attempt("POST", None, 1, answered(503), ""), NotificationState.WAITING, wait=timedelta(), unsure=True
     )
     assert one.told(made)[0].state == "accepted"
     assert len(sas.received) == 1

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mock_editor.base.words import french, french_detail
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor
 from mock_editor.notifications.model import Notification, NotificationFilter
 from mock_editor.notifications.target import Target
@@ -197,7 +198,7 @@ def test_a_sas_that_is_not_trusted_is_told_nothing(
     made = one.book()
     one.send()
     told = failed(one, made)
-    assert {attempt.result for _, attempt in told.attempts} == {f"TLS: {text}"}
+    assert {french_detail(attempt.result) for _, attempt in told.attempts} == {f"TLS: {text}"}
     # It certainly never left: every attempt is still a create.
     assert {attempt.method for _, attempt in told.attempts} == {"POST"}
     assert sas.received == []
@@ -258,7 +259,7 @@ def test_a_certificate_that_the_sas_refuses_is_told(
     made = one.book()
     one.send()
     told = failed(one, made)
-    assert {attempt.result for _, attempt in told.attempts} == {f"TLS: {texts[version]}"}
+    assert {french_detail(attempt.result) for _, attempt in told.attempts} == {f"TLS: {texts[version]}"}
     assert {attempt.method for _, attempt in told.attempts} == {"POST"}
     assert sas.received == []
 
@@ -276,7 +277,7 @@ def test_a_sas_with_too_old_a_version_is_told_nothing(
     one.send()
     told = failed(one, made)
     text = f"version de TLS trop ancienne : le SAS ne parle pas TLS {minimum} ou plus (TLSV1_ALERT_PROTOCOL_VERSION)"
-    assert {attempt.result for _, attempt in told.attempts} == {f"TLS: {text}"}
+    assert {french_detail(attempt.result) for _, attempt in told.attempts} == {f"TLS: {text}"}
     assert sas.received == []
 
 
@@ -295,7 +296,7 @@ def test_a_server_without_tls_is_told_as_such(lines: Lines, authority: trustme.C
         one.send()
         told = failed(one, made)
         plain.shutdown()
-    assert "le serveur ne parle pas TLS à cette adresse" in told.attempts[0][1].result
+    assert "le serveur ne parle pas TLS à cette adresse" in french(told.attempts[0][1].result)
 
 
 def test_it_goes_on_when_the_sas_has_mended_its_certificate(
@@ -337,7 +338,7 @@ def test_it_goes_on_when_the_editor_has_a_better_certificate(
     one.send()
     failed(one, made)
     (folder / "editor.pem").write_text("half of it")
-    assert eventually(lambda: "fichier inutilisable" in one.told(made)[0].attempts[-1][1].result)
+    assert eventually(lambda: "fichier inutilisable" in french(one.told(made)[0].attempts[-1][1].result))
     show(folder, authority)
     assert one.settled(1)
     assert one.told(made)[0].state == "accepted"
@@ -375,7 +376,7 @@ def test_what_a_rule_would_cut_off_needs_a_trusted_sas_too(
     one.faults.put(rule(kind("cut-body", share=0.5), uses=1))
     made = one.book()
     one.send()
-    assert "son autorité est inconnue" in failed(one, made).attempts[0][1].result
+    assert "son autorité est inconnue" in french(failed(one, made).attempts[0][1].result)
     sas.tls = server(authority)
     assert one.settled(1)
 

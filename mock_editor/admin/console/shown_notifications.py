@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from mock_editor.base.listings import Page
+from mock_editor.base.words import french, french_detail
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
 from mock_editor.notifications.model import (
@@ -37,19 +38,6 @@ FAILED = frozenset({NotificationState.REFUSED, NotificationState.GIVEN_UP, Notif
 
 # Where the scenario no longer has the editor.
 _ZONE = ZoneInfo("Europe/Paris")
-
-_BY_STATUS = {408: "demande trop lente", 425: "trop tôt", 429: "trop de demandes"}
-_BY_CLASS = {2: "acceptée", 3: "redirection, qui n’est pas suivie", 4: "refusée par le SAS", 5: "erreur du SAS"}
-# By the names of what requests raises, with which a result without an answer begins.
-_BY_ERROR = {
-    "ConnectionError": "connexion impossible ou coupée",
-    "ConnectTimeout": "connexion trop lente",
-    "ReadTimeout": "pas de réponse à temps",
-    "SSLError": "connexion TLS refusée",
-    "ProxyError": "connexion impossible ou coupée",
-    "ChunkedEncodingError": "réponse coupée",
-    "Dropped": "perdue par une règle de panne",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +140,7 @@ class ShownNotifications:
                     _stamp(one.created, zone),
                     self._following(one.state, one.due, zone, held=one.held),
                     one.attempts,
-                    _in_french(one.status, one.result) if one.result else "",
+                    french(one.result) if one.result else "",
                     one.state in FAILED and not self._replaced(one),
                 )
             )
@@ -204,24 +192,14 @@ def _stamp(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%d/%m/%Y à %H:%M:%S}"
 
 
-def _in_french(status: int | None, result: str) -> str:
-    """What came of an attempt, in a few words."""
-    if status is None:
-        kind, _, words = result.partition(": ")
-        # What notifications/tls.py says is French already, but for what stands in brackets.
-        return words.partition(" (")[0] if kind == "TLS" else _BY_ERROR.get(kind, "échec technique")
-    text = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100)
-    return f"HTTP {status}, {text}" if text else f"HTTP {status}"
-
-
 def _try(attempt: Attempt, at: str) -> ShownAttempt:
     return ShownAttempt(
         at,
         attempt.method,
         attempt.status,
         f"{attempt.seconds:.3f} s".replace(".", ","),
-        _in_french(attempt.status, attempt.result),
-        attempt.result if attempt.status is None else "",
+        french(attempt.result),
+        french_detail(attempt.result) if attempt.status is None else "",
         _issues(attempt.answer),
         attempt.answer,
     )

@@ -19,6 +19,7 @@ from mock_editor.admin.operations.accounts import NO_EDITOR
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
 from mock_editor.base.listings import Page
+from mock_editor.base.words import english
 from mock_editor.notifications import model
 from mock_editor.notifications.model import NotificationFilter, NotificationState
 
@@ -237,7 +238,18 @@ def told(one: model.Notification) -> Notification:
         created=one.created,
         due=one.due,
         body=orjson.loads(one.body),
-        attempts=[Attempt(at=at, **attempt._asdict()) for at, attempt in one.attempts],
+        attempts=[_attempt(at, attempt) for at, attempt in one.attempts],
+    )
+
+
+def _attempt(at: Instant, attempt: model.Attempt) -> Attempt:
+    return Attempt(
+        at=at,
+        method=attempt.method,
+        status=attempt.status,
+        seconds=attempt.seconds,
+        result=english(attempt.result),
+        answer=attempt.answer,
     )
 
 
@@ -252,5 +264,5 @@ def _summary(one: model.NotificationSummary) -> NotificationSummary:
         attempts=one.attempts,
         held=one.held,
         status=one.status,
-        result=one.result,
+        result=english(one.result) if one.result else None,
     )
