@@ -18,6 +18,7 @@ from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Course
 from mock_editor.base.errors import EditorError
 from mock_editor.base.fhir import Resource
+from mock_editor.base.issues import Issue, from_text
 from mock_editor.base.store import StoreError
 from mock_editor.base.words import in_english
 from mock_editor.bench.idp.people import Person
@@ -111,6 +112,11 @@ def _person(value: Any) -> None:
         _expect(isinstance(one, str) or (one is None and field.default is None), f"{field.name} as a text")
 
 
+def _issue(value: str) -> None:
+    _text(value)
+    _expect(isinstance(from_text(value), Issue), "a code and its values")
+
+
 def _draws(value: Any) -> None:
     [seed, tallies] = value
     _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), "a number, and a list of numbers")
@@ -184,7 +190,7 @@ CHECKS: dict[str, dict[str, Check]] = {
     "logout_tokens": {"client": _name, "token": _name, "until": _number},
     "notification_attempts": {
         "id": _whole, "notification": _whole, "at": _instant, "method": _one_of(_METHODS), "status": _whole,
-        "seconds": _number, "result": _text, "answer": _text,
+        "seconds": _number, "result": _issue, "answer": _text,
     },
     "notification_copies": _OF_EDITOR
     | {

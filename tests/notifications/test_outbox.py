@@ -159,6 +159,30 @@ def test_one_that_came_to_an_end_holds_up_nothing(side: Side, end: NotificationS
     assert [one.held for one in list_(side)] == [False, False]
 
 
+def test_by_a_text_in_what_is_sent_or_answered(side: Side) -> None:
+    first, second = side.book(), side.book(1)
+    [claimed] = side.outbox.claim(1, 60)
+    attempt = Attempt(claimed.method, 422, 0.5, answered(422), '{"diagnostics": "RPPS non référencé"}')
+    side.outbox.finish(claimed, attempt, NotificationState.REFUSED, wait=timedelta(), unsure=False)
+
+    def found(text: str) -> list[int]:
+        return [one.id for one in side.notifications.listing(NotificationFilter(text=text)).items]
+
+    assert found(first.id.upper()) == [1]
+    assert found(second.id) == [2]
+    assert found('"status":"BOOKED"') == [2, 1]
+    assert found("rpps non reference") == [1]
+    assert found("no such thing") == []
+
+
+def test_pages_of_the_list(side: Side) -> None:
+    for hour in range(5):
+        side.book(hour)
+    pages = [side.notifications.listing(NotificationFilter(VILLE), Page(2, number)) for number in (1, 2, 3, 4)]
+    assert [[one.id for one in page.items] for page in pages] == [[5, 4], [3, 2], [1], []]
+    assert [page.total for page in pages] == [5] * 4
+
+
 def test_by_editor_and_state(side: Side) -> None:
     side.book()
     side.try_next(NotificationState.REFUSED, 422)
