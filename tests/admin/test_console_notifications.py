@@ -13,10 +13,11 @@ import requests
 from flask import Flask
 
 from mock_editor.admin.console.shown_notifications import STATES
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import Clock
 from mock_editor.base.issues import Code, Issue, Term, issue
 from mock_editor.notifications.model import NotificationState as State
-from mock_editor.notifications.outcomes import failed
+from mock_editor.notifications.outcomes import failed, rule_acted
 from mock_editor.scenario import LoadedScenario
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import Played
@@ -29,7 +30,7 @@ from tests.wire.conftest import eventually
 LIST = "/_console/notifications"
 Book = Callable[..., str]
 EXPIRED = issue(Code.SENDING_TLS_CERTIFICATE, flaw=Term("certificate of the SAS", "expired"), reason="expired")
-LOST = issue(Code.SENDING_LOST, rule="r: notification-drop")
+LOST = issue(Code.SENDING_LOST, rule=rule_acted(AppliedRule("r", ("notification-drop",))))
 REFUSAL = {
     "resourceType": "OperationOutcome",
     "issue": [

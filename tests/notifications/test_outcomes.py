@@ -5,6 +5,7 @@ import ssl
 import pytest
 import requests
 
+from mock_editor.base.applied_rules import AppliedRule, RuleOutcome
 from mock_editor.base.issues import Issue, as_text, from_text
 from mock_editor.base.words import english, french, french_detail
 from mock_editor.notifications import outcomes
@@ -79,7 +80,16 @@ def test_other_errors_are_none_of_tls() -> None:
     ("result", "in_english", "in_french"),
     [
         (outcomes.answered(201), "HTTP 201", "HTTP 201, acceptée"),
-        (outcomes.answered(418, "r: status"), "HTTP 418, by the rule r: status", "HTTP 418, refusée par le SAS"),
+        (
+            outcomes.answered(418, AppliedRule("r", ("status",))),
+            "HTTP 418, by the rule r: status",
+            "HTTP 418, refusée par le SAS",
+        ),
+        (
+            outcomes.answered(201, AppliedRule("r", ("a", "b"), RuleOutcome.FAILED, "KeyError")),
+            "HTTP 201, by the rule r: a, b (failed: KeyError)",
+            "HTTP 201, acceptée",
+        ),
         (outcomes.answered(700), "HTTP 700", "HTTP 700"),
         (outcomes.failed(requests.ReadTimeout("late")), "ReadTimeout: late", "pas de réponse à temps"),
         (outcomes.failed(ZeroDivisionError("odd")), "ZeroDivisionError: odd", "échec technique"),
