@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mock_editor import __version__
-from mock_editor.admin.operation import EVENTS, JSON, NDJSON, OCTETS, Answers, Example, Operation, parameters
+from mock_editor.admin.operation import JSON, NDJSON, OCTETS, Answers, Example, Operation, parameters
 from mock_editor.admin.problem import Problem
+from mock_editor.base.event_streams import EVENT_STREAM
 
 _TEMPLATE = "#/components/schemas/{model}"
 _DESCRIPTION = """\
@@ -128,7 +129,7 @@ def _answer(one: Operation, schemas: _Schemas) -> dict[str, Any]:
         return {"description": "The file", "content": {kind: {"schema": _file(kind)} for kind in one.produces}}
     model = one.answer or Problem
     if one.answers is Answers.STREAM:
-        told = f"As it comes: {model.__name__} after {model.__name__}, one a line, or one an event ({EVENTS})"
+        told = f"As it comes: {model.__name__} after {model.__name__}, one a line, or one an event ({EVENT_STREAM})"
         content = {kind: {"schema": _file(kind)} for kind in one.produces}
         return {"description": told, "content": content}
     done = [example for example in one.examples if example.status in (None, one.status)]

@@ -51,6 +51,7 @@ from mock_editor.base import issues as data
 from mock_editor.base import validation
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError, Issue
+from mock_editor.base.event_streams import EVENT_STREAM
 from mock_editor.base.http import MAX_BODY
 from mock_editor.base.issues import Code
 from mock_editor.base.validation import findings
@@ -58,7 +59,7 @@ from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 JSON, OCTETS = "application/json", "application/octet-stream"
-NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
+NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,5 +340,5 @@ def _answers(returned: Any) -> tuple[Answers, type[BaseModel] | None, list[str]]
     if get_origin(returned) is Iterator:
         [item] = get_args(returned)
         [model] = [one for one in get_args(item) or [item] if one is not type(None)]
-        return Answers.STREAM, model, [NDJSON, EVENTS]
+        return Answers.STREAM, model, [NDJSON, EVENT_STREAM]
     return Answers.JSON, returned, [JSON]

@@ -11,9 +11,10 @@ from werkzeug.http import parse_options_header
 from mock_editor.admin import openapi
 from mock_editor.admin.calls import Closing, call, download
 from mock_editor.admin.guard import Guard
-from mock_editor.admin.operation import EVENTS, JSON, Answers, Control, Operation
+from mock_editor.admin.operation import JSON, Answers, Control, Operation
 from mock_editor.admin.operations import OPERATIONS
 from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.event_streams import EVENT_STREAM, KEEP_ALIVE, event
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.sites import SENT_UNASKED
@@ -56,7 +57,7 @@ def _answer(operation: Operation, control: Control, seconds: float, **path: str)
         return download(operation, result)
     if operation.answers is Answers.STREAM:
         media_type = request.accept_mimetypes.best_match(operation.produces, operation.produces[0])
-        written = _events(result) if media_type == EVENTS else _lines(result)
+        written = _events(result) if media_type == EVENT_STREAM else _lines(result)
         return Response(Closing(written, result), operation.status, mimetype=media_type)
     return Response(status=operation.status)
 
@@ -109,8 +110,4 @@ def _lines(items: Iterable[BaseModel | None]) -> Iterator[bytes]:
 
 def _events(items: Iterable[BaseModel | None]) -> Iterator[bytes]:
     for item in items:
-        if item is None:
-            yield b":\n\n"
-        else:
-            number = f"id: {item.id}\n" if hasattr(item, "id") else ""
-            yield f"{number}data: {item.model_dump_json()}\n\n".encode()
+        yield KEEP_ALIVE if item is None else event(item.model_dump_json(), number=getattr(item, "id", None))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from mock_editor.calendars import people
+from mock_editor.base.data import specialties as specialty_labels
 from mock_editor.calendars.catalogue import OwnedCalendar, stamp
 from mock_editor.calendars.model import (
     AppointmentStatus,
@@ -75,7 +75,7 @@ def specialties(at: OwnedCalendar) -> list[str]:
     """What a practitioner's specialities are called."""
     owner = at.owner
     found = owner.specialties if isinstance(owner, Practitioner) else ()
-    labels = people.specialties()
+    labels = specialty_labels()
     return [one.text or labels.get(str(one.code), str(one.code)) for one in found]
 
 

@@ -5,17 +5,16 @@ identifier to a person is arithmetic: nothing is stored, and a million people ar
 Faker (``fr_FR``) seeded per person; identifiers lie in ranges that no real person or company has.
 """
 
-import csv
 import functools
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from faker import Faker
 
-from mock_editor.base.files import folder
+from mock_editor.base.data import Commune, communes
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -34,39 +33,6 @@ _BLOCKS = _NUMBERS // LARGEST_GROUP
 
 _faker = Faker("fr_FR")
 _faker_lock = threading.Lock()  # seeding and drawing have to stay together
-
-
-@dataclass(frozen=True, slots=True)
-class Commune:
-    """A commune to consult in, with what goes with its department."""
-
-    name: str
-    postal_code: str
-    department: str
-    zone: ZoneInfo
-    phone_start: str
-
-
-@functools.cache
-def communes() -> Mapping[str, Sequence[Commune]]:
-    """The communes of ``data/communes.csv`` by department code."""
-    with (folder("data") / "departments.csv").open(encoding="utf-8", newline="") as file:
-        departments = {row["department"]: row for row in csv.DictReader(file)}
-    found: dict[str, list[Commune]] = {}
-    with (folder("data") / "communes.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            department = departments[row["department"]]
-            zone = ZoneInfo(department["timezone"])
-            commune = Commune(row["commune"], row["postal_code"], row["department"], zone, department["phone_start"])
-            found.setdefault(row["department"], []).append(commune)
-    return found
-
-
-@functools.cache
-def specialties() -> Mapping[str, str]:
-    """The speciality codes of ``data/specialties.csv`` with their labels."""
-    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as file:
-        return {row["code"]: row["label"] for row in csv.DictReader(file)}
 
 
 def zone_of(postal_code: str) -> ZoneInfo | None:

@@ -11,9 +11,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.fhir import dumps
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.faults.wire import WHOLE, Wire
-
-_PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     now: datetime
-    zone: ZoneInfo = _PARIS
+    zone: ZoneInfo = DEFAULT_ZONE
     draw: random.Random
     wait: Callable[[float], None]
     tally: Callable[[float], int] = lambda _: 1

@@ -27,13 +27,12 @@ from mock_editor.base.flows import Flow, flow_of
 from mock_editor.base.http import PROTECTION, read_body
 from mock_editor.base.paths import classify
 from mock_editor.base.waits import Ended, Hold, Waits, stopped
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.faults.delivery import Delivery
 from mock_editor.faults.engine import FaultEngine, Match
 from mock_editor.faults.messages import CloseConnection, Proceed, Request, Response
 from mock_editor.faults.waiting import WaitEndedError
 
-# Surfaces that belong to no editor.
-_ZONE = ZoneInfo("Europe/Paris")
 # Seconds between two warnings that no place to wait is free.
 _SILENCE = 10.0
 # When a rule goes, all requests that it holds go on together. Thousands of threads that compute at the same time mostly
@@ -81,7 +80,7 @@ class FaultMiddleware:
         slug, flow = flow_of(method, path, query, editors, form)
         if flow is Flow.OTHER:
             return self._behind(environ, start_response)
-        zone = editors[slug].zone if slug else _ZONE
+        zone = editors[slug].zone if slug else DEFAULT_ZONE
         url = received_url(environ, query)
         try:
             match = self._faults.match(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from mock_editor.base.event_streams import HEARTBEAT
 from mock_editor.base.waits import Ended, Hold
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.model import Entry, EntrySummary, Limits
@@ -21,7 +22,6 @@ from mock_editor.journal.writer import JournalWriter
 _SETTLE = 0.04
 # Seconds between two looks of one that waits for entries, however often it is woken.
 _LOOK = 0.05
-_HEARTBEAT = 15.0
 _PAGE = 200
 
 
@@ -157,7 +157,7 @@ class Journal:
                     yield [entry for entry in found if entry.id <= newest]
                     if hold.sleep(pace) is not Ended.TIME:
                         return
-                ended = self._pause(hold, time.monotonic() + _HEARTBEAT)
+                ended = self._pause(hold, time.monotonic() + HEARTBEAT)
                 if ended is Ended.TIME:
                     yield []
                 elif ended:
@@ -174,7 +174,7 @@ class Journal:
                         yield entry
                 last = page[-1] if page else max(last, newest)
                 if len(page) < _PAGE:
-                    ended = self._pause(hold, time.monotonic() + _HEARTBEAT)
+                    ended = self._pause(hold, time.monotonic() + HEARTBEAT)
                     if ended is Ended.TIME:
                         yield None
                     elif ended:

@@ -21,9 +21,11 @@ from pydantic import (
 )
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
+from mock_editor.base.data import communes
 from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.validation import findings
 from mock_editor.base.words import english
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -32,7 +34,7 @@ from mock_editor.calendars.identifiers import (
     structure_id,
 )
 from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, ConsultationType, SlotType
-from mock_editor.calendars.people import LARGEST_GROUP, communes
+from mock_editor.calendars.people import LARGEST_GROUP
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from mock_editor.faults.wrong import problems
 from mock_editor.scenario.reader import Document, Location, ScenarioError
@@ -440,7 +442,7 @@ class ScenarioSection(_Section):
     title: Text
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] | None = None
     seed: Text
-    timezone: Zone = ZoneInfo("Europe/Paris")
+    timezone: Zone = DEFAULT_ZONE
     clock: ClockSection | None = None
     cpts: dict[Slug, CptsSection] = {}
     regulators: dict[Slug, RegulatorSection] = {}

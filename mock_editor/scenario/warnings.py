@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mock_editor.base.data import specialties
 from mock_editor.calendars.identifiers import is_assigned, phone
 from mock_editor.calendars.model import Plan
-from mock_editor.calendars.people import specialties
 from mock_editor.scenario.reader import Location
 from mock_editor.settings import Settings
 

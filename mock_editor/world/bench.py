@@ -7,12 +7,12 @@ from mock_editor.accounts.model import AccountFilter
 from mock_editor.accounts.payload import email_key
 from mock_editor.accounts.repository import AccountRepository
 from mock_editor.base.codes import PRACTITIONER_OID, SAS_OID
+from mock_editor.base.data import specialties
 from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform import sign_in
 from mock_editor.bench.platform.directory import Listed, Site
 from mock_editor.calendars.model import Editor
-from mock_editor.calendars.people import specialties
 from mock_editor.scenario import LoadedScenario
 from mock_editor.settings import Settings
 

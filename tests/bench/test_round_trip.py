@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from mock_editor.certs import init
 
 from mock_editor.base import codes
+from mock_editor.tls.samples import init
 from tests.bench.conftest import Visitor, text
 from tests.conftest import NOW
 from tests.wire.conftest import Serve

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mock_editor.base.data import communes
 from mock_editor.calendars.identifiers import is_assigned, luhn_digit, phone
 from mock_editor.calendars.model import Booking, Calendar, Place, Plan, Practitioner
 from mock_editor.calendars.people import (
@@ -14,7 +15,6 @@ from mock_editor.calendars.people import (
     Group,
     GroupDescription,
     NumberSpace,
-    communes,
     zone_of,
 )
 

@@ -19,6 +19,7 @@ from mock_editor.base.errors import refused
 from mock_editor.base.forms import Forms
 from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.booking import week
 from mock_editor.calendars.model import Editor
 from mock_editor.simulator.simulator import Simulator
@@ -88,7 +89,7 @@ class Console:
     @cached_property
     def zone(self) -> ZoneInfo:
         """Where the people who look at the console are taken to be: with the first editor."""
-        return next((one.zone for one in self.world.catalogue.editors.values()), ZoneInfo("Europe/Paris"))
+        return next((one.zone for one in self.world.catalogue.editors.values()), DEFAULT_ZONE)
 
     # --- showing
 

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 from flask import Response, current_app, request
 
 from mock_editor.admin.console.context import Console
-from mock_editor.admin.operation import EVENTS
 from mock_editor.base.errors import EditorError
+from mock_editor.base.event_streams import EVENT_STREAM, KEEP_ALIVE, event
 from mock_editor.base.waits import Ended, Hold
 
 # Seconds between two pieces at least.
@@ -50,8 +50,8 @@ def follow(
     ``name`` gives the id of an event, if it has one: see ``seen``.
     """
     if request.method == "HEAD":
-        return Response(mimetype=EVENTS)
-    return Response(_Pieces(console, source, draw, name), mimetype=EVENTS)
+        return Response(mimetype=EVENT_STREAM)
+    return Response(_Pieces(console, source, draw, name), mimetype=EVENT_STREAM)
 
 
 def seen(console: Console) -> str | None:
@@ -91,10 +91,8 @@ class _Pieces(Iterator[bytes], Generic[_Item]):
             with self._request():
                 piece, name = self._draw(item), str(self._name(item))
         if not piece:
-            # This shows that we are there, and finds out whether they are.
-            return b":\n\n"
-        lines = [f"id: {name}"] if name else []
-        return "\n".join([*lines, *(f"data: {line}" for line in piece.splitlines()), "\n"]).encode()
+            return KEEP_ALIVE
+        return event(piece, number=name or None)
 
     def close(self) -> None:
         """Nobody listens any more."""

@@ -13,6 +13,7 @@ import orjson
 
 from mock_editor.base.listings import Page
 from mock_editor.base.words import french, french_detail
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.booking.week import STATUSES, moment
 from mock_editor.calendars.model import AppointmentStatus, Editor
 from mock_editor.notifications.model import (
@@ -37,7 +38,6 @@ STATES = {
 FAILED = frozenset({NotificationState.REFUSED, NotificationState.GIVEN_UP, NotificationState.TLS_FAILED})
 
 # Where the scenario no longer has the editor.
-_ZONE = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class ShownNotifications:
         return any(other.id > one.id for other in found)
 
     def _zone(self, editor: str) -> ZoneInfo:
-        return self._editors[editor].zone if editor in self._editors else _ZONE
+        return self._editors[editor].zone if editor in self._editors else DEFAULT_ZONE
 
     def _following(self, state: NotificationState, due: datetime, zone: ZoneInfo, *, held: bool) -> str:
         """When one that waits is tried next; empty for others."""

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from mock_editor.base import codes
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.answers import mapping, mappings, sequence, text
 from mock_editor.bench.platform.directory import Listed, Site, plain
 
-ZONE = ZoneInfo("Europe/Paris")
 _DAYS = ("Aujourd’hui", "Demain", "Après-demain")
 _WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _CONSULTATIONS = {"AMB": "au cabinet", "HH": "à domicile", "VR": "téléconsultation"}
@@ -209,12 +208,12 @@ def cards(peer: Peer, offers: Iterable[Offered], listed: Sequence[Listed], now: 
 
 def columns(now: datetime) -> list[Day]:
     """The headings of the three columns."""
-    days = [now.astimezone(ZONE) + timedelta(days=more) for more in range(len(_DAYS))]
+    days = [now.astimezone(DEFAULT_ZONE) + timedelta(days=more) for more in range(len(_DAYS))]
     return [Day(name, f"{_WEEKDAYS[day.weekday()]} {day:%d/%m}") for name, day in zip(_DAYS, days, strict=True)]
 
 
 def _shown(slot: dict[str, Any], offered: Offered, now: datetime) -> Shown | None:
-    start = _moment(slot.get("start")) or now.astimezone(ZONE)
+    start = _moment(slot.get("start")) or now.astimezone(DEFAULT_ZONE)
     end = _moment(slot.get("end")) or now.astimezone(start.tzinfo)
     today = now.astimezone(start.tzinfo)
     numbers = [(today + timedelta(days=more)).day for more in range(len(_DAYS))]
@@ -262,8 +261,8 @@ def _moment(told: Any) -> datetime | None:
     try:
         found = datetime.fromisoformat(text(told))
         if found.tzinfo is None:
-            return found.replace(tzinfo=ZONE)
-        return found if found.utcoffset() else found.astimezone(ZONE)
+            return found.replace(tzinfo=DEFAULT_ZONE)
+        return found if found.utcoffset() else found.astimezone(DEFAULT_ZONE)
     # The last hour of all is none in Paris.
     except (OverflowError, ValueError):
         return None

@@ -4,7 +4,6 @@ Each check tells every thing wrong with its place, in French. They take broken a
 one tells: ``times`` alone misses a start. Source: the guide's pages on INT_R01, INT_R04 and SOS Médecins, and its FAQ.
 """
 
-import csv
 import functools
 import re
 from collections import Counter
@@ -14,16 +13,16 @@ from datetime import datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo
 
 import orjson
 from fhir.resources.R4B.bundle import Bundle
 from pydantic import ValidationError
 
 from mock_editor.base import codes
+from mock_editor.base.data import specialties as specialty_labels
 from mock_editor.base.fhir import Resource
-from mock_editor.base.files import folder
 from mock_editor.base.flows import Flow
+from mock_editor.base.zones import DEFAULT_ZONE
 
 # Of each check; an answer that is wrong everywhere is told in a page's worth.
 _MOST = 20
@@ -389,7 +388,7 @@ def places(told: Told, asked: Asked) -> Iterator[Finding]:
 def moment(text: str) -> datetime:
     """A time of a slot. Raises ValueError. One without an offset is wrong by its form only: it is taken as in Paris."""
     found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo("Europe/Paris"))
+    return found if found.tzinfo else found.replace(tzinfo=DEFAULT_ZONE)
 
 
 def _moments(slot: Resource) -> dict[str, datetime]:
@@ -458,8 +457,7 @@ def slot_types(told: Told, asked: Asked) -> Iterator[Finding]:
 
 @functools.cache
 def _specialty_codes() -> Mapping[str, str]:
-    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as file:
-        return {row["label"]: row["code"] for row in csv.DictReader(file)}
+    return {label: code for code, label in specialty_labels().items()}
 
 
 @_rule("Un créneau de PS a une spécialité au moins, codée quand un code existe.")

@@ -12,6 +12,7 @@ from requests.adapters import BaseAdapter
 from mock_editor.base import codes
 from mock_editor.base import forms as pages
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.event_streams import EVENT_STREAM, HEARTBEAT
 from mock_editor.base.forms import Forms
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.keys import Keys
@@ -20,7 +21,7 @@ from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
 from mock_editor.base.words import french_page
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.live import HEARTBEAT, stream
+from mock_editor.bench.live import stream
 from mock_editor.bench.platform import view
 from mock_editor.bench.platform.accounts import Accounts, Peer
 from mock_editor.bench.platform.calls import Caller, Identity
@@ -208,7 +209,7 @@ def blueprint(
             raise EditorError(403, [Issue("login", "Nobody is signed in")])
         asked = wanted()
         if request.method == "HEAD":
-            return Response(mimetype="text/event-stream")
+            return Response(mimetype=EVENT_STREAM)
         hold = waits.hold(request.environ)
         return stream(hold, progress(asked, hold))
 

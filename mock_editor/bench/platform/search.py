@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import instant
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.answers import json_of, refusal
 from mock_editor.bench.platform.calls import Caller, Outcome, begin
@@ -23,7 +23,6 @@ from mock_editor.bench.platform.checks import Asked, Finding, Violation, violati
 from mock_editor.bench.platform.directory import Listed, Offer
 from mock_editor.bench.platform.state import State
 
-ZONE = ZoneInfo("Europe/Paris")
 BATCH = 25
 DAYS = 3
 # One answer after the other: looking at it takes the interpreter, and the others' times are being taken.
@@ -40,9 +39,9 @@ _SOS: tuple[str, ...] = (
 
 def request(offer: Offer, base: str, identifiers: Sequence[str], now: datetime) -> str:
     """The URL of a search, from now to the end of the third day."""
-    local = now.astimezone(ZONE)
-    last = datetime.combine(local.date() + timedelta(days=DAYS - 1), time(23, 59, 59, 999_000), ZONE)
-    first, after = (quote(instant(one, ZONE), safe=":") for one in (local, last))
+    local = now.astimezone(DEFAULT_ZONE)
+    last = datetime.combine(local.date() + timedelta(days=DAYS - 1), time(23, 59, 59, 999_000), DEFAULT_ZONE)
+    first, after = (quote(instant(one, DEFAULT_ZONE), safe=":") for one in (local, last))
     if offer is Offer.SOS:
         kind, includes, prefix, system = "Schedule", _SOS, "_has:Slot:schedule:", codes.STRUCTURE_OID
         owner = "actor:Location.organization.identifier"

@@ -9,8 +9,9 @@ from typing import Any
 from mock_editor.base import fhir
 from mock_editor.base.errors import BadRequestError, Issue
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.cards import ZONE, Card, Day, cards, columns
+from mock_editor.bench.platform.cards import Card, Day, cards, columns
 from mock_editor.bench.platform.directory import Listed, Offer
 from mock_editor.bench.platform.search import Call, Search
 from mock_editor.bench.platform.state import Standing
@@ -115,7 +116,7 @@ def results(search: Search, total: int) -> Results:
 
 def here(moment: datetime) -> str:
     """A moment in French time."""
-    return f"{moment.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"
+    return f"{moment.astimezone(DEFAULT_ZONE):%d/%m/%Y à %H:%M:%S}"
 
 
 def duration(seconds: float) -> str:

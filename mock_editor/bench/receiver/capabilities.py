@@ -6,8 +6,8 @@ from mock_editor import __version__
 from mock_editor.base import codes
 from mock_editor.base.capabilities import Supported, merged
 from mock_editor.base.fhir import Resource, instant
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.receiver.payload import KIND
-from mock_editor.bench.receiver.received import ZONE
 
 _SUPPORTED = {
     KIND: Supported(
@@ -36,7 +36,7 @@ def capability_statement(base: str, now: datetime) -> Resource:
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
-        "date": instant(now, ZONE),
+        "date": instant(now, DEFAULT_ZONE),
         "kind": "instance",
         "instantiates": [codes.CAPABILITIES_APPOINTMENTS, codes.CAPABILITIES_SOS_APPOINTMENTS],
         "software": {"name": "mock_editor", "version": __version__},

@@ -12,10 +12,11 @@ from typing import Any
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource, instant
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform.directory import Listed, department
 from mock_editor.bench.receiver.payload import regulator_of
-from mock_editor.bench.receiver.received import ZONE, Received, Version
+from mock_editor.bench.receiver.received import Received, Version
 
 SENDER = "fr.health.test.ptfsas"
 # How long the Hub tries to pass it on.
@@ -33,7 +34,7 @@ def message(one: Received, version: Version, listed: Mapping[str, Listed], peopl
     doctor = listed.get(practitioner_of(version.content))
     identifier, sent = (
         f"{SENDER}_{uuid.uuid5(_NAMESPACE, f'{one.id}:{version.number}')}",
-        instant(version.received, ZONE),
+        instant(version.received, DEFAULT_ZONE),
     )
     samu = f"fr.health.samu{_samu(doctor)}"
     content = {
@@ -49,7 +50,7 @@ def message(one: Received, version: Version, listed: Mapping[str, Listed], peopl
         "distributionID": identifier,
         "senderID": SENDER,
         "dateTimeSent": sent,
-        "dateTimeExpires": instant(version.received + _EXPIRES, ZONE),
+        "dateTimeExpires": instant(version.received + _EXPIRES, DEFAULT_ZONE),
         "distributionStatus": "Actual",
         "distributionKind": "Report",
         "descriptor": {

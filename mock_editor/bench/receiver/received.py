@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 import orjson
 from sqlite_utils import Database
@@ -16,6 +15,7 @@ from mock_editor.base.fhir import Resource, instant
 from mock_editor.base.fhir_bodies import issue, refuse
 from mock_editor.base.preconditions import Current, Preconditions
 from mock_editor.base.store import Store
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.receiver.payload import KIND, Notification, moment
 
 # `first` and `latest` are the deliveries that made the first and the current version. One without content repeats
@@ -37,7 +37,6 @@ join received_deliveries first on first.number = a.first
 join received_deliveries latest on latest.number = a.latest
 """
 _NAMESPACE = uuid.UUID("0d3e9f60-54a7-5c55-9d0f-3f6a0c1b7e42")
-ZONE = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Received:
     @property
     def resource(self) -> Resource:
         """The appointment on the wire."""
-        told = {"versionId": str(self.version), "lastUpdated": instant(self.changed, ZONE)}
+        told = {"versionId": str(self.version), "lastUpdated": instant(self.changed, DEFAULT_ZONE)}
         return {"resourceType": KIND, "id": self.id, "meta": told | self.content["meta"]} | {
             name: value for name, value in self.content.items() if name not in ("resourceType", "meta")
         }

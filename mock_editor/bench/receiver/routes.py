@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 from mock_editor.base import fhir, forms
 from mock_editor.base.codes import JSON_BODIES
 from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.event_streams import EVENT_STREAM, HEARTBEAT
 from mock_editor.base.fhir_bodies import asked_identifier, refuse_conditional_create
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.parameters import Parameters, wants_pretty
@@ -18,7 +19,7 @@ from mock_editor.base.store import Store
 from mock_editor.base.waits import Ended, Hold, Waits
 from mock_editor.base.words import french_page
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.live import HEARTBEAT, stream
+from mock_editor.bench.live import stream
 from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import lrm, payload, view
 from mock_editor.bench.receiver.capabilities import capability_statement
@@ -145,7 +146,7 @@ def blueprint(
     @bp.get("/rendez-vous/flux")
     def news() -> Response:
         if request.method == "HEAD":
-            return Response(mimetype="text/event-stream")
+            return Response(mimetype=EVENT_STREAM)
         hold = waits.hold(request.environ)
         return stream(hold, changes(hold))
 

@@ -7,8 +7,9 @@ import orjson
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.receiver.payload import moment, regulator_of
-from mock_editor.bench.receiver.received import ZONE, Received
+from mock_editor.bench.receiver.received import Received
 
 _STATUSES = {
     "pending": "En attente d’un médecin",
@@ -76,7 +77,7 @@ def interval(content: Resource) -> str:
 
 def here(received: datetime) -> str:
     """When something came, in French time."""
-    return f"{received.astimezone(ZONE):%d/%m/%Y à %H:%M:%S}"
+    return f"{received.astimezone(DEFAULT_ZONE):%d/%m/%Y à %H:%M:%S}"
 
 
 def text(content: Resource) -> str:

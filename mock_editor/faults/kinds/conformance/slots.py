@@ -1,15 +1,13 @@
 """Slots that say too little, or say it wrongly: types, specialities, consultations, link, status."""
 
-import csv
-import functools
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from mock_editor.base import codes
+from mock_editor.base.data import specialties
 from mock_editor.base.fhir import Resource
-from mock_editor.base.files import folder
 from mock_editor.faults.kinds.conformance.searchset import INDIVIDUAL, Searchset, SomeMistake, keep
 from mock_editor.faults.words import French, Label
 
@@ -90,13 +88,7 @@ class SpecialtyAsText(SomeMistake):
             code = _coded(concept, codes.SPECIALTY)
             if code is not None:
                 del concept["coding"]
-                concept["text"] = _labels().get(code, code)
-
-
-@functools.cache
-def _labels() -> dict[str, str]:
-    with (folder("data") / "specialties.csv").open(encoding="utf-8", newline="") as file:
-        return {row["code"]: row["label"] for row in csv.DictReader(file)}
+                concept["text"] = specialties().get(code, code)
 
 
 class ConsultationTypeMissing(SomeMistake):

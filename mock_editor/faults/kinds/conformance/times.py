@@ -4,18 +4,17 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from mock_editor.base.clock import LAST_YEAR
 from mock_editor.base.fhir import Resource, parse_date
+from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.faults.kinds.conformance.searchset import Searchset, SomeMistake
 from mock_editor.faults.words import French, Label
 
 _FORM = "INT_R01, INT_R04 and SOS Médecins, Slot.start and end: YYYY-MM-DDTHH:MM:SS.sss±HH:MM"
 # The zone of dates without an offset, and of nearly all agendas.
-_ZONE = ZoneInfo("Europe/Paris")
 _BOUNDS = ("start", "_has:Slot:schedule:start")
 _OFFSET = re.compile(r"(Z|[+-]\d\d:\d\d)$")
 # The day on which summer time begins has 23 hours; counted like this, days are never too few.
@@ -27,7 +26,7 @@ def _start(slot: Resource) -> datetime | None:
     if "start" not in slot:
         return None
     read = datetime.fromisoformat(slot["start"])
-    return read if read.tzinfo else read.replace(tzinfo=_ZONE)
+    return read if read.tzinfo else read.replace(tzinfo=DEFAULT_ZONE)
 
 
 def _written(moment: datetime, like: str) -> str:
@@ -40,9 +39,9 @@ def _moved(text: str, days: int) -> str:
     """The same time of day some days later, in the same form; an offset of Paris follows summer time."""
     was = datetime.fromisoformat(text)
     moved = (was.date() + timedelta(days=days)).isoformat() + text[10:]
-    if was.utcoffset() != was.replace(tzinfo=_ZONE).utcoffset():
+    if was.utcoffset() != was.replace(tzinfo=DEFAULT_ZONE).utcoffset():
         return moved
-    return _OFFSET.sub(datetime.fromisoformat(moved).replace(tzinfo=_ZONE).isoformat()[-6:], moved)
+    return _OFFSET.sub(datetime.fromisoformat(moved).replace(tzinfo=DEFAULT_ZONE).isoformat()[-6:], moved)
 
 
 class _Rewritten(SomeMistake):
@@ -215,7 +214,7 @@ def _window_end(searchset: Searchset) -> datetime | None:
     bounds = (value for name in _BOUNDS for value in asked.all(name))
     ends = [value.removeprefix("le") for value in bounds if value.startswith("le")]
     try:
-        return parse_date(ends[0], _ZONE).after if ends else None
+        return parse_date(ends[0], DEFAULT_ZONE).after if ends else None
     except ValueError:
         return None
 
