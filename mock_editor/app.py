@@ -1,6 +1,6 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from importlib import resources
@@ -8,27 +8,19 @@ from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask_bootstrap
-from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
-from prometheus_client import Metric
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from flask import Blueprint, Flask, request
+from werkzeug.exceptions import NotFound
 
-from mock_editor import __version__
 from mock_editor.accounts import routes as account_routes
-from mock_editor.admin import console, problem
+from mock_editor.admin import console
 from mock_editor.admin import routes as admin_routes
 from mock_editor.admin.guard import Guard
-from mock_editor.base import fhir
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import EditorError, Issue
 from mock_editor.base.exchanges import REFUSED
-from mock_editor.base.forms import HEADERS
-from mock_editor.base.http import PROTECTION, ignore_absurd_dates
 from mock_editor.base.in_process import InProcessAdapter
-from mock_editor.base.paths import Surface, classify
-from mock_editor.base.sites import SAFE, refuse_foreign
+from mock_editor.base.paths import Surface
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
-from mock_editor.base.words import french_page
 from mock_editor.base.worlds import WORLD
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.platform import routes as platform_routes
@@ -36,17 +28,14 @@ from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.calls import Identity
 from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import routes as receiver_routes
-from mock_editor.booking import routes as web_routes
-from mock_editor.calendars.catalogue import Catalogue
+from mock_editor.booking import routes as site_routes
 from mock_editor.calendars.model import Editor
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.metrics import CONTENT_TYPE, gauge, render
 from mock_editor.journal.middleware import JournalMiddleware
 from mock_editor.journal.model import Limits
 from mock_editor.journal.tables import JournalFile
-from mock_editor.notifications.model import OPEN_STATES
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchMiddleware
@@ -54,6 +43,8 @@ from mock_editor.settings import Settings
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
 from mock_editor.tls.middleware import Doors, Proxies
+from mock_editor.web import refusals
+from mock_editor.web import routes as web_routes
 from mock_editor.world.bench import registrations
 from mock_editor.world.world import World
 
@@ -199,7 +190,7 @@ def create_app(simulator: Simulator, world: World) -> Flask:
 
     # The other side is in this process too, unless the settings name a real one.
     here = world.part(InProcessAdapter)
-    app.register_blueprint(web_routes.blueprint())
+    app.register_blueprint(site_routes.blueprint())
     people = world.people
     app.register_blueprint(
         idp_routes.blueprint(
@@ -234,46 +225,7 @@ def create_app(simulator: Simulator, world: World) -> Flask:
     app.register_blueprint(admin_routes.blueprint(world, simulator, guard))
     app.register_blueprint(console.blueprint(world, simulator, guard))
 
-    @app.before_request
-    def conditions() -> None:
-        """Those of static files; nothing else has any that are dates."""
-        ignore_absurd_dates(request.environ)
-
-    @app.before_request
-    def only_own_pages() -> Response | None:
-        """Refuses what a page of another site would change. FHIR paths take JSON only, which no page sends unasked."""
-        if request.method in SAFE or request.endpoint in idp_routes.FOR_OTHER_SITES or classify(request.path).fhir:
-            return None
-        try:
-            refuse_foreign(request.headers, request.remote_addr or "", public_url)
-        except EditorError as error:
-            return _refusal(error)
-        return None
-
-    @app.get("/")
-    def root() -> Response:
-        return Response(status=302, headers={"Location": url_for("console.home")})
-
-    @app.get("/_health")
-    def health() -> Response:
-        # From memory: whoever asks whether this lives waits for nobody. It does without its database, too: it reads.
-        trouble = simulator.store.trouble
-        return jsonify(
-            status="ok",
-            version=__version__,
-            scenario=world.scenario.name,
-            editors=list(catalogue.editors),
-            **{"database": f"writes are refused: {trouble}"} if trouble else {},
-        )
-
-    @app.get("/_metrics")
-    def metrics() -> Response:
-        guard.only_with_access()
-        return Response(render(simulator.journal, world.scenario.name, _metrics(world)), content_type=CONTENT_TYPE)
-
-    app.after_request(_protected)
-    app.register_error_handler(EditorError, _refusal)
-    app.register_error_handler(HTTPException, partial(_http_error, catalogue))
+    app.register_blueprint(web_routes.blueprint(idp_routes.FOR_OTHER_SITES))
     return app
 
 
@@ -281,25 +233,6 @@ def _pause(waits: Waits, seconds: float) -> None:
     """Has the request at hand wait, while its client does."""
     with waits.hold(request.environ) as hold:
         hold.sleep(seconds)
-
-
-def _metrics(world: World) -> Iterator[Metric]:
-    """What the journal's metrics say nothing of."""
-    depths, now = world.notifications.depths(), world.clock.now()
-    counts = [((one.editor, one.state), one.count) for one in depths]
-    yield gauge("mock_editor_notifications", "Notifications (INT_R03), by state.", ["editor", "state"], counts)
-    waiting = [one for one in depths if one.state in OPEN_STATES]
-    ages = {
-        one.editor: max((now - other.oldest).total_seconds() for other in waiting if other.editor == one.editor)
-        for one in waiting
-    }
-    yield gauge(
-        "mock_editor_notification_oldest_seconds",
-        "Age of the oldest notification that is not settled, by the simulator's clock.",
-        ["editor"],
-        # Those that were made before the clock was set back are of its future.
-        [((editor,), max(age, 0.0)) for editor, age in ages.items()],
-    )
 
 
 def deliverer(_: Simulator, __: World) -> WSGIApplication:
@@ -334,49 +267,5 @@ class _Mounted:
         environ["SCRIPT_NAME"] = self._path
         if REFUSED in environ:
             with self._app.request_context(environ):
-                return _protected(_refusal(environ[REFUSED]))(environ, start_response)
+                return refusals.protect(refusals.answer(environ[REFUSED]))(environ, start_response)
         return self._behind(environ, start_response)
-
-
-def _refusal(error: EditorError) -> Response:
-    """The one place where a refusal becomes an answer: for FHIR clients, for people, for others.
-
-    Pages of the web site and the console have their own, in their own look.
-    """
-    meaning = classify(request.path)
-    if meaning.fhir:
-        return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
-    if "text/html" in request.headers.get("Accept", "") and meaning.surface is not Surface.ADMIN:
-        title, text = french_page(error)
-        page = render_template("erreur.html", title=title, text=text)
-        return Response(page, error.status, HEADERS | dict(error.headers))
-    return problem.response(error)
-
-
-def _protected(response: Response) -> Response:
-    """Pages say more by themselves: what they show comes from here."""
-    for name, value in PROTECTION:
-        response.headers.setdefault(name, value)
-    return response
-
-
-def _paths(catalogue: Catalogue) -> list[str]:
-    """Where somebody who is lost may go on."""
-    return [*(f"/{slug}/fhir/metadata" for slug in catalogue.editors), "/_console/", "/_admin/openapi.json", "/_health"]
-
-
-# FHIR issue types for what Flask itself refuses.
-_ISSUE_CODES = {404: "not-found", 405: "not-supported", 500: "exception"}
-
-
-def _http_error(catalogue: Catalogue, error: HTTPException) -> Response:
-    """What Flask refuses (no such path, wrong method) and, without any detail, an error of ours."""
-    status = error.code or 500
-    diagnostics = {
-        404: f"No such path: {request.path[:200]}; there are: {', '.join(_paths(catalogue))}",
-        405: f"{request.method} is not supported on {request.path[:200]}",
-        500: "Internal error of the simulator; its log tells more",
-    }.get(status, error.name)
-    issue = Issue(_ISSUE_CODES.get(status, "invalid"), diagnostics)
-    allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
-    return _refusal(EditorError(status, [issue], {"Allow": ", ".join(sorted(allowed))} if allowed else {}))

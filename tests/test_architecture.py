@@ -31,11 +31,12 @@ LEVELS = {
     "snapshots": 5,
     "simulator": 6,
     "admin": 7,
-    "app": 8,
+    "web": 8,
     "server": 8,
-    "commands": 9,
-    "cli": 10,
-    "__main__": 11,
+    "app": 9,
+    "commands": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

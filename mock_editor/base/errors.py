@@ -1,6 +1,6 @@
 """Errors that a client gets to see: an HTTP status and what is wrong where.
 
-They are raised anywhere and rendered in one place (``app.py``): as an OperationOutcome on FHIR paths, as a
+They are raised anywhere and rendered in one place (``web/refusals.py``): as an OperationOutcome on FHIR paths, as a
 problem document (RFC 9457) elsewhere. The server renders with the same functions what it refuses before the
 application sees it (``server/``).
 """

@@ -33,6 +33,7 @@ class Code(Enum):
     BODY_TIMEOUT = "body-timeout", 408, "timeout"
     BODY_TOO_LARGE = "body-too-large", 413, "too-long"
     CONTENT_ENCODING = "content-encoding", 415, "not-supported"
+    HTTP_ERROR = "http-error", 400, "invalid"
     INTERNAL = "internal", 500, "exception"
     MEDIA_TYPE = "media-type", 415, "not-supported"
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "not-supported"
