@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mock_editor.base import controls
+from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.store import Store
@@ -184,8 +185,8 @@ def test_only_the_kinds_that_concern_the_flow_act_and_are_named(process: Process
     search, sent = process.match(), process.match(flow=Flow.INT_R03, direction="out")
     assert search
     assert sent
-    assert search.name == "several: status, latency"
-    assert sent.name == "several: status, appointment-status-missing, latency"
+    assert search.applied == AppliedRule("several", ("status", "latency"))
+    assert sent.applied == AppliedRule("several", ("status", "appointment-status-missing", "latency"))
 
 
 def test_the_body_is_asked_for_only_when_a_rule_is_about_the_exchange(process: Process) -> None:

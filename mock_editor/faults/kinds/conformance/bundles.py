@@ -193,7 +193,9 @@ class EmptyElements(SomeMistake):
     types: ClassVar[frozenset[str]] = frozenset()
     value: Annotated[
         Literal["string", "list", "object", "null"],
-        Label("Valeur vide", values={"string": "texte vide", "list": "liste vide", "object": "objet vide"}),
+        Label(
+            "Valeur vide", values={"string": "texte vide", "list": "liste vide", "object": "objet vide", "null": "null"}
+        ),
     ] = "string"
 
     def change(self, resource: Resource) -> None:
