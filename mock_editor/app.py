@@ -41,8 +41,10 @@ from mock_editor.search import routes as search_routes
 from mock_editor.search.front import SearchMiddleware
 from mock_editor.settings import Settings
 from mock_editor.simulator.simulator import Simulator
-from mock_editor.tls.certificates import Authorities, Gate, Names, Revoked
-from mock_editor.tls.middleware import Doors, Proxies
+from mock_editor.tls.forwarded import CertificateProxies
+from mock_editor.tls.middleware import AccessMiddleware
+from mock_editor.tls.policy import AcceptedNames, ClientPolicy
+from mock_editor.tls.trust import RevocationLists, TrustStore
 from mock_editor.web import refusals
 from mock_editor.web import routes as web_routes
 from mock_editor.world.bench import registrations
@@ -113,25 +115,25 @@ def surrounded(simulator: Simulator, app: WSGIApplication) -> JournalMiddleware:
     return JournalMiddleware(_faulty(simulator, app), simulator.journal.writer, partial(_editors, simulator))
 
 
-def from_outside(simulator: Simulator, gate: Gate | None) -> JournalMiddleware:
-    """The same for what the server calls: only with what may be seen there, and for clients that ``gate`` accepts."""
+def from_outside(simulator: Simulator, policy: ClientPolicy | None) -> JournalMiddleware:
+    """The same for what the server calls: only with what may be seen there, and for clients that ``policy`` accepts."""
     settings = simulator.settings
     proxies = None
     if settings.certificate_header:
-        proxies = Proxies(settings.certificate_header, settings.certificate_proxies or ())
-    doors = Doors(
+        proxies = CertificateProxies(settings.certificate_header, settings.certificate_proxies or ())
+    access = AccessMiddleware(
         _faulty(simulator, simulator),
         simulator,
-        gate=gate,
+        policy=policy,
         plain_fhir=settings.plain_fhir,
         proxies=proxies,
         closed=() if settings.shows_bench else (Surface.SAS, Surface.IDP),
-        elsewhere=simulator.fhir_url if simulator.fhir_url != simulator.public_url else None,
+        fhir_url=simulator.fhir_url if simulator.fhir_url != simulator.public_url else None,
     )
-    return JournalMiddleware(doors, simulator.journal.writer, partial(_editors, simulator))
+    return JournalMiddleware(access, simulator.journal.writer, partial(_editors, simulator))
 
 
-def make_gate(simulator: Simulator) -> Gate | None:
+def make_client_policy(simulator: Simulator) -> ClientPolicy | None:
     """Which clients the settings and the scenario accept on FHIR paths; None if they ask for no certificate.
 
     Raises TlsError.
@@ -139,20 +141,20 @@ def make_gate(simulator: Simulator) -> Gate | None:
     settings = simulator.settings
     if settings.tls_port is None and settings.certificate_header is None:
         return None
-    authorities = Authorities(settings.tls_client_ca) if settings.tls_client_ca else None
-    return Gate(
-        Names(settings.tls_client_cn, settings.tls_client_ou),
+    trust_store = TrustStore(settings.tls_client_ca) if settings.tls_client_ca else None
+    return ClientPolicy(
+        AcceptedNames(settings.tls_client_cn, settings.tls_client_ou),
         partial(_names, simulator),
-        Revoked(settings.tls_crl, authorities) if settings.tls_crl else None,
-        authorities,
+        RevocationLists(settings.tls_crl, trust_store) if settings.tls_crl else None,
+        trust_store,
     )
 
 
-def _names(simulator: Simulator) -> dict[str, Names]:
+def _names(simulator: Simulator) -> dict[str, AcceptedNames]:
     """The names that editors of the scenario accept in place of those of the settings."""
     settings = simulator.settings
     return {
-        slug: Names(own.client_cn or settings.tls_client_cn, own.client_ou or settings.tls_client_ou)
+        slug: AcceptedNames(own.client_cn or settings.tls_client_cn, own.client_ou or settings.tls_client_ou)
         for slug, own in simulator.world.scenario.tls.items()
     }
 

@@ -157,7 +157,7 @@ class _Words(Formatter):
             return value.french if self._language is Language.FRENCH else value.english
         if isinstance(value, Term):
             return word(self._language, value) or value.key
-        if isinstance(value, datetime | date):
+        if isinstance(value, datetime | date) and not format_spec:
             return _moment(value, self._language)
         if isinstance(value, list | tuple | set | frozenset):
             members = sorted(value) if isinstance(value, set | frozenset) else value

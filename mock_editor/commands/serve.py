@@ -12,9 +12,10 @@ from functools import partial
 import click
 
 from mock_editor import __version__
-from mock_editor.app import from_outside, make_gate, make_simulator
+from mock_editor.app import from_outside, make_client_policy, make_simulator
 from mock_editor.base.addresses import names_this_machine
 from mock_editor.base.clock import Clock
+from mock_editor.base.issues import Code, Issue
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import (
@@ -29,7 +30,9 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.examples import examples
 from mock_editor.server import running
 from mock_editor.settings import Settings
-from mock_editor.tls.certificates import Gate, TlsError, read_certificate
+from mock_editor.tls.certificates import read_certificate
+from mock_editor.tls.errors import TlsError
+from mock_editor.tls.policy import ClientPolicy
 from mock_editor.tls.server import TlsServer
 
 
@@ -55,9 +58,9 @@ def serve(browse: bool, **options: str | None) -> None:
             journal_store=journal_store,
         )
         try:
-            gate = make_gate(simulator)
-            tls = _tls_server(settings, gate) if listeners.secure and gate else None
-            app = from_outside(simulator, gate)
+            policy = make_client_policy(simulator)
+            tls = _tls_server(settings, policy) if listeners.secure and policy else None
+            app = from_outside(simulator, policy)
         except TlsError as error:
             raise Failure(str(error)) from None
         # The workers are about to be forked.
@@ -151,14 +154,14 @@ def _local_url(host: str, port: int, scheme: str = "http") -> str:
     return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
-def _tls_server(settings: Settings, gate: Gate) -> TlsServer:
+def _tls_server(settings: Settings, policy: ClientPolicy) -> TlsServer:
     """What speaks TLS with the SAS. Raises TlsError."""
 
-    def refusal(der: bytes, others: Sequence[bytes] | None) -> str | None:
-        return gate.refusal_everywhere(read_certificate(der) if der else None, others)
+    def refusal(der: bytes, chain: Sequence[bytes] | None) -> Issue | None:
+        return policy.refusal_everywhere(read_certificate(der) if der else None, chain)
 
     if not (settings.tls_cert and settings.tls_client_ca):
-        raise TlsError("--tls-port: needs --tls-cert and --tls-client-ca")
+        raise TlsError(Code.TLS_PORT_NEEDS)
     return TlsServer(
         settings.tls_cert, settings.tls_key, settings.tls_client_ca, refusal=refusal if settings.tls_strict else None
     )

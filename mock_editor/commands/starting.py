@@ -15,6 +15,7 @@ import click
 
 from mock_editor import scenario
 from mock_editor.base.store import Store, StoreError
+from mock_editor.base.words import english
 from mock_editor.commands.failures import Failure
 from mock_editor.journal.tables import JournalFile
 from mock_editor.scenario import ScenarioError, Script
@@ -106,5 +107,5 @@ def warn_of_expiry(simulator: Simulator) -> None:
     """Logs which certificates of the simulator end soon."""
     settings, targets = simulator.settings, simulator.world.targets().values()
     files = [settings.tls_cert, settings.bench_certificate, *(target.certificate for target in targets)]
-    for line in ending(filter(None, files), datetime.now(UTC)):
-        _log.warning(line)
+    for found in ending(filter(None, files), datetime.now(UTC)):
+        _log.warning("%s", english(found))

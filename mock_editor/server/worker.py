@@ -19,7 +19,7 @@ from mock_editor.journal import redaction
 from mock_editor.server.connections import Connection, TimedResponse, decrypted, origin, peer, sending_within
 from mock_editor.server.loop import PollingWorker
 from mock_editor.server.refusals import head_of, refusal
-from mock_editor.tls.server import reason
+from mock_editor.tls.errors import reason_of
 
 # How long the rest of a body is read after an answer that left it unread, so that the connection can be kept.
 _DRAIN_SECONDS = 5.0
@@ -57,7 +57,7 @@ class Worker(PollingWorker):
             with self.deadlines.watch(conn.sock, seconds) as watch:
                 conn.certificate, conn.chain = self.app.tls.server.shake_hands(conn.sock)
         except OSError as error:
-            failure = issue(Code.HANDSHAKE_FAILED, reason=reason(error))
+            failure = issue(Code.HANDSHAKE_FAILED, reason=reason_of(error))
             if watch.expired:
                 failure = issue(Code.HANDSHAKE_TIMEOUT, seconds=seconds)
             self.log.warning("%s: %s", conn.client[0], english(failure))

@@ -18,7 +18,7 @@ from mock_editor.base.words import Language, catalogue, english, french, french_
 PACKAGE = Path(mock_editor.__file__).parent
 CATALOGUES = {language: catalogue(language) for language in Language}
 # What makes an issue of a code and its values.
-MAKERS = {"refused", "issue", "invalid", "InvalidValueError"}
+MAKERS = {"refused", "issue", "invalid", "InvalidValueError", "TlsError"}
 
 
 def strings(message: Message | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Names, forms of headers, chains and lists of revoked certificates, with certificates made for each case."""
+"""AcceptedNames, forms of headers, chains and lists of revoked certificates, with certificates made for each case."""
 
 import contextlib
 from base64 import b64encode
@@ -15,17 +15,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mock_editor.base.issues import Issue
+from mock_editor.base.words import english
 from mock_editor.settings import Settings, SettingsError
-from mock_editor.tls.certificates import (
-    Authorities,
-    Certificate,
-    Gate,
-    Names,
-    Revoked,
-    TlsError,
-    from_header,
-    read_certificate,
-)
+from mock_editor.tls.certificates import Certificate, read_certificate
+from mock_editor.tls.errors import TlsError
+from mock_editor.tls.forwarded import from_header
+from mock_editor.tls.policy import AcceptedNames, ClientPolicy
+from mock_editor.tls.trust import RevocationLists, TrustStore
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -98,47 +95,51 @@ def file_of(folder: Path, *made: Made) -> Path:
     return path
 
 
+def words(issue: Issue | None) -> str | None:
+    return english(issue) if issue else None
+
+
 # --- names
 
 
 @pytest.mark.parametrize(
     ("names", "accepted"),
     [
-        (Names(), True),
-        (Names(["sas.example"]), True),
-        (Names(["x", "sas.example"]), True),
-        (Names(["SAS.EXAMPLE"]), False),
-        (Names(["\u017fas.example"]), False),
-        (Names(["sas.example\u200b"]), False),
-        (Names(["sas.example "]), False),
-        (Names(["sas"]), False),
-        (Names(["*.example"]), False),
-        (Names(None, ["Second"]), True),
-        (Names(None, ["second"]), False),
-        (Names(None, ["\u017fecond"]), False),
-        (Names(None, ["Régulation"]), True),
-        (Names(None, ["Re\u0301gulation"]), False),
-        (Names(None, ["First, Second"]), False),
-        (Names(["sas.example"], ["x"]), False),
-        (Names(["x"], ["Second"]), False),
+        (AcceptedNames(), True),
+        (AcceptedNames(["sas.example"]), True),
+        (AcceptedNames(["x", "sas.example"]), True),
+        (AcceptedNames(["SAS.EXAMPLE"]), False),
+        (AcceptedNames(["\u017fas.example"]), False),
+        (AcceptedNames(["sas.example\u200b"]), False),
+        (AcceptedNames(["sas.example "]), False),
+        (AcceptedNames(["sas"]), False),
+        (AcceptedNames(["*.example"]), False),
+        (AcceptedNames(None, ["Second"]), True),
+        (AcceptedNames(None, ["second"]), False),
+        (AcceptedNames(None, ["\u017fecond"]), False),
+        (AcceptedNames(None, ["Régulation"]), True),
+        (AcceptedNames(None, ["Re\u0301gulation"]), False),
+        (AcceptedNames(None, ["First, Second"]), False),
+        (AcceptedNames(["sas.example"], ["x"]), False),
+        (AcceptedNames(["x"], ["Second"]), False),
     ],
 )
-def test_the_cn_and_one_ou_have_to_be_accepted(names: Names, accepted: bool) -> None:
+def test_the_cn_and_one_ou_have_to_be_accepted(names: AcceptedNames, accepted: bool) -> None:
     shown = make(ou("First"), ou("Second"), ou("Régulation"), cn("sas.example")).read
     assert (names.refusal(shown) is None) is accepted
 
 
 def test_of_several_cn_the_last_counts() -> None:
     shown = make(cn("sas.example"), cn("other.example")).read
-    assert Names(["other.example"]).refusal(shown) is None
-    assert Names(["sas.example"]).refusal(shown)
+    assert AcceptedNames(["other.example"]).refusal(shown) is None
+    assert AcceptedNames(["sas.example"]).refusal(shown)
 
 
 def test_a_certificate_without_names_meets_none() -> None:
     shown = make((NameOID.ORGANIZATION_NAME, "sas.example")).read
-    assert Names(["sas.example"]).refusal(shown) == "its CN is none of those accepted (sas.example)"
-    assert Names(None, ["SAS"]).refusal(shown) == "none of its OU is accepted (SAS)"
-    assert Names().refusal(shown) is None
+    assert words(AcceptedNames(["sas.example"]).refusal(shown)) == "its CN is none of those accepted (sas.example)"
+    assert words(AcceptedNames(None, ["SAS"]).refusal(shown)) == "none of its OU is accepted (SAS)"
+    assert AcceptedNames().refusal(shown) is None
 
 
 def test_its_words_fit_in_a_line_whatever_its_names() -> None:
@@ -147,13 +148,15 @@ def test_its_words_fit_in_a_line_whatever_its_names() -> None:
 
 
 def test_an_editor_has_names_of_its_own() -> None:
-    gate = Gate(Names(["sas.example"]), lambda: {"other": Names(["other.example"])}, now=lambda: NOW)
+    of_editors = {"other": AcceptedNames(["other.example"])}
+    policy = ClientPolicy(AcceptedNames(["sas.example"]), lambda: of_editors, now=lambda: NOW)
     sas, other, nobody = (make(cn(name)).read for name in ("sas.example", "other.example", "x"))
-    assert gate.refusal(sas, "one") is None
-    assert gate.refusal(other, "other") is None
-    assert gate.refusal(sas, "other")
-    assert gate.refusal(other, "one")
-    assert [bool(gate.refusal_everywhere(shown)) for shown in (sas, other, nobody, None)] == [False, False, True, True]
+    assert policy.refusal(sas, "one") is None
+    assert policy.refusal(other, "other") is None
+    assert policy.refusal(sas, "other")
+    assert policy.refusal(other, "one")
+    everywhere = [policy.refusal_everywhere(shown) for shown in (sas, other, nobody, None)]
+    assert [each is None for each in everywhere] == [True, True, False, False]
 
 
 # --- headers
@@ -248,7 +251,7 @@ def test_anything_else_is_no_certificate(text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_no_byte_that_is_changed_breaks_the_reading(tmp_path: Path) -> None:
-    made, authorities = make(cn("sas.example"), ou("SAS"), by=ROOT), Authorities(file_of(tmp_path, ROOT))
+    made, authorities = make(cn("sas.example"), ou("SAS"), by=ROOT), TrustStore(file_of(tmp_path, ROOT))
     right, signed = made.der, made.certificate.tbs_certificate_bytes
     for at in range(len(right)):
         for change in (0x01, 0x80, 0xFF):
@@ -266,7 +269,7 @@ def test_no_byte_that_is_changed_breaks_the_reading(tmp_path: Path) -> None:
 
 
 def refusal(folder: Path, shown: Made, *authorities: Made, now: datetime = NOW) -> str | None:
-    return Authorities(file_of(folder, *authorities)).refusal(shown.read, now)
+    return words(TrustStore(file_of(folder, *authorities)).refusal(shown.read, now))
 
 
 STRANGER = "it is of no authority that is trusted"
@@ -353,7 +356,7 @@ def test_a_file_without_authorities_is_told(tmp_path: Path, content: bytes) -> N
     path = tmp_path / "x.pem"
     path.write_bytes(content)
     with pytest.raises(TlsError, match=str(path)):
-        Authorities(path)
+        TrustStore(path)
 
 
 def usage(**what: bool) -> x509.KeyUsage:
@@ -385,10 +388,10 @@ def test_a_certificate_has_to_be_for_clients(
     tmp_path: Path, extensions: Sequence[x509.ExtensionType], accepted: bool
 ) -> None:
     shown = make(cn("sas.example"), by=ROOT, extensions=extensions)
-    for authorities in (None, Authorities(file_of(tmp_path, ROOT))):
-        wrong = Gate(Names(), authorities=authorities, now=lambda: NOW).refusal(shown.read, None)
+    for authorities in (None, TrustStore(file_of(tmp_path, ROOT))):
+        wrong = ClientPolicy(AcceptedNames(), trust_store=authorities, now=lambda: NOW).refusal(shown.read, None)
         assert (wrong is None) is accepted
-        assert accepted or "it is not made for clients (key usage, extended key usage)" in str(wrong)
+        assert accepted or "it is not made for clients (key usage, extended key usage)" in str(words(wrong))
 
 
 @pytest.mark.parametrize(
@@ -408,11 +411,11 @@ def test_an_authority_has_to_be_for_those_of_clients(
 
 def test_dates_count_without_authorities_too() -> None:
     moments = iter([NOW, NOW + 2 * DAY, NOW - 2 * DAY])
-    gate = Gate(Names(), now=lambda: next(moments))
+    policy = ClientPolicy(AcceptedNames(), now=lambda: next(moments))
     shown = make(cn("sas.example")).read
-    assert gate.refusal(shown, None) is None
-    assert "it has expired on 2026-11-21T07:00:00Z" in str(gate.refusal(shown, None))
-    assert "it is not valid before 2026-11-19T07:00:00Z" in str(gate.refusal(shown, None))
+    assert policy.refusal(shown, None) is None
+    assert "it has expired on 2026-11-21T07:00:00Z" in str(words(policy.refusal(shown, None)))
+    assert "it is not valid before 2026-11-19T07:00:00Z" in str(words(policy.refusal(shown, None)))
 
 
 def test_authorities_that_came_with_it_are_followed_and_looked_at(tmp_path: Path) -> None:
@@ -421,34 +424,34 @@ def test_authorities_that_came_with_it_are_followed_and_looked_at(tmp_path: Path
     crl = tmp_path / "crl"
     crl.write_bytes(listed(ROOT, 1).public_bytes(Encoding.PEM))
     moment = [NOW]
-    authorities = Authorities(file_of(tmp_path, ROOT))
-    gate = Gate(Names(), dict, Revoked(crl, authorities), authorities, lambda: moment[0])
-    assert STRANGER in str(gate.refusal(shown, None))
-    assert gate.refusal(shown, None, [inter.der]) is None
-    assert gate.refusal(shown, None, [b"garbage", inter.der]) is None
+    authorities = TrustStore(file_of(tmp_path, ROOT))
+    policy = ClientPolicy(AcceptedNames(), dict, RevocationLists(crl, authorities), authorities, lambda: moment[0])
+    assert STRANGER in str(words(policy.refusal(shown, None)))
+    assert policy.refusal(shown, None, [inter.der]) is None
+    assert policy.refusal(shown, None, [b"garbage", inter.der]) is None
     # A handshake has followed them.
-    assert gate.refusal(shown, None, None) is None
+    assert policy.refusal(shown, None, None) is None
     moment[0] += timedelta(hours=2)
-    assert "its authority has expired on" in str(gate.refusal(shown, None, [inter.der]))
+    assert "its authority has expired on" in str(words(policy.refusal(shown, None, [inter.der])))
     moment[0] = NOW
     crl.write_bytes(listed(ROOT, 7).public_bytes(Encoding.PEM))
-    assert "its authority is revoked" in str(gate.refusal(shown, None, [inter.der]))
+    assert "its authority is revoked" in str(words(policy.refusal(shown, None, [inter.der])))
 
 
 def test_authorities_are_read_again_when_their_file_changes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     other = make(cn("Autre"), authority=True)
     path = file_of(tmp_path, ROOT)
-    gate = Gate(Names(), authorities=Authorities(path), now=lambda: NOW)
+    policy = ClientPolicy(AcceptedNames(), trust_store=TrustStore(path), now=lambda: NOW)
     one, two = make(cn("a"), by=ROOT).read, make(cn("b"), by=other).read
 
     def accepted() -> tuple[bool, bool]:
-        return gate.refusal(one, None) is None, gate.refusal(two, None) is None
+        return policy.refusal(one, None) is None, policy.refusal(two, None) is None
 
     assert accepted() == (True, False)
     path.write_text(other.pem)
     assert accepted() == (False, True)
     # What a handshake has found out is not believed any more.
-    assert STRANGER in str(gate.refusal(one, None, None))
+    assert STRANGER in str(words(policy.refusal(one, None, None)))
     path.write_text("half a")
     assert accepted() == (False, True)
     assert caplog.text.count("The authorities stay as they were") == 1
@@ -461,8 +464,8 @@ def test_authorities_of_one_name_that_issue_each_other_cost_little(tmp_path: Pat
     many = [make(cn("Racine"), by=make(cn("Racine"), key=key), authority=True, key=key).der for _ in range(10)]
     shown = make(cn("sas.example"), by=make(cn("Racine"), key=key)).read
     # All ways through ten of them are millions.
-    trusted = Authorities(file_of(tmp_path, make(cn("Autre"), authority=True)))
-    assert trusted.refusal(shown, NOW, many) == STRANGER
+    trusted = TrustStore(file_of(tmp_path, make(cn("Autre"), authority=True)))
+    assert words(trusted.refusal(shown, NOW, many)) == STRANGER
 
 
 # --- lists of revoked certificates
@@ -486,7 +489,7 @@ def test_lists_of_several_authorities_stand_in_one_file(tmp_path: Path) -> None:
     path = tmp_path / "crl.pem"
     lists = (listed(ROOT, 1, 2), listed(other, 3))
     path.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in lists))
-    revoked = Revoked(path, Authorities(file_of(tmp_path, ROOT, other)))
+    revoked = RevocationLists(path, TrustStore(file_of(tmp_path, ROOT, other)))
     found = {(by, n) for by in (ROOT, other) for n in (1, 2, 3, 4) if make(cn("x"), by=by, serial=n).read in revoked}
     assert found == {(ROOT, 1), (ROOT, 2), (other, 3)}
 
@@ -497,7 +500,7 @@ def test_a_list_is_read_again_when_its_file_changes(
 ) -> None:
     path = tmp_path / "crl"
     path.write_bytes(listed(ROOT, 1).public_bytes(encoding))
-    revoked = Revoked(path, Authorities(file_of(tmp_path, ROOT)))
+    revoked = RevocationLists(path, TrustStore(file_of(tmp_path, ROOT)))
     one, two = (make(cn("x"), by=ROOT, serial=n).read for n in (1, 2))
     assert (one in revoked, two in revoked) == (True, False)
     path.write_bytes(listed(ROOT, 2, 3).public_bytes(encoding))
@@ -518,27 +521,27 @@ def test_a_list_of_an_authority_that_comes_later_counts_then(tmp_path: Path) -> 
     other = make(cn("Autre"), authority=True)
     crl, path = tmp_path / "crl", file_of(tmp_path, ROOT)
     crl.write_bytes(listed(ROOT).public_bytes(Encoding.PEM))
-    authorities = Authorities(path)
-    gate = Gate(Names(), dict, Revoked(crl, authorities), authorities, lambda: NOW)
+    authorities = TrustStore(path)
+    policy = ClientPolicy(AcceptedNames(), dict, RevocationLists(crl, authorities), authorities, lambda: NOW)
     shown = make(cn("sas.example"), by=ROOT, serial=5).read
     lists = (listed(ROOT, 5), listed(other))
     crl.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in lists))
-    assert gate.refusal(shown, None) is None
+    assert policy.refusal(shown, None) is None
     path.write_text(ROOT.pem + other.pem)
-    assert "it is revoked" in str(gate.refusal(shown, None))
+    assert "it is revoked" in str(words(policy.refusal(shown, None)))
 
 
 def test_a_list_that_was_to_be_renewed_counts_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "crl"
     path.write_bytes(listed(ROOT, 1, next_update=datetime.now(UTC) - DAY).public_bytes(Encoding.PEM))
-    assert make(cn("x"), by=ROOT, serial=1).read in Revoked(path, Authorities(file_of(tmp_path, ROOT)))
+    assert make(cn("x"), by=ROOT, serial=1).read in RevocationLists(path, TrustStore(file_of(tmp_path, ROOT)))
     assert "was to be renewed on" in caplog.text
 
 
 def test_without_authorities_whoever_signed_a_list_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "crl"
     path.write_bytes(listed(ROOT, 1).public_bytes(Encoding.PEM))
-    assert make(cn("x"), by=ROOT, serial=1).read in Revoked(path, None)
+    assert make(cn("x"), by=ROOT, serial=1).read in RevocationLists(path, None)
 
 
 # --- settings

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mock_editor.tls import samples
-from mock_editor.tls.validity import ending
+from mock_editor.base.words import english
+from mock_editor.tls import samples, validity
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+def ending(files: list[Path], now: datetime) -> list[str]:
+    return [english(issue) for issue in validity.ending(files, now)]
 
 
 @pytest.fixture(scope="module")
