@@ -223,9 +223,8 @@ def create_app(simulator: Simulator, world: World) -> Flask:
     )
     app.register_blueprint(platform)
 
-    guard = world.part(Guard)
-    app.register_blueprint(admin_routes.blueprint(world, simulator, guard))
-    app.register_blueprint(console.blueprint(world, simulator, guard))
+    app.register_blueprint(admin_routes.blueprint())
+    app.register_blueprint(console.blueprint())
 
     app.register_blueprint(web_routes.blueprint(idp_routes.FOR_OTHER_SITES))
     return app

@@ -18,39 +18,42 @@ from mock_editor.base.event_streams import EVENT_STREAM, KEEP_ALIVE, event
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.sites import SENT_UNASKED
+from mock_editor.base.worlds import Urls, of_world
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
 
 _MOST_PARAMETERS = 200
 
 
-def blueprint(
-    world: World, simulator: Simulator, guard: Guard, operations: Sequence[Operation] = OPERATIONS
-) -> Blueprint:
-    """Every operation of the list, and the document about them, for those whom ``guard`` lets in."""
+def blueprint(operations: Sequence[Operation] = OPERATIONS) -> Blueprint:
+    """Every operation of the list, and the document about them, for those whom the world's guard lets in."""
     bp = Blueprint("admin", __name__, url_prefix="/_admin")
-    bp.before_request(guard.only_with_access)
-    control, seconds = Control(world, simulator), world.settings.body_timeout
-
+    bp.before_request(_only_with_access)
+    bp.after_request(_protect)
     for one in operations:
         rule = one.path.replace("{", "<").replace("}", ">")
-        bp.add_url_rule(rule, one.id, partial(_answer, one, control, seconds), methods=[one.method])
-
-    @bp.get("/openapi.json")
-    def describe() -> Response:
-        return Response(openapi.written(tuple(operations), world.public_url), mimetype="application/json")
-
-    @bp.after_request
-    def protect(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
+        bp.add_url_rule(rule, one.id, partial(_answer, one), methods=[one.method])
+    bp.add_url_rule("/openapi.json", "describe", partial(_describe, tuple(operations)))
     return bp
 
 
-def _answer(operation: Operation, control: Control, seconds: float, **path: str) -> Response:
+def _only_with_access() -> None:
+    of_world(Guard).only_with_access()
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _describe(operations: Sequence[Operation]) -> Response:
+    return Response(openapi.written(operations, of_world(Urls).public), mimetype="application/json")
+
+
+def _answer(operation: Operation, **path: str) -> Response:
+    control = Control(of_world(World), of_world(Simulator))
     query = _query(request.query_string)
-    result = call(operation, control, path, query, _body(operation, seconds))
+    result = call(operation, control, path, query, _body(operation, control.world.settings.body_timeout))
     if operation.answers is Answers.JSON:
         return Response(result.model_dump_json(), operation.status, mimetype=operation.produces[0])
     if operation.answers is Answers.DOWNLOAD:

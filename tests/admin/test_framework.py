@@ -18,9 +18,9 @@ from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
 from mock_editor.admin import problem, routes
-from mock_editor.admin.guard import Guard
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
 from mock_editor.base.errors import EditorError
+from mock_editor.base.worlds import WORLD
 from mock_editor.commands import remote
 from mock_editor.commands.description import read
 from mock_editor.commands.generate import content
@@ -127,10 +127,10 @@ OPERATIONS = (take_settings, change_name, take_text, take_file, give_file, give_
 @pytest.fixture
 def app(simulator: Simulator) -> Flask:
     made = Flask(__name__)
-    made.register_blueprint(
-        routes.blueprint(simulator.world, simulator, Guard(None, "https://lga.example"), OPERATIONS)
-    )
+    made.register_blueprint(routes.blueprint(OPERATIONS))
     made.register_error_handler(EditorError, problem.response)
+    answer, own = made.wsgi_app, {WORLD: simulator.world}
+    made.wsgi_app = lambda environ, start: answer(environ | own, start)  # type: ignore[method-assign]
     return made
 
 

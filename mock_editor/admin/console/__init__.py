@@ -5,6 +5,9 @@ A page is a function in the module of its subject, with a template; ``context.py
 people do on a page is an operation of the admin API (``actions.py``); what changes by itself is a stream (``live.py``).
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Blueprint, Response, request
 
 from mock_editor.admin.console import (
@@ -21,14 +24,11 @@ from mock_editor.admin.console import (
     scenarios,
     tour,
 )
-from mock_editor.admin.console.context import Console
-from mock_editor.admin.guard import Guard
+from mock_editor.admin.console.context import this_console
 from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.forms import HEADERS_WITH_SCRIPTS
 from mock_editor.base.issues import Code
 from mock_editor.base.words import french_page, has_title
-from mock_editor.simulator.simulator import Simulator
-from mock_editor.world.world import World
 
 _SUBJECTS = (
     access,
@@ -53,35 +53,46 @@ _REFUSALS = {
 }
 
 
-def blueprint(world: World, simulator: Simulator, guard: Guard) -> Blueprint:
-    """The console, for those whom ``guard`` lets in."""
+def blueprint() -> Blueprint:
+    """The console of whichever world a request is for."""
     bp = Blueprint(
         "console", __name__, url_prefix="/_console", template_folder="../templates", static_folder="../static"
     )
-    console = Console(bp, world, simulator, guard)
+    bp.before_request(_admit)
+    bp.after_request(_protect)
+    bp.register_error_handler(EditorError, _refuse)
     for subject in _SUBJECTS:
-        subject.add(console)
-
-    @bp.after_request
-    def protect(response: Response) -> Response:
-        response.headers.update(HEADERS_WITH_SCRIPTS)
-        console.forms.remember(response)
-        return response
-
-    @bp.errorhandler(EditorError)
-    def refuse(error: EditorError) -> Response:
-        title, text = french_page(error)
-        if error.status in _REFUSALS and error.issues[0].code is not Code.CONSOLE_ACCESS_ENDED:
-            title, text = _REFUSALS[error.status]
-        about = request.view_args or {}
-        # Back to the appointment, where it is about one.
-        back = "console.appointment" if "identifier" in about and has_title(error) else None
-        response = console.show("message.html", error.status, title=title, text=text, back=back, about=about)
-        response.headers.extend(error.headers)
-        return response
-
-    @bp.get("/<path:_>")
-    def nothing(_: str) -> Response:
-        raise refused(Code.NO_SUCH_PAGE)
-
+        for route in subject.ROUTES:
+            bp.add_url_rule(route.rule, route.view.__name__, partial(_answer, route.view), methods=[route.method])
+    bp.add_url_rule("/<path:_>", "nothing", _nothing)
     return bp
+
+
+def _answer(view: Callable[..., Response], **path: str) -> Response:
+    return view(this_console(), **path)
+
+
+def _admit() -> Response | None:
+    return access.admit(this_console())
+
+
+def _protect(response: Response) -> Response:
+    response.headers.update(HEADERS_WITH_SCRIPTS)
+    this_console().forms.remember(response)
+    return response
+
+
+def _refuse(error: EditorError) -> Response:
+    title, text = french_page(error)
+    if error.status in _REFUSALS and error.issues[0].code is not Code.CONSOLE_ACCESS_ENDED:
+        title, text = _REFUSALS[error.status]
+    about = request.view_args or {}
+    # Back to the appointment, where it is about one.
+    back = "console.appointment" if "identifier" in about and has_title(error) else None
+    response = this_console().show("message.html", error.status, title=title, text=text, back=back, about=about)
+    response.headers.extend(error.headers)
+    return response
+
+
+def _nothing(_: str) -> Response:
+    raise refused(Code.NO_SUCH_PAGE)

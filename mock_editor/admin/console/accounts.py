@@ -10,7 +10,7 @@ import orjson
 from flask import Response
 
 from mock_editor.accounts.model import Account, AccountFilter
-from mock_editor.admin.console.context import Console, number
+from mock_editor.admin.console.context import Console, Route, number
 from mock_editor.base import codes
 from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
@@ -35,57 +35,52 @@ class Call:
     refused: bool
 
 
-def add(console: Console) -> None:
-    """The list of accounts, and the page of each."""
-    bp, world, journal = console.blueprint, console.world, console.simulator.journal
+def accounts(console: Console) -> Response:
+    slug, editors = console.asked_editors()
+    asked = console.asked()
+    state, text = asked.one("habilitation"), (asked.one("q") or "").strip()
+    if state and state not in _ACTIVE:
+        raise refused(Code.NO_SUCH_PAGE)
+    active = _ACTIVE[state][1] if state else None
+    rows, page = (_ROWS, number(asked.one("page"), _MOST_PAGES) or 1) if slug else (_EACH, 1)
+    found = []
+    for editor in editors:
+        wanted = AccountFilter([editor.slug], active=active, text=text or None)
+        some, total = console.world.accounts.listing(wanted, Page(rows, page), newest_first=True)
+        found.append((editor, [(one, _identifiers(one)) for one in some], total))
+    return console.show(
+        "comptes.html",
+        editors=console.world.catalogue.editors.values(),
+        chosen=slug,
+        states={name: words for name, (words, _) in _ACTIVE.items()},
+        state=state,
+        text=text,
+        page=page,
+        rows=rows,
+        found=found,
+        locked=_locked(console),
+    )
 
-    @bp.get("/comptes")
-    def accounts() -> Response:
-        slug, editors = console.asked_editors()
-        asked = console.asked()
-        state, text = asked.one("habilitation"), (asked.one("q") or "").strip()
-        if state and state not in _ACTIVE:
-            raise refused(Code.NO_SUCH_PAGE)
-        active = _ACTIVE[state][1] if state else None
-        rows, page = (_ROWS, number(asked.one("page"), _MOST_PAGES) or 1) if slug else (_EACH, 1)
-        found = []
-        for editor in editors:
-            wanted = AccountFilter([editor.slug], active=active, text=text or None)
-            some, total = world.accounts.listing(wanted, Page(rows, page), newest_first=True)
-            found.append((editor, [(one, _identifiers(one)) for one in some], total))
-        return console.show(
-            "comptes.html",
-            editors=world.catalogue.editors.values(),
-            chosen=slug,
-            states={name: words for name, (words, _) in _ACTIVE.items()},
-            state=state,
-            text=text,
-            page=page,
-            rows=rows,
-            found=found,
-            locked=_locked(console),
-        )
 
-    @bp.get("/comptes/<editor>/<identifier>")
-    def account(editor: str, identifier: str) -> Response:
-        known = world.catalogue.editor(editor)
-        one = world.accounts.read(editor, identifier)
-        journal.fresh()
-        _, taken = world.appointments.page([editor], 1, text=one.id)
-        return console.show(
-            "compte.html",
-            editor=known,
-            one=one,
-            identifiers=_identifiers(one),
-            national=_identifier(one, codes.PRACTITIONER_OID),
-            technical=_identifier(one, codes.SAS_OID),
-            resource=orjson.dumps(one.resource, option=orjson.OPT_INDENT_2).decode(),
-            locked=_locked(console),
-            calls=_calls(console, editor, one),
-            taken=taken,
-            instant=_instant,
-            path={"editor": editor, "account": one.id},
-        )
+def account(console: Console, editor: str, identifier: str) -> Response:
+    known = console.world.catalogue.editor(editor)
+    one = console.world.accounts.read(editor, identifier)
+    console.simulator.journal.fresh()
+    _, taken = console.world.appointments.page([editor], 1, text=one.id)
+    return console.show(
+        "compte.html",
+        editor=known,
+        one=one,
+        identifiers=_identifiers(one),
+        national=_identifier(one, codes.PRACTITIONER_OID),
+        technical=_identifier(one, codes.SAS_OID),
+        resource=orjson.dumps(one.resource, option=orjson.OPT_INDENT_2).decode(),
+        locked=_locked(console),
+        calls=_calls(console, editor, one),
+        taken=taken,
+        instant=_instant,
+        path={"editor": editor, "account": one.id},
+    )
 
 
 def _identifiers(account: Account) -> list[tuple[str, str]]:
@@ -157,3 +152,9 @@ def _object(body: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+ROUTES = (
+    Route("/comptes", accounts),
+    Route("/comptes/<editor>/<identifier>", account),
+)

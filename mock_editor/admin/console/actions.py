@@ -20,7 +20,7 @@ from werkzeug.http import parse_options_header
 
 from mock_editor.admin.calls import call, download
 from mock_editor.admin.console import words
-from mock_editor.admin.console.context import Console, Notice, RefusedForm, inside
+from mock_editor.admin.console.context import Console, Notice, RefusedForm, Route, inside
 from mock_editor.admin.console.fields import Typed, body_of, flat, place_of, query_of
 from mock_editor.admin.operation import Answers, Operation
 from mock_editor.admin.operations import OPERATIONS
@@ -37,35 +37,30 @@ _MULTIPART = "multipart/form-data"
 _BESIDES, _MOST_FIELDS = 20_000, 500
 
 
-def add(console: Console) -> None:
-    """What forms are posted to, and what is downloaded."""
-    bp = console.blueprint
+def act(console: Console, name: str) -> Response:
+    operation = _known(_ACTIONS, name)
+    typed, file = _read(console, operation)
+    target = inside(next(iter(typed.get("vers", ())), None))
+    if "refaire" in typed:
+        mark, more = "&" if "?" in target else "?", typed.get("encore", [""])[-1]
+        told = Notice("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
+        return _again(console, inside(f"{target}{mark}{more}"), told, RefusedForm(operation.id, typed))
+    try:
+        result = _run(console, operation, typed, file)
+    except EditorError as error:
+        return _again(console, target, _told(error), _refused(operation, typed, error), error)
+    said = words.done(operation.id, result)
+    if "rester" in typed:
+        return _again(console, target, Notice(said), RefusedForm(operation.id, typed))
+    return console.back(_filled(target, result), said)
 
-    @bp.post("/faire/<name>")
-    def act(name: str) -> Response:
-        operation = _known(_ACTIONS, name)
-        typed, file = _read(console, operation)
-        target = inside(next(iter(typed.get("vers", ())), None))
-        if "refaire" in typed:
-            mark, more = "&" if "?" in target else "?", typed.get("encore", [""])[-1]
-            told = Notice("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
-            return _again(console, inside(f"{target}{mark}{more}"), told, RefusedForm(operation.id, typed))
-        try:
-            result = _run(console, operation, typed, file)
-        except EditorError as error:
-            return _again(console, target, _told(error), _refused(operation, typed, error), error)
-        said = words.done(operation.id, result)
-        if "rester" in typed:
-            return _again(console, target, Notice(said), RefusedForm(operation.id, typed))
-        return console.back(_filled(target, result), said)
 
-    @bp.get("/fichier/<name>")
-    def file(name: str) -> Response:
-        operation = _known(_FILES, name)
-        asked = console.asked()
-        query = {one: asked.all(one) for one in asked.names()}
-        texts = flat(operation.query, query, console.zone) if operation.query else {}
-        return download(operation, call(operation, console.control, {}, texts, None))
+def file(console: Console, name: str) -> Response:
+    operation = _known(_FILES, name)
+    asked = console.asked()
+    query = {one: asked.all(one) for one in asked.names()}
+    texts = flat(operation.query, query, console.zone) if operation.query else {}
+    return download(operation, call(operation, console.control, {}, texts, None))
 
 
 def _known(some: dict[str, Operation], name: str) -> Operation:
@@ -161,3 +156,9 @@ def _again(
 def _filled(target: str, result: Any) -> str:
     """A page that is named by what came of the action."""
     return inside(re.sub(r"\{(\w+)\}", lambda found: quote(str(getattr(result, found[1], "")), safe=""), target))
+
+
+ROUTES = (
+    Route("/faire/<name>", act, "POST"),
+    Route("/fichier/<name>", file),
+)

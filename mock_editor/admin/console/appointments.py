@@ -12,7 +12,7 @@ import orjson
 from flask import Response, url_for
 
 from mock_editor.accounts.model import Account
-from mock_editor.admin.console.context import Console, chosen, number, redirect
+from mock_editor.admin.console.context import Console, Route, chosen, number, redirect
 from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
 from mock_editor.admin.practice import PRACTICE, PlacedAppointment, Practice, read_practitioner_id
 from mock_editor.base.errors import refused
@@ -75,105 +75,104 @@ class Bookers:
         return self.name(one).split(maxsplit=1)[1]
 
 
-def add(console: Console) -> None:
-    """The list of appointments, the page of each, and the choice of another slot or practitioner."""
-    bp, world = console.blueprint, console.world
-    catalogue, bookings, journal = world.catalogue, world.bookings, console.simulator.journal
-    practice, notifications = Practice(world), ShownNotifications(world)
+def _show(console: Console, template: str, status: int = 200, **content: Any) -> Response:
+    return console.show(template, status, url=_url, **content)
 
-    def show(template: str, status: int = 200, **content: Any) -> Response:
-        return console.show(template, status, url=_url, **content)
 
-    @bp.get("/rendez-vous")
-    def appointments() -> Response:
-        slug, editors = console.asked_editors()
-        asked = console.asked()
-        state: AppointmentStatus | None = chosen(asked.one("etat"), AppointmentStatus)
-        kind, text = asked.one("genre"), (asked.one("q") or "").strip()
-        if kind and kind not in KINDS:
-            raise refused(Code.NO_SUCH_PAGE)
-        filters = AppointmentFilters(**KINDS[kind][1]) if kind else AppointmentFilters()
-        if state:
-            filters["status"] = state
-        if text:
-            filters["text"] = text
-        page = number(asked.one("page"), _MOST_PAGES) or 1
-        found, total = practice.page(editors, _ROWS, (page - 1) * _ROWS, **filters)
-        return show(
-            "rendez_vous.html",
-            editors=catalogue.editors.values(),
-            chosen=slug,
-            states=view.STATUSES,
-            state=state,
-            kinds={name: words for name, (words, _) in KINDS.items()},
-            kind=kind,
-            text=text,
-            page=page,
-            found=found,
-            total=total,
-            rows=_ROWS,
-            bookers=Bookers(world),
-        )
+def appointments(console: Console) -> Response:
+    slug, editors = console.asked_editors()
+    asked = console.asked()
+    state: AppointmentStatus | None = chosen(asked.one("etat"), AppointmentStatus)
+    kind, text = asked.one("genre"), (asked.one("q") or "").strip()
+    if kind and kind not in KINDS:
+        raise refused(Code.NO_SUCH_PAGE)
+    filters = AppointmentFilters(**KINDS[kind][1]) if kind else AppointmentFilters()
+    if state:
+        filters["status"] = state
+    if text:
+        filters["text"] = text
+    page = number(asked.one("page"), _MOST_PAGES) or 1
+    found, total = Practice(console.world).page(editors, _ROWS, (page - 1) * _ROWS, **filters)
+    return _show(
+        console,
+        "rendez_vous.html",
+        editors=console.world.catalogue.editors.values(),
+        chosen=slug,
+        states=view.STATUSES,
+        state=state,
+        kinds={name: words for name, (words, _) in KINDS.items()},
+        kind=kind,
+        text=text,
+        page=page,
+        found=found,
+        total=total,
+        rows=_ROWS,
+        bookers=Bookers(console.world),
+    )
 
-    @bp.get("/rendez-vous/<editor>/<identifier>")
-    def appointment(editor: str, identifier: str) -> Response:
-        placed = practice.find(editor, identifier)
-        one = placed.appointment
-        told = notifications.of(placed.editor.slug, one.id)
-        exchanges = journal.summaries(
-            EntryFilter(editor=placed.editor.slug, flow=Flow.INT_R03, contains=one.id, limit=_EXCHANGES)
-        )
-        return show(
-            "fiche.html",
-            placed=placed,
-            bookers=Bookers(world),
-            changes=_changes(told, placed.calendar.zone if placed.calendar else placed.editor.zone),
-            states=STATES,
-            exchanges=exchanges,
-            slot=f"{one.calendar}-{stamp(one.start)}",
-            received=_received(console, told),
-        )
 
-    @bp.get("/rendez-vous/<editor>/<identifier>/deplacer")
-    def choose_slot(editor: str, identifier: str) -> Response:
-        placed = practice.find(editor, identifier)
-        asked = console.asked()
-        at = placed.calendar_for(asked.one("agenda"))
-        zone = at.zone
-        week = view.week(at, view.read_day(asked.one("semaine")), catalogue.clock.now())
-        slots = bookings.free_slots(at, week.window, _OFFERED)
-        days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
-        others = calendars_of(at.editor, at.owner.id)
-        return show("deplacer.html", placed=placed, at=at, others=others, week=week, days=days)
+def appointment(console: Console, editor: str, identifier: str) -> Response:
+    placed = Practice(console.world).find(editor, identifier)
+    one = placed.appointment
+    told = ShownNotifications(console.world).of(placed.editor.slug, one.id)
+    exchanges = console.simulator.journal.summaries(
+        EntryFilter(editor=placed.editor.slug, flow=Flow.INT_R03, contains=one.id, limit=_EXCHANGES)
+    )
+    return _show(
+        console,
+        "fiche.html",
+        placed=placed,
+        bookers=Bookers(console.world),
+        changes=_changes(told, placed.calendar.zone if placed.calendar else placed.editor.zone),
+        states=STATES,
+        exchanges=exchanges,
+        slot=f"{one.calendar}-{stamp(one.start)}",
+        received=_received(console, told),
+    )
 
-    @bp.get("/rendez-vous/<editor>/<identifier>/praticien")
-    def choose_practitioner(editor: str, identifier: str) -> Response:
-        return people(with_practitioner(editor, identifier))
 
-    @bp.post("/rendez-vous/<editor>/<identifier>/praticien")
-    def find_practitioner(editor: str, identifier: str) -> Response:
-        """Opens the calendar of the practitioner with this identifier; nothing is changed."""
-        typed = console.forms.read()("identifiant")
-        placed = with_practitioner(editor, identifier)
-        national_id = read_practitioner_id(typed)
-        if national_id is None:
-            return people(placed, 422, problem=french(issue(Code.PRACTITIONER_ID_WRONG)), typed=typed)
-        found = placed.editor.directory.find(national_id)
-        if found is None:
-            return people(placed, 404, problem=french(issue(Code.PRACTITIONER_NOT_KNOWN)), typed=typed)
-        return redirect(_url(placed, "choose_slot", agenda=found.places[0].calendar.key))
+def choose_slot(console: Console, editor: str, identifier: str) -> Response:
+    placed = Practice(console.world).find(editor, identifier)
+    asked = console.asked()
+    at = placed.calendar_for(asked.one("agenda"))
+    zone = at.zone
+    week = view.week(at, view.read_day(asked.one("semaine")), console.world.catalogue.clock.now())
+    slots = console.world.bookings.free_slots(at, week.window, _OFFERED)
+    days = [(day, [view.shown(slot, zone, _OFFERED) for slot in some]) for day, some in week.days(slots, zone)]
+    others = calendars_of(at.editor, at.owner.id)
+    return _show(console, "deplacer.html", placed=placed, at=at, others=others, week=week, days=days)
 
-    def people(placed: PlacedAppointment, status: int = 200, **content: Any) -> Response:
-        others = (one for one in placed.editor.directory if one.id != placed.appointment.practitioner)
-        return show("praticien.html", status, placed=placed, people=list(itertools.islice(others, _PEOPLE)), **content)
 
-    def with_practitioner(editor: str, identifier: str) -> PlacedAppointment:
-        """An appointment that another practitioner may take over. Raises 404, 409."""
-        placed = practice.find(editor, identifier)
-        placed.calendar_for(None)
-        if placed.appointment.sos:
-            raise refused(Code.CHANGE_NOT_FOR_SOS)
-        return placed
+def choose_practitioner(console: Console, editor: str, identifier: str) -> Response:
+    return _people(console, _with_practitioner(console, editor, identifier))
+
+
+def find_practitioner(console: Console, editor: str, identifier: str) -> Response:
+    """Opens the calendar of the practitioner with this identifier; nothing is changed."""
+    typed = console.forms.read()("identifiant")
+    placed = _with_practitioner(console, editor, identifier)
+    national_id = read_practitioner_id(typed)
+    if national_id is None:
+        return _people(console, placed, 422, problem=french(issue(Code.PRACTITIONER_ID_WRONG)), typed=typed)
+    found = placed.editor.directory.find(national_id)
+    if found is None:
+        return _people(console, placed, 404, problem=french(issue(Code.PRACTITIONER_NOT_KNOWN)), typed=typed)
+    return redirect(_url(placed, "choose_slot", agenda=found.places[0].calendar.key))
+
+
+def _people(console: Console, placed: PlacedAppointment, status: int = 200, **content: Any) -> Response:
+    others = (one for one in placed.editor.directory if one.id != placed.appointment.practitioner)
+    some = list(itertools.islice(others, _PEOPLE))
+    return _show(console, "praticien.html", status, placed=placed, people=some, **content)
+
+
+def _with_practitioner(console: Console, editor: str, identifier: str) -> PlacedAppointment:
+    """An appointment that another practitioner may take over. Raises 404, 409."""
+    placed = Practice(console.world).find(editor, identifier)
+    placed.calendar_for(None)
+    if placed.appointment.sos:
+        raise refused(Code.CHANGE_NOT_FOR_SOS)
+    return placed
 
 
 def _received(console: Console, told: Sequence[NotificationSheet]) -> str:
@@ -211,3 +210,12 @@ def _change(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str:
 def _url(placed: PlacedAppointment, endpoint: str = "appointment", **more: Any) -> str:
     """Of a page about an appointment."""
     return url_for(f"console.{endpoint}", editor=placed.editor.slug, identifier=placed.appointment.id, **more)
+
+
+ROUTES = (
+    Route("/rendez-vous", appointments),
+    Route("/rendez-vous/<editor>/<identifier>", appointment),
+    Route("/rendez-vous/<editor>/<identifier>/deplacer", choose_slot),
+    Route("/rendez-vous/<editor>/<identifier>/praticien", choose_practitioner),
+    Route("/rendez-vous/<editor>/<identifier>/praticien", find_practitioner, "POST"),
+)

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, url_for
 
 from mock_editor.admin.console.appointments import Bookers
-from mock_editor.admin.console.context import Console, number
+from mock_editor.admin.console.context import Console, Route, number
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_practitioner_id, read_slot
@@ -67,77 +67,74 @@ class Change:
     hidden: Mapping[str, str]
 
 
-def add(console: Console) -> None:
-    """The choice of a calendar, and the week of one."""
-    bp, world = console.blueprint, console.world
-    catalogue = world.catalogue
-    practice = Practice(world)
+def calendars(console: Console) -> Response:
+    catalogue = console.world.catalogue
+    asked = console.asked()
+    editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
+    text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _SEARCHED // _PEOPLE) or 1
+    found = list(islice(_owners(editor, text), (page - 1) * _PEOPLE, page * _PEOPLE + 1))
+    touched = [] if text or page > 1 else _touched(console, editor)
+    return console.show(
+        "agendas.html",
+        editors=catalogue.editors.values(),
+        editor=editor,
+        text=text,
+        page=page,
+        found=[(owner, calendars_of(editor, owner.id)) for owner in found[:_PEOPLE]],
+        more=len(found) > _PEOPLE and page < _SEARCHED // _PEOPLE,
+        total=len(editor.directory) + len(editor.associations),
+        searched=_SEARCHED,
+        touched=touched,
+        held=lambda at: len(catalogue.taken.standing(at.calendar).held),
+    )
 
-    @bp.get("/agendas", endpoint="calendars")
-    def directory() -> Response:
-        asked = console.asked()
-        editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
-        text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _SEARCHED // _PEOPLE) or 1
-        found = list(islice(_owners(editor, text), (page - 1) * _PEOPLE, page * _PEOPLE + 1))
-        touched = [] if text or page > 1 else _touched(console, editor)
-        return console.show(
-            "agendas.html",
-            editors=catalogue.editors.values(),
-            editor=editor,
-            text=text,
-            page=page,
-            found=[(owner, calendars_of(editor, owner.id)) for owner in found[:_PEOPLE]],
-            more=len(found) > _PEOPLE and page < _SEARCHED // _PEOPLE,
-            total=len(editor.directory) + len(editor.associations),
-            searched=_SEARCHED,
-            touched=touched,
-            held=lambda at: len(catalogue.taken.standing(at.calendar).held),
-        )
 
-    @bp.get("/agendas/<editor>/<calendar>", endpoint="calendar")
-    def week(editor: str, calendar: str) -> Response:
-        at = find_calendar(catalogue.editor(editor), calendar)
-        if at is None:
-            raise refused(Code.NO_SUCH_PAGE)
-        asked, now = console.asked(), catalogue.clock.now()
-        placed, start = _placed(asked.one("rdv"), at), _start(asked.one("creneau"), at)
-        instant = placed.appointment.start if placed else start
-        day = read_day(asked.one("jour"))
-        first = instant.astimezone(at.zone).date() if instant else day or read_day(asked.one("semaine"))
-        today = now.astimezone(at.zone).date()
-        shown_week = week_of(first or today, at)
-        standing = catalogue.taken.standing(at.calendar)
-        found = grid(at, shown_week, standing, world.appointments.during(editor, calendar, shown_week.window), now)
-        return console.show(
-            "agenda.html",
-            at=at,
-            grid=found,
-            today=today,
-            chosen=_chosen(found, placed, start, day),
-            # On a narrow screen there is room for one day.
-            shown=found.day(first) or found.day(today) or found.days[0],
-            asked=any(asked.one(name) for name in ("rdv", "creneau", "jour")),
-            others=calendars_of(at.editor, at.owner.id),
-            changes=_changes(console, at),
-            most=_CHANGES,
-            overlay=standing.overlay,
-            bookers=Bookers(world),
-            states=STATES,
-            types=TYPES,
-            badge=lambda one: _BADGES.get(one, one.value),
-            kinds=CONSULTATION_TYPES,
-            walk_in=AppointmentType.WALKIN,
-            short=_short,
-            site=f"{world.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
-            free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
-        )
+def calendar(console: Console, editor: str, calendar: str) -> Response:
+    catalogue = console.world.catalogue
+    at = find_calendar(catalogue.editor(editor), calendar)
+    if at is None:
+        raise refused(Code.NO_SUCH_PAGE)
+    asked, now = console.asked(), catalogue.clock.now()
+    placed, start = _placed(console, asked.one("rdv"), at), _start(asked.one("creneau"), at)
+    instant = placed.appointment.start if placed else start
+    day = read_day(asked.one("jour"))
+    first = instant.astimezone(at.zone).date() if instant else day or read_day(asked.one("semaine"))
+    today = now.astimezone(at.zone).date()
+    shown_week = week_of(first or today, at)
+    standing = catalogue.taken.standing(at.calendar)
+    held = console.world.appointments.during(editor, calendar, shown_week.window)
+    found = grid(at, shown_week, standing, held, now)
+    return console.show(
+        "agenda.html",
+        at=at,
+        grid=found,
+        today=today,
+        chosen=_chosen(found, placed, start, day),
+        # On a narrow screen there is room for one day.
+        shown=found.day(first) or found.day(today) or found.days[0],
+        asked=any(asked.one(name) for name in ("rdv", "creneau", "jour")),
+        others=calendars_of(at.editor, at.owner.id),
+        changes=_changes(console, at),
+        most=_CHANGES,
+        overlay=standing.overlay,
+        bookers=Bookers(console.world),
+        states=STATES,
+        types=TYPES,
+        badge=lambda one: _BADGES.get(one, one.value),
+        kinds=CONSULTATION_TYPES,
+        walk_in=AppointmentType.WALKIN,
+        short=_short,
+        site=f"{console.world.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
+        free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
+    )
 
-    def _placed(identifier: str | None, at: OwnedCalendar) -> PlacedAppointment | None:
-        """The appointment that was chosen, if it is in this calendar."""
-        if not identifier or world.appointments.find(at.editor.slug, identifier) is None:
-            return None
-        placed = practice.find(at.editor.slug, identifier)
-        return placed if placed.appointment.calendar == at.key else None
+
+def _placed(console: Console, identifier: str | None, at: OwnedCalendar) -> PlacedAppointment | None:
+    """The appointment that was chosen, if it is in this calendar."""
+    if not identifier or console.world.appointments.find(at.editor.slug, identifier) is None:
+        return None
+    placed = Practice(console.world).find(at.editor.slug, identifier)
+    return placed if placed.appointment.calendar == at.key else None
 
 
 def _option(cell: Cell, at: OwnedCalendar) -> str:
@@ -246,3 +243,9 @@ def _short(day: date) -> tuple[str, str]:
     """« vendredi », « 20 novembre »."""
     name, *rest = day_name(day).split()
     return name, " ".join(rest[:2])
+
+
+ROUTES = (
+    Route("/agendas", calendars),
+    Route("/agendas/<editor>/<calendar>", calendar),
+)

@@ -1,9 +1,11 @@
 """The simulator's clock: where it is, live, and all that sets it."""
 
+from functools import partial
+
 from flask import Response
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.context import Console
+from mock_editor.admin.console.context import Console, Route
 from mock_editor.admin.operations.clock import Time, show_clock
 from mock_editor.base.clock import FASTEST, Mode
 
@@ -24,31 +26,31 @@ STEPS = (
 RATES = ((10, "10 ×"), (60, "60 × : une heure par minute"), (3600, "3 600 × : un jour en 24 secondes"))
 
 
-def add(console: Console) -> None:
-    """The page, and its live part."""
-    bp = console.blueprint
+def clock(console: Console) -> Response:
+    now = show_clock.run(console.control).now.astimezone(console.zone)
+    return console.show(
+        "horloge.html", face=_drawn(console), at=f"{now:%Y-%m-%dT%H:%M}", steps=STEPS, rates=RATES, fastest=FASTEST
+    )
 
-    @bp.get("/horloge")
-    def clock() -> Response:
-        now = show_clock.run(console.control).now.astimezone(console.zone)
-        return console.show(
-            "horloge.html", face=drawn(), at=f"{now:%Y-%m-%dT%H:%M}", steps=STEPS, rates=RATES, fastest=FASTEST
-        )
 
-    @bp.get("/horloge/direct")
-    def clock_live() -> Response:
-        return live.stream(console, drawn)
+def clock_live(console: Console) -> Response:
+    return live.stream(console, partial(_drawn, console))
 
-    def drawn() -> str:
-        time: Time = show_clock.run(console.control)
-        name, text = MODES[time.mode]
-        if time.mode is Mode.SCALED:
-            name = f"{'accélérée' if time.rate > 1 else 'ralentie'}, {_rate(time.rate)} ×"
-        return console.drawn(
-            "horloge_part.html", now=time.now.astimezone(console.zone), time=time, mode=name, text=text
-        )
+
+def _drawn(console: Console) -> str:
+    time: Time = show_clock.run(console.control)
+    name, text = MODES[time.mode]
+    if time.mode is Mode.SCALED:
+        name = f"{'accélérée' if time.rate > 1 else 'ralentie'}, {_rate(time.rate)} ×"
+    return console.drawn("horloge_part.html", now=time.now.astimezone(console.zone), time=time, mode=name, text=text)
 
 
 def _rate(rate: float) -> str:
     """« 3 600 », « 0,5 »."""
     return f"{rate:,.10g}".replace(",", "\u202f").replace(".", ",")
+
+
+ROUTES = (
+    Route("/horloge", clock),
+    Route("/horloge/direct", clock_live),
+)

@@ -1,15 +1,15 @@
 """What every page of the console needs: the world in play, forms, what is said at its top, and where it leads."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, current_app, g, render_template, request, url_for
+from flask import Response, current_app, g, render_template, request, url_for
 from werkzeug.urls import iri_to_uri
 
 from mock_editor.admin.console.fields import Typed
@@ -19,6 +19,7 @@ from mock_editor.base.errors import refused
 from mock_editor.base.forms import Forms
 from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.worlds import of_world
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.booking import week
 from mock_editor.calendars.model import Editor
@@ -62,11 +63,21 @@ class RefusedForm:
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 
-class Console:
-    """The console of one world. ``blueprint`` is what pages are added to, ``control`` what operations work with."""
+class Route(NamedTuple):
+    """A page, or what a page sends its forms to: its path below the console's, and the view, which names it.
 
-    def __init__(self, blueprint: Blueprint, world: World, simulator: Simulator, guard: Guard) -> None:
-        self.blueprint = blueprint
+    A view gets the console of its request's world, and the parts of the path by name.
+    """
+
+    rule: str
+    view: Callable[..., Response]
+    method: str = "GET"
+
+
+class Console:
+    """The console of one world. ``control`` is what operations work with."""
+
+    def __init__(self, world: World, simulator: Simulator, guard: Guard) -> None:
         self.world, self.simulator, self.guard = world, simulator, guard
         self.control = Control(world, simulator)
         self.forms = Forms(
@@ -206,6 +217,14 @@ class Console:
         catalogue = self.world.catalogue
         slug = self.asked().one("editeur")
         return slug, [catalogue.editor(slug)] if slug else list(catalogue.editors.values())
+
+
+def this_console() -> Console:
+    """The console of the world that the request at hand is for."""
+    if "console" not in g:
+        g.console = Console(of_world(World), of_world(Simulator), of_world(Guard))
+    console: Console = g.console
+    return console
 
 
 class Form:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from flask import Response
@@ -11,7 +12,7 @@ from flask import Response
 from mock_editor.admin.console import live
 from mock_editor.admin.console.charts import Chart
 from mock_editor.admin.console.clock import MODES
-from mock_editor.admin.console.context import Console
+from mock_editor.admin.console.context import Console, Route
 from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.shown_notifications import FAILED
 from mock_editor.admin.operations.clock import show_clock
@@ -54,41 +55,37 @@ class Doing:
         return self.slowest is not None and self.slowest >= _SLOW
 
 
-def add(console: Console) -> None:
-    """The first page, and what changes of it."""
-    bp, world, simulator = console.blueprint, console.world, console.simulator
+def home(console: Console) -> Response:
+    return console.show("accueil.html", played=console.world.scenario, now=_drawn(console))
 
-    @bp.get("/")
-    def home() -> Response:
-        return console.show("accueil.html", played=world.scenario, now=drawn())
 
-    @bp.get("/direct")
-    def home_live() -> Response:
-        return live.stream(console, drawn, pace=_PACE)
+def home_live(console: Console) -> Response:
+    return live.stream(console, partial(_drawn, console), pace=_PACE)
 
-    def drawn() -> str:
-        now = datetime.now(UTC)
-        answered = simulator.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
-        faults = [one for one in list_faults.run(console.control).faults if one.in_force]
-        counts, clock = world.notifications.counts(), show_clock.run(console.control)
-        oldest = simulator.journal.entries.oldest()
-        return console.drawn(
-            "accueil_direct.html",
-            editors=[_doing(one, answered, faults, now) for one in world.catalogue.editors.values()],
-            lately=_LATELY,
-            faults=faults,
-            summary=summary,
-            names={one.slug: one.name for one in world.catalogue.editors.values()},
-            clock=clock,
-            mode=MODES[clock.mode][0],
-            open=sum(count for state, count in counts.items() if state in OPEN_STATES),
-            failed=sum(count for state, count in counts.items() if state in FAILED),
-            paused=world.outbox.paused(),
-            waiting=_waiting(simulator.journal),
-            statuses=_by_minute(answered, now, console.zone),
-            latencies=_by_latency(simulator.journal),
-            since=oldest if oldest and oldest > now - timedelta(minutes=_BACK) else None,
-        )
+
+def _drawn(console: Console) -> str:
+    now = datetime.now(UTC)
+    answered = console.simulator.journal.entries.answered(now - timedelta(minutes=_BACK), _MOST)
+    faults = [one for one in list_faults.run(console.control).faults if one.in_force]
+    counts, clock = console.world.notifications.counts(), show_clock.run(console.control)
+    oldest = console.simulator.journal.entries.oldest()
+    return console.drawn(
+        "accueil_direct.html",
+        editors=[_doing(one, answered, faults, now) for one in console.world.catalogue.editors.values()],
+        lately=_LATELY,
+        faults=faults,
+        summary=summary,
+        names={one.slug: one.name for one in console.world.catalogue.editors.values()},
+        clock=clock,
+        mode=MODES[clock.mode][0],
+        open=sum(count for state, count in counts.items() if state in OPEN_STATES),
+        failed=sum(count for state, count in counts.items() if state in FAILED),
+        paused=console.world.outbox.paused(),
+        waiting=_waiting(console.simulator.journal),
+        statuses=_by_minute(answered, now, console.zone),
+        latencies=_by_latency(console.simulator.journal),
+        since=oldest if oldest and oldest > now - timedelta(minutes=_BACK) else None,
+    )
 
 
 def _doing(editor: Editor, answered: Sequence[Answered], faults: Sequence[Fault], now: datetime) -> Doing:
@@ -162,3 +159,9 @@ def _duration(milliseconds: float) -> str:
     """« 2,5 ms », « 10 s »."""
     value, unit = (milliseconds, "ms") if milliseconds < 1000 else (milliseconds / 1000, "s")
     return f"{value:g} {unit}".replace(".", ",")
+
+
+ROUTES = (
+    Route("/", home),
+    Route("/direct", home_live),
+)

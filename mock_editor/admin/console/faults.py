@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Response, url_for
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.context import Console, redirect
+from mock_editor.admin.console.context import Console, Route, redirect
 from mock_editor.admin.console.kinds import Parameter, parameters, summary
 from mock_editor.admin.console.presets import PRESETS
 from mock_editor.admin.console.words import FLOWS
@@ -91,73 +92,69 @@ class Played:
     progress: Progress | None
 
 
-def add(console: Console) -> None:
-    """The list, the choice of a kind, the form of a new rule, a rule."""
-    bp = console.blueprint
+def faults(console: Console) -> Response:
+    slug, _ = console.asked_editors()
+    there = {one.name for one in console.simulator.faults.rules()}
+    ready = [(one, one.name_for(slug), one.fields_for(slug), one.name_for(slug) in there) for one in PRESETS]
+    return console.show(
+        "pannes.html", now=_drawn(console), chosen=slug, editors=_editors(console), ready=ready, example=_STEPS
+    )
 
-    @bp.get("/pannes")
-    def faults() -> Response:
-        slug, _ = console.asked_editors()
-        there = {one.name for one in console.simulator.faults.rules()}
-        ready = [(one, one.name_for(slug), one.fields_for(slug), one.name_for(slug) in there) for one in PRESETS]
-        return console.show(
-            "pannes.html", now=drawn(), chosen=slug, editors=_editors(console), ready=ready, example=_STEPS
-        )
 
-    @bp.get("/pannes/direct")
-    def faults_live() -> Response:
-        return live.stream(console, drawn)
+def faults_live(console: Console) -> Response:
+    return live.stream(console, partial(_drawn, console))
 
-    def drawn() -> str:
-        frozen = show_clock.run(console.control).mode is Mode.FROZEN
-        return console.drawn("pannes_part.html", found=_listed(console), timelines=_timelines(console), frozen=frozen)
 
-    @bp.get("/pannes/genres")
-    def fault_kinds() -> Response:
-        asked, family = console.asked().one("cherche") or "", console.asked().one("famille")
-        if family is not None and family not in FAMILIES:
-            raise refused(Code.NO_SUCH_PAGE)
-        found = [(name, _kinds_of(name, asked)) for name in FAMILIES if family in (None, name)]
-        return console.show(
-            "pannes_genres.html",
-            families=FAMILIES,
-            words={name: kind.french for name, kind in catalogue().items()},
-            asked=asked,
-            family=family,
-            found=[(name, some) for name, some in found if some],
-        )
+def _drawn(console: Console) -> str:
+    frozen = show_clock.run(console.control).mode is Mode.FROZEN
+    return console.drawn("pannes_part.html", found=_listed(console), timelines=_timelines(console), frozen=frozen)
 
-    @bp.get("/pannes/nouvelle")
-    def new_fault() -> Response:
-        if _done(console):
-            # The rule has just been added; the list says so.
-            return redirect(url_for("console.faults"))
-        kinds = _kinds_asked(console)
-        if not kinds:
-            return redirect(url_for("console.fault_kinds"))
-        there = {one.rule.name for one in list_faults.run(console.control).faults}
-        name = next(one for one in _names(kinds[0]) if one not in there)
-        return console.show("pannes_nouvelle.html", effects=_effects(kinds), name=name, **_for_form(console, kinds))
 
-    @bp.get("/pannes/regle/<name>")
-    def fault(name: str) -> Response:
-        found: Fault = show_fault.run(console.control, name)
-        kinds = [one.name for one in found.rule.do]
-        values = [one.model_dump(mode="json") for one in found.rule.do]
-        added = _kinds_asked(console)
-        if added and _done(console):
-            # They are part of the rule now.
-            return redirect(url_for("console.fault", name=name))
-        kinds = [*kinds, *added][:_MOST_KINDS]
-        return console.show(
-            "pannes_regle.html",
-            fault=_shown(console, found),
-            rule=found.rule,
-            effects=_effects(kinds, values),
-            json=_json(found.rule),
-            headers=json.dumps(found.rule.headers, ensure_ascii=False) if found.rule.headers else "",
-            **_for_form(console, kinds),
-        )
+def fault_kinds(console: Console) -> Response:
+    asked, family = console.asked().one("cherche") or "", console.asked().one("famille")
+    if family is not None and family not in FAMILIES:
+        raise refused(Code.NO_SUCH_PAGE)
+    found = [(name, _kinds_of(name, asked)) for name in FAMILIES if family in (None, name)]
+    return console.show(
+        "pannes_genres.html",
+        families=FAMILIES,
+        words={name: kind.french for name, kind in catalogue().items()},
+        asked=asked,
+        family=family,
+        found=[(name, some) for name, some in found if some],
+    )
+
+
+def new_fault(console: Console) -> Response:
+    if _done(console):
+        # The rule has just been added; the list says so.
+        return redirect(url_for("console.faults"))
+    kinds = _kinds_asked(console)
+    if not kinds:
+        return redirect(url_for("console.fault_kinds"))
+    there = {one.rule.name for one in list_faults.run(console.control).faults}
+    name = next(one for one in _names(kinds[0]) if one not in there)
+    return console.show("pannes_nouvelle.html", effects=_effects(kinds), name=name, **_for_form(console, kinds))
+
+
+def fault(console: Console, name: str) -> Response:
+    found: Fault = show_fault.run(console.control, name)
+    kinds = [one.name for one in found.rule.do]
+    values = [one.model_dump(mode="json") for one in found.rule.do]
+    added = _kinds_asked(console)
+    if added and _done(console):
+        # They are part of the rule now.
+        return redirect(url_for("console.fault", name=name))
+    kinds = [*kinds, *added][:_MOST_KINDS]
+    return console.show(
+        "pannes_regle.html",
+        fault=_shown(console, found),
+        rule=found.rule,
+        effects=_effects(kinds, values),
+        json=_json(found.rule),
+        headers=json.dumps(found.rule.headers, ensure_ascii=False) if found.rule.headers else "",
+        **_for_form(console, kinds),
+    )
 
 
 # --- rules
@@ -359,3 +356,12 @@ def _lasting(seconds: float) -> str:
     whole = round(seconds)
     parts = [(whole // 86400, "j"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+ROUTES = (
+    Route("/pannes", faults),
+    Route("/pannes/direct", faults_live),
+    Route("/pannes/genres", fault_kinds),
+    Route("/pannes/nouvelle", new_fault),
+    Route("/pannes/regle/<name>", fault),
+)

@@ -10,7 +10,7 @@ import orjson
 from flask import Response
 
 from mock_editor.admin.console import live, words
-from mock_editor.admin.console.context import Console, Form, RefusedForm, number
+from mock_editor.admin.console.context import Console, Form, RefusedForm, Route, number
 from mock_editor.admin.console.fields import flat
 from mock_editor.admin.console.kinds import summary
 from mock_editor.admin.console.words import FLOWS
@@ -54,65 +54,60 @@ class Asked:
     issues: Sequence[Issue]
 
 
-def add(console: Console) -> None:
-    """The list, what is added to it, and the page of an exchange."""
-    bp, world, journal = console.blueprint, console.world, console.simulator.journal
+def journal(console: Console) -> Response:
+    asked, parameters = _asked(console), console.asked()
+    before, after = number(parameters.one("avant")), number(parameters.one("apres"))
+    console.simulator.journal.fresh()
+    # Looked at first: the stream brings what comes after that.
+    totals = console.simulator.journal.entries.totals()
+    found = [] if asked.issues else console.simulator.journal.entries.summaries(_page(asked.wanted, before, after))
+    return console.show(
+        "journal.html",
+        422 if asked.issues else 200,
+        asked=asked,
+        wrong=[(words.where(one), words.reason(one)) for one in asked.issues],
+        found=sorted(found, key=lambda entry: -entry.id),
+        totals=totals,
+        first=before is None and after is None,
+        more=len(found) == _ROWS or after is not None,
+        most=_ROWS,
+        shown=_shown,
+        flows=[("", "tous"), *FLOWS.items()],
+        directions=[("", "les deux"), *_DIRECTIONS.items()],
+        statuses=[("", "tous"), *_STATUSES.items()],
+        editors=[("", "tous"), *((one.slug, one.name) for one in console.world.catalogue.editors.values())],
+    )
 
-    @bp.get("/journal", endpoint="journal")
-    def listed() -> Response:
-        asked, parameters = _asked(console), console.asked()
-        before, after = number(parameters.one("avant")), number(parameters.one("apres"))
-        journal.fresh()
-        # Looked at first: the stream brings what comes after that.
-        totals = journal.entries.totals()
-        found = [] if asked.issues else journal.entries.summaries(_page(asked.wanted, before, after))
-        return console.show(
-            "journal.html",
-            422 if asked.issues else 200,
-            asked=asked,
-            wrong=[(words.where(one), words.reason(one)) for one in asked.issues],
-            found=sorted(found, key=lambda entry: -entry.id),
-            totals=totals,
-            first=before is None and after is None,
-            more=len(found) == _ROWS or after is not None,
-            most=_ROWS,
-            shown=_shown,
-            flows=[("", "tous"), *FLOWS.items()],
-            directions=[("", "les deux"), *_DIRECTIONS.items()],
-            statuses=[("", "tous"), *_STATUSES.items()],
-            editors=[("", "tous"), *((one.slug, one.name) for one in world.catalogue.editors.values())],
-        )
 
-    @bp.get("/journal/direct")
-    def journal_live() -> Response:
-        asked = _asked(console)
-        if asked.issues:
-            raise EditorError(422, asked.issues)
+def journal_live(console: Console) -> Response:
+    asked = _asked(console)
+    if asked.issues:
+        raise EditorError(422, asked.issues)
 
-        after = number(live.seen(console))
+    after = number(live.seen(console))
 
-        def source(hold: Hold) -> Generator[list[EntrySummary]]:
-            return journal.follow_briefly(asked.wanted, hold, live.PACE, after)
+    def source(hold: Hold) -> Generator[list[EntrySummary]]:
+        return console.simulator.journal.follow_briefly(asked.wanted, hold, live.PACE, after)
 
-        def draw(some: list[EntrySummary]) -> str:
-            return console.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
+    def draw(some: list[EntrySummary]) -> str:
+        return console.drawn("journal_lignes.html", found=some, shown=_shown) if some else ""
 
-        return live.follow(console, source, draw, lambda some: some[0].id if some else "")
+    return live.follow(console, source, draw, lambda some: some[0].id if some else "")
 
-    @bp.get("/journal/<identifier>")
-    def exchange(identifier: str) -> Response:
-        entry = kept(console.control, number(identifier) or 0)
-        one = shown(entry)
-        return console.show(
-            "echange.html",
-            one=one,
-            incident=french(entry.error) if entry.error else "",
-            flows=FLOWS,
-            directions=_DIRECTIONS,
-            rule=_rule(console, entry.rule) if entry.rule else None,
-            indented=indented,
-            curl=_curl(console, one),
-        )
+
+def exchange(console: Console, identifier: str) -> Response:
+    entry = kept(console.control, number(identifier) or 0)
+    one = shown(entry)
+    return console.show(
+        "echange.html",
+        one=one,
+        incident=french(entry.error) if entry.error else "",
+        flows=FLOWS,
+        directions=_DIRECTIONS,
+        rule=_rule(console, entry.rule) if entry.rule else None,
+        indented=indented,
+        curl=_curl(console, one),
+    )
 
 
 def _asked(console: Console) -> Asked:
@@ -198,3 +193,10 @@ def _curl(console: Console, one: Exchange) -> str:
     if one.request.body and one.request.encoding is None:
         parts.append(f"--data-raw {shlex.quote(one.request.body)}")
     return " \\\n  ".join(parts)
+
+
+ROUTES = (
+    Route("/journal", journal),
+    Route("/journal/direct", journal_live),
+    Route("/journal/<identifier>", exchange),
+)

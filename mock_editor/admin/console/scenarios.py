@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Response
 
-from mock_editor.admin.console.context import Console
+from mock_editor.admin.console.context import Console, Route
 from mock_editor.admin.operations.scenarios import list_scenarios
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
@@ -40,38 +40,33 @@ class Known:
     problem: str = ""
 
 
-def add(console: Console) -> None:
-    """The scenario, its text, and the page on which one writes one's own."""
-    bp = console.blueprint
+def scenario(console: Console) -> Response:
+    played = console.world.scenario
+    return console.show(
+        "scenario.html",
+        played=played,
+        text=_described(played.script).get("description", ""),
+        known=[_known(one.name, one.source, one.in_play) for one in list_scenarios.run(console.control).scenarios],
+        parts=[(one.value, words) for one, words in PARTS],
+    )
 
-    @bp.get("/scenario")
-    def scenario() -> Response:
-        played = console.world.scenario
-        return console.show(
-            "scenario.html",
-            played=played,
-            text=_described(played.script).get("description", ""),
-            known=[_known(one.name, one.source, one.in_play) for one in list_scenarios.run(console.control).scenarios],
-            parts=[(one.value, words) for one, words in PARTS],
-        )
 
-    @bp.get("/scenario/texte")
-    def scenario_text() -> Response:
-        name, script = _asked(console)
-        return console.show("scenario_texte.html", name=name, script=script, lines=script.text.splitlines())
+def scenario_text(console: Console) -> Response:
+    name, script = _asked(console)
+    return console.show("scenario_texte.html", name=name, script=script, lines=script.text.splitlines())
 
-    @bp.get("/scenario/essai")
-    def scenario_own() -> Response:
-        _, script = _asked(console)
-        typed = console.refused.typed.get("body", [""])[-1] if console.refused else ""
-        well = bool(typed and console.notice and console.notice.well)
-        return console.show(
-            "scenario_essai.html",
-            text=script.text,
-            name=_OWN,
-            checked=typed if well else "",
-            excerpts=_excerpts(console, typed),
-        )
+
+def scenario_own(console: Console) -> Response:
+    _, script = _asked(console)
+    typed = console.refused.typed.get("body", [""])[-1] if console.refused else ""
+    well = bool(typed and console.notice and console.notice.well)
+    return console.show(
+        "scenario_essai.html",
+        text=script.text,
+        name=_OWN,
+        checked=typed if well else "",
+        excerpts=_excerpts(console, typed),
+    )
 
 
 def _asked(console: Console) -> tuple[str, Script]:
@@ -108,3 +103,10 @@ def _excerpts(console: Console, typed: str) -> Sequence[tuple[int, str]]:
     found = (re.search(r":(\d+)$", where) for where, _ in console.notice.details)
     numbers = sorted({int(at[1]) for at in found if at})
     return [(number, lines[number - 1]) for number in numbers if 0 < number <= len(lines)]
+
+
+ROUTES = (
+    Route("/scenario", scenario),
+    Route("/scenario/texte", scenario_text),
+    Route("/scenario/essai", scenario_own),
+)

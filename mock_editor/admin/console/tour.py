@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flask import Response
 
 from mock_editor.admin.console import live
-from mock_editor.admin.console.context import Console
+from mock_editor.admin.console.context import Console, Route
 from mock_editor.base.flows import SEARCHES, Flow
 from mock_editor.notifications.model import NotificationState
 
@@ -25,17 +25,12 @@ class Step:
     done: bool | None = None
 
 
-def add(console: Console) -> None:
-    """The page of the tour."""
-    bp = console.blueprint
+def tour(console: Console) -> Response:
+    return console.show("visite.html", steps=_steps(console), bench=_has_bench(console))
 
-    @bp.get("/visite")
-    def tour() -> Response:
-        return console.show("visite.html", steps=_steps(console), bench=_has_bench(console))
 
-    @bp.get("/visite/direct")
-    def tour_live() -> Response:
-        return live.stream(console, lambda: console.drawn("visite_etapes.html", steps=_steps(console)))
+def tour_live(console: Console) -> Response:
+    return live.stream(console, lambda: console.drawn("visite_etapes.html", steps=_steps(console)))
 
 
 def _has_bench(console: Console) -> bool:
@@ -110,3 +105,9 @@ def _steps(console: Console) -> Sequence[Step]:
             told.get(NotificationState.ACCEPTED, 0) > 0,
         ),
     ]
+
+
+ROUTES = (
+    Route("/visite", tour),
+    Route("/visite/direct", tour_live),
+)
