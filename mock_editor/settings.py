@@ -12,8 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
+
+from mock_editor.base import sas_target
 
 PREFIX = "MOCK_EDITOR_"
 SWITCH = "on|off"  # what a setting that is one takes
@@ -44,6 +46,16 @@ def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) <= 0:
         raise ValueError("expected a number of seconds above 0")
     return float(text)
+
+
+def _up_to(bounds: sas_target.Seconds) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        seconds = _seconds(text)
+        if seconds > bounds.most:
+            raise ValueError(f"expected a number of seconds above {bounds.above}, {bounds.most} at most")
+        return seconds
+
+    return parse
 
 
 def _url(text: str) -> str:
@@ -99,8 +111,9 @@ def _existing_file(text: str) -> Path:
 
 
 def _tls_version(text: str) -> str:
-    if text not in ("1.2", "1.3"):
-        raise ValueError("expected 1.2 or 1.3")
+    versions = get_args(sas_target.TlsVersion)
+    if text not in versions:
+        raise ValueError(f"expected {' or '.join(versions)}")
     return text
 
 
@@ -155,6 +168,10 @@ def _setting(
         default=value,
         metadata={"default": default, "parse": parse, "help": help_text, "metavar": metavar, "secret": secret},
     )
+
+
+def _sas_seconds(bounds: sas_target.Seconds, help_text: str) -> Any:
+    return _setting(f"{bounds.default:g}", _up_to(bounds), help_text, "S")
 
 
 def secret(name: str, env: Mapping[str, str]) -> str | None:
@@ -299,12 +316,23 @@ class Settings:
     sas_authority: Path | None = _setting(  # noqa: RUF009 - likewise
         None, _existing_file, "PEM file of the authorities that the SAS's certificate may be of.", "FILE"
     )
-    sas_tls_minimum: str = _setting("1.2", _tls_version, "Lowest version of TLS spoken with the SAS.", "1.2|1.3")
-    sas_connect_timeout: float = _setting("3", _seconds, "Seconds that a connection to the SAS may take.", "S")
-    sas_answer_timeout: float = _setting("10", _seconds, "Seconds that an answer of the SAS may take.", "S")
-    sas_tries: int = _setting("12", _whole(1, 1000), "Attempts to notify the SAS before it is given up.", "N")
-    sas_first_wait: float = _setting("1", _seconds, "Seconds before the second attempt; then twice as long.", "S")
-    sas_longest_wait: float = _setting("300", _seconds, "Seconds between two attempts at most.", "S")
+    sas_tls_minimum: sas_target.TlsVersion = _setting(  # noqa: RUF009 - likewise
+        sas_target.TLS_MINIMUM, _tls_version, "Lowest version of TLS spoken with the SAS.", "1.2|1.3"
+    )
+    sas_connect_timeout: float = _sas_seconds(
+        sas_target.CONNECT_TIMEOUT, "Seconds that a connection to the SAS may take."
+    )
+    sas_answer_timeout: float = _sas_seconds(sas_target.ANSWER_TIMEOUT, "Seconds that an answer of the SAS may take.")
+    sas_tries: int = _setting(
+        str(sas_target.TRIES.default),
+        _whole(sas_target.TRIES.least, sas_target.TRIES.most),
+        "Attempts to notify the SAS before it is given up.",
+        "N",
+    )
+    sas_first_wait: float = _sas_seconds(
+        sas_target.FIRST_WAIT, "Seconds before the second attempt; then twice as long."
+    )
+    sas_longest_wait: float = _sas_seconds(sas_target.LONGEST_WAIT, "Seconds between two attempts at most.")
     sas_parallel: int = _setting("8", _whole(1, 200), "Notifications that one process sends at once.", "N")
     bench_certificate: Path | None = _setting(  # noqa: RUF009 - likewise
         None, _existing_file, "PEM file with the certificate that the bench shows to editors.", "FILE"

@@ -14,10 +14,10 @@ from mock_editor.commands.description import FILE
 PACKAGE = Path(mock_editor.__file__).parent
 # Features of one level never import each other.
 LEVELS = {
-    "settings": 0,
-    "health": 1,
-    "tls": 1,
     "base": 0,
+    "settings": 1,
+    "tls": 1,
+    "health": 2,
     "calendars": 1,
     "journal": 1,
     "faults": 1,

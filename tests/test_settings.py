@@ -1,7 +1,9 @@
 from dataclasses import fields
 
 import pytest
+from pydantic import ValidationError
 
+from mock_editor.scenario.schema import NotificationsSection
 from mock_editor.settings import PREFIX, Settings, SettingsError, unknown
 
 
@@ -47,6 +49,28 @@ def test_what_cannot_be_is_refused_by_name(name: str, value: str) -> None:
         Settings.from_env({f"{PREFIX}{name.upper()}": value})
     with pytest.raises(SettingsError, match="--" + name.replace("_", "-")):
         Settings.from_env({}, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("sas_connect_timeout", "300"),
+        ("sas_answer_timeout", "300"),
+        ("sas_first_wait", "3600"),
+        ("sas_longest_wait", "86400"),
+        ("sas_tries", "1000"),
+    ],
+)
+def test_the_sas_has_the_bounds_that_a_scenario_has_for_it(name: str, most: str) -> None:
+    assert getattr(Settings.from_env({}, **{name: most}), name) == float(most)
+    with pytest.raises(SettingsError, match=most):
+        Settings.from_env({}, **{name: f"{int(most) + 1}"})
+    with pytest.raises(SettingsError):
+        Settings.from_env({}, **{name: "0"})
+    section = name.removeprefix("sas_")
+    assert NotificationsSection.model_validate({section: float(most)})
+    with pytest.raises(ValidationError):
+        NotificationsSection.model_validate({section: int(most) + 1})
 
 
 def test_every_setting_says_what_it_is_for() -> None:

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from mock_editor.base import sas_target
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.data import communes
 from mock_editor.base.errors import EditorError, Issue
@@ -378,6 +379,10 @@ class AccountSection(_Section):
     active: bool = True
 
 
+def _within(bounds: sas_target.Seconds) -> Any:
+    return Field(gt=bounds.above, le=bounds.most)
+
+
 class NotificationsSection(_Section):
     """Where an editor sends its appointments (INT_R03), where it differs from the settings; times in seconds."""
 
@@ -385,12 +390,12 @@ class NotificationsSection(_Section):
     certificate: Text | None = None
     key: Text | None = None
     authority: Text | None = None
-    connect_timeout: Annotated[float, Field(gt=0, le=300)] | None = None
-    answer_timeout: Annotated[float, Field(gt=0, le=300)] | None = None
-    tries: Annotated[int, Field(ge=1, le=1000)] | None = None
-    first_wait: Annotated[float, Field(gt=0, le=3600)] | None = None
-    longest_wait: Annotated[float, Field(gt=0, le=86400)] | None = None
-    tls_minimum: Literal["1.2", "1.3"] | None = None
+    connect_timeout: Annotated[float, _within(sas_target.CONNECT_TIMEOUT)] | None = None
+    answer_timeout: Annotated[float, _within(sas_target.ANSWER_TIMEOUT)] | None = None
+    tries: Annotated[int, Field(ge=sas_target.TRIES.least, le=sas_target.TRIES.most)] | None = None
+    first_wait: Annotated[float, _within(sas_target.FIRST_WAIT)] | None = None
+    longest_wait: Annotated[float, _within(sas_target.LONGEST_WAIT)] | None = None
+    tls_minimum: sas_target.TlsVersion | None = None
 
 
 class TlsSection(_Section):

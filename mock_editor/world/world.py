@@ -1,11 +1,10 @@
 """What is played: one object that owns a scenario's editors, the other side, and the state of both."""
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
@@ -234,31 +233,8 @@ class World:
 
     def targets(self) -> dict[str, Target]:
         """Where each editor sends its notifications: as the scenario says, else as the settings do."""
-        settings = self.settings
-        url = f"{self.public_url}/_sas/fhir" if settings.sas_url == "embedded" else settings.sas_url
-        common = Target(
-            url,
-            settings.sas_certificate,
-            settings.sas_key,
-            settings.sas_authority,
-            settings.sas_connect_timeout,
-            settings.sas_answer_timeout,
-            settings.sas_tries,
-            settings.sas_first_wait,
-            settings.sas_longest_wait,
-            settings.sas_tls_minimum,
-        )
-        found = {}
-        for slug in self.catalogue.editors:
-            own = self.scenario.notifications.get(slug)
-            changes: dict[str, Any] = own.model_dump(exclude_none=True) if own else {}
-            if "certificate" in changes:
-                # With a key of its own, or in the same file.
-                changes = {"key": None} | changes
-            values = {field.name: getattr(common, field.name) for field in fields(Target)} | changes
-            files = {name: Path(values[name]) for name in ("certificate", "key", "authority") if values[name]}
-            found[slug] = Target(**values | files)
-        return found
+        own = {slug: one.model_dump(exclude_none=True) for slug, one in self.scenario.notifications.items()}
+        return {slug: Target.of(self.settings, self.public_url, own.get(slug, {})) for slug in self.catalogue.editors}
 
     # --- in the background of a process that serves
 
