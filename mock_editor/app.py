@@ -186,9 +186,7 @@ def create_app(simulator: Simulator, world: World) -> Flask:
     searching = SearchMiddleware(_Mounted(app, app.wsgi_app, public_url))
     app.wsgi_app = _InWorld(searching, world)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint())
-    app.register_blueprint(
-        account_routes.blueprint(catalogue, world.accounts, world.provisioning, world.fhir_url, settings.body_timeout)
-    )
+    app.register_blueprint(account_routes.blueprint())
 
     # The other side is in this process too, unless the settings name a real one.
     here = world.part(InProcessAdapter)
