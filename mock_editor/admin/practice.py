@@ -3,19 +3,17 @@
 ``booking/bookings.py`` has the last word on every operation; this says which are worth offering.
 """
 
-import contextlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Unpack
 
 from mock_editor.accounts.model import Account
 from mock_editor.base.errors import InvalidValueError, refused
 from mock_editor.base.issues import Code
+from mock_editor.base.listings import Listing, Page
 from mock_editor.booking.week import moment
-from mock_editor.calendars.appointments import AppointmentFilters
+from mock_editor.calendars.appointments import AppointmentFilter
 from mock_editor.calendars.catalogue import OwnedCalendar, find_calendar, read_stamp
-from mock_editor.calendars.identifiers import PractitionerIdKind, practitioner_id
+from mock_editor.calendars.identifiers import read_practitioner_id
 from mock_editor.calendars.model import (
     HELD_STATUSES,
     OPEN_STATUSES,
@@ -97,20 +95,10 @@ class Practice:
         slug = self._world.catalogue.editor(editor).slug
         return self._placed(self._world.appointments.read(slug, identifier))
 
-    def of(self, editors: Iterable[Editor]) -> list[Appointment]:
-        """Those at some editors, the very last that was made first."""
-        found = [one for editor in editors for one in self._world.appointments.of(editor.slug)]
-        # Under a frozen clock all are made at once.
-        found.sort(key=lambda one: (one.created, one.start), reverse=True)
-        return found
-
-    def page(
-        self, editors: Iterable[Editor], most: int, skipped: int = 0, **filters: Unpack[AppointmentFilters]
-    ) -> tuple[list[PlacedAppointment], int]:
-        """The last of those that are asked for: ``most`` after so many others; and how many there are in all."""
-        slugs = [editor.slug for editor in editors]
-        found, total = self._world.appointments.page(slugs, most, skipped, **filters)
-        return [self._placed(one) for one in found], total
+    def listing(self, wanted: AppointmentFilter, page: Page) -> Listing[PlacedAppointment]:
+        """A page of those that are asked for, the very last that was made first."""
+        found = self._world.appointments.listing(wanted, page)
+        return Listing([self._placed(one) for one in found.items], found.total)
 
     def _placed(self, appointment: Appointment) -> PlacedAppointment:
         editor = self._world.catalogue.editor(appointment.editor)
@@ -154,14 +142,6 @@ class Practice:
         if national_id is None:
             raise refused(Code.PRACTITIONER_ID_WRONG)
         return self._world.bookings.assign(placed.appointment, national_id)
-
-
-def read_practitioner_id(typed: str) -> str | None:
-    """The identifier of a practitioner, prefixed; None for what is none."""
-    for kind in PractitionerIdKind:
-        with contextlib.suppress(ValueError):
-            return practitioner_id(kind, typed.upper())
-    return None
 
 
 def read_slot(identifier: str) -> tuple[str, datetime]:

@@ -8,13 +8,14 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import fields, replace
-from datetime import datetime
-from typing import Any, TypedDict, Unpack
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlite_utils import Database
 
 from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
 from mock_editor.calendars.availability import Unavailable, refusal
@@ -37,27 +38,33 @@ _NAMESPACE = uuid.UUID("b5a7c0de-3c1f-5d0e-8e6a-94a1d1f7c202")
 _INSTANTS = ("start", "end", "created", "updated")
 _COLUMNS = [field.name for field in fields(Appointment)]
 _SELECT = "select " + ", ".join(f'"{column}"' for column in _COLUMNS) + " from appointments"  # noqa: S608
-# What a text is looked for in.
-_TEXTS = (
-    "patient || char(10) || reason || char(10) || id || char(10) || calendar || char(10) || booker || char(10) || "
-    "coalesce(practitioner, '') || char(10) || coalesce(regulator, '')"
-)
 _CONDITIONS = {
+    "editors": "editor in (select value from json_each(:editors))",
     "status": "status = :status",
+    "practitioner": "practitioner = :practitioner",
     "sas": "(regulator is not null) = :sas",
     "sos": "sos = :sos",
-    "text": f"instr(lower({_TEXTS}), lower(:text))",
+    "since": "start >= :since",
+    "until": "start < :until",
+    "text": says("patient", "reason", "id", "calendar", "booker", "practitioner", "regulator"),
 }
 
 
-class AppointmentFilters(TypedDict, total=False):
-    """Which appointments are meant: those of a status, taken through the SAS or not, with SOS Médecins or not, with a
-    text in what is said of them."""
+@dataclass(frozen=True, slots=True)
+class AppointmentFilter:
+    """Which appointments are meant: those for which all of this holds that is given.
 
-    status: AppointmentStatus
-    sas: bool
-    sos: bool
-    text: str
+    ``since`` and ``until`` (not included) are about when they start; ``text`` stands in what is said of them.
+    """
+
+    editors: Collection[str]
+    status: AppointmentStatus | None = None
+    practitioner: str | None = None
+    sas: bool | None = None
+    sos: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
 
 
 class Appointments:
@@ -102,25 +109,17 @@ class Appointments:
         with self._store.reading() as db:
             return [_from_row(row) for row in db.execute(f"{_SELECT} {where} order by start, number", parameters)]
 
-    def page(
-        self,
-        editors: Collection[str],
-        most: int,
-        skipped: int = 0,
-        **filters: Unpack[AppointmentFilters],
-    ) -> tuple[list[Appointment], int]:
-        """Those at some editors, the very last that was made first: ``most`` after so many others, and how many there
-        are in all."""
-        where = "where editor in (select value from json_each(:editors))"
-        values: dict[str, Any] = {"editors": json.dumps([*editors]), "most": most, "skipped": skipped}
-        for name, value in filters.items():
-            where += f" and {_CONDITIONS[name]}"
-            values[name] = value
+    def listing(self, wanted: AppointmentFilter, page: Page = EVERYTHING) -> Listing[Appointment]:
+        """A page of those that are asked for, the very last that was made first."""
+        condition, values = where(wanted, _CONDITIONS)
+        values |= {"editors": json.dumps([*wanted.editors])}
+        values |= {name: values[name].astimezone(UTC).isoformat() for name in ("since", "until") if name in values}
+        # Under a frozen clock all are made at once; those of one instant come by the order of the editors.
+        ranks = "(select key from json_each(:editors) where value = editor)"
+        query = f"{_SELECT} where {condition} order by created desc, start desc, {ranks}, number {LIMIT}"
         with self._store.reading() as db:
-            [(total,)] = db.execute(f"select count(*) from appointments {where}", values)  # noqa: S608 - words of ours
-            # Under a frozen clock all are made at once.
-            order = "order by created desc, start desc, number desc limit :most offset :skipped"
-            return [_from_row(row) for row in db.execute(f"{_SELECT} {where} {order}", values)], total
+            [(total,)] = db.execute(f"select count(*) from appointments where {condition}", values)  # noqa: S608 - words of ours
+            return Listing([_from_row(row) for row in db.execute(query, values | page.values)], total)
 
     def during(self, editor: str, calendar: str, window: Window) -> list[Appointment]:
         """Those of a calendar that start in a window and hold their slots, in order."""

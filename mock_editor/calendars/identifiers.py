@@ -4,6 +4,7 @@ An editor's own data may hold them with or without prefix, with spaces, with a l
 on INT_R01 (prefixes of PS and structure identifiers, phone format).
 """
 
+import contextlib
 import re
 from enum import StrEnum
 
@@ -59,6 +60,14 @@ def practitioner_id(kind: PractitionerIdKind, value: str) -> str:
 def structure_id(kind: StructureIdKind, value: str) -> str:
     """The national identifier of a structure, prefixed by the digit of its kind. Raises ValueError."""
     return _prefixed(value, _STRUCTURE[kind])
+
+
+def read_practitioner_id(typed: str) -> str | None:
+    """The identifier of a practitioner, prefixed; None for what is none."""
+    for kind in PractitionerIdKind:
+        with contextlib.suppress(ValueError):
+            return practitioner_id(kind, typed.upper())
+    return None
 
 
 # Country codes of the French numbering plan. A number that several of them have is overseas: metropolitan France leaves

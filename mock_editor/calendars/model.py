@@ -243,6 +243,9 @@ class Directory(Protocol):
 
     def __iter__(self) -> Iterator[Practitioner]: ...
 
+    def starting(self, position: int) -> Iterator[Practitioner]:
+        """Those from a position on, counted from 0; the cost does not depend on how many come before."""
+
     def find(self, national_id: str) -> Practitioner | None:
         """The practitioner with this prefixed national identifier; the cost does not depend on their number."""
 

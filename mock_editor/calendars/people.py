@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from faker import Faker
@@ -104,8 +105,9 @@ class Group:
         self._numbers = numbers
         self.block = numbers.block(self._seed)
 
-    def __iter__(self) -> Iterator[Practitioner]:
-        return map(self.practitioner, range(self.description.count))
+    def starting(self, number: int) -> Iterator[Practitioner]:
+        """The people from this number on."""
+        return map(self.practitioner, range(number, self.description.count))
 
     def practitioner(self, number: int) -> Practitioner:
         """The person with this number, from 0."""
@@ -169,10 +171,17 @@ class ComputedDirectory:
         return len(self._listed) + sum(group.description.count for group in self._groups.values())
 
     def __iter__(self) -> Iterator[Practitioner]:
-        yield from self._listed.values()
+        return self.starting(0)
+
+    def starting(self, position: int) -> Iterator[Practitioner]:
+        """Those from a position on; the cost does not depend on how many come before."""
+        yield from islice(self._listed.values(), position, None)
+        before = len(self._listed)
         for group in self._groups.values():
-            # One written in the scenario stands in the way of a computed one with the same identifier.
-            yield from (practitioner for practitioner in group if practitioner.id not in self._listed)
+            found = group.starting(max(0, position - before))
+            # One written in the scenario takes the place of a computed one with the same identifier.
+            yield from (practitioner for practitioner in found if practitioner.id not in self._listed)
+            before += group.description.count
 
     def find(self, national_id: str) -> Practitioner | None:
         """The practitioner with this prefixed national identifier; the cost does not depend on their number."""

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mock_editor.base.errors import EditorError
+from mock_editor.base.listings import EVERYTHING, Page
 from mock_editor.base.store import Store
-from mock_editor.calendars.appointments import Appointments
+from mock_editor.calendars.appointments import AppointmentFilter, Appointments
 from mock_editor.calendars.model import Appointment, AppointmentStatus, Editor, RegulatorId
 from mock_editor.calendars.taken import AS_MADE, Taken
 from mock_editor.scenario import LoadedScenario
@@ -148,3 +150,30 @@ def test_appointments_of_editors_that_are_not_played_are_left_alone(
     process().appointments.add(appointment())
     assert Process(tmp_path, played.editors[1]).held() == frozenset()
     assert process().held() == {NOW}
+
+
+def test_a_list_is_filtered_and_comes_in_pages(process: Callable[[], Process]) -> None:
+    one = process()
+    later = {"start": NOW + timedelta(hours=2), "end": NOW + timedelta(hours=3)}
+    first = one.appointments.add(appointment(patient="Zoé Fictif", practitioner="810000000001"))
+    second = one.appointments.add(appointment(calendar="x-2", regulator=None, sos=True))
+    third = one.appointments.add(appointment(**later))
+
+    def found(page: Page = EVERYTHING, **wanted: Any) -> list[Appointment]:
+        items, total = one.appointments.listing(AppointmentFilter(["agenda-ville"], **wanted), page)
+        assert total == len(one.appointments.listing(AppointmentFilter(["agenda-ville"], **wanted)).items)
+        return list(items)
+
+    # Made at one instant: the last to come first, then the first that was made.
+    assert found() == [third, first, second]
+    assert found(Page(2)) == [third, first]
+    assert found(Page(2, 2)) == [second]
+    assert found(Page(2, 3)) == []
+    assert found(text="ZOE fictif") == found(practitioner="810000000001") == [first]
+    assert found(sas=False) == found(sos=True) == [second]
+    assert found(since=later["start"]) == [third]
+    assert found(until=later["start"]) == [first, second]
+    assert found(since=later["start"] - timedelta(microseconds=1)) == [third]
+    assert found(until=later["start"] + timedelta(microseconds=1)) == found()
+    assert found(status=AppointmentStatus.CANCELLED) == []
+    assert one.appointments.listing(AppointmentFilter(["other"])) == ([], 0)

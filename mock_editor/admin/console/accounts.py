@@ -16,6 +16,7 @@ from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code
 from mock_editor.base.listings import Page
+from mock_editor.calendars.appointments import AppointmentFilter
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.model import Entry
 
@@ -66,7 +67,7 @@ def account(console: Console, editor: str, identifier: str) -> Response:
     known = console.world.catalogue.editor(editor)
     one = console.world.accounts.read(editor, identifier)
     console.simulator.journal.fresh()
-    _, taken = console.world.appointments.page([editor], 1, text=one.id)
+    taken = console.world.appointments.listing(AppointmentFilter([editor], text=one.id), Page(1)).total
     return console.show(
         "compte.html",
         editor=known,

@@ -14,14 +14,16 @@ from flask import Response, url_for
 from mock_editor.accounts.model import Account
 from mock_editor.admin.console.context import Console, Route, chosen, number, redirect
 from mock_editor.admin.console.shown_notifications import STATES, NotificationSheet, ShownNotifications
-from mock_editor.admin.practice import PRACTICE, PlacedAppointment, Practice, read_practitioner_id
+from mock_editor.admin.practice import PRACTICE, PlacedAppointment, Practice
 from mock_editor.base.errors import refused
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
+from mock_editor.base.listings import Page
 from mock_editor.base.words import french
 from mock_editor.booking import week as view
-from mock_editor.calendars.appointments import AppointmentFilters
+from mock_editor.calendars.appointments import AppointmentFilter
 from mock_editor.calendars.catalogue import calendars_of, stamp
+from mock_editor.calendars.identifiers import read_practitioner_id
 from mock_editor.calendars.model import NEVER_EXPOSED, Appointment, AppointmentStatus, SlotType
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.world.world import World
@@ -30,10 +32,11 @@ from mock_editor.world.world import World
 _OFFERED = frozenset(SlotType) - NEVER_EXPOSED
 _PEOPLE, _ROWS, _EXCHANGES = 40, 50, 30
 _MOST_PAGES = 10_000
-KINDS: Mapping[str, tuple[str, AppointmentFilters]] = {
-    "sas": ("Pris depuis le SAS", {"sas": True}),
-    "hors-sas": ("Pris hors SAS", {"sas": False}),
-    "sos": ("SOS Médecins", {"sos": True}),
+# By kind: its words, whether its appointments were taken through the SAS, and whether they are with SOS Médecins.
+KINDS: Mapping[str, tuple[str, bool | None, bool | None]] = {
+    "sas": ("Pris depuis le SAS", True, None),
+    "hors-sas": ("Pris hors SAS", False, None),
+    "sos": ("SOS Médecins", None, True),
 }
 
 
@@ -86,13 +89,11 @@ def appointments(console: Console) -> Response:
     kind, text = asked.one("genre"), (asked.one("q") or "").strip()
     if kind and kind not in KINDS:
         raise refused(Code.NO_SUCH_PAGE)
-    filters = AppointmentFilters(**KINDS[kind][1]) if kind else AppointmentFilters()
-    if state:
-        filters["status"] = state
-    if text:
-        filters["text"] = text
+    _, sas, sos = KINDS[kind] if kind else ("", None, None)
+    slugs = [editor.slug for editor in editors]
+    wanted = AppointmentFilter(slugs, status=state, sas=sas, sos=sos, text=text or None)
     page = number(asked.one("page"), _MOST_PAGES) or 1
-    found, total = Practice(console.world).page(editors, _ROWS, (page - 1) * _ROWS, **filters)
+    found, total = Practice(console.world).listing(wanted, Page(_ROWS, page))
     return _show(
         console,
         "rendez_vous.html",
@@ -100,7 +101,7 @@ def appointments(console: Console) -> Response:
         chosen=slug,
         states=view.STATUSES,
         state=state,
-        kinds={name: words for name, (words, _) in KINDS.items()},
+        kinds={name: words for name, (words, *_) in KINDS.items()},
         kind=kind,
         text=text,
         page=page,

@@ -1,10 +1,9 @@
 """Calendars of practitioners and associations, week by week: what is free, what is not and why, and changing it."""
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from flask import Response, url_for
@@ -13,24 +12,21 @@ from mock_editor.admin.console.appointments import Bookers
 from mock_editor.admin.console.context import Console, Route, number
 from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
-from mock_editor.admin.practice import PlacedAppointment, Practice, read_practitioner_id, read_slot
+from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
-from mock_editor.base.listings import plain
+from mock_editor.base.listings import Page
 from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar
-from mock_editor.calendars.identifiers import StructureIdKind, structure_id
 from mock_editor.calendars.model import (
     AppointmentType,
-    Association,
     Editor,
-    Practitioner,
     SlotType,
 )
+from mock_editor.calendars.owners import MOST_SEARCHED, OwnerFilter, owners
 
 _PEOPLE = 20
-# A name is looked for among so many people: each of those made in bulk costs some 100 µs.
-_SEARCHED = 2000
+_MOST_PAGES = MOST_SEARCHED // _PEOPLE
 _TOUCHED, _CHANGES = 12, 100
 TYPES = {
     SlotType.PUBLIC: "Grand public",
@@ -71,8 +67,8 @@ def calendars(console: Console) -> Response:
     catalogue = console.world.catalogue
     asked = console.asked()
     editor = catalogue.editor(asked.one("editeur") or next(iter(catalogue.editors)))
-    text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _SEARCHED // _PEOPLE) or 1
-    found = list(islice(_owners(editor, text), (page - 1) * _PEOPLE, page * _PEOPLE + 1))
+    text, page = (asked.one("q") or "").strip(), number(asked.one("page"), _MOST_PAGES) or 1
+    found, more = owners(editor, OwnerFilter(text=text or None), Page(_PEOPLE, page))
     touched = [] if text or page > 1 else _touched(console, editor)
     return console.show(
         "agendas.html",
@@ -80,10 +76,10 @@ def calendars(console: Console) -> Response:
         editor=editor,
         text=text,
         page=page,
-        found=[(owner, calendars_of(editor, owner.id)) for owner in found[:_PEOPLE]],
-        more=len(found) > _PEOPLE and page < _SEARCHED // _PEOPLE,
+        found=[(owner, calendars_of(editor, owner.id)) for owner in found],
+        more=more and page < _MOST_PAGES,
         total=len(editor.directory) + len(editor.associations),
-        searched=_SEARCHED,
+        searched=MOST_SEARCHED,
         touched=touched,
         held=lambda at: len(catalogue.taken.standing(at.calendar).held),
     )
@@ -160,43 +156,6 @@ def _chosen(found: Grid, placed: PlacedAppointment | None, start: datetime | Non
         cell = found.at(start)
         return Chosen(cell=cell, gone=cell is None)
     return Chosen(day=found.day(day))
-
-
-# --- finding a calendar
-
-
-def _owners(editor: Editor, text: str) -> Iterator[Practitioner | Association]:
-    """Whose calendars are meant by a text: by identifier, anybody; by name, those among the first."""
-    owners: Iterator[Practitioner | Association] = chain(
-        editor.associations.values(), islice(editor.directory, _SEARCHED)
-    )
-    if not text:
-        yield from owners
-        return
-    if known := _by_identifier(editor, text):
-        yield known
-        return
-    words = plain(text).split()
-    for one in owners:
-        name = one.name if isinstance(one, Association) else f"{one.given or ''} {one.family}"
-        places = " ".join(place.city for place in one.places)
-        if all(word in plain(f"{name} {places}") for word in words):
-            yield one
-
-
-def _by_identifier(editor: Editor, text: str) -> Practitioner | Association | None:
-    """Somebody by RPPS, ADELI or SIRET, with or without its prefix, or by the key of one of their calendars."""
-    bare = text.replace(" ", "")
-    structures = [bare]
-    with contextlib.suppress(ValueError):
-        structures.append(structure_id(StructureIdKind.SIRET, bare))
-    for one in structures:
-        if one in editor.associations:
-            return editor.associations[one]
-    for identifier in filter(None, (bare.rpartition("-")[0], read_practitioner_id(bare))):
-        if found := editor.directory.find(identifier) or editor.associations.get(identifier):
-            return found
-    return None
 
 
 def _touched(console: Console, editor: Editor) -> Sequence[OwnedCalendar]:

@@ -5,13 +5,25 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from mock_editor.admin.operation import Control, Example, Instant, Line, Model, Remark, operation
+from mock_editor.admin.operation import (
+    Control,
+    Example,
+    Instant,
+    Line,
+    Model,
+    PageNumber,
+    Remark,
+    SearchText,
+    operation,
+)
 from mock_editor.admin.operations.accounts import MERCIER, NO_EDITOR, EditorSlug, named
 from mock_editor.admin.operations.notifications import Notification, told
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.base.errors import InvalidValueError, refused
 from mock_editor.base.issues import Code
+from mock_editor.base.listings import Page
 from mock_editor.calendars import model
+from mock_editor.calendars.appointments import AppointmentFilter
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import AppointmentStatus
 
@@ -82,7 +94,7 @@ class AppointmentList(Model):
     total: Annotated[int, Field(description="How many there are, with those beyond the limit")]
 
 
-class AppointmentFilter(Model):
+class AppointmentQuery(Model):
     """Which appointments are asked for: those for which all of this holds."""
 
     editor: Annotated[Line | None, Field(description="Only those at this editor")] = None
@@ -91,7 +103,9 @@ class AppointmentFilter(Model):
     sas: Annotated[bool | None, Field(description="Only those taken through the SAS, or only the others")] = None
     since: Annotated[Instant | None, Field(description="Only those that start then or later")] = None
     until: Annotated[Instant | None, Field(description="Only those that start before then")] = None
+    text: SearchText | None = None
     limit: Annotated[int, Field(ge=1, le=1000, description="How many at most")] = 100
+    page: PageNumber = 1
 
 
 class Where(Model):
@@ -155,6 +169,11 @@ class Assignment(Model):
     examples=[
         Example("The last ones"),
         Example(
+            "By a text, the first page",
+            query={"text": "zoe fictif", "limit": 1},
+            answer={"appointments": [_TAKEN], "total": 1},
+        ),
+        Example(
             "What is to come through the SAS",
             query={"sas": True, "since": "2026-11-20T08:00:00+01:00"},
             answer={"appointments": [_TAKEN], "total": 1},
@@ -162,12 +181,21 @@ class Assignment(Model):
         Example("Of an editor that there is not", query={"editor": "nulle-part"}, status=404, answer=NO_EDITOR),
     ],
 )
-def list_appointments(control: Control, query: AppointmentFilter) -> AppointmentList:
+def list_appointments(control: Control, query: AppointmentQuery) -> AppointmentList:
     """The appointments that were made, the very last first."""
     catalogue = control.world.catalogue
-    editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
-    found = [one for one in Practice(control.world).of(editors) if _asked(query, one)]
-    return AppointmentList(appointments=[shown(one) for one in found[: query.limit]], total=len(found))
+    editors = [catalogue.editor(query.editor).slug] if query.editor else list(catalogue.editors)
+    wanted = AppointmentFilter(
+        editors,
+        query.status,
+        query.practitioner,
+        query.sas,
+        since=query.since,
+        until=query.until,
+        text=query.text,
+    )
+    found = control.world.appointments.listing(wanted, Page(query.limit, query.page))
+    return AppointmentList(appointments=[shown(one) for one in found.items], total=found.total)
 
 
 @operation(
@@ -330,14 +358,4 @@ def shown(one: model.Appointment) -> Appointment:
         reason=one.reason,
         created=one.created,
         updated=one.updated,
-    )
-
-
-def _asked(query: AppointmentFilter, one: model.Appointment) -> bool:
-    return (
-        query.status in (None, one.status)
-        and query.practitioner in (None, one.practitioner)
-        and query.sas in (None, one.sas)
-        and (query.since is None or query.since <= one.start)
-        and (query.until is None or one.start < query.until)
     )

@@ -2,7 +2,6 @@
 
 from datetime import date
 from enum import StrEnum
-from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,17 +12,20 @@ from mock_editor.admin.practice import read_slot
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
+from mock_editor.base.listings import Page
 from mock_editor.booking.week import place_name, title
 from mock_editor.calendars.availability import Unavailable
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar, stamp
 from mock_editor.calendars.model import (
     AppointmentType,
+    Association,
     ConsultationType,
-    Editor,
+    Practitioner,
     Slot,
     SlotType,
 )
 from mock_editor.calendars.override_rows import Override, OverrideKind
+from mock_editor.calendars.owners import MOST_SEARCHED, OwnerFilter, owners
 
 CalendarKey = Annotated[Line, Field(description="Key of the calendar, as the id of its `Schedule`")]
 OwnerId = Annotated[
@@ -84,12 +86,22 @@ class CalendarList(Model):
     calendars: list[Calendar]
 
 
-class CalendarFilter(Model):
+class CalendarQuery(Model):
     """Which calendars are asked for."""
 
     editor: Annotated[EditorSlug | None, Field(description="Only those of this editor")] = None
     owner: Annotated[OwnerId | None, Field(description="Only those of this practitioner or association")] = None
-    limit: Annotated[int, Field(ge=1, le=1000, description="Of how many owners at each editor, at most")] = 20
+    text: Annotated[
+        Line | None,
+        Field(
+            description="Only those of owners with these words in their names and cities, in any case and accents, "
+            f"among the first {MOST_SEARCHED} of an editor; or of the owner with that identifier"
+        ),
+    ] = None
+    limit: Annotated[
+        int, Field(ge=1, le=1000, description="Of how many practitioners and associations at each editor, at most")
+    ] = 20
+    page: Annotated[int, Field(ge=1, le=1_000_000, description="Which page of `limit` owners each, from 1")] = 1
 
 
 class CalendarSlot(Model):
@@ -182,20 +194,24 @@ class ExtraOpening(Model):
     examples=[
         Example("The first ones of every editor", query={"limit": 2}),
         Example("Those of a practitioner", query={"editor": "agenda-ville", "owner": "810100050075"}),
+        Example("By a name, the first page", query={"text": "briand", "limit": 1}),
         Example("Of nobody", query={"owner": "810000000000"}, status=404),
     ],
 )
-def list_calendars(control: Control, query: CalendarFilter) -> CalendarList:
+def list_calendars(control: Control, query: CalendarQuery) -> CalendarList:
     """The calendars that the scenario in play describes."""
     catalogue = control.world.catalogue
     editors = [catalogue.editor(query.editor)] if query.editor else list(catalogue.editors.values())
-    if query.owner:
-        found = [at for editor in editors for at in calendars_of(editor, query.owner)]
-        if not found:
-            raise refused(Code.OWNER_NOT_FOUND, owner=query.owner, editors=[one.slug for one in editors])
-    else:
-        owners = [(editor, owner) for editor in editors for owner in _owners(editor, query.limit)]
-        found = [at for editor, owner in owners for at in calendars_of(editor, owner)]
+    if query.owner and not any(calendars_of(editor, query.owner) for editor in editors):
+        raise refused(Code.OWNER_NOT_FOUND, owner=query.owner, editors=[one.slug for one in editors])
+    page = Page(query.limit, query.page)
+    found = [
+        at
+        for editor in editors
+        for kind in (Practitioner, Association)
+        for owner in owners(editor, OwnerFilter(kind, query.owner, query.text), page).items
+        for at in calendars_of(editor, owner.id)
+    ]
     return CalendarList(calendars=[_described(at) for at in found])
 
 
@@ -363,10 +379,6 @@ def add_opening(control: Control, editor: EditorSlug, calendar: CalendarKey, bod
 def remove_opening(control: Control, editor: EditorSlug, identifier: OverrideId) -> None:
     """Takes an extra opening away; appointments in it stay."""
     control.world.overrides.remove_extra(editor, identifier)
-
-
-def _owners(editor: Editor, most: int) -> list[str]:
-    return [one.id for one in islice(editor.directory, most)] + list(islice(editor.associations, most))
 
 
 def _calendar(control: Control, editor: str, calendar: str) -> OwnedCalendar:
