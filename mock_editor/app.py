@@ -25,7 +25,7 @@ from mock_editor.base.worlds import WORLD
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.platform import routes as platform_routes
 from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.calls import Identity
+from mock_editor.bench.platform.calls import TlsFiles
 from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import routes as receiver_routes
 from mock_editor.booking import routes as site_routes
@@ -216,7 +216,7 @@ def create_app(simulator: Simulator, world: World) -> Flask:
         peers=[Peer(one.slug, one.name, f"{world.fhir_url}/{one.slug}/fhir") for one in catalogue.editors.values()],
         people=people,
         provider=here,
-        identity=Identity(settings.bench_certificate, settings.bench_key, settings.bench_authority),
+        files=TlsFiles(settings.bench_certificate, settings.bench_key, settings.bench_authority),
         body_timeout=settings.body_timeout,
     )
     app.register_blueprint(platform)

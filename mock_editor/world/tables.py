@@ -2,8 +2,8 @@
 
 from mock_editor.accounts import tables as accounts
 from mock_editor.base import controls, generations, keys
-from mock_editor.bench.idp import state as idp
-from mock_editor.bench.platform import state as platform
+from mock_editor.bench.idp import store as idp
+from mock_editor.bench.platform import store as platform
 from mock_editor.bench.receiver import received
 from mock_editor.booking import sessions
 from mock_editor.calendars import appointments, following, override_rows

@@ -24,10 +24,10 @@ from mock_editor.base.keys import Keys
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.base.worlds import WORLD, Urls
-from mock_editor.bench.idp import state as idp_state
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.platform import state as platform_state
+from mock_editor.bench.idp.store import ProviderStore
 from mock_editor.bench.platform.directory import Directory
+from mock_editor.bench.platform.store import PlatformStore
 from mock_editor.bench.receiver.received import Inbox
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
@@ -160,9 +160,9 @@ class World:
         )
         self._sending: Thread | None = None
         # The other side.
-        self._provider_state = idp_state.State(store)
+        self._provider_store = ProviderStore(store)
         self._inbox = Inbox(store, clock.now)
-        self._platform_state = platform_state.State(store, clock.now)
+        self._platform_store = PlatformStore(store, clock.now)
         self._parts: dict[type, Any] = {
             type(part): part
             for part in (
@@ -273,7 +273,7 @@ class World:
 
     def set_back(self, db: Database, by: timedelta) -> None:
         """Sets all that waits for an instant back with the clock."""
-        for part in (self.sessions, self.log_in, self.outbox, self._platform_state):
+        for part in (self.sessions, self.log_in, self.outbox, self._platform_store):
             part.set_back(db, by)
 
     def reset(self, db: Database, parts: Set[Part]) -> None:
@@ -282,8 +282,8 @@ class World:
             Part.ACCOUNTS: (
                 self.sessions.reset,
                 self.provisioning.reset,
-                self._provider_state.reset,
-                self._platform_state.reset,
+                self._provider_store.reset,
+                self._platform_store.reset,
             ),
             Part.APPOINTMENTS: (self.outbox.reset, self.appointments.reset, self._inbox.reset),
             Part.CALENDARS: (self.overrides.reset,),

@@ -23,9 +23,9 @@ from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform import routes as platform
-from mock_editor.bench.platform import state
+from mock_editor.bench.platform import store as tables
 from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.calls import Identity
+from mock_editor.bench.platform.calls import TlsFiles
 from mock_editor.bench.platform.directory import Directory, Listed, Site
 from mock_editor.bench.receiver import received
 from mock_editor.bench.receiver import routes as receiver
@@ -119,7 +119,7 @@ class Platform:
     people: Sequence[Person] = field(default=(RENEE, MARC))
 
     def sign_in(self, person: Person = RENEE) -> None:
-        cookie = state.State(self.store, self.now).open(person)
+        cookie = tables.PlatformStore(self.store, self.now).open(person)
         self.client.set_cookie("sas_session", cookie, path="/_sas", domain="localhost")
 
     def page(self, path: str) -> str:
@@ -165,7 +165,7 @@ def platform_app(
             peers=peers,
             people=lambda: people,
             provider=requests.adapters.HTTPAdapter(),
-            identity=Identity(),
+            files=TlsFiles(),
             body_timeout=5,
             seconds=seconds,
         )
@@ -175,7 +175,7 @@ def platform_app(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store(tmp_path / "state.db", [received.SCHEMA, state.SCHEMA, keys.SCHEMA])
+    opened = Store(tmp_path / "state.db", [received.SCHEMA, tables.SCHEMA, keys.SCHEMA])
     yield opened
     opened.close()
 

@@ -29,7 +29,7 @@ from mock_editor.base.store import Store
 from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.idp.routes import blueprint
-from mock_editor.bench.idp.state import SCHEMA, State
+from mock_editor.bench.idp.store import SCHEMA, ProviderStore
 
 PUBLIC_URL = "https://lga.example"
 ISSUER = f"{PUBLIC_URL}/_idp"
@@ -454,7 +454,7 @@ def test_a_reset_ends_every_session_and_code(worker: Callable[..., FlaskClient],
     store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
     for _ in range(2):
         with store.writing() as db:
-            State(store).reset(db)
+            ProviderStore(store).reset(db)
         for other in (browser, worker()):
             other.set_cookie("mock_idp", cookie.value, domain="lga.example", path="/_idp")
             assert ask(other).status_code == 200
@@ -610,7 +610,7 @@ def test_a_code_expires(browser: FlaskClient, now: Time) -> None:
 
 def test_expired_codes_are_not_kept(tmp_path: Path) -> None:
     store = Store(tmp_path / "codes.db", [SCHEMA, keys.SCHEMA])
-    state = State(store)
+    state = ProviderStore(store)
     for second in range(10):
         state.keep({}, now=second, seconds=3)
     with store.reading() as db:

@@ -1,5 +1,6 @@
 """The platform before editors that answer in every way; they are on real sockets."""
 
+import ast
 import contextlib
 import json
 import re
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,13 +19,17 @@ from hypothesis import strategies as st
 
 from mock_editor.base import codes
 from mock_editor.base.store import Store
+from mock_editor.base.words import Language, catalogue
 from mock_editor.bench.idp.people import Person
+from mock_editor.bench.platform import search, view
 from mock_editor.bench.platform.accounts import Peer, regulator
-from mock_editor.bench.platform.cards import link
-from mock_editor.bench.platform.checks import CHECKS, Asked, Told, violations
+from mock_editor.bench.platform.checks import model
+from mock_editor.bench.platform.checks.model import AnswerBundle, SearchRequest
+from mock_editor.bench.platform.checks.violations import CHECKS, Violation, violations
 from mock_editor.bench.platform.directory import Directory, Listed, Offer, Site
-from mock_editor.bench.platform.search import request
-from mock_editor.bench.platform.state import LIFETIME, State
+from mock_editor.bench.platform.place_results import link
+from mock_editor.bench.platform.search import search_url
+from mock_editor.bench.platform.store import LIFETIME, PlatformStore
 from tests.bench.conftest import BRIAND, MARC, RENEE, Peers, Platform, answering, platform_app, text
 from tests.conftest import NOW
 from tests.validation.guide import errors_of, needs_validator
@@ -348,7 +354,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-ASKED = Asked("INT_R01", request(Offer.INDIVIDUAL, "https://agenda.example/fhir", [BRIAND.id], NOW), NOW)
+ASKED = SearchRequest("INT_R01", search_url(Offer.INDIVIDUAL, "https://agenda.example/fhir", [BRIAND.id], NOW), NOW)
 
 
 def test_a_right_answer_breaks_no_rule() -> None:
@@ -369,7 +375,7 @@ def test_the_actors_of_an_agenda_have_no_order() -> None:
 )
 def test_only_places_of_sos_medecins_may_have_walk_ins_without_an_address(flow: str, kind: str, broken: bool) -> None:
     free = slot(1, comment=None, appointmentType={"coding": [{"code": kind}]})
-    told = Told({"resourceType": "Bundle", "entry": [{"resource": free}]})
+    told = AnswerBundle({"resourceType": "Bundle", "entry": [{"resource": free}]})
     assert bool(list(CHECKS["links"](told, replace(ASKED, flow=flow)))) is broken
 
 
@@ -388,7 +394,8 @@ def test_any_json_is_told_to_be_wrong_and_nothing_fails(data: st.DataObject) -> 
     at[key] = data.draw(JSON)
     found = violations(spoilt, ASKED)
     for one in found:
-        assert one.rule
+        assert view.rule(one)
+        assert all(map(view.finding, one.findings))
         assert 0 < len(one.findings) <= one.count
     kept = ("text", "family", "given", "city", "line", "postalCode", "value", "id", "system", "code", "mode", "type")
     if spoilt != right and key not in kept and not isinstance(key, int):
@@ -397,18 +404,45 @@ def test_any_json_is_told_to_be_wrong_and_nothing_fails(data: st.DataObject) -> 
 
 @pytest.mark.parametrize("told", [None, [], "x", 3, {}, {"resourceType": "Patient"}, json.loads("[" * 900 + "]" * 900)])
 def test_what_is_no_bundle_is_told_to_be_none(told: Any) -> None:
-    [wrong] = [one for one in violations(told, ASKED) if one.rule.startswith("La réponse est une ressource")]
-    assert "un Bundle est attendu" in wrong.findings[0].text
+    [wrong] = [one for one in violations(told, ASKED) if one.rule == "structure"]
+    assert wrong.findings[0].key == "not-a-bundle"
 
 
 def test_an_answer_that_is_wrong_everywhere_is_told_with_its_first_places() -> None:
     many = [slot(1, id=f"s{number}", status="busy") for number in range(50)]
-    [busy] = [one for one in violations(bundle(ASKED.url, *many), ASKED) if one.rule == "Les créneaux sont libres."]
+    [busy] = [one for one in violations(bundle(ASKED.url, *many), ASKED) if one.rule == "free"]
     assert (busy.count, len(busy.findings)) == (50, 20)
 
 
 def test_there_is_a_sentence_for_each_check() -> None:
     assert len(CHECKS) == 20
+    rules = [Violation(name, [], 0) for name in (*CHECKS, "structure", "json")]
+    assert all(view.rule(rule).endswith(".") for rule in rules)
+
+
+def test_there_are_words_for_each_finding() -> None:
+    """Every key that a check names, wherever it stands in its source, is in the catalogue, and nothing else."""
+    paths = [*Path(model.__file__).parent.glob("*.py"), Path(search.__file__)]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    known = {str(one.id) for one in catalogue(Language.FRENCH) if one.context == "finding"}
+    named = {
+        node.value
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    families = {"form": ("practitioner", "structure", "phone"), "twice": ("url", "resource", "slot")}
+    named |= {f"{family}-{kind}" for family, kinds in families.items() for kind in kinds}
+    assert known <= named
+    made = {
+        str(key.value)
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "finding"
+        for key in ast.walk(node.args[1])
+        if isinstance(key, ast.Constant) and isinstance(key.value, str) and not key.value.endswith("-")
+    }
+    assert made <= known
 
 
 # --- what is asked
@@ -416,7 +450,7 @@ def test_there_is_a_sentence_for_each_check() -> None:
 
 def test_a_request_is_that_of_the_guide() -> None:
     def asked(offer: Offer) -> list[tuple[str, str]]:
-        url = urlsplit(request(offer, "https://e.example/fhir", ["1", "2"], NOW))
+        url = urlsplit(search_url(offer, "https://e.example/fhir", ["1", "2"], NOW))
         assert url.path == ("/fhir/Schedule" if offer is Offer.SOS else "/fhir/Slot")
         return parse_qsl(url.query, strict_parsing=True)
 
@@ -440,7 +474,9 @@ def test_a_request_is_that_of_the_guide() -> None:
 
 
 def test_the_window_ends_with_the_third_day_when_clocks_change() -> None:
-    asked = Asked("INT_R01", request(Offer.INDIVIDUAL, "https://e.example", ["1"], NOW - timedelta(days=27)), NOW)
+    asked = SearchRequest(
+        "INT_R01", search_url(Offer.INDIVIDUAL, "https://e.example", ["1"], NOW - timedelta(days=27)), NOW
+    )
     assert asked.bound("ge").isoformat() == "2026-10-24T09:00:00+02:00"
     assert asked.bound("le").isoformat() == "2026-10-26T23:59:59.999000+01:00"
 
@@ -651,7 +687,7 @@ def test_forms_of_other_sites_do_nothing(editors: Peers, platform_of: Make) -> N
 
 def test_sessions_follow_the_clock_and_end_with_a_reset(store: Store) -> None:
     now = [NOW]
-    state = State(store, lambda: now[0])
+    state = PlatformStore(store, lambda: now[0])
     cookie = state.open(RENEE)
     assert state.session(cookie) == RENEE
     assert state.session(cookie + "x") is state.session(None) is None

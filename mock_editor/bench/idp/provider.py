@@ -22,7 +22,7 @@ from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import english
 from mock_editor.bench.idp.clients import Registration, registered
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.idp.state import Row, State, Visit
+from mock_editor.bench.idp.store import ProviderStore, SessionRow, Visit
 
 # Seconds.
 SESSION_LIFETIME = 8 * 3600
@@ -88,7 +88,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class AuthenticationRequest:
     """What a client asks for; ``challenge`` is that of PKCE."""
 
     client: Client
@@ -98,7 +98,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PromptOptions:
     """How a client wants the person to be asked."""
 
     prompts: Collection[str]
@@ -114,7 +114,7 @@ class Session(NamedTuple):
     sid: str
 
 
-class Notice(NamedTuple):
+class LogoutNotice(NamedTuple):
     """That a session has ended: the ``token`` for the client that wants it at ``uri``."""
 
     uri: str
@@ -136,7 +136,7 @@ def read_client(parameters: Parameters, known: Sequence[Registration]) -> Client
     return Client(client_id, redirect_uri, parameters.one("state"))
 
 
-def read_demand(client: Client, parameters: Parameters) -> tuple[Demand, Wishes]:
+def read_request(client: Client, parameters: Parameters) -> tuple[AuthenticationRequest, PromptOptions]:
     """The rest of an authentication request. Raises ProtocolError."""
     for name, error in _UNSUPPORTED.items():
         if name in parameters.names():
@@ -166,8 +166,8 @@ def read_demand(client: Client, parameters: Parameters) -> tuple[Demand, Wishes]
         raise ProtocolError("invalid_request", "prompt: expected 'none' alone, or some of login consent select_account")
     if max_age and not _SECONDS.fullmatch(max_age):
         raise ProtocolError("invalid_request", "max_age: expected a number of seconds")
-    demand = Demand(client, " ".join(scope.split()), nonce, challenge)
-    return demand, Wishes(prompts, int(max_age) if max_age else None, hint or "")
+    authentication = AuthenticationRequest(client, " ".join(scope.split()), nonce, challenge)
+    return authentication, PromptOptions(prompts, int(max_age) if max_age else None, hint or "")
 
 
 class Provider:
@@ -182,32 +182,32 @@ class Provider:
         people: Callable[[], Sequence[Person]],
         clients: Sequence[Registration],
         issuer: str,
-        state: State,
+        store: ProviderStore,
         now: Callable[[], float],
     ) -> None:
         self.people = people
         self.clients = clients
         self.issuer = issuer
-        self._state = state
+        self._store = store
         self._now = now
 
     # --- signing in
 
-    def signed_in(self, cookie: str | None, wishes: Wishes) -> Session | None:
-        """The session of a browser, unless the client wishes that the person is asked.
+    def signed_in(self, cookie: str | None, prompting: PromptOptions) -> Session | None:
+        """The session of a browser, unless the client prompting that the person is asked.
 
-        Raises ProtocolError when the client wishes that nobody is asked, and somebody would have to be.
+        Raises ProtocolError when the client prompting that nobody is asked, and somebody would have to be.
         """
         session = self._session(cookie)
         # max_age=0 is prompt=login (OpenID Connect Core, 3.1.2.1).
-        recent = session and (wishes.max_age is None or self._now() - session.since < wishes.max_age)
-        if recent and not _INTERACTIVE.intersection(wishes.prompts):
+        recent = session and (prompting.max_age is None or self._now() - session.since < prompting.max_age)
+        if recent and not _INTERACTIVE.intersection(prompting.prompts):
             return session
-        if "none" in wishes.prompts:
+        if "none" in prompting.prompts:
             raise ProtocolError("login_required", "The person would have to be asked, and prompt=none")
         return None
 
-    def sign_in(self, key: str | None, cookie: str | None) -> tuple[Session, str, list[Notice]]:
+    def sign_in(self, key: str | None, cookie: str | None) -> tuple[Session, str, list[LogoutNotice]]:
         """The session of a person who has just been chosen, its cookie, and whom to tell that another's has ended.
 
         ``cookie`` is that of the browser so far. Raises PageError.
@@ -219,19 +219,19 @@ class Provider:
         same = before is not None and before.person == person.key
         notices = [] if same else self._end(before)
         sid = before.sid if before and same else None
-        row, value = self._state.open(person.key, sid, now=int(self._now()), seconds=SESSION_LIFETIME)
+        row, value = self._store.open(person.key, sid, now=int(self._now()), seconds=SESSION_LIFETIME)
         return Session(person, row.since, row.sid), value, notices
 
-    def sign_out(self, cookie: str | None) -> list[Notice]:
+    def sign_out(self, cookie: str | None) -> list[LogoutNotice]:
         """Ends the session of a browser; and whom to tell."""
         return self._end(self._row(cookie))
 
-    def _end(self, row: Row | None) -> list[Notice]:
+    def _end(self, row: SessionRow | None) -> list[LogoutNotice]:
         if row is None:
             return []
         person = self._person(row.person)
-        visits = self._state.end(row.sid)
-        return [Notice(one.logout_uri, self._logout_token(one, row.sid, person)) for one in visits]
+        visits = self._store.end(row.sid)
+        return [LogoutNotice(one.logout_uri, self._logout_token(one, row.sid, person)) for one in visits]
 
     def _logout_token(self, visit: Visit, sid: str, person: Person | None) -> str:
         now = int(self._now())
@@ -248,11 +248,11 @@ class Provider:
         return self._signed_token(claims, typ="logout+jwt")
 
     def _signed_token(self, claims: dict[str, Any], **header: str) -> str:
-        key = self._state.keys().signing
+        key = self._store.keys().signing
         return jwt.encode({"alg": "RS256", "kid": key.kid, **header}, claims, key)
 
-    def _row(self, cookie: str | None) -> Row | None:
-        return self._state.session(cookie, now=int(self._now())) if cookie else None
+    def _row(self, cookie: str | None) -> SessionRow | None:
+        return self._store.session(cookie, now=int(self._now())) if cookie else None
 
     def _session(self, cookie: str | None) -> Session | None:
         row = self._row(cookie)
@@ -262,31 +262,31 @@ class Provider:
     def _person(self, key: str | None) -> Person | None:
         return next((person for person in self.people() if person.key == key), None)
 
-    def suspend(self, demand: Demand) -> str:
+    def suspend(self, authentication: AuthenticationRequest) -> str:
         """What the page brings back with the choice; nobody else can write it."""
-        return self._sign("demand", {"demand": asdict(demand)}, _DEMAND_LIFETIME)
+        return self._sign("demand", {"demand": asdict(authentication)}, _DEMAND_LIFETIME)
 
-    def resume(self, text: str | None) -> Demand:
-        """The demand that ``suspend`` wrote. Raises PageError."""
+    def resume(self, text: str | None) -> AuthenticationRequest:
+        """The authentication that ``suspend`` wrote. Raises PageError."""
         content = self._signed("demand", text)
         if not content:
             raise PageError("Cette demande de connexion a expiré ou n’est pas valide. Revenez à l’application.")
-        return _demand(content["demand"])
+        return _authentication(content["demand"])
 
     # --- codes and tokens
 
-    def code(self, demand: Demand, session: Session) -> str:
+    def code(self, authentication: AuthenticationRequest, session: Session) -> str:
         """A code for the client."""
-        client = demand.client
+        client = authentication.client
         content = {
-            "demand": asdict(demand),
+            "demand": asdict(authentication),
             "person": session.person.key,
             "since": session.since,
             "sid": session.sid,
         }
         known = registered(self.clients, client.id, client.redirect_uri)
         visit = Visit(client.id, known.logout_uri) if known and known.logout_uri else None
-        return self._state.keep(content, visit, now=int(self._now()), seconds=_CODE_LIFETIME)
+        return self._store.keep(content, visit, now=int(self._now()), seconds=_CODE_LIFETIME)
 
     def tokens(self, clients: Collection[str], parameters: Parameters) -> dict[str, Any]:
         """The tokens for a code, for a client that may write its id as one of ``clients``. Raises ProtocolError."""
@@ -301,15 +301,15 @@ class Provider:
             raise ProtocolError("invalid_request", "grant_type, code and redirect_uri are required")
         # The first attempt spends the code, even a wrong one: somebody has seen it whom it is not for.
         now = int(self._now())
-        content = self._state.take(code, now=now)
-        lasts = content and self._state.lasts(content["sid"], now=now)
+        content = self._store.take(code, now=now)
+        lasts = content and self._store.lasts(content["sid"], now=now)
         person = self._person(content["person"]) if content and lasts else None
         if not content or not person:
             raise ProtocolError("invalid_grant", "The code is unknown, expired or used")
-        demand = _demand(content["demand"])
-        if demand.client.id not in clients or demand.client.redirect_uri != redirect_uri:
+        authentication = _authentication(content["demand"])
+        if authentication.client.id not in clients or authentication.client.redirect_uri != redirect_uri:
             raise ProtocolError("invalid_grant", "The code was given to another client_id or redirect_uri")
-        if not _verifies(verifier, demand.challenge):
+        if not _verifies(verifier, authentication.challenge):
             raise ProtocolError("invalid_grant", "The code_verifier does not fit the code_challenge")
 
         access_token = self._sign("access", {"person": person.key}, TOKEN_LIFETIME)
@@ -317,15 +317,15 @@ class Provider:
             "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": TOKEN_LIFETIME,
-            "scope": demand.scope,
-            "id_token": self._id_token(Session(person, content["since"], content["sid"]), demand, access_token),
+            "scope": authentication.scope,
+            "id_token": self._id_token(Session(person, content["since"], content["sid"]), authentication, access_token),
         }
 
-    def _id_token(self, session: Session, demand: Demand, access_token: str) -> str:
+    def _id_token(self, session: Session, authentication: AuthenticationRequest, access_token: str) -> str:
         now = int(self._now())
         claims = session.person.claims() | {
             "iss": self.issuer,
-            "aud": demand.client.id,
+            "aud": authentication.client.id,
             "iat": now,
             "exp": now + TOKEN_LIFETIME,
             "auth_time": session.since,
@@ -334,8 +334,8 @@ class Provider:
             "amr": ["user"],
             "at_hash": _base64(hashlib.sha256(access_token.encode()).digest()[:16]),
         }
-        if demand.nonce:
-            claims["nonce"] = demand.nonce
+        if authentication.nonce:
+            claims["nonce"] = authentication.nonce
         return self._signed_token(claims)
 
     def userinfo(self, access_token: str) -> dict[str, Any]:
@@ -348,28 +348,28 @@ class Provider:
 
     def jwks(self) -> dict[str, Any]:
         """The public key."""
-        return {"keys": [self._state.keys().signing.as_dict(private=False)]}
+        return {"keys": [self._store.keys().signing.as_dict(private=False)]}
 
     # --- signed values
 
     def _sign(self, purpose: str, content: Mapping[str, Any], seconds: int) -> str:
         """``content``, readable by anybody. The purpose is signed as well: an access token is no cookie."""
         expires = int(self._now()) + seconds
-        text: str = URLSafeSerializer(self._state.keys().secret, purpose).dumps({**content, "expires": expires})
+        text: str = URLSafeSerializer(self._store.keys().secret, purpose).dumps({**content, "expires": expires})
         return text
 
     def _signed(self, purpose: str, text: str | None) -> dict[str, Any] | None:
         """What was signed for this purpose and has not expired."""
         try:
-            content: dict[str, Any] = URLSafeSerializer(self._state.keys().secret, purpose).loads(text or "")
+            content: dict[str, Any] = URLSafeSerializer(self._store.keys().secret, purpose).loads(text or "")
         except BadData:
             return None
         return content if content["expires"] > self._now() else None
 
 
-def _demand(content: Mapping[str, Any]) -> Demand:
+def _authentication(content: Mapping[str, Any]) -> AuthenticationRequest:
     """What ``asdict`` made a dictionary of."""
-    return Demand(**{**content, "client": Client(**content["client"])})
+    return AuthenticationRequest(**{**content, "client": Client(**content["client"])})
 
 
 def _verifies(verifier: str | None, challenge: str | None) -> bool:

@@ -22,16 +22,16 @@ from mock_editor.bench.idp.provider import (
     CLAIMS,
     CLIENT_AUTHENTICATION,
     SESSION_LIFETIME,
-    Notice,
+    LogoutNotice,
     PageError,
     ProtocolError,
     Provider,
     absolute_url,
     read_client,
-    read_demand,
+    read_request,
     with_parameters,
 )
-from mock_editor.bench.idp.state import State
+from mock_editor.bench.idp.store import ProviderStore
 
 _COOKIE = "mock_idp"
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def blueprint(
     seconds to send a body.
     """
     issuer = f"{public_url}/_idp"
-    provider = Provider(people, clients, issuer, State(store), now)
+    provider = Provider(people, clients, issuer, ProviderStore(store), now)
     bp = Blueprint("idp", __name__, url_prefix="/_idp", template_folder="templates")
     home = urlsplit(issuer)
 
@@ -94,7 +94,7 @@ def blueprint(
         )
         return response
 
-    def tell(notices: Iterable[Notice]) -> None:
+    def tell(notices: Iterable[LogoutNotice]) -> None:
         """Has clients know that a session has ended; whoever does not want to is left alone."""
         for notice in notices:
             try:
@@ -145,30 +145,30 @@ def blueprint(
         parameters = sent()
         asking = read_client(parameters, provider.clients)
         try:
-            demand, wishes = read_demand(asking, parameters)
-            session = provider.signed_in(request.cookies.get(_COOKIE), wishes)
+            authentication, prompting = read_request(asking, parameters)
+            session = provider.signed_in(request.cookies.get(_COOKIE), prompting)
         except ProtocolError as error:
             return _redirect(asking.answer(issuer, error=error.error, error_description=error.description))
         if session:
-            return _redirect(asking.answer(issuer, code=provider.code(demand, session)))
+            return _redirect(asking.answer(issuer, code=provider.code(authentication, session)))
         known = people()
-        hinted = [one for one in known if one.answers_to(wishes.login_hint)]
+        hinted = [one for one in known if one.answers_to(prompting.login_hint)]
         shown = hinted + [one for one in known if one not in hinted]
-        signed = provider.suspend(demand)
+        signed = provider.suspend(authentication)
         return _page("connexion.html", client=asking, people=shown, preselected=hinted[:1], demand=signed)
 
     @bp.post("/connexion")
     def connect() -> Response:
         """Takes the choice that was made on the page."""
         parameters = sent()
-        demand = provider.resume(parameters.one("demande"))
+        authentication = provider.resume(parameters.one("demande"))
         if parameters.one("refus"):
             return _redirect(
-                demand.client.answer(issuer, error="access_denied", error_description="The person refused")
+                authentication.client.answer(issuer, error="access_denied", error_description="The person refused")
             )
         session, value, notices = provider.sign_in(parameters.one("personne"), request.cookies.get(_COOKIE))
         tell(notices)
-        response = _redirect(demand.client.answer(issuer, code=provider.code(demand, session)))
+        response = _redirect(authentication.client.answer(issuer, code=provider.code(authentication, session)))
         return set_session(response, value, SESSION_LIFETIME)
 
     @bp.route("/deconnexion", methods=["GET", "POST"])

@@ -13,8 +13,8 @@ from mock_editor.base.fhir import Resource
 from mock_editor.base.threads import Pool
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform.answers import refusal
-from mock_editor.bench.platform.calls import Caller
-from mock_editor.bench.platform.state import Standing, State
+from mock_editor.bench.platform.calls import EditorClient
+from mock_editor.bench.platform.store import PlatformStore, ProvisioningResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,15 @@ def _identifier(system: str, kind: str, value: str | None) -> Resource:
 class Accounts:
     """The accounts of regulators at the editors ``peers``."""
 
-    def __init__(self, peers: Sequence[Peer], caller: Caller, state: State, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, peers: Sequence[Peer], client: EditorClient, store: PlatformStore, now: Callable[[], datetime]
+    ) -> None:
         self._peers = peers
-        self._caller = caller
-        self._state = state
+        self._client = client
+        self._store = store
         self._now = now
 
-    def tell(self, person: Person, *, active: bool) -> Mapping[str, Standing]:
+    def tell(self, person: Person, *, active: bool) -> Mapping[str, ProvisioningResult]:
         """Tells every editor at once, and what each of them answered, by slug."""
         body = regulator(person, active=active)
         [first, *_] = body["identifier"]
@@ -67,10 +69,12 @@ class Accounts:
         urls = [f"{peer.base}/Practitioner?identifier={token}" for peer in self._peers]
         # Threads of its own: whoever signs in does not wait for the searches of others.
         with Pool(len(urls) or 1, "accounts") as pool:
-            outcomes = list(pool.map(lambda url: self._caller.call("PUT", url, body), urls))
-        standings = {}
+            outcomes = list(pool.map(lambda url: self._client.call("PUT", url, body), urls))
+        results = {}
         for peer, outcome in zip(self._peers, outcomes, strict=True):
             text = outcome.trouble or ("" if outcome.status in (200, 201) else refusal(outcome))
-            standings[peer.slug] = Standing(active, outcome.status, text, self._now(), round(outcome.seconds, 3))
-        self._state.note(person.key, standings)
-        return standings
+            results[peer.slug] = ProvisioningResult(
+                active, outcome.status, text, self._now(), round(outcome.seconds, 3)
+            )
+        self._store.note(person.key, results)
+        return results

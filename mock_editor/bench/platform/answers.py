@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from mock_editor.bench.platform.calls import Outcome
+from mock_editor.bench.platform.calls import CallResult
 
 _LONGEST = 600
 
@@ -17,22 +17,22 @@ def json_of(body: bytes) -> Any:
         return None
 
 
-def refusal(outcome: Outcome) -> str:
+def refusal(result: CallResult) -> str:
     """What is said by an answer that is no success, with what may have led to it."""
-    return " ; ".join(filter(None, [_outcome_text(outcome.body), outcome.hint]))
+    return " ; ".join(filter(None, [_outcome_text(result.body), result.hint]))
 
 
 def _outcome_text(body: bytes) -> str:
     """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
-    told = mapping(json_of(body))
+    outcome = mapping(json_of(body))
     lines = []
-    for issue in mappings(told.get("issue")):
+    for issue in mappings(outcome.get("issue")):
         where = [one for one in sequence(issue.get("expression")) if isinstance(one, str)]
         said = text(issue.get("diagnostics")) or text(mapping(issue.get("details")).get("text"))
         line = said or text(issue.get("code"))
         # Most editors have the place in the text already.
         lines.append(f"{where[0]} : {line}" if where and where[0] not in line else line)
-    if told.get("resourceType") == "OperationOutcome" and lines:
+    if outcome.get("resourceType") == "OperationOutcome" and lines:
         return " ; ".join(lines)[:_LONGEST]
     begin = body[:_LONGEST].decode("utf-8", "replace").strip()
     return f"réponse sans OperationOutcome : {begin}" if begin else "réponse sans OperationOutcome, vide"

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallResult:
     """What became of a call. Without an answer ``status`` is None, and ``trouble`` tells why in French.
 
     ``hint`` is what may have led to a refusal on our side, in French too.
@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class TlsFiles:
     """What the platform shows to editors, and whom it trusts: PEM files. Without ``authority``, whom everybody does."""
 
     certificate: Path | None = None
@@ -45,14 +45,14 @@ class Identity:
     authority: Path | None = None
 
 
-class Caller:
+class EditorClient:
     """Makes calls that have ``seconds`` each, in all, to connect and to be answered."""
 
-    def __init__(self, seconds: float, identity: Identity) -> None:
+    def __init__(self, seconds: float, files: TlsFiles) -> None:
         self.seconds = seconds
-        self._identity = identity
+        self._files = files
 
-    def call(self, method: str, url: str, body: Resource | None = None) -> Outcome:
+    def call(self, method: str, url: str, body: Resource | None = None) -> CallResult:
         """Makes a call. It never raises what is the editor's fault, or the network's."""
         begin = time.monotonic()
         status, trouble, received = None, "", b""
@@ -70,18 +70,17 @@ class Caller:
                 status, received = answer.status_code, answer.content
         except (requests.RequestException, OSError, ValueError) as error:
             trouble = _in_french(error, self.seconds)
-        anonymous = status == 403 and url.startswith("https:") and not self._identity.certificate
+        anonymous = status == 403 and url.startswith("https:") and not self._files.certificate
         hint = "le banc n’a pas de certificat à présenter (--bench-certificate)" if anonymous else ""
-        return Outcome(status, received, time.monotonic() - begin, trouble, hint)
+        return CallResult(status, received, time.monotonic() - begin, trouble, hint)
 
     def _session(self) -> requests.Session:
         session = client.session(client.Limits(self.seconds, self.seconds, _LARGEST))
-        identity = self._identity
-        if identity.certificate:
-            files = (str(identity.certificate), str(identity.key)) if identity.key else str(identity.certificate)
-            session.cert = files
-        if identity.authority:
-            session.verify = str(identity.authority)
+        files = self._files
+        if files.certificate:
+            session.cert = (str(files.certificate), str(files.key)) if files.key else str(files.certificate)
+        if files.authority:
+            session.verify = str(files.authority)
         return session
 
 

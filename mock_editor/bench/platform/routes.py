@@ -24,12 +24,12 @@ from mock_editor.bench.idp.people import Person
 from mock_editor.bench.live import stream
 from mock_editor.bench.platform import view
 from mock_editor.bench.platform.accounts import Accounts, Peer
-from mock_editor.bench.platform.calls import Caller, Identity
+from mock_editor.bench.platform.calls import EditorClient, TlsFiles
 from mock_editor.bench.platform.directory import Directory, Offer
 from mock_editor.bench.platform.search import Search, Searcher
-from mock_editor.bench.platform.sign_in import CLIENT_ID, FLOW_SECONDS, RETURN_PATH, Flow, SignIn
-from mock_editor.bench.platform.state import LIFETIME, State
-from mock_editor.bench.platform.view import Wanted
+from mock_editor.bench.platform.sign_in import CLIENT_ID, PENDING_SECONDS, RETURN_PATH, PendingSignIn, SignIn
+from mock_editor.bench.platform.store import LIFETIME, PlatformStore
+from mock_editor.bench.platform.view import SearchCriteria
 
 # What the platform gives an editor to answer (guide: service level).
 SECONDS = 7.0
@@ -54,19 +54,19 @@ def blueprint(
     peers: Sequence[Peer],
     people: Callable[[], Sequence[Person]],
     provider: BaseAdapter,
-    identity: Identity,
+    files: TlsFiles,
     body_timeout: float,
     seconds: float = SECONDS,
 ) -> Blueprint:
     """The pages of a platform that knows the people of ``directory``, the editors ``peers`` and its own ``people``.
 
-    ``provider`` carries calls to the identity provider of the bench; editors see ``identity``, and have ``seconds`` for
+    ``provider`` carries calls to the files provider of the bench; editors see ``files``, and have ``seconds`` for
     each answer. A client has ``body_timeout`` seconds to send a form.
     """
     bp = Blueprint("platform", __name__, url_prefix="/_sas", template_folder="templates")
     base, secure = f"{urlsplit(public_url).path}/_sas", public_url.startswith("https:")
-    state = State(store, now)
-    caller = Caller(seconds, identity)
+    state = PlatformStore(store, now)
+    caller = EditorClient(seconds, files)
     accounts, searcher = Accounts(peers, caller, state, now), Searcher(peers, caller, state, now)
     keys = Keys(store)
     forms = Forms("sas", keys, public_url, seconds=body_timeout, owner=lambda: person.key if (person := who()) else "")
@@ -102,9 +102,9 @@ def blueprint(
             return home
         return text if text.startswith(f"{base}/") and text.isprintable() and text.isascii() else home
 
-    def wanted() -> Wanted:
+    def wanted() -> SearchCriteria:
         """Raises 400 for a kind of offer that there is not."""
-        return view.read_wanted(Parameters(request.query_string))
+        return view.read_criteria(Parameters(request.query_string))
 
     @bp.errorhandler(EditorError)
     def refuse(error: EditorError) -> Response:
@@ -132,8 +132,8 @@ def blueprint(
     @bp.get("/")
     def home() -> Response:
         person = who()
-        standings = view.standings(peers, state.standings(), person.key) if person else []
-        return page("accueil.html", directory=directory, wanted=Wanted(), standings=standings, Offer=Offer)
+        statuses = view.account_statuses(peers, state.results(), person.key) if person else []
+        return page("accueil.html", directory=directory, wanted=SearchCriteria(), statuses=statuses, Offer=Offer)
 
     @bp.get("/connexion")
     def enter() -> Response:
@@ -141,24 +141,24 @@ def blueprint(
         if who():
             return moved(target)
         url, cookie = sign_in.begin(target)
-        return set_cookie(moved(url), _FLOW, cookie, FLOW_SECONDS)
+        return set_cookie(moved(url), _FLOW, cookie, PENDING_SECONDS)
 
     @bp.get("/connexion/retour")
     def come_back() -> Response:
         parameters = Parameters(request.query_string)
-        flow = sign_in.flow(request.cookies.get(_FLOW), parameters.one("state"))
-        if flow is None:
+        pending = sign_in.pending(request.cookies.get(_FLOW), parameters.one("state"))
+        if pending is None:
             text = "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard."
             return message(400, "Connexion interrompue", text)
         # However it ends, it is over.
-        return set_cookie(come_in(flow, parameters), _FLOW, "", 0)
+        return set_cookie(come_in(pending, parameters), _FLOW, "", 0)
 
-    def come_in(flow: Flow, parameters: Parameters) -> Response:
+    def come_in(pending: PendingSignIn, parameters: Parameters) -> Response:
         """Signs in whoever the provider says has come back, if it says so."""
         if parameters.one("error") == "access_denied":
             return message(403, "Connexion refusée", "L’authentification a été refusée.")
         code = parameters.one("code")
-        found = sign_in.finish(flow, code) if code else None
+        found = sign_in.finish(pending, code) if code else None
         if found is None:
             text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
             return message(502, "Connexion impossible", text)
@@ -167,11 +167,11 @@ def blueprint(
             return message(403, "Accès retiré", f"L’habilitation de {person.name} a été retirée sur la plateforme SAS.")
         # Signing in is what has the platform tell the editors (INT_R02).
         accounts.tell(person, active=True)
-        return set_cookie(moved(flow.target), _SESSION, state.open(person, sid), LIFETIME.total_seconds())
+        return set_cookie(moved(pending.target), _SESSION, state.open(person, sid), LIFETIME.total_seconds())
 
     @bp.post("/connexion/fin")
     def end() -> Response:
-        """Where the identity provider says that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
+        """Where the files provider says that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
         expect_media_type(request.headers, (codes.FORM,))
         sent = Parameters(read_body(request.environ, seconds=body_timeout, limit=_LARGEST_LOGOUT))
         sid = sign_in.ended(sent.one("logout_token") or "")
@@ -213,7 +213,7 @@ def blueprint(
         hold = waits.hold(request.environ)
         return stream(hold, progress(asked, hold))
 
-    def progress(asked: Wanted, hold: Hold) -> Generator[str | None]:
+    def progress(asked: SearchCriteria, hold: Hold) -> Generator[str | None]:
         begun, total = start(asked)
         for call in begun.calls:
             call.future.add_done_callback(lambda _: hold.wake())
@@ -228,7 +228,7 @@ def blueprint(
         finally:
             begun.cancel()
 
-    def start(asked: Wanted) -> tuple[Search, int]:
+    def start(asked: SearchCriteria) -> tuple[Search, int]:
         """Begins a search; and how many were found for it."""
         found = directory.find(asked.offer, asked.territory, asked.specialty)
         return searcher.begin(asked.offer, found[:MOST]), len(found)
@@ -237,9 +237,11 @@ def blueprint(
 
     @bp.get("/regulateurs")
     def regulators() -> Response:
-        standings, withdrawn = state.standings(), state.withdrawn()
+        statuses, withdrawn = state.results(), state.withdrawn()
         everybody = people()
-        rows = [(one, one.key in withdrawn, view.standings(peers, standings, one.key)) for one in everybody[:MOST]]
+        rows = [
+            (one, one.key in withdrawn, view.account_statuses(peers, statuses, one.key)) for one in everybody[:MOST]
+        ]
         return page("regulateurs.html", rows=rows, total=len(everybody))
 
     @bp.post("/regulateurs/<key>/retrait")

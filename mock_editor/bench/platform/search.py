@@ -1,7 +1,7 @@
 """Asking the editors for slots, all at once: INT_R01, INT_R04 and the search for SOS Médecins.
 
 Source: the guide's pages on these flows. Whoever has answered with slots of somebody is asked alone for them from then
-on; for those of whom nobody has, every editor is asked.
+on; for those of whom nobody has, every editor is request.
 """
 
 import threading
@@ -17,11 +17,12 @@ from mock_editor.base.fhir import instant
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.answers import json_of, refusal
-from mock_editor.bench.platform.calls import Caller, Outcome, begin
-from mock_editor.bench.platform.cards import Offered, offered_by
-from mock_editor.bench.platform.checks import Asked, Finding, Violation, violations
+from mock_editor.bench.platform.calls import CallResult, EditorClient, begin
+from mock_editor.bench.platform.checks.model import SearchRequest, finding
+from mock_editor.bench.platform.checks.violations import Violation, violations
 from mock_editor.bench.platform.directory import Listed, Offer
-from mock_editor.bench.platform.state import State
+from mock_editor.bench.platform.place_results import OfferedCalendar, offered_calendars
+from mock_editor.bench.platform.store import PlatformStore
 
 BATCH = 25
 DAYS = 3
@@ -37,7 +38,7 @@ _SOS: tuple[str, ...] = (
 )
 
 
-def request(offer: Offer, base: str, identifiers: Sequence[str], now: datetime) -> str:
+def search_url(offer: Offer, base: str, identifiers: Sequence[str], now: datetime) -> str:
     """The URL of a search, from now to the end of the third day."""
     local = now.astimezone(DEFAULT_ZONE)
     last = datetime.combine(local.date() + timedelta(days=DAYS - 1), time(23, 59, 59, 999_000), DEFAULT_ZONE)
@@ -55,12 +56,12 @@ def request(offer: Offer, base: str, identifiers: Sequence[str], now: datetime) 
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchAnswer:
     """What became of a request: what is ``offered``, even by an answer that breaks rules; ``trouble`` if it is none."""
 
-    outcome: Outcome
+    result: CallResult
     trouble: str
-    offered: Sequence[Offered]
+    offered: Sequence[OfferedCalendar]
     violations: Sequence[Violation]
 
     @property
@@ -70,16 +71,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SearchCall:
     """A request to an editor, and its answer when that is there."""
 
     peer: Peer
-    asked: Asked
+    request: SearchRequest
     identifiers: Sequence[str]
-    future: "Future[Answer]"
+    future: "Future[SearchAnswer]"
 
     @property
-    def answer(self) -> Answer | None:
+    def answer(self) -> SearchAnswer | None:
         """The answer, if it is there."""
         return self.future.result() if self.future.done() and not self.future.cancelled() else None
 
@@ -91,7 +92,7 @@ class Search:
     offer: Offer
     listed: Sequence[Listed]
     now: datetime
-    calls: Sequence[Call]
+    calls: Sequence[SearchCall]
 
     @property
     def over(self) -> bool:
@@ -107,41 +108,45 @@ class Search:
 class Searcher:
     """Asks the editors ``peers``."""
 
-    def __init__(self, peers: Sequence[Peer], caller: Caller, state: State, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, peers: Sequence[Peer], client: EditorClient, store: PlatformStore, now: Callable[[], datetime]
+    ) -> None:
         self._peers = peers
-        self._caller = caller
-        self._state = state
+        self._client = client
+        self._store = store
         self._now = now
 
     def begin(self, offer: Offer, listed: Sequence[Listed]) -> Search:
         """Asks for the slots of some."""
         now = self._now()
-        known = self._state.known([one.id for one in listed])
+        known = self._store.known([one.id for one in listed])
         calls = []
         for peer in self._peers:
             whom = [one.id for one in listed if peer.slug in known[one.id] or not known[one.id]]
             for start in range(0, len(whom), BATCH):
                 batch = whom[start : start + BATCH]
-                asked = Asked(offer.flow, request(offer, peer.base, batch, now), now)
-                calls.append(Call(peer, asked, batch, begin(self._ask, peer, asked, batch)))
+                request = SearchRequest(offer.flow, search_url(offer, peer.base, batch, now), now)
+                calls.append(SearchCall(peer, request, batch, begin(self._ask, peer, request, batch)))
         return Search(offer, listed, now, calls)
 
-    def _ask(self, peer: Peer, asked: Asked, identifiers: Sequence[str]) -> Answer:
-        outcome = self._caller.call("GET", asked.url)
-        if outcome.status is None:
-            return Answer(outcome, outcome.trouble, (), ())
-        if outcome.status != 200:
-            return Answer(outcome, refusal(outcome), (), ())
+    def _ask(self, peer: Peer, request: SearchRequest, identifiers: Sequence[str]) -> SearchAnswer:
+        result = self._client.call("GET", request.url)
+        if result.status is None:
+            return SearchAnswer(result, result.trouble, (), ())
+        if result.status != 200:
+            return SearchAnswer(result, refusal(result), (), ())
         with _looking:
-            return self._looked_at(peer, asked, identifiers, outcome)
+            return self._looked_at(peer, request, identifiers, result)
 
-    def _looked_at(self, peer: Peer, asked: Asked, identifiers: Sequence[str], outcome: Outcome) -> Answer:
-        bundle: Any = json_of(outcome.body)
+    def _looked_at(
+        self, peer: Peer, request: SearchRequest, identifiers: Sequence[str], result: CallResult
+    ) -> SearchAnswer:
+        bundle: Any = json_of(result.body)
         if bundle is None:
-            wrong = Violation("La réponse est du JSON.", [Finding("", "le corps n’est pas du JSON en UTF-8")], 1)
-            return Answer(outcome, "réponse illisible", (), [wrong])
-        offered = offered_by(bundle)
-        told = {one.owner for one in offered if one.slots}
+            wrong = Violation("json", [finding("", "not-json")], 1)
+            return SearchAnswer(result, "réponse illisible", (), [wrong])
+        offered = offered_calendars(bundle)
+        with_slots = {one.owner for one in offered if one.slots}
         # With or without its prefix.
-        self._state.learn((one, peer.slug) for one in identifiers if one in told or one[1:] in told)
-        return Answer(outcome, "", offered, violations(bundle, asked))
+        self._store.learn((one, peer.slug) for one in identifiers if one in with_slots or one[1:] in with_slots)
+        return SearchAnswer(result, "", offered, violations(bundle, request))

@@ -25,11 +25,11 @@ from mock_editor.bench.idp.people import Person
 
 CLIENT_ID, RETURN_PATH, LOGOUT_PATH = "sas", "/_sas/connexion/retour", "/_sas/connexion/fin"
 _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
-FLOW_SECONDS = 15 * 60
+PENDING_SECONDS = 15 * 60
 _log = logging.getLogger(__name__)
 
 
-class Flow(NamedTuple):
+class PendingSignIn(NamedTuple):
     """One way to the provider and back; ``target`` is the page that was asked for."""
 
     state: str
@@ -56,29 +56,29 @@ class SignIn:
 
     def begin(self, target: str) -> tuple[str, str]:
         """Where to send a browser that asked for ``target``, and the cookie that it needs to come back."""
-        flow = Flow(generate_token(32), generate_token(64), target)
+        pending = PendingSignIn(generate_token(32), generate_token(64), target)
         with self._client() as session:
             url, _ = session.create_authorization_url(
-                f"{self._issuer}/authorize", state=flow.state, code_verifier=flow.verifier
+                f"{self._issuer}/authorize", state=pending.state, code_verifier=pending.verifier
             )
-        return url, self._serializer().dumps(list(flow))
+        return url, self._serializer().dumps(list(pending))
 
-    def flow(self, cookie: str | None, state: str | None) -> Flow | None:
+    def pending(self, cookie: str | None, state: str | None) -> PendingSignIn | None:
         """What a browser that comes back began itself, and not too long ago; else None."""
         try:
-            found = Flow(*self._serializer().loads(cookie or "", max_age=FLOW_SECONDS))
+            found = PendingSignIn(*self._serializer().loads(cookie or "", max_age=PENDING_SECONDS))
         except (BadData, TypeError):
             return None
         return found if secrets.compare_digest(found.state.encode(), (state or "").encode()) else None
 
-    def finish(self, flow: Flow, code: str) -> tuple[Person, str] | None:
+    def finish(self, pending: PendingSignIn, code: str) -> tuple[Person, str] | None:
         """Who came back with ``code``, and the ``sid`` of their session; None when the provider does not tell."""
         try:
             with self._client() as session:
-                told = session.fetch_token(
-                    f"{self._issuer}/token", code=code, code_verifier=flow.verifier, grant_type="authorization_code"
+                tokens = session.fetch_token(
+                    f"{self._issuer}/token", code=code, code_verifier=pending.verifier, grant_type="authorization_code"
                 )
-                sid = str(self._claims(session, told["id_token"])["sid"])
+                sid = str(self._claims(session, tokens["id_token"])["sid"])
                 answer = session.get(f"{self._issuer}/userinfo")
                 answer.raise_for_status()
                 subject = answer.json()["sub"]

@@ -9,18 +9,21 @@ from typing import Any
 from mock_editor.base import fhir
 from mock_editor.base.errors import BadRequestError, Issue
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.words import Language, say
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.cards import Card, Day, cards, columns
+from mock_editor.bench.platform.checks.model import Finding
+from mock_editor.bench.platform.checks.violations import Violation
 from mock_editor.bench.platform.directory import Listed, Offer
-from mock_editor.bench.platform.search import Call, Search
-from mock_editor.bench.platform.state import Standing
+from mock_editor.bench.platform.place_results import Day, PlaceResult, columns, place_results
+from mock_editor.bench.platform.search import Search, SearchCall
+from mock_editor.bench.platform.store import ProvisioningResult
 
 _LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchCriteria:
     """What is looked for: an empty territory is anywhere, an empty speciality any.
 
     ``complete``: the page is to be shown when all have answered, as a browser without scripts needs it.
@@ -37,7 +40,7 @@ class Wanted:
         return {"territoire": self.territory, "specialite": self.specialty, "offre": self.offer.value}
 
 
-def read_wanted(parameters: Parameters) -> Wanted:
+def read_criteria(parameters: Parameters) -> SearchCriteria:
     """What the parameters of a URL ask for. Raises 400."""
     offer, territory, specialty, complete = (
         (parameters.one(name) or "").strip()[:_LONGEST] for name in ("offre", "territoire", "specialite", "complet")
@@ -46,11 +49,11 @@ def read_wanted(parameters: Parameters) -> Wanted:
     fhir.refuse(parameters.issues)
     if offer not in list(Offer):
         raise BadRequestError(Issue("value", f"offre: expected one of {', '.join(Offer)}, not {offer[:60]!r}"))
-    return Wanted(Offer(offer), territory, specialty, complete == "oui")
+    return SearchCriteria(Offer(offer), territory, specialty, complete == "oui")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class AccountStatus:
     """How an account of a regulator stands at an editor: ``sort`` is a Bootstrap colour."""
 
     peer: Peer
@@ -60,21 +63,23 @@ class State:
     when: str
 
 
-def standings(peers: Sequence[Peer], found: Mapping[tuple[str, str], Standing], person: str) -> list[State]:
+def account_statuses(
+    peers: Sequence[Peer], found: Mapping[tuple[str, str], ProvisioningResult], person: str
+) -> list[AccountStatus]:
     """How the accounts of a regulator stand, editor by editor."""
-    return [_state(peer, found.get((person, peer.slug))) for peer in peers]
+    return [_account_status(peer, found.get((person, peer.slug))) for peer in peers]
 
 
-def _state(peer: Peer, one: Standing | None) -> State:
+def _account_status(peer: Peer, one: ProvisioningResult | None) -> AccountStatus:
     if one is None:
-        return State(peer, "secondary", "jamais transmis", "", "")
+        return AccountStatus(peer, "secondary", "jamais transmis", "", "")
     when = f"{here(one.at)}, en {duration(one.seconds)}"
     if not one.accepted:
         words = f"refusé (HTTP {one.status})" if one.status else "pas de réponse"
-        return State(peer, "danger", words, one.text, when)
+        return AccountStatus(peer, "danger", words, one.text, when)
     if not one.active:
-        return State(peer, "warning", "retiré", "", when)
-    return State(peer, "success", "créé" if one.status == 201 else "mis à jour", "", when)
+        return AccountStatus(peer, "warning", "retiré", "", when)
+    return AccountStatus(peer, "success", "créé" if one.status == 201 else "mis à jour", "", when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +88,23 @@ class Results:
 
     total: int
     asked: int
-    calls: Sequence[Call]
+    calls: Sequence[SearchCall]
     answered: int
     over: bool
     slots: int
     days: Sequence[Day]
-    cards: Sequence[Card]
+    places: Sequence[PlaceResult]
     without: Sequence[Listed]
 
 
 def results(search: Search, total: int) -> Results:
-    """The same for the page: cards in the order of their first slot."""
-    found: list[Card] = []
+    """The same for the page: places in the order of their first slot."""
+    found: list[PlaceResult] = []
     answered = [call for call in search.calls if call.answer]
     served: set[str] = set()
     for call in answered:
         if call.answer:
-            found += cards(call.peer, call.answer.offered, search.listed, search.now)
+            found += place_results(call.peer, call.answer.offered, search.listed, search.now)
             served |= {one.owner for one in call.answer.offered}
     return Results(
         total,
@@ -107,9 +112,9 @@ def results(search: Search, total: int) -> Results:
         search.calls,
         len(answered),
         search.over,
-        sum(len(day) for card in found for day in card.days),
+        sum(len(day) for place in found for day in place.days),
         columns(search.now),
-        sorted(found, key=lambda card: (card.first, card.name)),
+        sorted(found, key=lambda place: (place.first, place.name)),
         [one for one in search.listed if one.id not in served and one.id[1:] not in served],
     )
 
@@ -132,3 +137,13 @@ def count(number: int, word: str, plural: str = "") -> str:
 def new_secret() -> str:
     """What cookies are signed with."""
     return secrets.token_hex(32)
+
+
+def rule(broken: Violation) -> str:
+    """The rule that an answer breaks."""
+    return say(Language.FRENCH, broken.rule, {}, "rule")
+
+
+def finding(found: Finding) -> str:
+    """What is wrong at a place."""
+    return say(Language.FRENCH, found.key, found.values, "finding")

@@ -1,4 +1,4 @@
-"""What is shown of the answers: cards of places, with slots of today, tomorrow and the day after.
+"""What is shown of the answers: places with their slots of today, tomorrow and the day after.
 
 It is what the platform's own front end makes of them, its simplicities included, for it is to be seen what wrong data
 do: days are told by their number in the month, a missing time is now, an end before the start is on the next day.
@@ -25,8 +25,8 @@ _ORIGIN = "origin=sas"
 
 
 @dataclass(slots=True)
-class Offered:
-    """The slots of one agenda as an editor tells of them; ``owner`` and ``structure`` are its identifiers."""
+class OfferedCalendar:
+    """The slots of one calendar as an editor tells of them; ``owner`` and ``structure`` are its identifiers."""
 
     owner: str
     owner_name: str
@@ -37,7 +37,7 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownSlot:
     """A slot on the screen. Without ``link`` there is nothing to follow; ``day`` is 0, 1 or 2."""
 
     begin: datetime
@@ -53,7 +53,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PlaceResult:
     """A place with its slots, by day. ``matched`` says how it was found in the directory; empty if it was not."""
 
     name: str
@@ -62,7 +62,7 @@ class Card:
     specialties: str
     peer: Peer
     matched: str
-    days: Sequence[Sequence[Shown]]
+    days: Sequence[Sequence[ShownSlot]]
     unseen: int
 
     @property
@@ -82,23 +82,23 @@ class Day:
 # --- reading an answer
 
 
-def offered_by(bundle: Any) -> list[Offered]:
-    """The agendas of an answer that have slots, whatever else may be wrong with it."""
+def offered_calendars(bundle: Any) -> list[OfferedCalendar]:
+    """The calendars of an answer that have slots, whatever else may be wrong with it."""
     resources = [mapping(entry.get("resource")) for entry in mappings(mapping(bundle).get("entry"))]
     by_reference = {f"{one.get('resourceType')}/{one.get('id')}": one for one in resources}
-    found: dict[str, Offered] = {}
+    found: dict[str, OfferedCalendar] = {}
     for slot in resources:
         if slot.get("resourceType") != "Slot":
             continue
         reference = text(mapping(slot.get("schedule")).get("reference"))
         if reference not in found:
-            found[reference] = _agenda(mapping(by_reference.get(reference)), by_reference)
+            found[reference] = _offered(mapping(by_reference.get(reference)), by_reference)
         found[reference].slots.append(slot)
         found[reference].communities |= _communities(slot, by_reference)
     return list(found.values())
 
 
-def _agenda(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> Offered:
+def _offered(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> OfferedCalendar:
     actors = [by_reference.get(text(one.get("reference")), {}) for one in mappings(schedule.get("actor"))]
     kinds = {text(one.get("resourceType")): one for one in actors}
     role = kinds.get("PractitionerRole", {})
@@ -126,7 +126,7 @@ def _agenda(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -
         text(address.get("city")),
         phone or None,
     )
-    return Offered(_identifier(owner), name, structure, site)
+    return OfferedCalendar(_identifier(owner), name, structure, site)
 
 
 def _identifier(resource: dict[str, Any]) -> str:
@@ -156,29 +156,31 @@ def _communities(slot: dict[str, Any], by_reference: dict[str, dict[str, Any]]) 
 # --- finding it in the directory
 
 
-def matched(offered: Offered, listed: Iterable[Listed]) -> tuple[Listed | None, Site | None, str]:
+def matched(offered: OfferedCalendar, listed: Iterable[Listed]) -> tuple[Listed | None, Site | None, str]:
     """Whose place it is, which of theirs, and by what it was found: structure, then address, then phone."""
     owner = next((one for one in listed if offered.owner and offered.owner in (one.id, one.id[1:])), None)
     if owner is None:
         return None, None, ""
-    told = offered.site
+    claimed = offered.site
     by_structure = [
-        one for one in owner.sites if told.structure and told.structure in (one.structure, one.structure[1:])
+        one for one in owner.sites if claimed.structure and claimed.structure in (one.structure, one.structure[1:])
     ]
     if len(by_structure) == 1:
         return owner, by_structure[0], "identifiant de structure"
-    address = plain(f"{told.postal_code} {told.line}")
+    address = plain(f"{claimed.postal_code} {claimed.line}")
     for site in by_structure or owner.sites:
-        if told.line and plain(f"{site.postal_code} {site.line}") == address:
+        if claimed.line and plain(f"{site.postal_code} {site.line}") == address:
             return owner, site, "identifiant de structure et adresse" if by_structure else "adresse"
     for site in by_structure or owner.sites:
-        if told.phone and told.phone == site.phone:
+        if claimed.phone and claimed.phone == site.phone:
             return owner, site, "téléphone"
     return owner, None, ""
 
 
-def cards(peer: Peer, offers: Iterable[Offered], listed: Sequence[Listed], now: datetime) -> list[Card]:
-    """The cards of what an editor has answered; places without a slot on the three days have none."""
+def place_results(
+    peer: Peer, offers: Iterable[OfferedCalendar], listed: Sequence[Listed], now: datetime
+) -> list[PlaceResult]:
+    """The places of what an editor has answered; places without a slot on the three days have none."""
     found = []
     for offered in offers:
         owner, site, how = matched(offered, listed)
@@ -192,7 +194,7 @@ def cards(peer: Peer, offers: Iterable[Offered], listed: Sequence[Listed], now: 
         # Of a phone that is no number, the front end shows nothing.
         phone = offered.site.phone or site.phone or ""
         found.append(
-            Card(
+            PlaceResult(
                 owner.name if owner else offered.owner_name or "Nom absent de la réponse",
                 site,
                 phone if _PHONE.fullmatch(phone) else "",
@@ -212,7 +214,7 @@ def columns(now: datetime) -> list[Day]:
     return [Day(name, f"{_WEEKDAYS[day.weekday()]} {day:%d/%m}") for name, day in zip(_DAYS, days, strict=True)]
 
 
-def _shown(slot: dict[str, Any], offered: Offered, now: datetime) -> Shown | None:
+def _shown(slot: dict[str, Any], offered: OfferedCalendar, now: datetime) -> ShownSlot | None:
     start = _moment(slot.get("start")) or now.astimezone(DEFAULT_ZONE)
     end = _moment(slot.get("end")) or now.astimezone(start.tzinfo)
     today = now.astimezone(start.tzinfo)
@@ -235,7 +237,7 @@ def _shown(slot: dict[str, Any], offered: Offered, now: datetime) -> Shown | Non
         for concept in mappings(slot.get("serviceType"))
         for extension in mappings(concept.get("extension"))
     ]
-    return Shown(
+    return ShownSlot(
         begin=start,
         start=f"{start:%H:%M}",
         end=f"{end:%H:%M}{' (lendemain)' if end < start else ''}",
@@ -256,10 +258,10 @@ def link(comment: str) -> str:
     return f"{comment}{'&' if '?' in comment else '?'}{_ORIGIN}"
 
 
-def _moment(told: Any) -> datetime | None:
+def _moment(value: Any) -> datetime | None:
     """A time as a browser of the place shows it: one that is naive or in UTC, in that of Paris."""
     try:
-        found = datetime.fromisoformat(text(told))
+        found = datetime.fromisoformat(text(value))
         if found.tzinfo is None:
             return found.replace(tzinfo=DEFAULT_ZONE)
         return found if found.utcoffset() else found.astimezone(DEFAULT_ZONE)

@@ -32,7 +32,7 @@ _MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProvisioningResult:
     """What an editor answered when it was last told of a regulator (INT_R02).
 
     ``status`` is that of HTTP, None when there was no answer; ``text`` is what it said, or why it said nothing, in
@@ -51,7 +51,7 @@ class Standing:
         return self.status in (200, 201)
 
 
-class State:
+class PlatformStore:
     """The tables; sessions follow the simulator's clock, which ``now`` tells."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
@@ -120,22 +120,22 @@ class State:
         with self._store.reading() as db:
             return {key for (key,) in db.execute("select person from platform_withdrawn").fetchall()}
 
-    def note(self, key: str, standings: Mapping[str, Standing]) -> None:
+    def note(self, key: str, results: Mapping[str, ProvisioningResult]) -> None:
         """Keeps what editors, by slug, have answered about a regulator."""
         rows = [
             {"person": key, "editor": editor, **asdict(one), "at": one.at.isoformat()}
-            for editor, one in standings.items()
+            for editor, one in results.items()
         ]
         with self._store.writing() as db:
             db.table("platform_accounts").upsert_all(rows, pk=("person", "editor"))
 
-    def standings(self) -> dict[tuple[str, str], Standing]:
+    def results(self) -> dict[tuple[str, str], ProvisioningResult]:
         """What editors answered last, by regulator and editor."""
         query = "select person, editor, active, status, text, at, seconds from platform_accounts"
         with self._store.reading() as db:
             rows = db.execute(query).fetchall()
         return {
-            (person, editor): Standing(bool(active), status, text, datetime.fromisoformat(at), seconds)
+            (person, editor): ProvisioningResult(bool(active), status, text, datetime.fromisoformat(at), seconds)
             for person, editor, active, status, text, at, seconds in rows
         }
 

@@ -31,7 +31,7 @@ class SigningKeys(NamedTuple):
     secret: str
 
 
-class Row(NamedTuple):
+class SessionRow(NamedTuple):
     """A session: who signed in, and when; ``sid`` is what clients know it by."""
 
     sid: str
@@ -46,7 +46,7 @@ class Visit(NamedTuple):
     logout_uri: str
 
 
-class State:
+class ProviderStore:
     """The tables, and the keys that outlive a restart."""
 
     def __init__(self, store: Store) -> None:
@@ -63,22 +63,22 @@ class State:
 
     # --- sessions
 
-    def open(self, person: str, sid: str | None, *, now: int, seconds: int) -> tuple[Row, str]:
+    def open(self, person: str, sid: str | None, *, now: int, seconds: int) -> tuple[SessionRow, str]:
         """Begins a session, or renews that of ``sid``; and what its cookie holds. Raises 503."""
         cookie = secrets.token_urlsafe(32)
-        row = Row(sid or secrets.token_urlsafe(16), person, now)
+        row = SessionRow(sid or secrets.token_urlsafe(16), person, now)
         with self._store.writing() as db:
             _forget(db, now)
             values = row._asdict() | {"key": _hashed(cookie), "expires": now + seconds}
             db.table("idp_sessions").upsert(values, pk="sid")
         return row, cookie
 
-    def session(self, cookie: str, *, now: int) -> Row | None:
+    def session(self, cookie: str, *, now: int) -> SessionRow | None:
         """The session of a cookie, if it is not over. Raises 503."""
         query = "select sid, person, since from idp_sessions where key = ? and expires > ?"
         with self._store.reading() as db:
             found = db.execute(query, [_hashed(cookie), now]).fetchone()
-        return Row(*found) if found else None
+        return SessionRow(*found) if found else None
 
     def lasts(self, sid: str, *, now: int) -> bool:
         """Whether a session is not over. Raises 503."""

@@ -1,0 +1,161 @@
+"""Checks of the slots: their times, types, specialities and links."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from mock_editor.base import codes
+from mock_editor.base.data import specialties as specialty_labels
+from mock_editor.base.fhir import Resource
+from mock_editor.base.flows import Flow
+from mock_editor.base.zones import DEFAULT_ZONE
+from mock_editor.bench.platform.checks.model import (
+    INSTANT,
+    AnswerBundle,
+    Finding,
+    SearchRequest,
+    codings,
+    concepts,
+    finding,
+)
+
+
+def moment(text: str) -> datetime:
+    """A time of a slot. Raises ValueError. One without an offset is wrong by its form only: it is taken as in Paris."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=DEFAULT_ZONE)
+
+
+def _moments(slot: Resource) -> dict[str, datetime]:
+    return {name: moment(slot[name]) for name in ("start", "end") if name in slot}
+
+
+def window(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
+    """Slots start inside of it, and not before now."""
+    first, last = max(request.bound("ge"), request.now), request.bound("le")
+    for slot in answer.slots:
+        start = _moments(slot).get("start")
+        if start and not first <= start <= last:
+            yield finding(answer.at(slot, "start"), "outside-window", start=slot["start"])
+
+
+def times(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Slots start, and then end."""
+    for slot in answer.slots:
+        moments = _moments(slot)
+        if len(moments) < 2 or moments["start"] >= moments["end"]:
+            yield finding(answer.at(slot), "times", start=slot.get("start", "(rien)"), end=slot.get("end", "(rien)"))
+
+
+def date_form(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Three decimals and an offset in digits."""
+    for slot in answer.slots:
+        for name in ("start", "end"):
+            if name in slot and not INSTANT.fullmatch(str(slot[name])):
+                yield finding(answer.at(slot, name), "time-form", value=slot[name])
+
+
+def free(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Slots are."""
+    for slot in answer.slots:
+        if slot.get("status") != "free":
+            yield finding(answer.at(slot, "status"), "not-free", status=slot.get("status"))
+
+
+_SLOT_TYPES = {
+    Flow.INT_R01: {"PUBLIC", "PRO", "SNP"},
+    Flow.INT_R04: {"PUBLIC", "PRO", "SNP", "CPTS"},
+    Flow.SOS: {"PUBLIC", "SNP"},
+}
+
+
+def types_of(slot: Resource) -> list[str]:
+    """The slot types of a slot."""
+    security = slot.get("meta", {}).get("security", [])
+    return [one.get("code", "") for one in security if one.get("system") == codes.SLOT_TYPE]
+
+
+def slot_types(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
+    """Slots have one at least, of those of the flow."""
+    allowed = _SLOT_TYPES[Flow(request.flow)]
+    for slot in answer.slots:
+        found = types_of(slot)
+        if not found or set(found) - allowed:
+            key = "slot-types-other" if found else "slot-types-absent"
+            yield finding(answer.at(slot, "meta.security"), key, types=found, allowed=allowed)
+
+
+@functools.cache
+def _specialty_codes() -> Mapping[str, str]:
+    return {label: code for code, label in specialty_labels().items()}
+
+
+def specialties(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
+    """Slots of practitioners have one at least, coded where there is a code; a text may repeat it."""
+    known = _specialty_codes()
+    for slot in answer.slots if request.flow != Flow.SOS else ():
+        found = slot.get("specialty", [])
+        coded = {coding.get("code") for one in found for coding in one.get("coding", [])}
+        texts = [one["text"] for one in found if known.get(one.get("text")) not in coded | {None}]
+        if not found:
+            yield finding(answer.at(slot, "specialty"), "specialty-absent")
+        elif texts:
+            yield finding(answer.at(slot, "specialty"), "specialty-uncoded", text=texts[0], code=known[texts[0]])
+
+
+def consultation_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Slots have one at least, with a code that the SAS knows."""
+    for slot in answer.slots:
+        found = [code for one in concepts(slot, codes.ACT_CODE) for code in codings(one, codes.ACT_CODE)]
+        if not found or set(found) - {"AMB", "HH", "VR"}:
+            key = "consultation-types-other" if found else "consultation-types-absent"
+            yield finding(answer.at(slot, "serviceType"), key, types=found)
+
+
+def _appointments(slot: Resource) -> list[str]:
+    return [coding.get("code", "") for coding in slot.get("appointmentType", {}).get("coding", [])]
+
+
+def appointment_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Slots are booked, or walked into."""
+    for slot in answer.slots:
+        found = _appointments(slot)
+        if found not in (["ROUTINE"], ["WALKIN"]):
+            key = "appointment-types-other" if found else "appointment-types-absent"
+            yield finding(answer.at(slot, "appointmentType"), key, types=found)
+
+
+def links(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
+    """Slots have that of their calendar; those of a practitioner's place all have the same.
+
+    Where nothing is booked, a place of SOS Médecins need not have any.
+    """
+    first: dict[str, str] = {}
+    for slot in answer.slots:
+        comment = slot.get("comment", "")
+        schedule = slot.get("schedule", {}).get("reference", "")
+        if request.flow == Flow.SOS and "comment" not in slot and _appointments(slot) == ["WALKIN"]:
+            continue
+        if not comment.startswith(("http://", "https://")):
+            yield finding(answer.at(slot, "comment"), "link-malformed", link=comment[:200])
+        elif request.flow != Flow.SOS and first.setdefault(schedule, comment) != comment:
+            others = first[schedule][:200]
+            yield finding(
+                answer.at(slot, "comment"), "links-differ", link=comment[:200], others=others, schedule=schedule
+            )
+
+
+def communities(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
+    """Slots opened to CPTS, and no others, lead to each."""
+    for slot in answer.slots:
+        opened = "CPTS" in types_of(slot)
+        found = concepts(slot, codes.ESTABLISHMENT_CATEGORY)
+        led_to = [
+            part
+            for concept in found
+            for part in concept.get("extension", [])
+            if part.get("url") == codes.SLOT_SERVICE_EXTENSION
+        ]
+        if opened != bool(found) or len(led_to) != len(found):
+            key = "communities-opened" if opened else "communities-not-opened"
+            yield finding(answer.at(slot, "serviceType"), key, types=len(found), links=len(led_to))
