@@ -11,19 +11,20 @@ from typing import Any, NamedTuple, TypedDict
 from fhir.resources.R4B.practitioner import Practitioner as PractitionerModel
 
 from mock_editor.base import codes
-from mock_editor.base import issues as data
-from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import Resource
-from mock_editor.base.fhir_bodies import issue, items, not_one_of, parse, refuse, structure
+from mock_editor.base.fhir_bodies import items, not_one_of, parse, refuse, structure
+from mock_editor.base.issues import Code, Issue, Term, issue
 
 KIND = "Practitioner"
 
-# Kind of identifier by its system: the type that has to come with it, and how to call it.
+# Kind of identifier by its system: the type that has to come with it, and its name.
 _IDENTIFIER_TYPES = {
-    codes.PRACTITIONER_OID: ("IDNPS", "national"),
-    codes.SAS_OID: ("INTRN", "SAS technical"),
+    codes.PRACTITIONER_OID: ("IDNPS", Term("identifier", "national")),
+    codes.SAS_OID: ("INTRN", Term("identifier", "technical")),
 }
 _SYSTEM_OF_TYPE = {code: system for system, (code, _) in _IDENTIFIER_TYPES.items()}
+_SYSTEMS = {"national": codes.PRACTITIONER_OID, "technical": codes.SAS_OID}
+_TYPES = {kind: _IDENTIFIER_TYPES[system][0] for kind, system in _SYSTEMS.items()}
 
 # Required bindings of FHIR R4 that the models leave open.
 _CODES: Mapping[tuple[str, str], frozenset[str]] = {
@@ -117,7 +118,7 @@ def edited(content: Resource, changes: Changes) -> Regulator:
     values = {codes.PRACTITIONER_OID: changes.get("national_id"), codes.SAS_OID: changes.get("technical_id")}
     for key, system in (("national_id", codes.PRACTITIONER_OID), ("technical_id", codes.SAS_OID)):
         if key in changes:
-            kept = [one for one in new["identifier"] if one["system"] != system]
+            kept = [identifier for identifier in new["identifier"] if identifier["system"] != system]
             new["identifier"] = [*kept, *_identifiers([(system, values[system])])]
     return regulator(new)
 
@@ -148,42 +149,42 @@ def email_key(address: str) -> str:
 # --- first step: FHIR
 
 
-def _unlike_json(cleaned: Resource) -> Iterator[Issue | data.Issue]:
+def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
     """What the model takes, and JSON for FHIR does not allow: "true" and 1 for true."""
     if not isinstance(cleaned.get("active", True), bool):
-        yield issue("structure", f"{KIND}.active", "expected true or false")
+        yield issue(Code.ELEMENT_BOOLEAN, f"{KIND}.active")
 
 
 # --- second step: the profile
 
 
-def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
+def _violations(resource: Resource) -> Iterator[Issue]:
     """What ``resource`` breaks of the profile, each with its place."""
     source = resource.get("meta", {}).get("source")
     if source not in (None, codes.SAS_OID):
-        yield issue("value", f"{KIND}.meta.source", f"expected {codes.SAS_OID}, not {source[:100]!r}")
+        yield issue(Code.ELEMENT_EXPECTED, f"{KIND}.meta.source", expected=codes.SAS_OID, found=source[:100])
     yield from _identifier_violations(resource)
     if "active" not in resource:
-        yield issue("required", f"{KIND}.active", "required: whether the account may act")
+        yield issue(Code.ACCOUNT_ACTIVE_MISSING, f"{KIND}.active")
     if "name" not in resource:
-        yield issue("required", f"{KIND}.name", "required: family and given name")
+        yield issue(Code.ACCOUNT_NAME_MISSING, f"{KIND}.name")
     for path, name in items(resource, "name", KIND):
         for part in ("family", "given"):
             if part not in name:
-                yield issue("required", f"{path}.{part}", "required")
+                yield issue(Code.ELEMENT_REQUIRED, f"{path}.{part}")
         for part in ("given", "prefix"):
             if len(name.get(part, ())) > 1:
-                yield issue("structure", f"{path}.{part}", "at most one is allowed")
+                yield issue(Code.ELEMENT_AT_MOST_ONE, f"{path}.{part}")
     if "telecom" not in resource:
-        yield issue("required", f"{KIND}.telecom", "required: an e-mail address")
+        yield issue(Code.ACCOUNT_EMAIL_MISSING, f"{KIND}.telecom")
     for path, telecom in items(resource, "telecom", KIND):
         system = telecom.get("system")
         if system is None:
-            yield issue("required", f"{path}.system", "required: email")
+            yield issue(Code.ACCOUNT_TELECOM_SYSTEM_MISSING, f"{path}.system")
         elif system != "email":
-            yield issue("value", f"{path}.system", f"expected email, not {system[:60]!r}")
+            yield issue(Code.ELEMENT_EXPECTED, f"{path}.system", expected="email", found=system[:60])
         if "value" not in telecom:
-            yield issue("required", f"{path}.value", "required: an e-mail address")
+            yield issue(Code.ACCOUNT_EMAIL_MISSING, f"{path}.value")
     for (element, part), allowed in _CODES.items():
         for path, item in items(resource, element, KIND):
             if part in item and item[part] not in allowed:
@@ -192,44 +193,59 @@ def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
         yield not_one_of(_GENDERS, resource["gender"], f"{KIND}.gender")
 
 
-def _identifier_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
+def _identifier_violations(resource: Resource) -> Iterator[Issue]:
     systems: set[str] = set()
     tokens: set[Token] = set()
     for path, identifier in items(resource, "identifier", KIND):
         system, value = identifier.get("system"), identifier.get("value")
         if system is None:
-            yield issue("required", f"{path}.system", f"required: {' or '.join(_IDENTIFIER_TYPES)}")
+            yield issue(Code.ACCOUNT_IDENTIFIER_SYSTEM_MISSING, f"{path}.system", **_SYSTEMS)
         if value is None:
-            yield issue("required", f"{path}.value", "required")
+            yield issue(Code.ELEMENT_REQUIRED, f"{path}.value")
         yield from _type_violations(path, identifier, system)
         if system is None:
             continue
         if system in _IDENTIFIER_TYPES and system in systems:
             kind = _IDENTIFIER_TYPES[system][1]
-            yield issue("structure", path, f"at most one {kind} identifier ({system}) is allowed")
+            yield issue(Code.ACCOUNT_IDENTIFIERS_OF_A_KIND, path, kind=kind, system=system)
         elif value is not None and token_of(identifier) in tokens:
-            yield issue("duplicate", path, "the same identifier stands twice")
+            yield issue(Code.ACCOUNT_IDENTIFIER_TWICE, path)
         systems.add(system)
         if value is not None:
             tokens.add(token_of(identifier))
     if systems.isdisjoint(_IDENTIFIER_TYPES):
-        kinds = " or ".join(f"{kind} ({system})" for system, (_, kind) in _IDENTIFIER_TYPES.items())
-        yield issue("required", f"{KIND}.identifier", f"at least one is required: {kinds}")
+        yield issue(Code.ACCOUNT_IDENTIFIER_MISSING, f"{KIND}.identifier", **_SYSTEMS)
 
 
-def _type_violations(path: str, identifier: Resource, system: str | None) -> Iterator[Issue | data.Issue]:
+def _type_violations(path: str, identifier: Resource, system: str | None) -> Iterator[Issue]:
     """Where type and system of an identifier do not agree. One of a system unknown to the guide may have any type."""
     if "type" not in identifier:
-        yield issue("required", f"{path}.type", f"required: {' or '.join(_SYSTEM_OF_TYPE)} of {codes.FR_V2_0203}")
+        yield issue(Code.ACCOUNT_IDENTIFIER_TYPE_MISSING, f"{path}.type", types=codes.FR_V2_0203, **_TYPES)
         return
     codings = identifier["type"].get("coding", ())
     types = {one.get("code") for one in codings if one.get("system") == codes.FR_V2_0203} & _SYSTEM_OF_TYPE.keys()
     if system in _IDENTIFIER_TYPES:
         code, kind = _IDENTIFIER_TYPES[system]
         if types != {code}:
-            text = f"the type of a {kind} identifier ({system}) is {code} of {codes.FR_V2_0203}"
-            yield issue("value", f"{path}.type", text)
+            values = {"kind": kind, "system": system, "code": code, "types": codes.FR_V2_0203}
+            yield issue(Code.ACCOUNT_IDENTIFIER_TYPE, f"{path}.type", **values)
     elif system is not None and types:
-        expected = " or ".join(_SYSTEM_OF_TYPE[code] for code in sorted(types))
-        text = f"the system of type {' and '.join(sorted(types))} is {expected}, not {system[:100]!r}"
-        yield issue("value", f"{path}.system", text)
+        yield _wrong_system(sorted(types), system, f"{path}.system")
+
+
+def _wrong_system(types: Sequence[str], system: str, path: str) -> Issue:
+    """That an identifier of our types has another system."""
+    found = system[:100]
+    if len(types) == 1:
+        expected = _SYSTEM_OF_TYPE[types[0]]
+        return issue(Code.ACCOUNT_IDENTIFIER_SYSTEM, path, type=types[0], expected=expected, found=found)
+    first, second = types
+    return issue(
+        Code.ACCOUNT_IDENTIFIER_SYSTEMS,
+        path,
+        first_type=first,
+        second_type=second,
+        first=_SYSTEM_OF_TYPE[first],
+        second=_SYSTEM_OF_TYPE[second],
+        found=found,
+    )

@@ -15,8 +15,9 @@ from mock_editor.accounts.model import Account, Outcome, Saved
 from mock_editor.accounts.payload import KIND, Regulator, Token, token_of
 from mock_editor.accounts.tables import Holder, holders_of_emails, holders_of_identifiers
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue
+from mock_editor.base.errors import MOST_ISSUES, EditorError, refused
 from mock_editor.base.fhir import instant
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.preconditions import Preconditions
 from mock_editor.base.store import Store
 from mock_editor.calendars.model import Editor
@@ -60,10 +61,8 @@ class Provisioning:
         with self._store.writing() as db:
             account = tables.find(db, editor, identifier)
             if account is None:
-                text = (
-                    f"{KIND}/{identifier[:100]} is no account, and the server gives the ids: POST, or PUT ?identifier="
-                )
-                raise EditorError(405, [Issue("not-supported", text)], {"Allow": "GET, HEAD"})
+                named = f"{KIND}/{identifier[:100]}"
+                raise refused(Code.ACCOUNT_NOT_MADE_BY_ID, headers={"Allow": "GET, HEAD"}, account=named)
             conditions.check(account.current)
             return self.save(db, editor, account, regulator)
 
@@ -153,28 +152,23 @@ def _only(db: Database, editor: str, holders: Iterable[Holder]) -> Account | Non
     matches = {holder.account: holder.active for holder in holders}
     candidates = [account for account, active in matches.items() if active] or list(matches)
     if len(candidates) > 1:
-        ids = ", ".join(f"{KIND}/{account}" for account in candidates[:5])
-        raise EditorError(412, [Issue("multiple-matches", f"Several accounts match: {ids}")])
+        raise refused(Code.ACCOUNTS_MATCH, accounts=[f"{KIND}/{account}" for account in candidates[:5]])
     return tables.find(db, editor, candidates[0]) if candidates else None
 
 
 def _conflicts(regulator: Regulator, by_identifiers: Iterable[Holder], by_emails: Iterable[Holder]) -> list[Issue]:
     """What of ``regulator`` other accounts have, if they are active."""
-    issues = [
-        _taken(regulator.identifiers[holder.key], f"{'|'.join(holder.key)} is an identifier", holder.account)
-        for holder in by_identifiers
-        if holder.active and isinstance(holder.key, Token)
-    ]
-    issues += [
-        _taken(regulator.emails[holder.key], f"{holder.key} is the e-mail", holder.account)
-        for holder in by_emails
-        if holder.active and isinstance(holder.key, str)
-    ]
+    issues = []
+    for holder in by_identifiers:
+        if holder.active and isinstance(holder.key, Token):
+            place, named = regulator.identifiers[holder.key], "|".join(holder.key)
+            account = f"{KIND}/{holder.account}"
+            issues.append(issue(Code.ACCOUNT_IDENTIFIER_TAKEN, place, identifier=named, account=account))
+    for holder in by_emails:
+        if holder.active and isinstance(holder.key, str):
+            place, account = regulator.emails[holder.key], f"{KIND}/{holder.account}"
+            issues.append(issue(Code.ACCOUNT_EMAIL_TAKEN, place, email=holder.key, account=account))
     return issues[:MOST_ISSUES]
-
-
-def _taken(path: str, what: str, account: str) -> Issue:
-    return Issue("duplicate", f"{path}: {what} of another active account, {KIND}/{account}", path)
 
 
 def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Token], updated: str) -> None:

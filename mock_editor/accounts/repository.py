@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from mock_editor.accounts import tables
 from mock_editor.accounts.model import Account, AccountFilter
 from mock_editor.accounts.payload import KIND, Token, email_key
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 
@@ -33,10 +34,10 @@ class AccountRepository:
             return tables.find(db, editor, identifier)
 
     def read(self, editor: str, identifier: str) -> Account:
-        """The account with this id. Raises NotFoundError."""
+        """The account with this id. Raises 404."""
         account = self.find(editor, identifier)
         if account is None:
-            raise NotFoundError(f"{KIND}/{identifier[:100]} is not known")
+            raise refused(Code.ACCOUNT_UNKNOWN, account=f"{KIND}/{identifier[:100]}")
         return account
 
     def listing(

@@ -11,9 +11,9 @@ from mock_editor.accounts.provisioning import Provisioning
 from mock_editor.accounts.repository import AccountRepository
 from mock_editor.base import fhir
 from mock_editor.base.codes import JSON_BODIES
-from mock_editor.base.errors import Issue
 from mock_editor.base.fhir_bodies import asked_identifier, refuse_conditional_create
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code, Issue, Term
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.base.preconditions import Preconditions
 from mock_editor.base.worlds import Urls, of_world
@@ -91,7 +91,11 @@ def _answer(editor: str, parameters: Parameters, saved: Saved, regulator: Regula
 
 
 def _outcome(saved: Saved, regulator: Regulator) -> fhir.Resource:
-    """What ``Prefer: return=OperationOutcome`` gets; it tells what was left aside, too."""
-    text = f"{KIND}/{saved.account.id}: {saved.outcome.value}, version {saved.account.version}"
-    ignored = (Issue("not-supported", f"{path}: unknown, ignored", path, "warning") for path in regulator.ignored)
-    return fhir.operation_outcome([Issue("informational", text, severity="information"), *ignored])
+    """What ``Prefer: return=OperationOutcome`` gets; it says what was left aside, too."""
+    values = {
+        "account": f"{KIND}/{saved.account.id}",
+        "outcome": Term("outcome", saved.outcome.value),
+        "version": saved.account.version,
+    }
+    ignored = (Issue(Code.ELEMENT_IGNORED, path, severity="warning") for path in regulator.ignored)
+    return fhir.operation_outcome([Issue(Code.ACCOUNT_SAVED, values=values, severity="information"), *ignored])

@@ -5,7 +5,8 @@ from mock_editor.accounts.log_in import LogIn
 from mock_editor.accounts.model import Account
 from mock_editor.accounts.payload import Changes, edited
 from mock_editor.accounts.provisioning import Provisioning
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.store import Store
 
 
@@ -29,12 +30,12 @@ class Staff:
     ) -> Account:
         """Corrects an account by the rules of INT_R02; ``terms`` is whether the editor's terms are accepted.
 
-        Raises NotFoundError, 400, 422.
+        Raises 404, 400, 422.
         """
         with self._store.writing() as db:
             account = tables.find(db, editor, identifier)
             if account is None:
-                raise NotFoundError(f"No account {identifier[:100]!r}")
+                raise refused(Code.ACCOUNT_ID_NOT_FOUND, account=identifier[:100])
             if changes:
                 self._provisioning.save(db, editor, account, edited(account.content, changes))
             if password is not None:

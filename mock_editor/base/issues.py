@@ -45,6 +45,11 @@ class Code(Enum):
     PRECONDITION_NOTHING = "precondition-nothing", 412, "conflict"
 
     # --- FHIR bodies
+    ELEMENT_REQUIRED = "element-required", 400, "required"
+    ELEMENT_AT_MOST_ONE = "element-at-most-one", 400, "structure"
+    ELEMENT_BOOLEAN = "element-boolean", 400, "structure"
+    ELEMENT_EXPECTED = "element-expected", 400, "value"
+    ELEMENT_IGNORED = "element-ignored", 200, "not-supported"
     BODY_NOT_JSON = "body-not-json", 400, "structure"
     CODE_NOT_ONE_OF = "code-not-one-of", 400, "code-invalid"
     CONDITIONAL_CREATE = "conditional-create", 400, "not-supported"
@@ -170,6 +175,26 @@ class Code(Enum):
     TOO_MANY_SEARCHES = "too-many-searches", 503, "throttled"
 
     # --- accounts
+    ACCOUNT_ACTIVE_MISSING = "account-active-missing", 422, "required"
+    ACCOUNT_EMAIL_MISSING = "account-email-missing", 422, "required"
+    ACCOUNT_EMAIL_TAKEN = "account-email-taken", 422, "duplicate"
+    ACCOUNT_ID_NOT_FOUND = "account-id-not-found", 404, "not-found"
+    ACCOUNT_IDENTIFIER_MISSING = "account-identifier-missing", 422, "required"
+    ACCOUNT_IDENTIFIER_SYSTEM = "account-identifier-system", 422, "value"
+    ACCOUNT_IDENTIFIER_SYSTEM_MISSING = "account-identifier-system-missing", 422, "required"
+    ACCOUNT_IDENTIFIER_SYSTEMS = "account-identifier-systems", 422, "value"
+    ACCOUNT_IDENTIFIER_TAKEN = "account-identifier-taken", 422, "duplicate"
+    ACCOUNT_IDENTIFIER_TWICE = "account-identifier-twice", 422, "duplicate"
+    ACCOUNT_IDENTIFIER_TYPE = "account-identifier-type", 422, "value"
+    ACCOUNT_IDENTIFIER_TYPE_MISSING = "account-identifier-type-missing", 422, "required"
+    ACCOUNT_IDENTIFIERS_OF_A_KIND = "account-identifiers-of-a-kind", 422, "structure"
+    ACCOUNT_NAME_MISSING = "account-name-missing", 422, "required"
+    ACCOUNT_NOT_MADE_BY_ID = "account-not-made-by-id", 405, "not-supported"
+    ACCOUNT_SAVED = "account-saved", 200, "informational"
+    ACCOUNT_TELECOM_SYSTEM_MISSING = "account-telecom-system-missing", 422, "required"
+    ACCOUNT_UNKNOWN = "account-unknown", 404, "not-found"
+    ACCOUNTS_MATCH = "accounts-match", 412, "multiple-matches"
+
     # --- notifications
     NOTIFICATION_NOT_FAILED = "notification-not-failed", 409, "conflict"
     TLS_FILE_ENCRYPTED = "tls-file-encrypted", 422, "invalid"
