@@ -69,13 +69,21 @@ class Match:
 
 
 class FaultEngine:
-    """The rules that were set, the timeline that runs, and their counts. One per process."""
+    """The rules that were set, the timeline that runs, and their counts. One per process.
 
-    def __init__(self, database: Store, clock_now: Callable[[], datetime]) -> None:
+    ``keep_time`` is called before rules that others have set are followed, so that the clock is right by then.
+    """
+
+    def __init__(
+        self,
+        database: Store,
+        clock_now: Callable[[], datetime],
+        keep_time: Callable[[Database], None] = lambda _: None,
+    ) -> None:
         self._store = database
         self._clock_now = clock_now
+        self._keep_time = keep_time
         self._rules = RuleSet(None, [], None)
-        self._keep_time: Callable[[Database], None] = lambda _: None
         self._following = threading.Lock()
         self._followed: ActiveRules | None = None
         self._waits = RuleWaits()
