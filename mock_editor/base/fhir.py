@@ -15,7 +15,7 @@ from flask import Response
 from werkzeug.http import parse_list_header, parse_options_header
 
 from mock_editor.base.codes import ACCEPTED_JSON, FHIR_JSON
-from mock_editor.base.errors import BadRequestError, refused
+from mock_editor.base.errors import BadRequestError, InvalidValueError, refused
 from mock_editor.base.errors import Issue as _Prose
 from mock_editor.base.issues import Code, Issue
 from mock_editor.base.words import english
@@ -148,11 +148,11 @@ def parse_date(text: str, zone: ZoneInfo) -> Period:
     """Reads a FHIR ``date`` or ``dateTime`` of any precision; without an offset it is read in ``zone``.
 
     The `+` of an offset may have arrived as a space. What lies before the first or after the last instant is that
-    instant, and a leap second is the next one. Raises ValueError with a text for the client.
+    instant, and a leap second is the next one. Raises InvalidValueError.
     """
     found = _DATE.fullmatch(text.strip())
     if not found:
-        raise ValueError("expected a date such as 2026-11-20 or 2026-11-20T08:00:00.000+01:00")
+        raise InvalidValueError(Code.DATE_EXPECTED)
     part = found.groupdict()
     year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
     try:
@@ -165,7 +165,7 @@ def parse_date(text: str, zone: ZoneInfo) -> Period:
         written = f"{text.strip()[:10]}T{part['hour']}:{part['minute']}:{second}.{fraction.ljust(6, '0')[:6]}{offset}"
         begin = datetime.fromisoformat(written)
     except ValueError:
-        raise ValueError("no such date or time") from None
+        raise InvalidValueError(Code.DATE_IMPOSSIBLE) from None
     if fraction:
         length = timedelta(microseconds=10 ** max(0, 6 - len(fraction)))
     else:

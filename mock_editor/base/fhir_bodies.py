@@ -82,12 +82,12 @@ def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[st
     system, value = fhir.parse_token(text) if text else ("", "")
     comma = _COMMA.search(value)
     if comma and _BAR.search(value, comma.end()):
-        parameters.wrong("identifier", "expected one <system>|<value>, not a list")
+        parameters.wrong(Code.ONE_TOKEN, "identifier")
     system, value = system.strip(), _ESCAPED.sub(r"\1", value).strip()
     if text and not (system and value):
-        parameters.wrong("identifier", f"expected <system>|<value>, not {text[:100]!r}")
+        parameters.wrong(Code.TOKEN_EXPECTED, "identifier", found=text[:100])
     if alone:
-        parameters.refuse_unknown(("identifier",), "a conditional update is by identifier alone")
+        parameters.refuse_unknown(("identifier",), Code.PARAMETER_BESIDE_IDENTIFIER)
     fhir.refuse(parameters.issues)
     return system, value
 

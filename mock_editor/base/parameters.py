@@ -6,7 +6,8 @@ The SAS and people's tools do not always encode: `+` may come as a space, `|` ra
 from collections.abc import Collection, Iterable
 from urllib.parse import unquote_plus
 
-from mock_editor.base.errors import MOST_ISSUES, BadRequestError, Issue
+from mock_editor.base.errors import MOST_ISSUES, refused
+from mock_editor.base.issues import Code, Issue
 
 _MOST_PARAMETERS = 200
 _RESULT_PARAMETERS = frozenset({"_count", "_format", "_pretty", "_summary"})
@@ -28,7 +29,7 @@ class Parameters:
     def __init__(self, encoded: bytes) -> None:
         parts = encoded.decode("utf-8", "replace").split("&")
         if len(parts) > _MOST_PARAMETERS:
-            raise BadRequestError(Issue("too-costly", f"More than {_MOST_PARAMETERS} parameters"))
+            raise refused(Code.QUERY_TOO_LONG, most=_MOST_PARAMETERS)
         self._values: dict[str, list[str]] = {}
         for part in filter(None, parts):
             name, _, value = part.partition("=")
@@ -47,26 +48,24 @@ class Parameters:
         """The value of a parameter that stands at most once; a blank one counts as missing."""
         values = self.all(name)
         if len(values) > 1:
-            self.wrong(name, f"given {len(values)} times, expected once")
+            self.wrong(Code.PARAMETER_REPEATED, name, count=len(values))
             return None
         if not values or not values[0].strip():
             if required:
-                self.wrong(name, "required parameter, missing", "required")
+                self.wrong(Code.PARAMETER_MISSING, name)
             return None
         return values[0]
 
-    def wrong(self, name: str, what: str, code: str = "invalid") -> None:
-        """Notes one thing wrong; the first are enough, where a megabyte of them was sent."""
+    def wrong(self, code: Code, name: str, /, **values: object) -> None:
+        """Notes one thing wrong with a parameter; the first are enough, where a megabyte of them was sent."""
         if len(self.issues) < MOST_ISSUES:
-            self.issues.append(Issue(code, f"Parameter '{name[:100]}': {what}"))
+            self.issues.append(Issue(code, None, {"name": name[:100], **values}))
 
-    def refuse_unknown(
-        self, known: Collection[str], because: str = "refused because of Prefer: handling=strict"
-    ) -> None:
+    def refuse_unknown(self, known: Collection[str], code: Code = Code.PARAMETER_REFUSED_STRICTLY) -> None:
         """Notes each parameter that is not ``known`` as an error: elsewhere they are left aside."""
         for name in self._values:
             if name not in known and name not in _RESULT_PARAMETERS:
-                self.wrong(name, f"not supported, {because}", "not-supported")
+                self.wrong(code, name)
 
 
 def wants_pretty(parameters: Parameters) -> bool:

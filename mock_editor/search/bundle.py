@@ -17,8 +17,9 @@ from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.cache import ByteCache
-from mock_editor.base.errors import BadRequestError, Issue
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.fhir import Resource, dumps, instant
+from mock_editor.base.issues import Code
 from mock_editor.base.once import Once
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import Booking, Calendar, Editor, Place, Plan, Slot, SlotShape, SosPlace, Window
@@ -51,13 +52,9 @@ class Most(NamedTuple):
     slots: int = Settings().search_slots
     bytes: int = Settings().search_bytes
 
-    def refusal(self) -> BadRequestError:
+    def refusal(self) -> EditorError:
         """400 for a search that finds more."""
-        text = (
-            f"The search finds more than {self.slots} slots, or more than {self.bytes} bytes of them: "
-            "ask for a shorter window or for fewer calendars (--search-slots, --search-bytes)"
-        )
-        return BadRequestError(Issue("too-costly", text))
+        return refused(Code.SEARCH_TOO_LARGE, slots=self.slots, bytes=self.bytes)
 
 
 @dataclass(frozen=True, slots=True)

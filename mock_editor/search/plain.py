@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from mock_editor.base.fhir import parse_token, split_list
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.search.query import MOST_IDENTIFIERS
 
@@ -64,7 +65,7 @@ def check_filters(parameters: Parameters, kind: str, supported: str, *, strict: 
     of_fhir = {*_OF_ALL, *_OF_TYPE[kind]}
     for name in parameters.names():
         if name not in known and name not in _INCLUDES and (name in of_fhir or re.search("[:.]", name)):
-            parameters.wrong(name, f"not supported, {kind} is searched by {supported}", "not-supported")
+            parameters.wrong(Code.SEARCH_FILTER, name, kind=kind, supported=supported)
             known.add(name)
     if strict:
         parameters.refuse_unknown(known)
@@ -81,8 +82,7 @@ def identifiers(parameters: Parameters, system: str) -> list[set[str | None]]:
         for token in tokens:
             asked, value = parse_token(token)
             if not (asked or value):
-                text = f"expected {system}|<identifier>, or one of both alone, not {token[:100]!r}"
-                parameters.wrong(IDENTIFIER, text)
+                parameters.wrong(Code.SEARCH_TOKEN, IDENTIFIER, system=system, found=token[:100])
             elif asked == system or "|" not in token:
                 found.add(value or None)
         wanted.append(found)
@@ -105,7 +105,7 @@ def references(parameters: Parameters, name: str, bases: Collection[str]) -> lis
                     found.add(reference)
                 else:
                     expected = " or ".join(f"{kind}/<id>" for kind in kinds)
-                    parameters.wrong(one, f"expected {expected}, the id alone or a whole URL, not {text[:100]!r}")
+                    parameters.wrong(Code.SEARCH_REFERENCE, one, expected=expected, kinds=kinds, found=text[:100])
             wanted.append(found)
     _expect_any(parameters, name, wanted)
     return wanted
@@ -120,15 +120,14 @@ def _lists(parameters: Parameters, name: str) -> Iterator[list[str]]:
     for text in filter(str.strip, parameters.all(name)):
         members = split_list(text)
         if len(members) > MOST_IDENTIFIERS:
-            text = f"{len(members)} {name}s, at most {MOST_IDENTIFIERS} are accepted"
-            parameters.wrong(name, text, "too-costly")
+            parameters.wrong(Code.SEARCH_TOO_MANY, name, count=len(members), what=name, most=MOST_IDENTIFIERS)
             members = []
         yield members
 
 
 def _expect_any(parameters: Parameters, name: str, found: Sequence[object]) -> None:
     if not found:
-        parameters.wrong(name, "required parameter, missing", "required")
+        parameters.wrong(Code.PARAMETER_MISSING, name)
 
 
 def _reference(text: str, kinds: tuple[str, ...], bases: Collection[str]) -> Reference | None:

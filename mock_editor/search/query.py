@@ -9,7 +9,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.codes import PRACTITIONER_OID, SLOT_STATUS, SLOT_STATUSES, STRUCTURE_OID
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.fhir import FIRST_INSTANT, LAST_INSTANT, parse_date, parse_token, refuse, split_list
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.calendars.model import Window
 
@@ -63,10 +65,10 @@ def output(parameters: Parameters) -> Output:
     """Reads ``_summary``, ``_count`` and ``_pretty``. There is no paging: a ``_count`` above 0 changes nothing."""
     summary = parameters.one("_summary")
     if summary is not None and summary not in _SUMMARIES:
-        parameters.wrong("_summary", f"expected one of {', '.join(sorted(_SUMMARIES))}, not {summary[:50]!r}")
+        parameters.wrong(Code.PARAMETER_CHOICE, "_summary", choices=_SUMMARIES, found=summary[:50])
     count = parameters.one("_count")
     if count is not None and not (count.isascii() and count.isdecimal()):
-        parameters.wrong("_count", f"expected a whole number, not {count[:50]!r}")
+        parameters.wrong(Code.PARAMETER_NOT_WHOLE, "_count", found=count[:50])
     # FHIR R4: `_count=0` is the same as `_summary=count`.
     count_only = summary == "count" or (count is not None and not count.strip("0"))
     return Output(count_only, wants_pretty(parameters))
@@ -131,7 +133,7 @@ def sos_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SosQue
     for name in parameters.names():
         # Left aside, such a filter would give more than was asked for.
         if _SOS_FILTERS.match(name) and name not in known:
-            parameters.wrong(name, f"not supported; those that are: {', '.join(known)}", "not-supported")
+            parameters.wrong(Code.SEARCH_FILTER_AT_SOS, name, supported=known)
     if strict:
         filters = (name for name in parameters.names() if _SOS_FILTERS.match(name))
         parameters.refuse_unknown((*filters, *_INCLUDE, *_REVINCLUDE))
@@ -140,8 +142,7 @@ def sos_query(parameters: Parameters, zone: ZoneInfo, *, strict: bool) -> SosQue
     identifiers = national_identifiers(parameters, SOS_IDENTIFIER, STRUCTURE_OID)
     for identifier in identifiers:
         if not re.fullmatch("3[0-9]{14}", identifier):
-            expected = "3 followed by the 14 digits of a SIRET"
-            parameters.wrong(SOS_IDENTIFIER, f"expected {STRUCTURE_OID}|{expected}, not {identifier[:100]!r}")
+            parameters.wrong(Code.SEARCH_SIRET, SOS_IDENTIFIER, system=STRUCTURE_OID, found=identifier[:100])
     includes = _asked(parameters, _INCLUDE, _SOS_INCLUDES, strict=strict)
     revincludes = _asked(parameters, _REVINCLUDE, _SOS_REVINCLUDES, strict=strict)
     wanted_output = output(parameters)
@@ -164,14 +165,14 @@ def national_identifiers(parameters: Parameters, name: str, expected: str) -> tu
         return ()
     tokens = split_list(text)
     if len(tokens) > MOST_IDENTIFIERS:
-        parameters.wrong(name, f"{len(tokens)} identifiers, at most {MOST_IDENTIFIERS} are accepted", "too-costly")
+        parameters.wrong(Code.SEARCH_TOO_MANY_IDENTIFIERS, name, count=len(tokens), most=MOST_IDENTIFIERS)
         return ()
     start = f"{expected}|"
     found: dict[str, None] = {}
     for token in tokens:
         value = token.removeprefix(start)
         if value == token or not value:
-            parameters.wrong(name, f"expected {start}<identifier>, not {token[:100]!r}")
+            parameters.wrong(Code.SEARCH_IDENTIFIER, name, system=expected, found=token[:100])
         else:
             found[value] = None
     return tuple(found)
@@ -184,29 +185,29 @@ def _window(parameters: Parameters, name: str, zone: ZoneInfo) -> Window:
     for value in parameters.all(name):
         prefix, moment = value[:2], value[2:]
         if prefix not in ("ge", "le"):
-            parameters.wrong(name, f"expected ge<dateTime> or le<dateTime>, not {value[:60]!r}")
+            parameters.wrong(Code.SEARCH_BOUND, name, found=value[:60])
             sound = False
         elif prefix in bounds:
-            parameters.wrong(name, f"{prefix} is given twice")
+            parameters.wrong(Code.SEARCH_BOUND_TWICE, name, bound=prefix)
             sound = False
         else:
             bounds[prefix] = moment
     for prefix in ("ge", "le"):
         if sound and prefix not in bounds:
-            parameters.wrong(name, f"required: {name}=ge… and {name}=le…, {prefix} is missing", "required")
+            parameters.wrong(Code.SEARCH_BOUND_MISSING, name, bound=prefix)
             sound = False
     periods = {}
     for prefix, moment in bounds.items():
         try:
             periods[prefix] = parse_date(moment, zone)
-        except ValueError as error:
-            parameters.wrong(name, f"{prefix}: {error}, not {moment[:60]!r}")
+        except InvalidValueError as error:
+            parameters.wrong(Code.SEARCH_DATE, name, bound=prefix, problem=error.issue, found=moment[:60])
             sound = False
     if not sound:
         return _NOTHING
     window = Window(periods["ge"].first, periods["le"].after)
     if window.after < window.first or window.after == window.first not in (FIRST_INSTANT, LAST_INSTANT):
-        parameters.wrong(name, "le is before ge")
+        parameters.wrong(Code.SEARCH_BOUNDS_REVERSED, name)
     return window
 
 
@@ -217,7 +218,7 @@ def _wants_free(parameters: Parameters, name: str) -> bool:
     for token in split_list(text) if text else ():
         system, code = parse_token(token)
         if system not in ("", SLOT_STATUS) or code not in SLOT_STATUSES:
-            parameters.wrong(name, f"expected a slot status ({', '.join(sorted(SLOT_STATUSES))}), not {token[:60]!r}")
+            parameters.wrong(Code.SEARCH_STATUS, name, statuses=frozenset(SLOT_STATUSES), found=token[:60])
         wanted.add(code)
     return "free" in wanted
 
@@ -231,6 +232,6 @@ def _asked(
         for value in parameters.all(name):
             for include in split_list(value):
                 if strict and include not in supported:
-                    parameters.wrong(name, f"{include[:60]!r} is not supported", "not-supported")
+                    parameters.wrong(Code.SEARCH_INCLUDE, name, found=include[:60])
                 asked |= supported.get(include, frozenset())
     return asked

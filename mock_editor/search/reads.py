@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TypeVar
 
 from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
 from mock_editor.base.fhir import Resource, refuse
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.calendars.catalogue import Catalogue, find_calendar, read_stamp
 from mock_editor.calendars.model import Association, Editor, Place, Practitioner, SosPlace
@@ -48,12 +49,12 @@ class Reader:
         }
 
     def read(self, kind: str, identifier: str) -> Resource:
-        """The resource ``kind``/``identifier``, as a Bundle's fullUrl names it. Raises NotFoundError."""
+        """The resource ``kind``/``identifier``, as a Bundle's fullUrl names it. Raises 404."""
         if kind not in self._reads:
-            raise NotFoundError(f"Resource type {kind[:60]!r} is not supported; see metadata")
+            raise refused(Code.RESOURCE_TYPE_NOT_READ, kind=kind[:60])
         found = self._reads[kind](identifier)
         if found is None:
-            raise NotFoundError(f"{kind}/{identifier[:100]} is not known")
+            raise refused(Code.RESOURCE_NOT_FOUND, kind=kind, id=identifier[:100])
         return found
 
     def _practitioner(self, identifier: str) -> Resource | None:
@@ -118,8 +119,7 @@ class Reader:
         asked = plain.identifiers(parameters, PRACTITIONER_OID)
         directory = self._editor.directory
         if len(directory) > _MOST_FOUND and any(None in alternatives for alternatives in asked):
-            text = f"all {len(directory)} practitioners, and an answer has {_MOST_FOUND} at most: name their values"
-            parameters.wrong(plain.IDENTIFIER, text, "too-costly")
+            parameters.wrong(Code.SEARCH_ALL_OF_TOO_MANY, plain.IDENTIFIER, count=len(directory), most=_MOST_FOUND)
         refuse(parameters.issues)
 
         def found(identifier: str | None) -> Iterator[Resource | None]:

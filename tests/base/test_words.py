@@ -17,8 +17,15 @@ from mock_editor.base.words import Language, catalogue, english, french, french_
 
 PACKAGE = Path(mock_editor.__file__).parent
 CATALOGUES = {language: catalogue(language) for language in Language}
-# What makes an issue of a code and its values.
-MAKERS = {"refused", "issue", "invalid", "InvalidValueError", "TlsError"}
+# What makes an issue of a code and its values; a parameter's has its name too.
+MAKERS: dict[str, set[str]] = {
+    "InvalidValueError": set(),
+    "TlsError": set(),
+    "invalid": set(),
+    "issue": set(),
+    "refused": set(),
+    "wrong": {"name"},
+}
 
 
 def strings(message: Message | None) -> tuple[str, ...]:
@@ -43,7 +50,8 @@ class Made(NamedTuple):
 def made() -> Iterator[Made]:
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MAKERS):
+            maker = _maker(node)
+            if not (isinstance(node, ast.Call) and maker in MAKERS):
                 continue
             if any(keyword.arg is None for keyword in node.keywords):
                 continue
@@ -51,7 +59,14 @@ def made() -> Iterator[Made]:
             for one in ast.walk(node.args[0]):
                 if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "Code":
                     place = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                    yield Made(place, Code[one.attr], {str(keyword.arg) for keyword in node.keywords})
+                    yield Made(place, Code[one.attr], MAKERS[maker] | {str(keyword.arg) for keyword in node.keywords})
+
+
+def _maker(node: ast.AST) -> str:
+    """What a node calls: the name of a function or a method."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
 
 
 @pytest.mark.parametrize("language", Language)
