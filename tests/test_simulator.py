@@ -22,8 +22,8 @@ from mock_editor.faults.rules import Rule
 from mock_editor.notifications.model import Attempt, NotificationState
 from mock_editor.notifications.outcomes import answered
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
-from mock_editor.simulator.simulator import Extra, Simulator
-from mock_editor.world.world import Part, World
+from mock_editor.simulator.simulator import Simulator
+from mock_editor.world.world import StatePart, World
 from tests.accounts.conftest import BASE, NATIONAL, regulator
 from tests.conftest import GUIDE_THOMAS, NOW, playing, slot_search
 
@@ -146,7 +146,7 @@ def test_its_fault_rules_take_the_place_of_all_others(play: Play, keep_state: bo
     on.load(written(text), keep_state=keep_state)
     assert [rule.name for rule in on.faults.rules()] == ["its-own"]
     on.faults.put(Rule(name="mine", do=[{"kind": "latency", "seconds": 1}]))
-    on.reset({Extra.FAULTS})
+    on.reset({StatePart.FAULTS})
     other.follow()
     assert [rule.name for rule in other.faults.rules()] == ["its-own"]
 
@@ -189,9 +189,14 @@ def test_a_clock_goes_on_after_a_restart_with_the_same_scenario(played: LoadedSc
 
 @pytest.mark.parametrize(
     ("parts", "accounts_left", "moved"),
-    [({Part.ACCOUNTS}, 0, True), ({Part.APPOINTMENTS}, 1, True), ({Extra.CLOCK}, 1, False), (None, 0, False)],
+    [
+        ({StatePart.ACCOUNTS}, 0, True),
+        ({StatePart.APPOINTMENTS}, 1, True),
+        ({StatePart.CLOCK}, 1, False),
+        (None, 0, False),
+    ],
 )
-def test_parts_are_reset(play: Play, parts: set[Part | Extra] | None, accounts_left: int, moved: bool) -> None:
+def test_parts_are_reset(play: Play, parts: set[StatePart] | None, accounts_left: int, moved: bool) -> None:
     on = play()
     declared = len(accounts(on))
     post_account(on)
@@ -356,7 +361,7 @@ def test_what_was_begun_before_a_reset_is_not_written_after_it(play: Play, other
 
     def begun_before() -> None:
         begin_task(time.monotonic())
-        (play() if other_process else on).reset({Part.APPOINTMENTS})
+        (play() if other_process else on).reset({StatePart.APPOINTMENTS})
         on.follow()
         with pytest.raises(EditorError, match="503"):
             on.world.appointments.add(late)
@@ -385,7 +390,7 @@ def test_what_has_happened_is_no_error_when_it_cannot_be_read_again_now(play: Pl
         begin_request()  # which waits for the database once, and not long
         on.load(Script.read(GUIDE), keep_state=False)
         on.faults.put(rule)
-        on.reset({Part.ACCOUNTS})
+        on.reset({StatePart.ACCOUNTS})
 
     with ExitStack() as held, ThreadPoolExecutor(1) as pool:
         for _ in range(4):

@@ -82,13 +82,6 @@ def unavailable(text: str) -> EditorError:
 _Identity = tuple[int, int]
 
 
-class OverError(EditorError):
-    """503: what somebody works for is over; it may be asked again of what has taken its place."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(503, [Issue("transient", text)], {"Retry-After": "1"})
-
-
 class DatabaseFile:
     """The file ``path`` in this process, with ``settings`` (pragmas) for each connection.
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 
 from sqlite_utils import Database
 
-from mock_editor.base.database import OverError, begun
+from mock_editor.base import issues
+from mock_editor.base.database import begun
 from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code
 
 # How often another world was put in the place of one, since which of them the state goes on, and since when (monotonic,
 # which is the same for all processes) something may have begun that writes; and how far each process that shares the
@@ -27,6 +29,13 @@ PATIENCE = 5.0
 _CLOSED = 2 * PATIENCE
 
 
+class OverError(EditorError):
+    """503: what somebody works for is over; it may be asked again of what has taken its place."""
+
+    def __init__(self) -> None:
+        super().__init__(503, [issues.issue(Code.GENERATION_OVER)], {"Retry-After": "1"})
+
+
 class Turn:
     """The time in which a world is in play: its generation, once it has one; ``keep_time`` has the clock right."""
 
@@ -40,14 +49,14 @@ class Turn:
         expect(db, self.generation)
         began = begun()
         if began is not None and began < _since(db):
-            raise _too_late()
+            raise OverError
 
     def check_state(self, db: Database) -> None:
         """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
         self._keep_time(db)
         [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
         if self.generation is None or self.generation < since:
-            raise _too_late()
+            raise OverError
 
 
 def last(db: Database) -> int:
@@ -59,7 +68,7 @@ def last(db: Database) -> int:
 def expect(db: Database, generation: int | None) -> None:
     """Raises 503 unless this generation is in play."""
     if generation != last(db):
-        raise _too_late()
+        raise OverError
 
 
 def begin(db: Database, *, keep_state: bool, closed: bool = True) -> int:
@@ -107,7 +116,3 @@ def _since(db: Database) -> float:
     [(since,)] = db.execute("select coalesce(max(since), 0.0) from generations")
     # That is of before the machine was started again, whose monotonic time began anew.
     return 0.0 if since > time.monotonic() + _CLOSED else float(since)
-
-
-def _too_late() -> EditorError:
-    return OverError("Another scenario or state has been put in the place of the one that was asked; ask again")

@@ -116,6 +116,10 @@ class Code(Enum):
     TLS_REVOCATION_LIST_SIGNATURE = "tls-revocation-list-signature", 0, "invalid"
 
     # --- the store, snapshots and scenarios
+    PROCESSES_BEHIND = "processes-behind", 503, "transient"
+    GENERATION_OVER = "generation-over", 503, "transient"
+    SCENARIO_WITHOUT_FILE = "scenario-without-file", 409, "conflict"
+
     # --- calendars
     SLOT_NO_SLOT = "slot-no-slot", 409, "conflict"
     SLOT_NOT_FOR_THEM = "slot-not-for-them", 409, "conflict"

@@ -12,8 +12,9 @@ from functools import partial
 from requests.adapters import BaseAdapter
 
 from mock_editor.base.client import CallEndedError
-from mock_editor.base.database import OverError, begin_task
+from mock_editor.base.database import begin_task
 from mock_editor.base.errors import EditorError
+from mock_editor.base.generations import OverError
 from mock_editor.base.issues import Code, issue
 from mock_editor.base.threads import Pool, start
 from mock_editor.calendars.model import Editor

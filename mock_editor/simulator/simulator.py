@@ -7,13 +7,11 @@ generation. From then on, nothing of the old one is written any more, wherever i
 
 import contextlib
 import logging
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,9 @@ from sqlite_utils import Database
 from mock_editor import scenario, snapshots
 from mock_editor.base import controls, generations
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.generations import Turn
-from mock_editor.base.processes import runs
+from mock_editor.base.issues import Code
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.waits import Waits
 from mock_editor.base.words import in_english
@@ -36,26 +34,16 @@ from mock_editor.journal.journal import Journal
 from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
 from mock_editor.search import conformance
 from mock_editor.settings import Settings
-from mock_editor.world.world import Part, Process, World
+from mock_editor.simulator.processes import Processes
+from mock_editor.simulator.shared_clock import SharedClock, course, put_course
+from mock_editor.world.world import OF_WORLD, Process, StatePart, World
 
 # Less is what passes between two looks at the clock.
 _SET_BACK = timedelta(seconds=1)
-_SCRIPT, _CLOCK, _SAVED_AT = "script", "clock", "saved at"
+_SCRIPT, _SAVED_AT = "script", "saved at"
 # Not part of a snapshot: secrets, and what is about processes. A generation that came back would be followed by nobody.
 _NOT_SAVED = ("keys", "generations", "workers")
-_LOOK = 0.01
 _log = logging.getLogger(__name__)
-
-
-class Extra(StrEnum):
-    """What can be reset besides the parts of a simulator."""
-
-    CLOCK = "clock"
-    FAULTS = "faults"
-    JOURNAL = "journal"
-
-
-PARTS: frozenset[Part | Extra] = frozenset([*Part, *Extra])
 
 
 def checked(script: Script) -> LoadedScenario:
@@ -104,13 +92,12 @@ class Simulator:
         self._urls = Urls(public_url, fhir_url)
         self._process = Process(clock, store, journal, waits, faults, inside(self) if inside else None, (self, *parts))
         self._changing = threading.RLock()
-        self._timing = threading.Lock()
-        self._started = False
-        self._pid = 0
+        self._shared_clock = SharedClock(store, clock, self._wake)
+        self._processes = Processes(store)
         self._generation = 0
         self._first = played.script
         self.world = self._make(played)
-        self.faults.keep_time_with(self._keep_time)
+        self.faults.keep_time_with(self._shared_clock.follow_within)
         self._play_faults(played)
         if leads:
             self._open(played)
@@ -138,34 +125,32 @@ class Simulator:
             if not same or self.settings.now:
                 self._set_course(db, self._first_course(played))
             # What is made now bears its time.
-            self._run(_course(db))
+            self._shared_clock.follow_within(db)
             self.world.turn.generation = self._generation = generations.last(db)
             self.world.provisioning.declare(db)
 
     def _make(self, played: LoadedScenario) -> World:
         """A world that may write once its turn has begun."""
-        turn = Turn(self._keep_time)
+        turn = Turn(self._shared_clock.follow_within)
         return World(self.settings, played, urls=self._urls, process=self._process, turn=turn, make_app=self._make_app)
 
     def _play_faults(self, played: LoadedScenario) -> None:
         self.faults.play(played.faults, played.timelines, played.seed)
 
-    def _first_course(self, played: LoadedScenario) -> Course:
-        at = self.settings.now or played.frozen_at
-        return frozen(at) if at else REAL
+    def _wake(self) -> None:
+        self.world.wake()
 
-    # --- a worker's life
+    # --- the life of a process
 
     def start(self) -> None:
         """Starts what runs in the background of a process that serves, or delivers. Raises 503."""
         self.journal.start()
         self.waits.start()
-        self._pid = os.getpid()
-        self._started = True
+        self._processes.join()
         self.world.start()
         # The scenario may have changed since this process was forked.
         self.follow()
-        self._say_generation()
+        self._processes.say(self._generation)
         self.store.on_change(self.follow)
         self.store.watch()
 
@@ -183,7 +168,7 @@ class Simulator:
         self.faults.follow()
         self.world.follow()
         if entered:
-            self._say_generation()
+            self._processes.say(self._generation)
 
     def _follow_scenario(self, generation: int) -> bool:
         """Plays what has been loaded elsewhere; says whether that was possible."""
@@ -206,7 +191,7 @@ class Simulator:
     def _prepared(self, world: World) -> Iterator[None]:
         """Has all of a new world that may fail be there before the end of the block, or nothing of it. Raises 503."""
         try:
-            if self._started:
+            if self._processes.joined:
                 world.prepare()
             yield
         except BaseException:
@@ -223,7 +208,7 @@ class Simulator:
         self._play_faults(world.scenario)
         world.turn.generation = self._generation = generation
         old, self.world = self.world, world
-        if self._started:
+        if self._processes.joined:
             world.start()
             old.stop()
 
@@ -234,42 +219,12 @@ class Simulator:
         """
         try:
             self.follow()
-            self._say_generation()
-            self._await_others()
+            self._processes.say(self._generation)
+            self._processes.await_others(self._generation)
         except EditorError as error:
             _log.warning("What was loaded or put back is played, but not by every process yet: %s", in_english(error))
-        with contextlib.suppress(EditorError):  # then it is as if that took longer
-            self._settle()
-
-    def _say_generation(self) -> None:
-        if self._started:
-            with self.store.writing() as db:
-                generations.note(db, self._pid, self._generation)
-
-    def _settle(self) -> None:
-        """Has written again what is begun from now on."""
-        with self.store.writing() as db:
+        with contextlib.suppress(EditorError), self.store.writing() as db:  # or it is as if that took longer
             generations.reopen(db, self._generation)
-
-    def _await_others(self) -> None:
-        """Waits until every process plays this generation. Raises 503."""
-        pause = threading.Event()
-        waits = int(generations.PATIENCE / _LOOK)
-        for _ in range(waits):
-            behind = self._behind()
-            if not behind:
-                return
-            pause.wait(_LOOK)
-        with self.store.writing() as db:
-            # Whoever does not follow any more is not waited for again.
-            generations.forget(db, behind)
-        text = f"{len(behind)} process(es) do not play it yet after {generations.PATIENCE:g} s; this one does"
-        raise EditorError(503, [Issue("transient", text)])
-
-    def _behind(self) -> list[int]:
-        with self.store.reading() as db:
-            pids = generations.behind(db, self._generation)
-        return [pid for pid in pids if pid != self._pid and runs(pid)]
 
     # --- the scenario
 
@@ -302,10 +257,10 @@ class Simulator:
                         world.provisioning.declare(db)
                     else:
                         self._set_course(db, self._first_course(played))
-                        self._run(_course(db))
+                        self._shared_clock.follow_within(db)
                         # The tables are the same in both worlds; the accounts of the new one stay.
-                        self.world.reset(db, frozenset(Part))
-                        world.reset(db, frozenset({Part.ACCOUNTS}))
+                        self.world.reset(db, OF_WORLD)
+                        world.reset(db, frozenset({StatePart.ACCOUNTS}))
             except BaseException:
                 # Above all the clock, when nothing came of it.
                 self.follow()
@@ -318,8 +273,7 @@ class Simulator:
         """Plays the scenario as its file is now. Raises ScenarioError, 409 for one that is not of a file, 503."""
         script = self.world.scenario.script
         if not script.file:
-            text = f"The scenario in play ({script.source}) was sent as a text, there is no file to read it from again"
-            raise EditorError(409, [Issue("conflict", text)])
+            raise refused(Code.SCENARIO_WITHOUT_FILE, source=script.source)
         return self.load(Script.read(Path(script.source)), keep_state=keep_state)
 
     # --- the clock
@@ -332,59 +286,49 @@ class Simulator:
         """The same for a course that begins where the clock is, wherever it was set last. Raises 503, and what
         ``course_of`` does."""
         with self.store.writing() as db:
-            self._keep_time(db)
+            self._shared_clock.follow_within(db)
             self._set_course(db, course_of(self.clock))
         self.follow_clock()
 
+    def follow_clock(self) -> None:
+        """Has the clock run as any process has set it last. Raises 503."""
+        self._shared_clock.follow()
+
     def _set_course(self, db: Database, course: Course) -> None:
         """In a transaction. What waits for an instant is set back with the clock, or it would wait for the old time."""
-        real = datetime.now(UTC)
-        back = _course(db).instant(real) - course.instant(real)
-        _put_course(db, course)
+        back = self._shared_clock.set(db, course)
         if back >= _SET_BACK:
             self.world.set_back(db, back)
             self.faults.set_back(db, back)
 
-    def follow_clock(self) -> None:
-        """Has the clock run as any process has set it last. Raises 503."""
-        # As one, here and below: what was read before another course was set must not come after it.
-        with self._timing, self.store.reading() as db:
-            self._run(_course(db))
-
-    def _keep_time(self, db: Database) -> None:
-        """In a transaction, whose instants may otherwise be those of a course that is over."""
-        with self._timing:
-            self._run(_course(db))
-
-    def _run(self, course: Course) -> None:
-        if course != self.clock.course:
-            self.clock.follow(course)
-            self.world.wake()
+    def _first_course(self, scenario: LoadedScenario) -> Course:
+        at = self.settings.now or scenario.frozen_at
+        return frozen(at) if at else REAL
 
     # --- the state
 
-    def reset(self, parts: Collection[Part | Extra] = PARTS) -> None:
+    def reset(self, parts: Collection[StatePart] = frozenset(StatePart)) -> None:
         """Puts parts of the state back to what the scenario says.
 
-        What was begun before is not written any more. Every process knows of it when this returns, but for those that
+        What was begun before is no longer written. Every process knows of it when this returns, but for those that
         the log names. Raises 503.
         """
-        own = frozenset(part for part in parts if isinstance(part, Part))
+        of_world = OF_WORLD.intersection(parts)
         with self._changing:
             with self.store.writing() as db:
                 # Whoever has not yet followed would put back another scenario's.
                 generations.expect(db, self._generation)
-                self.world.reset(db, own)
-                if Extra.CLOCK in parts:
+                self.world.reset(db, of_world)
+                if StatePart.CLOCK in parts:
                     self._set_course(db, self._first_course(self.world.scenario))
-                if Extra.FAULTS in parts:
+                if StatePart.FAULTS in parts:
                     self.faults.reset(db)
-                if own:
-                    generation = generations.begin(db, keep_state=Part.APPOINTMENTS not in own)
-                if Extra.JOURNAL in parts:
+                if of_world:
+                    generation = generations.begin(db, keep_state=StatePart.APPOINTMENTS not in of_world)
+                if StatePart.JOURNAL in parts:
                     # It has a file of its own. When that cannot be written, nothing else has happened either.
                     self.journal.clear()
-            if own:
+            if of_world:
                 self.world.turn.generation = self._generation = generation
         self._spread()
 
@@ -416,7 +360,7 @@ class Simulator:
     def _after_restore(self, db: Database) -> tuple[World, int]:
         """The world of what was put back, and its generation. In the transaction that puts it back."""
         try:
-            script, course = Script(**controls.get(db, _SCRIPT)), _course(db)
+            script, saved = Script(**controls.get(db, _SCRIPT)), course(db)
             at = datetime.fromisoformat(controls.get(db, _SAVED_AT))
         except (TypeError, ValueError) as error:
             # Somebody has edited the file.
@@ -426,22 +370,10 @@ class Simulator:
             script = replace(script, file=False)
             controls.put(db, _SCRIPT, _written(script))
         world = self._make(checked(script))
-        if course.mode in (Mode.SHIFTED, Mode.SCALED):
-            _put_course(db, Course(datetime.now(UTC), at, course.rate))
+        if saved.mode in (Mode.SHIFTED, Mode.SCALED):
+            put_course(db, Course(datetime.now(UTC), at, saved.rate))
         return world, generations.begin(db, keep_state=False)
 
 
 def _written(script: Script) -> dict[str, Any]:
     return {"source": script.source, "text": script.text, "file": script.file}
-
-
-def _put_course(db: Database, course: Course) -> None:
-    controls.put(db, _CLOCK, [course.since.isoformat(), course.at.isoformat(), course.rate])
-
-
-def _course(db: Database) -> Course:
-    found = controls.get(db, _CLOCK)
-    if not found:
-        return REAL
-    since, at, rate = found
-    return Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)

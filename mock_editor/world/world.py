@@ -54,7 +54,7 @@ from mock_editor.world import bench
 Kind = TypeVar("Kind")
 
 
-class Part(StrEnum):
+class StatePart(StrEnum):
     """A part of the state that can be put back by itself.
 
     With the accounts go the sessions of the web sites, with the appointments what the SAS was told of them. Of the
@@ -64,6 +64,13 @@ class Part(StrEnum):
     ACCOUNTS = "accounts"
     APPOINTMENTS = "appointments"
     CALENDARS = "calendars"
+    CLOCK = "clock"
+    FAULTS = "faults"
+    JOURNAL = "journal"
+
+
+# A world has these; the rest belongs to the process that plays it.
+OF_WORLD = frozenset({StatePart.ACCOUNTS, StatePart.APPOINTMENTS, StatePart.CALENDARS})
 
 
 def check_files(settings: Settings) -> None:
@@ -276,17 +283,17 @@ class World:
         for part in (self.sessions, self.log_in, self.outbox, self._platform_store):
             part.set_back(db, by)
 
-    def reset(self, db: Database, parts: Set[Part]) -> None:
+    def reset(self, db: Database, parts: Set[StatePart]) -> None:
         """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
-        state: dict[Part, Sequence[Callable[[Database], None]]] = {
-            Part.ACCOUNTS: (
+        state: dict[StatePart, Sequence[Callable[[Database], None]]] = {
+            StatePart.ACCOUNTS: (
                 self.sessions.reset,
                 self.provisioning.reset,
                 self._provider_store.reset,
                 self._platform_store.reset,
             ),
-            Part.APPOINTMENTS: (self.outbox.reset, self.appointments.reset, self._inbox.reset),
-            Part.CALENDARS: (self.overrides.reset,),
+            StatePart.APPOINTMENTS: (self.outbox.reset, self.appointments.reset, self._inbox.reset),
+            StatePart.CALENDARS: (self.overrides.reset,),
         }
         for part, resets in state.items():
             for reset in resets if part in parts else ():

@@ -29,7 +29,7 @@ from mock_editor.search.flows import INT_R01, INT_R04, SOS, Flow
 from mock_editor.search.resources import SlotTimes
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
-from mock_editor.world.world import Part
+from mock_editor.world.world import StatePart
 from tests.calendars.test_appointments import appointment
 from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, of_type, playing, slot_search, sos_search
 
@@ -198,9 +198,9 @@ def test_a_reset_of_the_calendars_puts_everything_back(site: Site) -> None:
     site.overrides.absent(site.surface.editor, site.surface.owner, NOW.date(), SATURDAY)
     site.overrides.open_day(site.surface.editor, calendar.key, SUNDAY)
     site.overrides.add_extra(site.surface.editor, calendar.key, SUNDAY, {"hours": ["05:00-07:00"]})
-    site.simulator.reset({Part.APPOINTMENTS})
+    site.simulator.reset({StatePart.APPOINTMENTS})
     assert site.search() != before
-    site.simulator.reset({Part.CALENDARS})
+    site.simulator.reset({StatePart.CALENDARS})
     assert site.search() == before
 
 

@@ -13,17 +13,16 @@ from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.scenario.reader import Document
-from mock_editor.simulator.simulator import Extra
-from mock_editor.world.world import Part
+from mock_editor.world.world import StatePart
 
 # What can be put back, in French.
 PARTS = (
-    (Part.ACCOUNTS, "Comptes, et sessions sur les sites"),
-    (Part.APPOINTMENTS, "Rendez-vous, et leurs notifications"),
-    (Part.CALENDARS, "Agendas : ce qui a été ouvert et fermé à la main"),
-    (Extra.CLOCK, "Horloge"),
-    (Extra.FAULTS, "Pannes"),
-    (Extra.JOURNAL, "Journal"),
+    (StatePart.ACCOUNTS, "Comptes, et sessions sur les sites"),
+    (StatePart.APPOINTMENTS, "Rendez-vous, et leurs notifications"),
+    (StatePart.CALENDARS, "Agendas : ce qui a été ouvert et fermé à la main"),
+    (StatePart.CLOCK, "Horloge"),
+    (StatePart.FAULTS, "Pannes"),
+    (StatePart.JOURNAL, "Journal"),
 )
 _OWN = "essai.yaml"
 

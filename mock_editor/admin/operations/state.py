@@ -10,8 +10,7 @@ from werkzeug.wsgi import FileWrapper
 from mock_editor.admin.operation import Control, Download, Example, Model, operation, refusal
 from mock_editor.base.store import StoreError
 from mock_editor.scenario import ScenarioError
-from mock_editor.simulator.simulator import Extra
-from mock_editor.world.world import Part
+from mock_editor.world.world import StatePart
 
 _LARGEST_SNAPSHOT = 500_000_000
 _PIECE = 1 << 20
@@ -21,7 +20,7 @@ class Reset(Model):
     """What to put back."""
 
     parts: Annotated[
-        list[Part | Extra] | None,
+        list[StatePart] | None,
         Field(
             min_length=1,
             description="`accounts` (with the sessions of the web sites), `appointments` (with what the SAS was told "
