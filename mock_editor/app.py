@@ -17,16 +17,12 @@ from mock_editor.admin import routes as admin_routes
 from mock_editor.admin.guard import Guard
 from mock_editor.base.clock import Clock
 from mock_editor.base.exchanges import REFUSED
-from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.paths import Surface
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.base.worlds import WORLD
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.platform import routes as platform_routes
-from mock_editor.bench.platform.accounts import Peer
-from mock_editor.bench.platform.calls import TlsFiles
-from mock_editor.bench.platform.directory import Directory
 from mock_editor.bench.receiver import routes as receiver_routes
 from mock_editor.booking import routes as site_routes
 from mock_editor.calendars.model import Editor
@@ -47,7 +43,6 @@ from mock_editor.tls.policy import AcceptedNames, ClientPolicy
 from mock_editor.tls.trust import RevocationLists, TrustStore
 from mock_editor.web import refusals
 from mock_editor.web import routes as web_routes
-from mock_editor.world.bench import registrations
 from mock_editor.world.world import World
 
 
@@ -169,7 +164,7 @@ def _editors(simulator: Simulator) -> Mapping[str, Editor]:
     return simulator.world.catalogue.editors
 
 
-def create_app(simulator: Simulator, world: World) -> Flask:
+def create_app(_: Simulator, world: World) -> Flask:
     """The WSGI application of a world."""
     app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
@@ -182,44 +177,15 @@ def create_app(simulator: Simulator, world: World) -> Flask:
         Blueprint("bootstrap", __name__, static_folder=str(files), static_url_path="/_static/bootstrap")
     )
 
-    settings, public_url, catalogue = world.settings, world.public_url, world.catalogue
-    searching = SearchMiddleware(_Mounted(app, app.wsgi_app, public_url))
+    searching = SearchMiddleware(_Mounted(app, app.wsgi_app, world.public_url))
     app.wsgi_app = _InWorld(searching, world)  # type: ignore[method-assign]
     app.register_blueprint(search_routes.blueprint())
     app.register_blueprint(account_routes.blueprint())
 
-    # The other side is in this process too, unless the settings name a real one.
-    here = world.part(InProcessAdapter)
     app.register_blueprint(site_routes.blueprint())
-    people = world.people
-    app.register_blueprint(
-        idp_routes.blueprint(
-            people,
-            public_url,
-            world.store,
-            settings.body_timeout,
-            clients=registrations(settings, public_url, catalogue.editors),
-            to_clients=here,
-        )
-    )
-    directory = world.part(Directory)
-    inbox = receiver_routes.blueprint(
-        world.store, public_url, settings.body_timeout, world.clock.now, simulator.waits, directory, people
-    )
-    app.register_blueprint(inbox)
-    platform = platform_routes.blueprint(
-        public_url=public_url,
-        store=world.store,
-        now=world.clock.now,
-        waits=simulator.waits,
-        directory=directory,
-        peers=[Peer(one.slug, one.name, f"{world.fhir_url}/{one.slug}/fhir") for one in catalogue.editors.values()],
-        people=people,
-        provider=here,
-        files=TlsFiles(settings.bench_certificate, settings.bench_key, settings.bench_authority),
-        body_timeout=settings.body_timeout,
-    )
-    app.register_blueprint(platform)
+    # The other side is in this process too, unless the settings name a real one.
+    for bench in (idp_routes, receiver_routes, platform_routes):
+        app.register_blueprint(bench.bp)
 
     app.register_blueprint(admin_routes.blueprint())
     app.register_blueprint(console.blueprint())

@@ -1,6 +1,7 @@
 """What is played: one object that owns a scenario's editors, the other side, and the state of both."""
 
-from collections.abc import Callable, Sequence, Set
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,14 +22,21 @@ from mock_editor.base.clock import Clock
 from mock_editor.base.generations import Turn
 from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.keys import Keys
+from mock_editor.base.paths import Surface
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
 from mock_editor.base.worlds import WORLD, Urls
 from mock_editor.bench.idp.people import Person
+from mock_editor.bench.idp.provider import Provider
+from mock_editor.bench.idp.site import ProviderSite
 from mock_editor.bench.idp.store import ProviderStore
+from mock_editor.bench.platform.accounts import Peer
+from mock_editor.bench.platform.calls import TlsFiles
 from mock_editor.bench.platform.directory import Directory
+from mock_editor.bench.platform.platform import Platform
 from mock_editor.bench.platform.store import PlatformStore
 from mock_editor.bench.receiver.received import Inbox
+from mock_editor.bench.receiver.receiver import Receiver
 from mock_editor.booking.bookings import Bookings
 from mock_editor.booking.endings import Endings, Shares
 from mock_editor.booking.sessions import Sessions
@@ -198,8 +206,8 @@ class World:
                 self._web_site(process.journal, here),
                 self.outbox,
                 self.notifications,
-                Directory(partial(bench.registers, played.editors)),
                 self._inbox,
+                *self._bench(process.waits, here),
             )
         }
         self.app = make_app(self)
@@ -208,6 +216,29 @@ class World:
         """What views get of it: ``of_world(kind)``. Raises KeyError for what no world has."""
         found: Kind = self._parts[kind]
         return found
+
+    def _bench(self, waits: Waits, here: InProcessAdapter) -> Iterator[object]:
+        """What the other side needs."""
+        settings, editors, body_timeout = self.settings, self.catalogue.editors, self.settings.body_timeout
+        clients = bench.registrations(settings, self.public_url, editors)
+        provider = Provider(self.people, clients, f"{self.public_url}/{Surface.IDP}", self._provider_store, time.time)
+        yield ProviderSite(provider, self.public_url, here, body_timeout)
+        directory = Directory(partial(bench.registers, self.scenario.editors))
+        base = f"{self.public_url}/{Surface.SAS}/fhir"
+        yield Receiver(self._inbox, base, self.clock.now, waits, directory, self.people, body_timeout)
+        yield Platform(
+            public_url=self.public_url,
+            store=self._platform_store,
+            keys=self.keys,
+            now=self.clock.now,
+            waits=waits,
+            directory=directory,
+            peers=[Peer(one.slug, one.name, f"{self.fhir_url}/{one.slug}/fhir") for one in editors.values()],
+            people=self.people,
+            provider=here,
+            files=TlsFiles(settings.bench_certificate, settings.bench_key, settings.bench_authority),
+            body_timeout=body_timeout,
+        )
 
     def _web_site(self, journal: Journal, here: InProcessAdapter) -> WebSite:
         """What the pages of its editors need."""

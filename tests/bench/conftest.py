@@ -21,14 +21,18 @@ from werkzeug.test import TestResponse
 from mock_editor.base import keys
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
+from mock_editor.base.worlds import WORLD
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform import routes as platform
 from mock_editor.bench.platform import store as tables
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.calls import TlsFiles
 from mock_editor.bench.platform.directory import Directory, Listed, Site
+from mock_editor.bench.platform.platform import Platform as SasPlatform
 from mock_editor.bench.receiver import received
 from mock_editor.bench.receiver import routes as receiver
+from mock_editor.bench.receiver.received import Inbox
+from mock_editor.bench.receiver.receiver import Receiver
 from tests.conftest import NOW
 from tests.wire.conftest import Simulator, serve
 
@@ -138,6 +142,22 @@ class Platform:
         return self.client.post(path, data={"jeton": key})
 
 
+@dataclass
+class World:
+    """A world that has no more than what a test gives it."""
+
+    parts: Sequence[object]
+
+    def part(self, kind: type[Any]) -> Any:
+        return next(part for part in self.parts if type(part) is kind)
+
+
+def in_world(app: Flask, *parts: object) -> None:
+    """Has an application answer in a world with these parts."""
+    behind, world = app.wsgi_app, World(parts)
+    app.wsgi_app = lambda environ, start: behind(environ | {WORLD: world}, start)  # type: ignore[method-assign]
+
+
 def platform_app(
     store: Store,
     public_url: str = PUBLIC_URL,
@@ -153,12 +173,15 @@ def platform_app(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
+    app.register_blueprint(receiver.bp)
+    app.register_blueprint(platform.bp)
     directory, waits = Directory(lambda: (listed, ())), Waits(100)
-    app.register_blueprint(receiver.blueprint(store, public_url, 5, now, waits, directory, lambda: people))
-    app.register_blueprint(
-        platform.blueprint(
+    parts = (
+        Receiver(Inbox(store, now), f"{public_url}/_sas/fhir", now, waits, directory, lambda: people, 5),
+        SasPlatform(
             public_url=public_url,
-            store=store,
+            store=tables.PlatformStore(store, now),
+            keys=keys.Keys(store),
             now=now,
             waits=waits,
             directory=directory,
@@ -168,8 +191,9 @@ def platform_app(
             files=TlsFiles(),
             body_timeout=5,
             seconds=seconds,
-        )
+        ),
     )
+    in_world(app, *parts)
     return app
 
 

@@ -28,8 +28,11 @@ from mock_editor.base.in_process import InProcessAdapter
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.clients import Registration
 from mock_editor.bench.idp.people import Person
-from mock_editor.bench.idp.routes import blueprint
+from mock_editor.bench.idp.provider import Provider
+from mock_editor.bench.idp.routes import bp
+from mock_editor.bench.idp.site import ProviderSite
 from mock_editor.bench.idp.store import SCHEMA, ProviderStore
+from tests.bench.conftest import in_world
 
 PUBLIC_URL = "https://lga.example"
 ISSUER = f"{PUBLIC_URL}/_idp"
@@ -86,9 +89,9 @@ def worker(tmp_path: Path, now: Time) -> Iterator[Callable[..., FlaskClient]]:
         stores.append(Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA]))
         app = Flask(__name__)
         to_clients = InProcessAdapter(told or app, public_url)
-        app.register_blueprint(
-            blueprint(lambda: people, public_url, stores[-1], 5, clients=clients, to_clients=to_clients, now=now)
-        )
+        app.register_blueprint(bp)
+        provider = Provider(lambda: people, clients, f"{public_url}/_idp", ProviderStore(stores[-1]), now)
+        in_world(app, ProviderSite(provider, public_url, to_clients, 5))
         app.url_map.strict_slashes = False
         return app.test_client()
 
@@ -173,7 +176,9 @@ def provider_url(tmp_path: Path) -> Iterator[str]:
     store = Store(tmp_path / "state.db", [SCHEMA, keys.SCHEMA])
     clients = [Registration(None, "http://editor.example/sso")]
     there = InProcessAdapter(app, url)
-    app.register_blueprint(blueprint(lambda: PEOPLE, url, store, 5, clients=clients, to_clients=there))
+    app.register_blueprint(bp)
+    provider = Provider(lambda: PEOPLE, clients, f"{url}/_idp", ProviderStore(store), time.time)
+    in_world(app, ProviderSite(provider, url, there, 5))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield url

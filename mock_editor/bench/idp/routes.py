@@ -1,23 +1,20 @@
 """The endpoints of the provider, ``/_idp/…``: pages in French for people, JSON for clients."""
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from requests import RequestException
-from requests.adapters import BaseAdapter
 from werkzeug.datastructures import Authorization
 
 from mock_editor.base import client
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import PROTECTION, expect_media_type, read_body
 from mock_editor.base.parameters import Parameters
-from mock_editor.base.store import Store
+from mock_editor.base.paths import Surface
 from mock_editor.base.words import english
-from mock_editor.bench.idp.clients import Registration
-from mock_editor.bench.idp.people import Person
+from mock_editor.base.worlds import of_world
 from mock_editor.bench.idp.provider import (
     CLAIMS,
     CLIENT_AUTHENTICATION,
@@ -31,7 +28,7 @@ from mock_editor.bench.idp.provider import (
     read_request,
     with_parameters,
 )
-from mock_editor.bench.idp.store import ProviderStore
+from mock_editor.bench.idp.site import ProviderSite
 
 _COOKIE = "mock_idp"
 _log = logging.getLogger(__name__)
@@ -60,181 +57,190 @@ _TEXTS = {
 }
 
 
-def blueprint(
-    people: Callable[[], Sequence[Person]],
-    public_url: str,
-    store: Store,
-    body_timeout: float,
-    *,
-    clients: Sequence[Registration],
-    to_clients: BaseAdapter,
-    now: Callable[[], float] = time.time,
-) -> Blueprint:
-    """The endpoints, whose issuer is ``<public_url>/_idp``, for those whom ``people`` tells.
+bp = Blueprint("idp", __name__, url_prefix=f"/{Surface.IDP}", template_folder="templates")
 
-    People are sent back to ``clients``; ``to_clients`` carries what these are told. A client has ``body_timeout``
-    seconds to send a body.
-    """
-    issuer = f"{public_url}/_idp"
-    provider = Provider(people, clients, issuer, ProviderStore(store), now)
-    bp = Blueprint("idp", __name__, url_prefix="/_idp", template_folder="templates")
-    home = urlsplit(issuer)
 
-    def sent() -> Parameters:
-        """The parameters, from the query or the body. Raises 400, 408, 413, 415."""
-        if request.method != "POST":
-            return Parameters(request.query_string)
-        expect_media_type(request.headers, _FORM)
-        return Parameters(read_body(request.environ, seconds=body_timeout, limit=_LARGEST_BODY))
+def _provider() -> Provider:
+    return of_world(ProviderSite).provider
 
-    def set_session(response: Response, value: str, seconds: int) -> Response:
-        secure = home.scheme == "https"
-        response.set_cookie(
-            _COOKIE, value, max_age=seconds, path=home.path, secure=secure, httponly=True, samesite="Lax"
-        )
-        return response
 
-    def tell(notices: Iterable[LogoutNotice]) -> None:
-        """Has clients know that a session has ended; whoever does not want to is left alone."""
-        for notice in notices:
-            try:
-                with client.session(client.Limits()) as session:
-                    session.mount(public_url, to_clients)
-                    answer = session.post(notice.uri, data={"logout_token": notice.token})
-                    answer.raise_for_status()
-            except RequestException as error:
-                _log.warning("A client does not take a logout: %s: %s", notice.uri, error)
+def _sent() -> Parameters:
+    """The parameters, from the query or the body. Raises 400, 408, 413, 415."""
+    if request.method != "POST":
+        return Parameters(request.query_string)
+    expect_media_type(request.headers, _FORM)
+    return Parameters(read_body(request.environ, seconds=of_world(ProviderSite).body_timeout, limit=_LARGEST_BODY))
 
-    @bp.get("/.well-known/openid-configuration")
-    def configuration() -> Response:
-        return jsonify(
-            issuer=issuer,
-            authorization_endpoint=f"{issuer}/authorize",
-            token_endpoint=f"{issuer}/token",
-            userinfo_endpoint=f"{issuer}/userinfo",
-            jwks_uri=f"{issuer}/jwks",
-            end_session_endpoint=f"{issuer}/deconnexion",
-            backchannel_logout_supported=True,
-            backchannel_logout_session_supported=True,
-            response_types_supported=["code"],
-            response_modes_supported=["query"],
-            grant_types_supported=["authorization_code"],
-            subject_types_supported=["public"],
-            id_token_signing_alg_values_supported=["RS256"],
-            token_endpoint_auth_methods_supported=CLIENT_AUTHENTICATION,
-            code_challenge_methods_supported=["S256"],
-            scopes_supported=["openid", "profile", "email"],
-            claims_supported=CLAIMS,
-            prompt_values_supported=["none", "login", "consent", "select_account"],
-            ui_locales_supported=["fr"],
-            claims_parameter_supported=False,
-            request_parameter_supported=False,
-            request_uri_parameter_supported=False,
-            authorization_response_iss_parameter_supported=True,
-        )
 
-    @bp.get("/jwks")
-    def jwks() -> Response:
-        return jsonify(provider.jwks())
+def _set_session(response: Response, value: str, seconds: int) -> Response:
+    home = urlsplit(_provider().issuer)
+    secure = home.scheme == "https"
+    response.set_cookie(_COOKIE, value, max_age=seconds, path=home.path, secure=secure, httponly=True, samesite="Lax")
+    return response
 
-    # --- for people
 
-    @bp.route("/authorize", methods=["GET", "POST"])
-    def authorize() -> Response:
-        """Sends a browser back with a code, after having asked who is there if need be."""
-        parameters = sent()
-        asking = read_client(parameters, provider.clients)
+def _notify(notices: Iterable[LogoutNotice]) -> None:
+    """Tells clients that a session has ended; one that does not take it is left alone."""
+    site = of_world(ProviderSite)
+    for notice in notices:
         try:
-            authentication, prompting = read_request(asking, parameters)
-            session = provider.signed_in(request.cookies.get(_COOKIE), prompting)
-        except ProtocolError as error:
-            return _redirect(asking.answer(issuer, error=error.error, error_description=error.description))
-        if session:
-            return _redirect(asking.answer(issuer, code=provider.code(authentication, session)))
-        known = people()
-        hinted = [one for one in known if one.answers_to(prompting.login_hint)]
-        shown = hinted + [one for one in known if one not in hinted]
-        signed = provider.suspend(authentication)
-        return _page("connexion.html", client=asking, people=shown, preselected=hinted[:1], demand=signed)
+            with client.session(client.Limits()) as session:
+                session.mount(site.public_url, site.to_clients)
+                answer = session.post(notice.uri, data={"logout_token": notice.token})
+                answer.raise_for_status()
+        except RequestException as error:
+            _log.warning("A client does not take a logout: %s: %s", notice.uri, error)
 
-    @bp.post("/connexion")
-    def connect() -> Response:
-        """Takes the choice that was made on the page."""
-        parameters = sent()
-        authentication = provider.resume(parameters.one("demande"))
-        if parameters.one("refus"):
-            return _redirect(
-                authentication.client.answer(issuer, error="access_denied", error_description="The person refused")
-            )
-        session, value, notices = provider.sign_in(parameters.one("personne"), request.cookies.get(_COOKIE))
-        tell(notices)
-        response = _redirect(authentication.client.answer(issuer, code=provider.code(authentication, session)))
-        return set_session(response, value, SESSION_LIFETIME)
 
-    @bp.route("/deconnexion", methods=["GET", "POST"])
-    def disconnect() -> Response:
-        """Ends the session (OpenID Connect RP-Initiated Logout), and goes back to a page of ours only."""
-        parameters = sent()
-        tell(provider.sign_out(request.cookies.get(_COOKIE)))
-        back = parameters.one("post_logout_redirect_uri")
-        url = absolute_url(back) if back else None
-        if back and url and _origin(url) == _origin(home):
-            response = _redirect(with_parameters(back, state=parameters.one("state")))
-        else:
-            response = _page("message.html", title="Vous êtes déconnecté", text="Votre session est terminée.")
-        return set_session(response, "", 0)
+@bp.get("/.well-known/openid-configuration")
+def configuration() -> Response:
+    """What OpenID Connect Discovery 1.0 wants to be known."""
+    issuer = _provider().issuer
+    return jsonify(
+        issuer=issuer,
+        authorization_endpoint=f"{issuer}/authorize",
+        token_endpoint=f"{issuer}/token",
+        userinfo_endpoint=f"{issuer}/userinfo",
+        jwks_uri=f"{issuer}/jwks",
+        end_session_endpoint=f"{issuer}/deconnexion",
+        backchannel_logout_supported=True,
+        backchannel_logout_session_supported=True,
+        response_types_supported=["code"],
+        response_modes_supported=["query"],
+        grant_types_supported=["authorization_code"],
+        subject_types_supported=["public"],
+        id_token_signing_alg_values_supported=["RS256"],
+        token_endpoint_auth_methods_supported=CLIENT_AUTHENTICATION,
+        code_challenge_methods_supported=["S256"],
+        scopes_supported=["openid", "profile", "email"],
+        claims_supported=CLAIMS,
+        prompt_values_supported=["none", "login", "consent", "select_account"],
+        ui_locales_supported=["fr"],
+        claims_parameter_supported=False,
+        request_parameter_supported=False,
+        request_uri_parameter_supported=False,
+        authorization_response_iss_parameter_supported=True,
+    )
 
-    @bp.errorhandler(PageError)
-    def refuse_person(error: PageError) -> Response:
-        return _page("message.html", error.status, title="La connexion n’est pas possible", text=error.text)
 
-    # --- for clients
+@bp.get("/jwks")
+def jwks() -> Response:
+    """The public keys."""
+    return jsonify(_provider().jwks())
 
-    @bp.post("/token")
-    def token() -> Response:
-        parameters = sent()
-        return jsonify(provider.tokens(_client_ids(parameters), parameters))
 
-    @bp.route("/userinfo", methods=["GET", "POST"])
-    def userinfo() -> Response:
-        bearer = _authorization()
-        if not bearer or bearer.type != "bearer" or not bearer.token:
-            # RFC 6750, 3.1: no error code in the header for a client that may not know that it needs a token.
-            response = jsonify(error="invalid_token", error_description="An access token is required")
-            response.status_code = 401
-            response.headers["WWW-Authenticate"] = "Bearer"
-            return response
-        return jsonify(provider.userinfo(bearer.token))
+# --- for people
 
-    @bp.errorhandler(ProtocolError)
-    def refuse_client(error: ProtocolError) -> Response:
-        response = jsonify(error=error.error, error_description=error.description)
-        response.status_code = error.status
-        if error.status == 401:
-            # RFC 7617 wants a realm, RFC 6750 an error.
-            basic = error.error == "invalid_client"
-            response.headers["WWW-Authenticate"] = 'Basic realm="idp"' if basic else f'Bearer error="{error.error}"'
+
+@bp.route("/authorize", methods=["GET", "POST"])
+def authorize() -> Response:
+    """Sends a browser back with a code, after having asked who is there if need be."""
+    provider, parameters = _provider(), _sent()
+    asking = read_client(parameters, provider.clients)
+    try:
+        authentication, prompting = read_request(asking, parameters)
+        session = provider.signed_in(request.cookies.get(_COOKIE), prompting)
+    except ProtocolError as error:
+        return _redirect(asking.answer(provider.issuer, error=error.error, error_description=error.description))
+    if session:
+        return _redirect(asking.answer(provider.issuer, code=provider.code(authentication, session)))
+    known = provider.people()
+    hinted = [one for one in known if one.answers_to(prompting.login_hint)]
+    shown = hinted + [one for one in known if one not in hinted]
+    signed = provider.suspend(authentication)
+    return _page("connexion.html", client=asking, people=shown, preselected=hinted[:1], demand=signed)
+
+
+@bp.post("/connexion")
+def connect() -> Response:
+    """Takes the choice that was made on the page."""
+    provider, parameters = _provider(), _sent()
+    authentication = provider.resume(parameters.one("demande"))
+    if parameters.one("refus"):
+        return _redirect(
+            authentication.client.answer(provider.issuer, error="access_denied", error_description="The person refused")
+        )
+    session, value, notices = provider.sign_in(parameters.one("personne"), request.cookies.get(_COOKIE))
+    _notify(notices)
+    response = _redirect(authentication.client.answer(provider.issuer, code=provider.code(authentication, session)))
+    return _set_session(response, value, SESSION_LIFETIME)
+
+
+@bp.route("/deconnexion", methods=["GET", "POST"])
+def disconnect() -> Response:
+    """Ends the session (OpenID Connect RP-Initiated Logout), and goes back to a page of ours only."""
+    provider, parameters = _provider(), _sent()
+    _notify(provider.sign_out(request.cookies.get(_COOKIE)))
+    back = parameters.one("post_logout_redirect_uri")
+    url = absolute_url(back) if back else None
+    if back and url and _origin(url) == _origin(urlsplit(provider.issuer)):
+        response = _redirect(with_parameters(back, state=parameters.one("state")))
+    else:
+        response = _page("message.html", title="Vous êtes déconnecté", text="Votre session est terminée.")
+    return _set_session(response, "", 0)
+
+
+@bp.errorhandler(PageError)
+def refuse_person(error: PageError) -> Response:
+    """What only the person in front of the browser can be told."""
+    return _page("message.html", error.status, title="La connexion n’est pas possible", text=error.text)
+
+
+# --- for clients
+
+
+@bp.post("/token")
+def token() -> Response:
+    """The tokens for a code."""
+    parameters = _sent()
+    return jsonify(_provider().tokens(_client_ids(parameters), parameters))
+
+
+@bp.route("/userinfo", methods=["GET", "POST"])
+def userinfo() -> Response:
+    """Who a token is of."""
+    bearer = _authorization()
+    if not bearer or bearer.type != "bearer" or not bearer.token:
+        # RFC 6750, 3.1: no error code in the header for a client that may not know that it needs a token.
+        response = jsonify(error="invalid_token", error_description="An access token is required")
+        response.status_code = 401
+        response.headers["WWW-Authenticate"] = "Bearer"
         return response
+    return jsonify(_provider().userinfo(bearer.token))
 
-    # --- for both
 
-    @bp.errorhandler(EditorError)
-    def refuse(error: EditorError) -> Response:
-        """What the shared modules refuse, in the form that the endpoint's clients know."""
-        if request.endpoint in _PAGES:
-            response = refuse_person(PageError(_TEXTS.get(error.status, "La demande est mal formée."), error.status))
-        else:
-            code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
-            response = refuse_client(ProtocolError(code, english(error.issues[0]), error.status))
-        response.headers.extend(error.headers)
-        return response
+@bp.errorhandler(ProtocolError)
+def refuse_client(error: ProtocolError) -> Response:
+    """What a client is told, in the form of OAuth 2.0."""
+    response = jsonify(error=error.error, error_description=error.description)
+    response.status_code = error.status
+    if error.status == 401:
+        # RFC 7617 wants a realm, RFC 6750 an error.
+        basic = error.error == "invalid_client"
+        response.headers["WWW-Authenticate"] = 'Basic realm="idp"' if basic else f'Bearer error="{error.error}"'
+    return response
 
-    @bp.after_request
-    def protect(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        return response
 
-    return bp
+# --- for both
+
+
+@bp.errorhandler(EditorError)
+def refuse(error: EditorError) -> Response:
+    """What the shared modules refuse, in the form that the endpoint's clients know."""
+    if request.endpoint in _PAGES:
+        response = refuse_person(PageError(_TEXTS.get(error.status, "La demande est mal formée."), error.status))
+    else:
+        code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
+        response = refuse_client(ProtocolError(code, english(error.issues[0]), error.status))
+    response.headers.extend(error.headers)
+    return response
+
+
+@bp.after_request
+def protect(response: Response) -> Response:
+    """Nothing of this is for caches or frames."""
+    response.headers.update(_HEADERS)
+    return response
 
 
 def _page(template: str, status: int = 200, **content: object) -> Response:
