@@ -223,7 +223,8 @@ def _type_violations(path: str, identifier: Resource, system: str | None) -> Ite
         yield issue(Code.ACCOUNT_IDENTIFIER_TYPE_MISSING, f"{path}.type", types=codes.FR_V2_0203, **_TYPES)
         return
     codings = identifier["type"].get("coding", ())
-    types = {one.get("code") for one in codings if one.get("system") == codes.FR_V2_0203} & _SYSTEM_OF_TYPE.keys()
+    ours = {coding.get("code") for coding in codings if coding.get("system") == codes.FR_V2_0203}
+    types = ours & _SYSTEM_OF_TYPE.keys()
     if system in _IDENTIFIER_TYPES:
         code, kind = _IDENTIFIER_TYPES[system]
         if types != {code}:

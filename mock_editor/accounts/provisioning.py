@@ -174,7 +174,7 @@ def _conflicts(regulator: Regulator, by_identifiers: Iterable[Holder], by_emails
 def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Token], updated: str) -> None:
     """Takes identifiers from an inactive account, as they are given to another."""
     [holder] = tables.select(db, "where a.editor = ? and a.id = ?", [editor, identifier])
-    kept = [one for one in holder.content["identifier"] if token_of(one) not in tokens]
+    kept = [identifier for identifier in holder.content["identifier"] if token_of(identifier) not in tokens]
     content = holder.content | {"identifier": kept}
     if not kept:
         del content["identifier"]

@@ -1,1 +1,1 @@
-"""INT_R03: what happens to appointments that were taken through the SAS is told to the SAS."""
+"""INT_R03: the SAS is notified of what happens to appointments that were taken through it."""

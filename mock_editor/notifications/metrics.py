@@ -13,9 +13,9 @@ from mock_editor.notifications.repository import NotificationRepository
 def gauges(notifications: NotificationRepository, now: datetime) -> Iterator[Metric]:
     """The metrics at a moment of the simulator's clock. Raises 503."""
     depths = notifications.depths()
-    counts = [((one.editor, one.state), one.count) for one in depths]
+    counts = [((depth.editor, depth.state), depth.count) for depth in depths]
     yield gauge("mock_editor_notifications", "Notifications (INT_R03), by state.", ["editor", "state"], counts)
-    waiting = [one for one in depths if one.state in OPEN_STATES]
+    waiting = [depth for depth in depths if depth.state in OPEN_STATES]
     ages = {
         one.editor: max((now - other.oldest).total_seconds() for other in waiting if other.editor == one.editor)
         for one in waiting

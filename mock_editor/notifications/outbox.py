@@ -87,14 +87,14 @@ class Outbox:
                 db.execute("update notifications set lease = null where lease is not null")
                 db.execute("update notification_copies set lease = null where lease is not null")
             found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room, real + seconds)
-            for one in found:
-                if one.copy:
-                    db.execute("update notification_copies set lease = ? where id = ?", [one.copy.lease, one.copy.id])
+            for claimed in found:
+                if copy := claimed.copy:
+                    db.execute("update notification_copies set lease = ? where id = ?", [copy.lease, copy.id])
                     continue
                 db.execute(
                     "update notifications set state = 'sending', lease = ?, attempts = attempts + 1, unsure = ?, "
                     "passed = 0 where id = ?",
-                    [real + seconds, one.unsure, one.id],
+                    [real + seconds, claimed.unsure, claimed.id],
                 )
         return found
 
@@ -215,7 +215,7 @@ def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int]
             rows = db.execute(query, [editor, now, real, real, real, some]).fetchall()
             found += [(due, _claimed(*row)) for due, *row in rows]
             found += due_copies(db, editor, now, real, some - len(rows), lease)
-    return [one for _, one in sorted(found, key=lambda each: (each[0], each[1].id))[:most]]
+    return [claimed for _, claimed in sorted(found, key=lambda due: (due[0], due[1].id))[:most]]
 
 
 def _claimed(

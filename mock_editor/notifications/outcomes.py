@@ -14,7 +14,7 @@ from mock_editor.base.client import CallEndedError, tls_error
 from mock_editor.base.issues import Code, Issue, Term, issue
 from mock_editor.notifications.tls import Identity, TlsFileError
 
-# What answers mean; any other status is told by its class.
+# What answers mean, where the class of the status does not say it.
 _MEANINGS = {408: "too-slow", 425: "too-soon", 429: "too-many"}
 _MEANINGS_BY_CLASS = {2: "accepted", 3: "redirected", 4: "refused", 5: "failed"}
 

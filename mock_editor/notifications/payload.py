@@ -15,7 +15,7 @@ _IDENTIFIER_TYPES = {codes.PRACTITIONER_OID: "IDNPS", codes.SAS_OID: "INTRN"}
 def appointment(of: Appointment, editor: Editor) -> Resource:
     """The whole resource, as every notification of it carries it. Raises ValueError for one that is not the SAS's."""
     if of.regulator is None:
-        raise ValueError(f"appointment {of.id} was not taken through the SAS, which is not told of it")
+        raise ValueError(f"appointment {of.id} was not taken through the SAS, so the SAS is not notified of it")
     zone = editor.zone
     return {
         "resourceType": "Appointment",

@@ -16,8 +16,9 @@ from mock_editor.admin.operation import (
     SearchText,
     operation,
 )
+from mock_editor.admin.operations import notifications
 from mock_editor.admin.operations.accounts import MERCIER, NO_EDITOR, EditorSlug, named
-from mock_editor.admin.operations.notifications import Notification, told
+from mock_editor.admin.operations.notifications import Notification
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.base.errors import InvalidValueError, refused
 from mock_editor.base.issues import Code
@@ -210,7 +211,7 @@ def show_appointment(control: Control, editor: EditorSlug, appointment: Appointm
     """An appointment with the notifications that the SAS gets of it, and every attempt to send them."""
     found = Practice(control.world).find(editor, appointment).appointment
     sent = control.world.notifications.of(found.editor, found.id)
-    return AppointmentSheet(**dict(shown(found)), notifications=[told(one) for one in sent])
+    return AppointmentSheet(**dict(shown(found)), notifications=[notifications.shown(one) for one in sent])
 
 
 @operation(

@@ -151,7 +151,7 @@ def list_notifications(control: Control, query: NotificationQuery) -> Notificati
 )
 def show_notification(control: Control, number: Number) -> Notification:
     """A notification with its body and all attempts to send it."""
-    return told(_find(control, number))
+    return shown(_find(control, number))
 
 
 @operation(
@@ -177,7 +177,7 @@ def replay_notification(control: Control, number: Number) -> Notification:
     _find(control, number)
     control.world.outbox.replay(number)
     control.world.wake()
-    return told(_find(control, number))
+    return shown(_find(control, number))
 
 
 @operation(
@@ -228,8 +228,8 @@ def _find(control: Control, number: int) -> model.Notification:
     return found
 
 
-def told(one: model.Notification) -> Notification:
-    """A notification as it is told."""
+def shown(one: model.Notification) -> Notification:
+    """A notification as the API shows it."""
     return Notification(
         id=one.id,
         editor=one.editor,
