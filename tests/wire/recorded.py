@@ -51,7 +51,7 @@ _MASKS: Sequence[tuple[str, str]] = (
     (r"(visit-)[0-9a-f]{32}", r"\1…"),
     (r"\d\d/\d\d/\d{4} à \d\d:\d\d:\d\d,\d{3}(, [\d,]+ m?s(?=<))?", "…"),
     (r"(Heure réelle : )[^<]+", r"\1…"),
-    (r'(data-label="(?:Appels|Durée|95 %)[^>]*><span[^>]*>)[^<]*', r"\1…"),
+    (r'(data-label="(?:Appels|Durée|95 %)[^>]*>(?:<span[^>]*>)?)[^<]*', r"\1…"),
     (r"(?s)(<figure class=.chart.>).*?(</figure>)", r"\1…\2"),
     (r"(Le journal ne remonte qu’à )[\d:]+", r"\1…"),
     (r"(<dt>Autre côté</dt><dd[^>]*>127\.0\.0\.1:)\d+", r"\1…"),
