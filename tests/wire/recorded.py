@@ -58,6 +58,11 @@ _MASKS: Sequence[tuple[str, str]] = (
     (r"(<dt>Durée</dt><dd>|…, )[\d,]+ m?s(?=<)", r"\1…"),
     (r'("seconds": ?)[\d.e-]+(?=,\s*"result")', r"\1…"),
     (r"(?<= serial )[0-9A-F]+", "…"),
+    (r"(class=.state )(?:good|bad)(.>)(?:lent|normal)(?=<)", r"\1…\2…"),
+    # Where the package lies, and since when.
+    (r'("source": ?")[^"]*(?=/scenarios/)', r"\1…"),
+    (r"(?m)^(Last-Modified: )(?!Fri, 20 Nov 2026 ).*", r"\1…"),
+    (r'(?m)^(ETag: )"\d.*', r"\1…"),
     # How long a notification waits before it goes out again is drawn.
     (r'("due": ?"[^"]*)\.\d+Z', r"\1…"),
     (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "…"),
