@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
 
 from mock_editor import scenario
 from mock_editor.app import make_simulator
@@ -91,6 +92,13 @@ def sos_search(
     )
 
 
+def json_of(answer: TestResponse) -> Any:
+    """The JSON that an answer carries. There has to be some."""
+    content = answer.json
+    assert content is not None, answer
+    return content
+
+
 def of_type(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     """The resources of one type in a Bundle."""
     return [entry["resource"] for entry in bundle.get("entry", []) if entry["resource"]["resourceType"] == kind]
@@ -158,7 +166,7 @@ def search(client: FlaskClient) -> Callable[..., dict[str, Any]]:
     def run(identifiers: Sequence[str], **options: str) -> dict[str, Any]:
         response = client.get(slot_search(identifiers, **options))
         assert response.status_code == 200, response.text
-        bundle: dict[str, Any] = response.json
+        bundle: dict[str, Any] = json_of(response)
         return bundle
 
     return run

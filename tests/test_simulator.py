@@ -25,7 +25,7 @@ from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import StatePart, World
 from tests.accounts.conftest import BASE, NATIONAL, regulator
-from tests.conftest import GUIDE_THOMAS, NOW, playing, slot_search
+from tests.conftest import GUIDE_THOMAS, NOW, json_of, playing, slot_search
 
 N = (NATIONAL, "3456780581/11242343")
 GUIDE = scenario.find("exemples-guide")
@@ -51,11 +51,11 @@ def get(on: Simulator, path: str) -> TestResponse:
 
 
 def editors(on: Simulator) -> list[str]:
-    return list(get(on, "/_health").json["editors"])
+    return list(json_of(get(on, "/_health"))["editors"])
 
 
 def accounts(on: Simulator) -> list[str]:
-    return [one["id"] for one in get(on, "/_admin/accounts").json["accounts"]]
+    return [one["id"] for one in json_of(get(on, "/_admin/accounts"))["accounts"]]
 
 
 def post_account(on: Simulator) -> None:

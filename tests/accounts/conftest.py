@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from mock_editor.base import codes
+from tests.conftest import json_of
 
 NATIONAL, TECHNICAL = codes.PRACTITIONER_OID, codes.SAS_OID
 TYPES = {NATIONAL: "IDNPS", TECHNICAL: "INTRN"}
@@ -71,7 +72,7 @@ def accounts(client: FlaskClient) -> Callable[[], list[Resource]]:
     """Those accounts of the default editor that requests made."""
 
     def listed() -> list[Resource]:
-        told: list[Resource] = client.get("/_admin/accounts?editor=agenda-ville").json["accounts"]
+        told: list[Resource] = json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"]
         return [one for one in told if not one["resource"]["telecom"][0]["value"].endswith("@regulation.example")]
 
     return listed
@@ -79,6 +80,6 @@ def accounts(client: FlaskClient) -> Callable[[], list[Resource]]:
 
 def expressions(response: TestResponse) -> list[str]:
     """Where an OperationOutcome says that something is wrong."""
-    outcome = response.json
+    outcome = json_of(response)
     assert outcome["resourceType"] == "OperationOutcome", response.text
     return [issue["expression"][0] for issue in outcome["issue"] if "expression" in issue]

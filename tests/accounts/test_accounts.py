@@ -12,7 +12,7 @@ from mock_editor.base import codes
 from mock_editor.base.clock import Clock
 from mock_editor.scenario import LoadedScenario
 from tests.accounts.conftest import BASE, NATIONAL, TECHNICAL, Put, Resource, expressions, identifier, regulator
-from tests.conftest import GUIDE_THOMAS, NOW, PUBLIC_URL, application
+from tests.conftest import GUIDE_THOMAS, NOW, PUBLIC_URL, application, json_of
 
 Post = Callable[..., TestResponse]
 Accounts = Callable[[], list[Resource]]
@@ -66,7 +66,7 @@ def test_prefer_outcome_tells_what_was_left_aside(put: Put) -> None:
     body = regulator() | {"colour": "blue", "telecom": [{}, {"system": "email", "value": "a@b.c", "smell": 1}]}
     answer = put(N, body, Prefer="return=OperationOutcome")
     assert answer.status_code == 201
-    assert [(i["severity"], i["code"]) for i in answer.json["issue"]] == [
+    assert [(i["severity"], i["code"]) for i in json_of(answer)["issue"]] == [
         ("information", "informational"),
         ("warning", "not-supported"),
         ("warning", "not-supported"),
@@ -100,7 +100,7 @@ def test_no_answer_holds_the_password(post: Post, put: Put, client: FlaskClient,
 def test_other_methods_are_a_405(client: FlaskClient, method: str, path: str, allowed: set[str]) -> None:
     answer = client.open(BASE + path, method=method)
     assert answer.status_code == 405
-    assert answer.json["resourceType"] == "OperationOutcome"
+    assert json_of(answer)["resourceType"] == "OperationOutcome"
     assert set(answer.headers["Allow"].split(", ")) == allowed
 
 
@@ -124,7 +124,7 @@ def test_unknown_editors_and_accounts_are_a_404(client: FlaskClient, post: Post)
 def test_a_conditional_update_needs_one_whole_identifier(client: FlaskClient, query: str, text: str) -> None:
     answer = client.put(BASE + query, json=regulator())
     assert answer.status_code == 400
-    assert text in answer.json["issue"][0]["diagnostics"]
+    assert text in json_of(answer)["issue"][0]["diagnostics"]
 
 
 @pytest.mark.parametrize("more", ["family=DURAND", "name=x", "identifier:of-type=a|b|c", "_id=1", "active=true"])
@@ -135,8 +135,8 @@ def test_a_conditional_update_is_by_identifier_alone(
     before = accounts()
     answer = client.put(f"{BASE}?identifier={'|'.join(N)}&{more}", json=regulator(N, family="Autre"))
     assert answer.status_code == 400
-    assert [issue["code"] for issue in answer.json["issue"]] == ["not-supported"]
-    assert f"'{more.partition('=')[0]}'" in answer.json["issue"][0]["diagnostics"]
+    assert [issue["code"] for issue in json_of(answer)["issue"]] == ["not-supported"]
+    assert f"'{more.partition('=')[0]}'" in json_of(answer)["issue"][0]["diagnostics"]
     assert accounts() == before
 
 
@@ -146,7 +146,7 @@ def test_how_the_answer_is_wanted_is_no_criterion(client: FlaskClient) -> None:
 
 
 def test_metadata_says_who_gives_the_ids(client: FlaskClient, put: Put) -> None:
-    statement = client.get("/agenda-ville/fhir/metadata").json
+    statement = json_of(client.get("/agenda-ville/fhir/metadata"))
     CapabilityStatement.model_validate(statement)
     [told] = [one for one in statement["rest"][0]["resource"] if one["type"] == "Practitioner"]
     # FHIR R4: whether a PUT to an id that is not there creates it; the guide says true.
@@ -160,7 +160,7 @@ def test_metadata_says_who_gives_the_ids(client: FlaskClient, put: Put) -> None:
 def test_a_conditional_create_is_refused_instead_of_creating(post: Post, accounts: Accounts) -> None:
     answer = post(regulator(N), **{"If-None-Exist": f"identifier={'|'.join(N)}"})
     assert answer.status_code == 400
-    assert "If-None-Exist" in answer.json["issue"][0]["diagnostics"]
+    assert "If-None-Exist" in json_of(answer)["issue"][0]["diagnostics"]
     assert accounts() == []
 
 
@@ -187,7 +187,8 @@ def test_no_value_is_too_odd(client: FlaskClient, value: str) -> None:
         answer = client.put(BASE, query_string={"identifier": f"{NATIONAL}|{written}"}, json=regulator(odd))
         assert answer.status_code in (200, 201)
     assert (
-        client.get("/_admin/accounts?editor=agenda-ville").json["accounts"][-1]["resource"]["meta"]["versionId"] == "1"
+        json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"][-1]["resource"]["meta"]["versionId"]
+        == "1"
     )
 
 
@@ -205,7 +206,7 @@ def test_an_update_changes_any_element_and_keeps_the_id(put: Put, client: FlaskC
     ]
     assert [(step.status_code, id_of(step)) for step in steps] == [(200, id_of(created))] * 5
     assert [step.headers["ETag"] for step in steps] == [f'W/"{n}"' for n in range(2, 7)]
-    told = client.get(path_of(created)).json
+    told = json_of(client.get(path_of(created)))
     assert told["identifier"] == [identifier(*N)]
     assert told["name"][0]["family"] == "Nouveau"
     assert told["telecom"][0]["value"] == "autre@test.com"
@@ -229,7 +230,7 @@ def test_then_to_that_of_the_e_mail_whatever_its_case(put: Put) -> None:
     created = put(T, regulator(T, email="Sebastien.LORIDON@test.com"))
     answer = put(N, regulator(N, email="sebastien.loridon@Test.com "))
     assert (answer.status_code, id_of(answer)) == (200, id_of(created))
-    assert answer.json["identifier"] == [identifier(*N)]
+    assert json_of(answer)["identifier"] == [identifier(*N)]
 
 
 def test_several_matches_are_a_412(put: Put, accounts: Accounts) -> None:
@@ -238,7 +239,7 @@ def test_several_matches_are_a_412(put: Put, accounts: Accounts) -> None:
     before = accounts()
     answer = put((TECHNICAL, "unknown"), regulator(T, N, email="c@test.com"))
     assert answer.status_code == 412
-    assert answer.json["issue"][0]["code"] == "multiple-matches"
+    assert json_of(answer)["issue"][0]["code"] == "multiple-matches"
     assert accounts() == before
 
 
@@ -284,7 +285,7 @@ def test_an_update_by_id(put: Put, client: FlaskClient) -> None:
     created = put(N, regulator(N))
     answer = client.put(path_of(created), json=regulator(T, family="X") | {"id": "something-else"})
     assert (answer.status_code, id_of(answer)) == (200, id_of(created))
-    assert answer.json["identifier"] == [identifier(*T)]
+    assert json_of(answer)["identifier"] == [identifier(*T)]
 
 
 @pytest.mark.parametrize("unknown", ["6f2d3c1e-8f0b-4b43-9a51-2d7c0d1c5a10", "ExamplePractitionerRegul1", GUIDE_THOMAS])
@@ -407,7 +408,7 @@ def test_what_an_active_account_has_nobody_else_gets(
     body = body | {"active": active}
     for answer in (put((TECHNICAL, "b"), body), post(body)):
         assert answer.status_code == 422
-        assert [issue["code"] for issue in answer.json["issue"]] == ["duplicate"]
+        assert [issue["code"] for issue in json_of(answer)["issue"]] == ["duplicate"]
         assert expressions(answer) == [f"Practitioner.{place}"]
         assert accounts() == before
 
@@ -424,7 +425,7 @@ def test_the_identifier_of_a_withdrawn_account_may_be_given_to_another(
     assert put(T, regulator(T, N, email="a@test.com", active=False)).status_code == 200
     new = post(regulator(N, email="b@test.com"))
     assert new.status_code == 201
-    assert client.get(path_of(old)).json["identifier"] == [identifier(*T)]
+    assert json_of(client.get(path_of(old)))["identifier"] == [identifier(*T)]
     assert client.get(path_of(old)).headers["ETag"] == 'W/"3"'
     # From now on it leads to the new one, and the old one cannot have it back.
     assert id_of(put(N, regulator(N, email="c@test.com"))) == id_of(new)
@@ -435,7 +436,7 @@ def test_the_identifier_of_a_withdrawn_account_may_be_given_to_another(
 def test_an_account_may_lose_its_last_identifier(put: Put, post: Post, client: FlaskClient) -> None:
     old = put(N, regulator(N, active=False))
     post(regulator(N, email="b@test.com"))
-    assert "identifier" not in client.get(path_of(old)).json
+    assert "identifier" not in json_of(client.get(path_of(old)))
     assert client.put(path_of(old), json=regulator(OTHER)).status_code == 200
 
 
@@ -464,24 +465,24 @@ def test_accounts_and_practitioners_with_calendars_never_meet(
     plain = f"{BASE}?identifier={NATIONAL}|"
     created = put(thomas, regulator(thomas, family="X"))
     assert created.status_code == 201
-    assert client.get(plain + GUIDE_THOMAS).json["entry"][0]["resource"]["id"] == GUIDE_THOMAS
-    assert client.get(f"{BASE}/{GUIDE_THOMAS}").json["name"][0]["family"] == "THOMAS"
+    assert json_of(client.get(plain + GUIDE_THOMAS))["entry"][0]["resource"]["id"] == GUIDE_THOMAS
+    assert json_of(client.get(f"{BASE}/{GUIDE_THOMAS}"))["name"][0]["family"] == "THOMAS"
     assert search([GUIDE_THOMAS]) == before
     put(N, regulator(N, email="n@test.com"))
-    assert client.get(plain + N[1]).json["total"] == 0
+    assert json_of(client.get(plain + N[1]))["total"] == 0
 
 
 # --- a scenario's accounts, repetition
 
 
 def test_the_scenarios_accounts_are_there_from_the_start(client: FlaskClient) -> None:
-    told = client.get("/_admin/accounts?editor=agenda-ville").json["accounts"]
+    told = json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"]
     assert [(one["resource"]["name"][0]["family"], one["active"]) for one in told] == [
         ("MERCIER", True),
         ("ROUSSEL", True),
         ("TESSIER", False),
     ]
-    others = [one["editor"] for one in client.get("/_admin/accounts").json["accounts"]][3:]
+    others = [one["editor"] for one in json_of(client.get("/_admin/accounts"))["accounts"]][3:]
     assert others == ["agenda-cpts", "agenda-cpts", "agenda-sos"]
 
 
@@ -489,7 +490,7 @@ def test_they_are_made_once(played: LoadedScenario, clock: Clock, tmp_path: Path
     withdrawn = (NATIONAL, "3339900018/00000001")
     put(withdrawn, regulator((TECHNICAL, "x"), email="solene.mercier@regulation.example", active=False))
     again = application(played, clock, tmp_path).test_client()
-    told = again.get("/_admin/accounts?editor=agenda-ville").json["accounts"]
+    told = json_of(again.get("/_admin/accounts?editor=agenda-ville"))["accounts"]
     assert len(told) == 3
     assert told[0]["active"] is False
 

@@ -14,7 +14,7 @@ from mock_editor.calendars.model import SlotType, Window
 from mock_editor.notifications.model import NotificationState
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
-from tests.conftest import GUIDE_THOMAS, NOW, slot_search
+from tests.conftest import GUIDE_THOMAS, NOW, json_of, slot_search
 
 ACCOUNTS, APPOINTMENTS, NOTIFICATIONS = "/_admin/accounts", "/_admin/appointments", "/_admin/notifications"
 TESSIER = "0f7f2109-e226-56f8-81cc-7ebf7a1872d3"  # whose account is withdrawn
@@ -30,7 +30,7 @@ def listed(client: FlaskClient) -> Listed:
     def ids(query: str = "") -> list[Any]:
         answer = client.get(f"{APPOINTMENTS}?{query}")
         assert answer.status_code == 200, answer.text
-        return [one["id"] for one in answer.json["appointments"]]
+        return [one["id"] for one in json_of(answer)["appointments"]]
 
     return ids
 
@@ -42,7 +42,7 @@ def make(client: FlaskClient, **changes: Any) -> TestResponse:
 def faults(answer: TestResponse) -> list[str]:
     """Where a problem document says that something is wrong."""
     assert answer.content_type.startswith("application/problem+json"), answer.text
-    return [one["where"] for one in answer.json["errors"]]
+    return [one["where"] for one in json_of(answer)["errors"]]
 
 
 # --- accounts
@@ -73,13 +73,13 @@ def faults(answer: TestResponse) -> list[str]:
     ],
 )
 def test_accounts_are_found(client: FlaskClient, query: str, count: int) -> None:
-    found = client.get(f"{ACCOUNTS}?{query}").json["accounts"]
+    found = json_of(client.get(f"{ACCOUNTS}?{query}"))["accounts"]
     assert len(found) == count
 
 
 def test_accounts_come_in_pages_over_all_editors(client: FlaskClient) -> None:
-    every = client.get(ACCOUNTS).json["accounts"]
-    pages = [client.get(f"{ACCOUNTS}?limit=2&page={number}").json["accounts"] for number in (1, 2, 3, 4)]
+    every = json_of(client.get(ACCOUNTS))["accounts"]
+    pages = [json_of(client.get(f"{ACCOUNTS}?limit=2&page={number}"))["accounts"] for number in (1, 2, 3, 4)]
     assert [len(page) for page in pages] == [2, 2, 2, 0]
     assert [account for page in pages for account in page] == every
     assert client.get(f"{ACCOUNTS}?limit=0").status_code == 422
@@ -88,7 +88,7 @@ def test_accounts_come_in_pages_over_all_editors(client: FlaskClient) -> None:
 
 def test_an_account_tells_its_version_and_terms(client: FlaskClient, simulator: Simulator) -> None:
     simulator.world.log_in.accept_terms("agenda-ville", MERCIER)
-    told = client.get(f"{ACCOUNTS}/agenda-ville/{MERCIER}").json
+    told = json_of(client.get(f"{ACCOUNTS}/agenda-ville/{MERCIER}"))
     assert (told["version"], told["terms_accepted"]) == (1, "2026-11-20T08:00:00.000+01:00")
     assert client.get(f"{ACCOUNTS}/agenda-sos/{MERCIER}").status_code == 404
     assert client.get(f"{ACCOUNTS}/nulle-part/{MERCIER}").status_code == 404
@@ -102,16 +102,16 @@ def test_one_at_the_practice_holds_its_slot_and_the_sas_is_not_told(client: Flas
     assert f'"{FREE[0]}"' in before
     made = make(client)
     assert made.status_code == 201
-    assert (made.json["sas"], made.json["booker"], made.json["status"]) == (False, "practice", "booked")
+    assert (json_of(made)["sas"], json_of(made)["booker"], json_of(made)["status"]) == (False, "practice", "booked")
     assert f'"{FREE[0]}"' not in client.get(slot_search([GUIDE_THOMAS])).text
     assert client.get(NOTIFICATIONS).json == {"notifications": [], "paused": False}
     assert make(client).status_code == 409
 
 
 def test_one_through_the_sas_is_told(client: FlaskClient) -> None:
-    made = make(client, account=MERCIER).json
+    made = json_of(make(client, account=MERCIER))
     assert (made["sas"], made["booker"]) == (True, MERCIER)
-    sheet = client.get(f"{APPOINTMENTS}/agenda-ville/{made['id']}").json
+    sheet = json_of(client.get(f"{APPOINTMENTS}/agenda-ville/{made['id']}"))
     [told] = sheet.pop("notifications")
     assert sheet == made
     assert (told["state"], told["body"]["status"], told["attempts"]) == ("waiting", "booked", [])
@@ -175,40 +175,40 @@ def test_appointments_that_cannot_be_made(
 
 
 def test_a_slot_may_be_named_by_calendar_and_start(client: FlaskClient) -> None:
-    made = make(client, slot=None, calendar=CALENDAR, start="2026-11-20T08:45:00.000+01:00").json
+    made = json_of(make(client, slot=None, calendar=CALENDAR, start="2026-11-20T08:45:00.000+01:00"))
     assert (made["slot"], made["start"]) == (FREE[0], "2026-11-20T07:45:00Z")
 
 
 def test_the_life_of_an_appointment(client: FlaskClient) -> None:
-    url = f"{APPOINTMENTS}/agenda-ville/{make(client).json['id']}"
-    assert client.post(f"{url}/move", json={"slot": FREE[1]}).json["slot"] == FREE[1]
-    assert client.post(f"{url}/move", json={"start": "2026-11-20T08:45:00+01:00"}).json["slot"] == FREE[0]
+    url = f"{APPOINTMENTS}/agenda-ville/{json_of(make(client))['id']}"
+    assert json_of(client.post(f"{url}/move", json={"slot": FREE[1]}))["slot"] == FREE[1]
+    assert json_of(client.post(f"{url}/move", json={"start": "2026-11-20T08:45:00+01:00"}))["slot"] == FREE[0]
     assert client.post(f"{url}/move", json={"slot": "334173748400020-1-202611200730"}).status_code == 404
     assert client.post(f"{url}/assign", json={"practitioner": GUIDE_THOMAS}).status_code == 409
-    assert client.post(f"{url}/close", json={"honoured": False}).json["status"] == "noshow"
-    assert client.post(f"{url}/close", json={"honoured": True}).json["status"] == "fulfilled"
+    assert json_of(client.post(f"{url}/close", json={"honoured": False}))["status"] == "noshow"
+    assert json_of(client.post(f"{url}/close", json={"honoured": True}))["status"] == "fulfilled"
     for operation in ("move", "cancel"):
         body = {"json": {"slot": FREE[1]}} if operation == "move" else {}
         refused = client.post(f"{url}/{operation}", **body)
-        assert (refused.status_code, refused.json["detail"]) == (
+        assert (refused.status_code, json_of(refused)["detail"]) == (
             409,
             "The state of this appointment does not allow that any more",
         )
 
 
 def test_a_cancelled_one_leaves_its_slot_to_others(client: FlaskClient) -> None:
-    url = f"{APPOINTMENTS}/agenda-ville/{make(client).json['id']}"
-    assert client.post(f"{url}/cancel").json["status"] == "cancelled"
+    url = f"{APPOINTMENTS}/agenda-ville/{json_of(make(client))['id']}"
+    assert json_of(client.post(f"{url}/cancel"))["status"] == "cancelled"
     assert client.post(f"{url}/cancel").status_code == 409
     assert make(client).status_code == 201
 
 
 @pytest.mark.parametrize("typed", ["10100050075", "810100050075", " 10100050075"])
 def test_sos_medecins_says_who_comes(prepared: FlaskClient, typed: str) -> None:
-    [made] = prepared.get(f"{APPOINTMENTS}?editor=agenda-sos").json["appointments"]
+    [made] = json_of(prepared.get(f"{APPOINTMENTS}?editor=agenda-sos"))["appointments"]
     url = f"{APPOINTMENTS}/agenda-sos/{made['id']}/assign"
     assert prepared.post(url, json={"practitioner": "12"}).status_code == 422
-    told = prepared.post(url, json={"practitioner": typed}).json
+    told = json_of(prepared.post(url, json={"practitioner": typed}))
     assert (told["status"], told["practitioner"]) == ("booked", GUIDE_THOMAS)
 
 
@@ -232,20 +232,20 @@ def test_sos_medecins_says_who_comes(prepared: FlaskClient, typed: str) -> None:
 def test_appointments_are_found(prepared: FlaskClient, listed: Listed, query: str, count: int) -> None:
     make(prepared)
     assert len(listed(query)) == count
-    assert prepared.get(f"{APPOINTMENTS}?{query}").json["total"] == (3 if query == "limit=1" else count)
+    assert json_of(prepared.get(f"{APPOINTMENTS}?{query}"))["total"] == (3 if query == "limit=1" else count)
 
 
 # --- notifications
 
 
 def test_notifications_are_found(prepared: FlaskClient, sender: Played) -> None:
-    first = prepared.get(f"{APPOINTMENTS}?sas=true").json["appointments"][0]["id"]
-    second = make(prepared, account=MERCIER).json["id"]
+    first = json_of(prepared.get(f"{APPOINTMENTS}?sas=true"))["appointments"][0]["id"]
+    second = json_of(make(prepared, account=MERCIER))["id"]
     prepared.post(f"{APPOINTMENTS}/agenda-ville/{second}/cancel")
     sender.attempt(NotificationState.ACCEPTED, 201)
 
     def numbers(query: str) -> list[int]:
-        return [one["id"] for one in prepared.get(f"{NOTIFICATIONS}?{query}").json["notifications"]]
+        return [one["id"] for one in json_of(prepared.get(f"{NOTIFICATIONS}?{query}"))["notifications"]]
 
     assert numbers("") == [3, 2, 1]
     assert numbers("limit=1") == [3]
@@ -258,10 +258,10 @@ def test_notifications_are_found(prepared: FlaskClient, sender: Played) -> None:
 
 def test_one_is_sent_again_once(prepared: FlaskClient, sender: Played) -> None:
     again = prepared.post(f"{NOTIFICATIONS}/1/replay")
-    assert (again.status_code, again.json["state"], len(again.json["attempts"])) == (200, "waiting", 1)
+    assert (again.status_code, json_of(again)["state"], len(json_of(again)["attempts"])) == (200, "waiting", 1)
     assert prepared.post(f"{NOTIFICATIONS}/1/replay").status_code == 409
     sender.attempt(NotificationState.ACCEPTED, 200)
-    told = prepared.get(f"{NOTIFICATIONS}/1").json
+    told = json_of(prepared.get(f"{NOTIFICATIONS}/1"))
     assert (told["state"], [one["status"] for one in told["attempts"]]) == ("accepted", [422, 200])
     assert prepared.post(f"{NOTIFICATIONS}/replay").json == {"count": 0}
 

@@ -18,7 +18,7 @@ from mock_editor.scenario import LoadedScenario
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text
 from tests.booking.conftest import MERCIER, Browser
-from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application
+from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application, json_of
 
 HOME, ACCOUNTS, DIARY = "/_console/", "/_console/comptes", "/_console/rendez-vous"
 SOS_AGENDA = "/agenda-sos/agenda/334173748400020?lieu=1"
@@ -97,7 +97,7 @@ def test_a_reset_wants_a_confirmation(console: Console, client: FlaskClient, boo
     assert console.form("reset")[1] == "Remettre à zéro Confirmer : Remettre à zéro"
     console.act("reset")
     assert (console.visited[-1], console.told) == (HOME, "Le simulateur est remis à zéro.")
-    assert len(client.get("/_admin/accounts?editor=agenda-ville").json["accounts"]) == 3
+    assert len(json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"]) == 3
     assert console.open(appointment).status_code == 404
     assert "Aucun rendez-vous." in text(console.open(DIARY))
 
@@ -107,7 +107,7 @@ def test_a_reset_wants_a_confirmation(console: Console, client: FlaskClient, boo
 
 def test_accounts_are_listed_with_their_passwords(console: Console, client: FlaskClient) -> None:
     told = text(console.open(ACCOUNTS))
-    for account in client.get("/_admin/accounts").json["accounts"]:
+    for account in json_of(client.get("/_admin/accounts"))["accounts"]:
         assert account["password"] in told
     assert "Solène MERCIER solene.mercier@regulation.example 3339900018/00000001 national active non acceptées" in told
     assert "7d0a2f6e-5a0b-4c1c-9f5e-0d6b3f1c2a01 technique SAS" in told
@@ -116,7 +116,7 @@ def test_accounts_are_listed_with_their_passwords(console: Console, client: Flas
 
 def test_a_new_password_and_accepted_terms_show(console: Console, app: Flask, client: FlaskClient) -> None:
     def password() -> str:
-        return client.get("/_admin/accounts?editor=agenda-ville").json["accounts"][0]["password"]
+        return json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"][0]["password"]
 
     old, site = password(), Browser(app)
     site.arrive(MERCIER)

@@ -19,7 +19,7 @@ from mock_editor.base.clock import Clock
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text
-from tests.conftest import NOW, application
+from tests.conftest import NOW, application, json_of
 
 HOME, DIARY = "/_console/", "/_console/rendez-vous"
 PARIS = ZoneInfo("Europe/Paris")
@@ -44,7 +44,7 @@ def act(console: Console, operation: str, fields: dict[str, Any], vers: str = HO
 
 def appointment(client: FlaskClient, body: dict[str, str] = TAKEN) -> tuple[str, dict[str, str]]:
     """The page of a new appointment, and the fields that name it."""
-    made = client.post("/_admin/appointments", json=body).json
+    made = json_of(client.post("/_admin/appointments", json=body))
     named = {"path.editor": made["editor"], "path.appointment": made["id"]}
     return f"{DIARY}/{made['editor']}/{made['id']}", named
 
@@ -131,7 +131,7 @@ def test_an_action_does_what_the_operation_does(console: Console, client: FlaskC
     }
     assert act(console, "addFault", fields) == 303
     assert console.told == "La panne « lent » est créée."
-    [told] = client.get("/_admin/faults").json["faults"]
+    [told] = json_of(client.get("/_admin/faults"))["faults"]
     assert (told["rule"]["flows"], told["rule"]["do"][0]["share"]) == (["INT_R01", "INT_R04"], 0.25)
 
 
@@ -269,7 +269,7 @@ def test_a_text_is_sent_with_its_form_or_as_a_file(console: Console, client: Fla
     assert act(console, "sendScenario", {"body": "name: x\n", "query.source": "essai.yaml"}) == 422
     assert "Saisie refusée" in console.told
     assert "essai.yaml" in console.told
-    assert client.get("/_admin/scenario").json["name"] == "decouverte"
+    assert json_of(client.get("/_admin/scenario"))["name"] == "decouverte"
 
 
 def test_with_success_the_page_may_come_back_as_it_was(console: Console, client: FlaskClient) -> None:

@@ -17,7 +17,7 @@ from mock_editor.calendars.model import Editor
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
-from tests.conftest import GUIDE_THOMAS, NOW, application
+from tests.conftest import GUIDE_THOMAS, NOW, application, json_of
 
 AGENDAS = "/_console/agendas"
 KEY = f"{GUIDE_THOMAS}-1"
@@ -50,7 +50,7 @@ def choice(console: Console) -> str:
 def told(client: FlaskClient, calendar: str, day: date, editor: str = "agenda-ville") -> list[dict[str, Any]]:
     """The slots of a day as the admin API has them."""
     answer = client.get(f"/_admin/calendars/{editor}/{calendar}/slots?day={day}")
-    found: list[dict[str, Any]] = answer.json["slots"]
+    found: list[dict[str, Any]] = json_of(answer)["slots"]
     return found
 
 
@@ -172,7 +172,7 @@ def test_what_happens_with_somebody_made_in_bulk_shows(console: Console, client:
     made = client.post("/_admin/appointments", json={"editor": editor.slug, "slot": taken, "patient": "Fictif"})
 
     def offered() -> list[str]:
-        console.open(f"/_console/rendez-vous/{editor.slug}/{made.json['id']}/deplacer?semaine={days[0]}")
+        console.open(f"/_console/rendez-vous/{editor.slug}/{json_of(made)['id']}/deplacer?semaine={days[0]}")
         return re.findall(rf'"({key}-\d{{12}})"', console.page.text)
 
     closed, *others = offered()
@@ -340,7 +340,7 @@ def test_a_slot_is_booked_by_the_practice(console: Console, client: FlaskClient)
     console.open(f"{WEEK}?creneau={slot}")
     console.act("createAppointment", patient="Zoé <b>", reason="Fièvre")
     assert console.told == "Le rendez-vous est pris."
-    [made] = client.get("/_admin/appointments").json["appointments"]
+    [made] = json_of(client.get("/_admin/appointments"))["appointments"]
     assert (made["slot"], made["sas"], made["patient"], made["reason"]) == (slot, False, "Zoé <b>", "Fièvre")
     assert "Confirmé" in choice(console)
     assert "Pris hors SAS, par le cabinet" in choice(console)
@@ -358,7 +358,7 @@ def test_a_booking_that_comes_too_late_is_refused(console: Console, client: Flas
     console.act("createAppointment", patient="Zoé")
     assert console.page.status_code == 409
     assert console.told.startswith("Créneau déjà pris")
-    assert len(client.get("/_admin/appointments").json["appointments"]) == 1
+    assert len(json_of(client.get("/_admin/appointments"))["appointments"]) == 1
 
 
 def test_a_booking_without_a_patient_keeps_what_was_typed(console: Console, client: FlaskClient) -> None:
@@ -367,7 +367,7 @@ def test_a_booking_without_a_patient_keeps_what_was_typed(console: Console, clie
     assert console.page.status_code == 422
     assert "Motif tapé" in console.page.text
     assert "is-invalid" in console.page.text
-    assert client.get("/_admin/appointments").json["total"] == 0
+    assert json_of(client.get("/_admin/appointments"))["total"] == 0
 
 
 def test_a_slot_of_the_past_can_be_opened_but_not_booked(console: Console, client: FlaskClient) -> None:
@@ -381,7 +381,7 @@ def test_a_slot_of_the_past_can_be_opened_but_not_booked(console: Console, clien
 
 
 def test_an_appointment_is_honoured_or_not_and_cancelled(console: Console, client: FlaskClient) -> None:
-    made = client.post("/_admin/appointments", json=TAKEN).json
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))
     console.open(WEEK)
     [held] = [one for one in cells(console) if one[0].startswith("held")]
     assert held[2].endswith("RDV MERCIER , confirmé")
@@ -393,9 +393,9 @@ def test_an_appointment_is_honoured_or_not_and_cancelled(console: Console, clien
     assert "RDV ✗ MERCIER" in " ".join(said for _, _, said in cells(console))
     console.act("closeAppointment", "Honoré")
     assert buttons(console) == ["Non honoré"]
-    assert client.get(f"/_admin/appointments/agenda-ville/{made['id']}").json["status"] == "fulfilled"
+    assert json_of(client.get(f"/_admin/appointments/agenda-ville/{made['id']}"))["status"] == "fulfilled"
 
-    other = client.post("/_admin/appointments", json=TAKEN | {"slot": slot_of(client, "free")}).json
+    other = json_of(client.post("/_admin/appointments", json=TAKEN | {"slot": slot_of(client, "free")}))
     console.open(f"{WEEK}?rdv={other['id']}")
     console.act("cancelAppointment")
     assert console.told == "Le rendez-vous est annulé."
@@ -405,12 +405,12 @@ def test_an_appointment_is_honoured_or_not_and_cancelled(console: Console, clien
 
 
 def test_an_appointment_is_moved_within_the_week(console: Console, client: FlaskClient) -> None:
-    made = client.post("/_admin/appointments", json=TAKEN).json
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))
     console.open(f"{WEEK}?rdv={made['id']}")
     target = slot_of(client, "free", 5)
     console.act("moveAppointment", slot=target)
     assert console.told == "Le rendez-vous est déplacé."
-    assert client.get(f"/_admin/appointments/agenda-ville/{made['id']}").json["slot"] == target
+    assert json_of(client.get(f"/_admin/appointments/agenda-ville/{made['id']}"))["slot"] == target
     assert of(console, made["slot"])[0] == "free"
     console.open(f"{WEEK}?rdv={made['id']}")
     assert client.post("/_admin/appointments", json=TAKEN).status_code == 201
@@ -423,7 +423,7 @@ def test_an_appointment_is_moved_within_the_week(console: Console, client: Flask
 
 
 def test_a_doctor_is_assigned_at_sos_medecins(console: Console, client: FlaskClient) -> None:
-    made = client.post("/_admin/appointments", json=AT_SOS).json
+    made = json_of(client.post("/_admin/appointments", json=AT_SOS))
     console.open(f"{SOS_WEEK}?rdv={made['id']}")
     assert "Médecin pas encore affecté" in choice(console)
     assert "RDV ? permanence" in " ".join(said for _, _, said in cells(console))
@@ -435,16 +435,16 @@ def test_a_doctor_is_assigned_at_sos_medecins(console: Console, client: FlaskCli
 
 
 def test_an_appointment_of_another_agenda_is_not_shown(console: Console, client: FlaskClient) -> None:
-    made = client.post("/_admin/appointments", json=TAKEN).json
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))
     console.open(f"{AGENDAS}/agenda-ville/0359900017-1?rdv={made['id']}")
     assert "Ce créneau ou ce rendez-vous n’est pas, ou plus, dans cet agenda." in choice(console)
 
 
 def test_an_appointment_outlives_its_slot(console: Console, client: FlaskClient) -> None:
     body = {"day": "2026-11-22", "hours": ["21:00-22:00"], "slot_minutes": 30, "taken": 0.0}
-    opening = client.post(f"/_admin/calendars/agenda-ville/{KEY}/openings", json=body).json
+    opening = json_of(client.post(f"/_admin/calendars/agenda-ville/{KEY}/openings", json=body))
     slot = f"{KEY}-202611222000"
-    made = client.post("/_admin/appointments", json={"editor": "agenda-ville", "slot": slot}).json
+    made = json_of(client.post("/_admin/appointments", json={"editor": "agenda-ville", "slot": slot}))
     assert client.delete(f"/_admin/calendars/agenda-ville/openings/{opening['id']}").status_code == 204
     console.open(f"{WEEK}?rdv={made['id']}")
     assert "n’existe plus dans l’agenda" in choice(console)
@@ -455,7 +455,7 @@ def test_an_appointment_outlives_its_slot(console: Console, client: FlaskClient)
 def test_appointments_across_slots_stand_beside_them(console: Console, client: FlaskClient) -> None:
     """As they do when a scenario gives slots of another length: nothing is lost from the grid."""
     body = {"day": "2026-11-22", "hours": ["21:00-22:00"], "slot_minutes": 60, "taken": 0.0}
-    opening = client.post(f"/_admin/calendars/agenda-ville/{KEY}/openings", json=body).json
+    opening = json_of(client.post(f"/_admin/calendars/agenda-ville/{KEY}/openings", json=body))
     client.post("/_admin/appointments", json={"editor": "agenda-ville", "slot": f"{KEY}-202611222000"})
     client.delete(f"/_admin/calendars/agenda-ville/openings/{opening['id']}")
     early = body | {"hours": ["22:00-23:00"], "slot_minutes": 20}
@@ -511,7 +511,7 @@ def test_an_absence_that_ends_before_it_begins_is_refused(console: Console, clie
     assert 'value="2026-11-19"' in console.page.text
     # Only the part of the page that was refused is open.
     assert re.findall(r'<details class="choice-more"( open)?>', console.page.text) == ["", " open"]
-    assert client.get("/_admin/calendars/agenda-ville/changes").json["changes"] == []
+    assert json_of(client.get("/_admin/calendars/agenda-ville/changes"))["changes"] == []
 
 
 def test_slots_are_added_and_taken_away(console: Console, client: FlaskClient) -> None:
@@ -537,7 +537,7 @@ def test_slots_that_cannot_be_added_are_refused(console: Console, client: FlaskC
     console.act("addOpening", hours=hours, slot_minutes="25")
     assert console.page.status_code == 422
     assert 'value="25"' in console.page.text
-    assert client.get("/_admin/calendars/agenda-ville/changes").json["changes"] == []
+    assert json_of(client.get("/_admin/calendars/agenda-ville/changes"))["changes"] == []
 
 
 def test_whatever_was_done_by_hand_can_be_undone(console: Console, client: FlaskClient) -> None:
@@ -560,7 +560,7 @@ def test_whatever_was_done_by_hand_can_be_undone(console: Console, client: Flask
         console.act(operation, "Défaire")
         assert console.page.status_code == 200
     assert "Rien : cet agenda est comme le scénario le décrit" in text(console.page)
-    [left] = client.get(f"{base}/changes").json["changes"]
+    [left] = json_of(client.get(f"{base}/changes"))["changes"]
     assert left["owner"] == "0359900017"
 
 

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.admin.console_browser import Console, text
-from tests.conftest import NOW
+from tests.conftest import NOW, json_of
 
 PAGE = "/_console/horloge"
 
@@ -21,7 +21,7 @@ def console(app: Flask) -> Console:
 
 
 def told(client: FlaskClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/_admin/clock").json
+    found: dict[str, Any] = json_of(client.get("/_admin/clock"))
     return found
 
 

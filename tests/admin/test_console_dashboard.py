@@ -14,6 +14,7 @@ from mock_editor.journal.model import ExchangeRecord
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
+from tests.conftest import json_of
 
 HOME, LIVE = "/_console/", "/_console/direct"
 SLOW = {"name": "coupe", "editors": ["agenda-ville"], "do": [{"kind": "cut-body", "share": 0.5}]}
@@ -120,7 +121,7 @@ def test_faults_in_force_are_shown_and_can_be_switched_off(console: Console, cli
     console.act("switchFaultOff", "coupe")
     assert (console.visited[-1], console.told) == (HOME, "La panne « coupe » est désactivée.")
     assert "Pannes en cours 0" in text(console.page)
-    assert [one["in_force"] for one in client.get("/_admin/faults").json["faults"]] == [False, False]
+    assert [one["in_force"] for one in json_of(client.get("/_admin/faults"))["faults"]] == [False, False]
 
 
 def test_a_timeline_is_stopped_as_a_whole(console: Console, client: FlaskClient) -> None:

@@ -19,7 +19,7 @@ from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.scenario import LoadedScenario, find, load
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.console_browser import Console, text
-from tests.conftest import GUIDE_THOMAS, NOW, playing, slot_search
+from tests.conftest import GUIDE_THOMAS, NOW, json_of, playing, slot_search
 
 FAULTS, NEW = "/_console/pannes", "/_console/pannes/nouvelle?genre="
 ALL_KINDS = [name_of(kind) for kind in KINDS]
@@ -48,7 +48,7 @@ def keep(console: Console) -> None:
 
 
 def rules(client: FlaskClient) -> dict[str, Any]:
-    return {one["rule"]["name"]: one for one in client.get("/_admin/faults").json["faults"]}
+    return {one["rule"]["name"]: one for one in json_of(client.get("/_admin/faults"))["faults"]}
 
 
 def put(client: FlaskClient, name: str, **rule: Any) -> None:
@@ -483,7 +483,7 @@ def test_a_wrong_timeline_comes_back(console: Console, client: FlaskClient) -> N
     assert re.search(r"<details[^>]* open>\s*<summary>Écrire les étapes", console.page.text)
     console.act("playTimeline", steps="[")
     assert console.page.status_code == 422
-    assert client.get("/_admin/timelines").json["running"] is None
+    assert json_of(client.get("/_admin/timelines"))["running"] is None
 
 
 def test_the_list_streams_what_changes(client: FlaskClient) -> None:

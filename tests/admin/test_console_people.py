@@ -16,7 +16,7 @@ from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.admin.console_browser import Console, text, words
 from tests.booking import conftest as site
-from tests.conftest import GUIDE_MARCEL
+from tests.conftest import GUIDE_MARCEL, json_of
 
 ACCOUNTS, DIARY = "/_console/comptes", "/_console/rendez-vous"
 ACCOUNT = f"{ACCOUNTS}/agenda-ville/{MERCIER}"
@@ -30,7 +30,7 @@ def make(client: FlaskClient, sas: Client | None = None, **changes: Any) -> dict
     """Creates an account at agenda-sos as the SAS does; returns it as the admin API has it."""
     answer = (sas or client).post("/agenda-sos/fhir/Practitioner", json=regulator((NATIONAL, "x/1"), **changes))
     assert answer.status_code == 201, answer.text
-    return client.get("/_admin/accounts?editor=agenda-sos").json["accounts"][-1]
+    return json_of(client.get("/_admin/accounts?editor=agenda-sos"))["accounts"][-1]
 
 
 def rows(console: Console) -> list[str]:
@@ -44,7 +44,7 @@ def rows(console: Console) -> list[str]:
 
 def test_accounts_are_listed_with_their_passwords(console: Console, client: FlaskClient) -> None:
     found = text(console.open(ACCOUNTS))
-    for account in client.get("/_admin/accounts").json["accounts"]:
+    for account in json_of(client.get("/_admin/accounts"))["accounts"]:
         assert account["password"] in found
     assert (
         "Solène MERCIER solene.mercier@regulation.example 3339900018/00000001 national active non acceptées "
@@ -205,7 +205,7 @@ def test_a_corrected_account_is_told(console: Console, client: FlaskClient) -> N
     assert console.told == "Le compte est modifié."
     assert console.title == "Solène MERCIER-DUPONT"
     assert "secret-a-retenir" in text(console.page)
-    account = client.get(f"/_admin/accounts/agenda-ville/{MERCIER}").json
+    account = json_of(client.get(f"/_admin/accounts/agenda-ville/{MERCIER}"))
     assert (account["password"], account["version"]) == ("secret-a-retenir", 2)
     # Saved once more as it is, nothing is different.
     console.act("editAccount", "Enregistrer")
@@ -249,8 +249,8 @@ def test_accounts_that_are_not_there(console: Console, url: str) -> None:
 
 def test_appointments_are_filtered(console: Console, client: FlaskClient, book: Book) -> None:
     assert "Aucun rendez-vous." in text(console.open(DIARY))
-    sas = client.post("/_admin/appointments", json=TAKEN).json["id"]
-    sos = client.post("/_admin/appointments", json=AT_SOS | {"patient": "TROIS"}).json["id"]
+    sas = json_of(client.post("/_admin/appointments", json=TAKEN))["id"]
+    sos = json_of(client.post("/_admin/appointments", json=AT_SOS | {"patient": "TROIS"}))["id"]
     visit = book(patient="UN").rpartition("/")[2]
     client.post(f"/_admin/appointments/agenda-ville/{sas}/cancel")
 
@@ -296,10 +296,10 @@ def test_appointments_are_filtered(console: Console, client: FlaskClient, book: 
 def test_appointments_come_in_pages_the_last_first(console: Console, client: FlaskClient) -> None:
     made = []
     for day in ("2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23", "2026-11-24"):
-        slots = client.get(f"/_admin/calendars/agenda-ville/810100050075-1/slots?day={day}").json["slots"]
+        slots = json_of(client.get(f"/_admin/calendars/agenda-ville/810100050075-1/slots?day={day}"))["slots"]
         for slot in (one["slot"] for one in slots if one["state"] == "free"):
             answer = client.post("/_admin/appointments", json={"editor": "agenda-ville", "slot": slot})
-            made.append(answer.json["id"])
+            made.append(json_of(answer)["id"])
     seen = []
     console.open(DIARY)
     assert f"{len(made)} rendez-vous, le dernier pris en premier." in text(console.page)
@@ -315,7 +315,7 @@ def test_appointments_come_in_pages_the_last_first(console: Console, client: Fla
 
 def test_who_took_it(console: Console, client: FlaskClient, book: Book) -> None:
     assert "Pris hors SAS, par un visiteur du site, le 20/11/2026" in text(console.open(book()))
-    made = client.post("/_admin/appointments", json=TAKEN).json["id"]
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))["id"]
     shown = text(console.open(f"{DIARY}/agenda-ville/{made}"))
     assert "Pris depuis le SAS, par Solène MERCIER (solene.mercier@regulation.example)" in shown
     assert console.open(console.links(ACCOUNT)[0]).status_code == 200
@@ -323,7 +323,7 @@ def test_who_took_it(console: Console, client: FlaskClient, book: Book) -> None:
 
 def test_what_happened_is_told_with_its_notifications(console: Console, client: FlaskClient, sender: Played) -> None:
     assert sender
-    made = client.post("/_admin/appointments", json=TAKEN).json["id"]
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))["id"]
     base = f"/_admin/appointments/agenda-ville/{made}"
     for do, body in (
         ("move", {"slot": "810100050075-1-202611200745"}),
@@ -346,7 +346,7 @@ def test_what_happened_is_told_with_its_notifications(console: Console, client: 
 
 def test_a_doctor_who_is_assigned_is_told(console: Console, client: FlaskClient) -> None:
     sos = {**AT_SOS, "account": "3339900018/00000001"}
-    made = client.post("/_admin/appointments", json=sos).json["id"]
+    made = json_of(client.post("/_admin/appointments", json=sos))["id"]
     for rpps in ("10100050075", "10002673899"):
         client.post(f"/_admin/appointments/agenda-sos/{made}/assign", json={"practitioner": rpps})
     client.post(f"/_admin/appointments/agenda-sos/{made}/cancel")
@@ -356,7 +356,7 @@ def test_a_doctor_who_is_assigned_is_told(console: Console, client: FlaskClient)
 
 
 def test_what_was_sent_is_linked(console: Console, client: FlaskClient, simulator: Simulator) -> None:
-    made = client.post("/_admin/appointments", json=TAKEN).json["id"]
+    made = json_of(client.post("/_admin/appointments", json=TAKEN))["id"]
     console.open(f"{DIARY}/agenda-ville/{made}")
     assert "Le journal n’a pas d’envoi au sujet de ce rendez-vous." in text(console.page)
     simulator.world.start()

@@ -10,6 +10,7 @@ from mock_editor.scenario import find, shipped
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import TAKEN
 from tests.admin.console_browser import Console, text
+from tests.conftest import json_of
 
 PAGE, TEXT, OWN = "/_console/scenario", "/_console/scenario/texte", "/_console/scenario/essai"
 GUIDE = find("exemples-guide").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def console(simulator: Simulator, client: FlaskClient) -> Console:
 
 
 def playing(client: FlaskClient) -> str:
-    name: str = client.get("/_admin/scenario").json["name"]
+    name: str = json_of(client.get("/_admin/scenario"))["name"]
     return name
 
 
@@ -95,20 +96,20 @@ def test_a_scenario_is_loaded(console: Console, client: FlaskClient) -> None:
     assert (console.told, console.title) == ("Le scénario « exemples-guide » est en jeu.", "Scénario")
     assert playing(client) == "exemples-guide"
     console.act("loadScenario", "Charger decouverte")
-    assert client.get("/_admin/appointments").json["appointments"] == []
+    assert json_of(client.get("/_admin/appointments"))["appointments"] == []
 
 
 def test_a_scenario_is_loaded_with_the_state_kept(console: Console, client: FlaskClient) -> None:
     assert client.post("/_admin/appointments", json=TAKEN).status_code == 201
     console.act("loadScenario", "Charger decouverte", keep_state="true")
-    assert len(client.get("/_admin/appointments").json["appointments"]) == 1
+    assert len(json_of(client.get("/_admin/appointments"))["appointments"]) == 1
 
 
 def test_the_file_is_read_again(console: Console, client: FlaskClient) -> None:
     assert client.post("/_admin/appointments", json=TAKEN).status_code == 201
     console.act("reloadScenario", keep_state="true")
     assert console.told == "Le scénario « decouverte » est relu."
-    assert len(client.get("/_admin/appointments").json["appointments"]) == 1
+    assert len(json_of(client.get("/_admin/appointments"))["appointments"]) == 1
 
 
 def test_a_file_is_sent_and_played(console: Console, client: FlaskClient) -> None:
@@ -187,23 +188,23 @@ def test_one_starts_from_a_scenario_of_the_list(console: Console) -> None:
 def test_parts_are_put_back(console: Console, client: FlaskClient) -> None:
     client.post("/_admin/appointments", json=TAKEN)
     client.post("/_admin/clock/advance", json={"hours": 1})
-    before = client.get("/_admin/clock").json["now"]
+    before = json_of(client.get("/_admin/clock"))["now"]
     target, _, data = console.form("reset", "Remettre ces parties")
     console.post(target, **data | {"body.parts": "appointments"})
     assert console.told == "Le simulateur est remis à zéro."
-    assert client.get("/_admin/appointments").json["appointments"] == []
-    assert client.get("/_admin/clock").json["now"] == before
+    assert json_of(client.get("/_admin/appointments"))["appointments"] == []
+    assert json_of(client.get("/_admin/clock"))["now"] == before
     for part in ("accounts", "appointments", "calendars", "clock", "faults", "journal"):
         assert f'name="body.parts" value="{part}"' in console.page.text
 
 
 def test_everything_is_put_back(console: Console, client: FlaskClient) -> None:
-    before = client.get("/_admin/clock").json["now"]
+    before = json_of(client.get("/_admin/clock"))["now"]
     client.post("/_admin/appointments", json=TAKEN)
     client.post("/_admin/clock/advance", json={"hours": 1})
     console.act("reset", "Tout remettre à zéro")
-    assert client.get("/_admin/appointments").json["appointments"] == []
-    assert client.get("/_admin/clock").json["now"] == before
+    assert json_of(client.get("/_admin/appointments"))["appointments"] == []
+    assert json_of(client.get("/_admin/clock"))["now"] == before
 
 
 # --- snapshots
@@ -217,7 +218,7 @@ def test_a_snapshot_is_downloaded_and_restored(console: Console, client: FlaskCl
     client.post("/_admin/reset")
     upload(console, "restoreSnapshot", saved.data)
     assert console.told == "L’état enregistré est rétabli."
-    assert len(client.get("/_admin/appointments").json["appointments"]) == 1
+    assert len(json_of(client.get("/_admin/appointments"))["appointments"]) == 1
 
 
 def test_what_is_no_snapshot_is_refused(console: Console, client: FlaskClient) -> None:

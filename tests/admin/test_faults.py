@@ -19,7 +19,7 @@ from mock_editor.cli import commands
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.kinds import KINDS
 from mock_editor.scenario import load
-from tests.conftest import NOW, playing
+from tests.conftest import NOW, json_of, playing
 from tests.scenario.test_scenario import FAULTY
 
 CUT = {"kind": "cut-body", "share": 0.5}
@@ -37,14 +37,14 @@ def faulty(tmp_path: Path, clock: Clock) -> FlaskClient:
 
 def names(client: FlaskClient) -> dict[str, bool]:
     """The rules, and whether each is in force."""
-    return {one["rule"]["name"]: one["in_force"] for one in client.get("/_admin/faults").json["faults"]}
+    return {one["rule"]["name"]: one["in_force"] for one in json_of(client.get("/_admin/faults"))["faults"]}
 
 
 def wrong(client: FlaskClient, method: str, path: str, body: Any) -> dict[str, str]:
     """What a refusal says is wrong, by its place."""
     answer = client.open(f"/_admin{path}", method=method, json=body)
     assert answer.status_code == 422, answer.text
-    return {one["where"]: one["what"] for one in answer.json["errors"]}
+    return {one["where"]: one["what"] for one in json_of(answer)["errors"]}
 
 
 # --- rules
@@ -54,29 +54,29 @@ def test_a_rule_is_added_and_shown_as_it_was_given(client: FlaskClient) -> None:
     added = client.post("/_admin/faults", json=RULE)
     assert added.status_code == 201, added.text
     assert added.json == client.get("/_admin/faults/coupe").json
-    assert {**RULE, "on": True, "priority": 0, "share": 1.0}.items() <= (added.json["rule"] | {"do": [CUT]}).items()
-    assert (added.json["in_force"], added.json["matched"], added.json["acted"]) == (True, 0, 0)
+    assert {**RULE, "on": True, "priority": 0, "share": 1.0}.items() <= (json_of(added)["rule"] | {"do": [CUT]}).items()
+    assert (json_of(added)["in_force"], json_of(added)["matched"], json_of(added)["acted"]) == (True, 0, 0)
 
 
 @pytest.mark.parametrize("do", [CUT, {"kind": "slots-in-the-past", "first": 3}, {"kind": "slow-body", "seconds": 2}])
 def test_what_is_shown_of_a_rule_can_be_set_again(client: FlaskClient, do: dict[str, Any]) -> None:
     assert client.post("/_admin/faults", json={**RULE, "do": [do]}).status_code == 201
-    shown = client.get("/_admin/faults/coupe").json["rule"]
+    shown = json_of(client.get("/_admin/faults/coupe"))["rule"]
     name = shown.pop("name")
-    assert client.put(f"/_admin/faults/{name}", json=shown).json["rule"] == {"name": name, **shown}
+    assert json_of(client.put(f"/_admin/faults/{name}", json=shown))["rule"] == {"name": name, **shown}
 
 
 def test_a_rule_of_a_known_name_is_not_added(client: FlaskClient) -> None:
     client.post("/_admin/faults", json=RULE)
     again = client.post("/_admin/faults", json={**RULE, "flows": []})
     assert again.status_code == 409
-    assert client.get("/_admin/faults/coupe").json["rule"]["flows"] == ["INT_R01"]
+    assert json_of(client.get("/_admin/faults/coupe"))["rule"]["flows"] == ["INT_R01"]
 
 
 def test_a_rule_is_set_under_the_name_of_the_path_again_and_again(client: FlaskClient) -> None:
     for flow in ("INT_R01", "INT_R04"):
         put = client.put("/_admin/faults/coupe", json={"flows": [flow], "do": [CUT]})
-        assert (put.status_code, put.json["rule"]["name"], put.json["rule"]["flows"]) == (200, "coupe", [flow])
+        assert (put.status_code, json_of(put)["rule"]["name"], json_of(put)["rule"]["flows"]) == (200, "coupe", [flow])
     assert names(client) == {"coupe": True}
     assert client.put("/_admin/faults/coupe", json=RULE).status_code == 200
     assert wrong(client, "PUT", "/faults/autre", RULE) == {"body.name": "the path names 'autre'"}
@@ -84,9 +84,9 @@ def test_a_rule_is_set_under_the_name_of_the_path_again_and_again(client: FlaskC
 
 def test_a_rule_is_switched_and_removed(client: FlaskClient) -> None:
     client.post("/_admin/faults", json=RULE)
-    assert client.post("/_admin/faults/coupe/off").json["rule"]["on"] is False
+    assert json_of(client.post("/_admin/faults/coupe/off"))["rule"]["on"] is False
     assert names(client) == {"coupe": False}
-    assert client.post("/_admin/faults/coupe/on").json["in_force"] is True
+    assert json_of(client.post("/_admin/faults/coupe/on"))["in_force"] is True
     assert client.delete("/_admin/faults/coupe").status_code == 204
     assert names(client) == {}
 
@@ -157,7 +157,7 @@ def test_no_more_rules_are_taken_than_can_be_tried(client: FlaskClient) -> None:
 
 
 def test_the_catalogue_has_every_kind(client: FlaskClient) -> None:
-    kinds = client.get("/_admin/faults/kinds").json["kinds"]
+    kinds = json_of(client.get("/_admin/faults/kinds"))["kinds"]
     assert [one["kind"] for one in kinds] == [one.kind for one in catalogue().values()]
     assert len(kinds) == len(KINDS)
 
@@ -174,13 +174,13 @@ def test_the_catalogue_has_every_kind(client: FlaskClient) -> None:
 def test_the_catalogue_can_be_asked_for_a_part(
     client: FlaskClient, query: dict[str, str], expected: Callable[..., bool]
 ) -> None:
-    found = [one["kind"] for one in client.get("/_admin/faults/kinds", query_string=query).json["kinds"]]
+    found = [one["kind"] for one in json_of(client.get("/_admin/faults/kinds", query_string=query))["kinds"]]
     assert found == [one.kind for one in catalogue().values() if expected(one)]
     assert found
 
 
 def test_the_document_tells_kinds_apart_by_their_name(client: FlaskClient) -> None:
-    schemas = client.get("/_admin/openapi.json").json["components"]["schemas"]
+    schemas = json_of(client.get("/_admin/openapi.json"))["components"]["schemas"]
     members = schemas["NewRule"]["properties"]["do"]["items"]
     assert members["discriminator"]["propertyName"] == "kind"
     assert set(members["discriminator"]["mapping"]) == {one.kind for one in catalogue().values()}
@@ -193,7 +193,7 @@ def test_the_document_tells_kinds_apart_by_their_name(client: FlaskClient) -> No
 
 
 def running(client: FlaskClient) -> Any:
-    return client.get("/_admin/timelines").json["running"]
+    return json_of(client.get("/_admin/timelines"))["running"]
 
 
 def advance(client: FlaskClient, seconds: float) -> None:
@@ -201,14 +201,14 @@ def advance(client: FlaskClient, seconds: float) -> None:
 
 
 def test_a_timeline_of_the_scenario_runs_by_the_simulators_clock(faulty: FlaskClient) -> None:
-    assert [one["name"] for one in faulty.get("/_admin/timelines").json["timelines"]] == ["essai"]
+    assert [one["name"] for one in json_of(faulty.get("/_admin/timelines"))["timelines"]] == ["essai"]
     assert running(faulty) is None
-    started = faulty.post("/_admin/timelines/essai/start").json
+    started = json_of(faulty.post("/_admin/timelines/essai/start"))
     assert (started["timeline"]["name"], started["since"]) == ("essai", NOW.isoformat().replace("+00:00", "Z"))
     assert names(faulty) == {"coupe": True, "vide": True}
-    assert faulty.get("/_admin/faults").json["timeline"] == "essai"
-    assert faulty.get("/_admin/faults/vide").json["timeline"] == "essai"
-    assert faulty.get("/_admin/faults/coupe").json["timeline"] is None
+    assert json_of(faulty.get("/_admin/faults"))["timeline"] == "essai"
+    assert json_of(faulty.get("/_admin/faults/vide"))["timeline"] == "essai"
+    assert json_of(faulty.get("/_admin/faults/coupe"))["timeline"] is None
     advance(faulty, 91)
     assert running(faulty)["seconds"] == 91
     assert names(faulty) == {"coupe": False}

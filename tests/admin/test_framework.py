@@ -25,6 +25,7 @@ from mock_editor.commands import remote
 from mock_editor.commands.description import read
 from mock_editor.commands.generate import content
 from mock_editor.simulator.simulator import Simulator
+from tests.conftest import json_of
 
 EXAMPLES = [Example("One")]
 closed: list[str] = []
@@ -138,7 +139,7 @@ def app(simulator: Simulator) -> Flask:
 
 
 def test_the_document_tells_of_all_of_them(client: FlaskClient) -> None:
-    document = client.get("/_admin/openapi.json").json
+    document = json_of(client.get("/_admin/openapi.json"))
     validate(document)
     paths = document["paths"]
     assert paths["/_admin/settings"]["post"]["requestBody"]["required"] is False
@@ -176,13 +177,13 @@ def test_a_body_without_any_required_field_may_be_missing(client: FlaskClient) -
 def test_no_type_stands_for_another(client: FlaskClient, body: dict[str, Any]) -> None:
     refused = client.post("/_admin/settings", json=body)
     assert refused.status_code == 422
-    assert refused.json["errors"][0]["where"].startswith(f"body.{next(iter(body))}")
+    assert json_of(refused)["errors"][0]["where"].startswith(f"body.{next(iter(body))}")
 
 
 def test_a_text_is_of_its_media_type_in_utf_8_and_not_too_long(client: FlaskClient) -> None:
     def put(data: bytes, kind: str = "application/yaml") -> tuple[int, str | None]:
         answer = client.put("/_admin/text", data=data, content_type=kind)
-        return answer.status_code, answer.json.get("text")
+        return answer.status_code, json_of(answer).get("text")
 
     assert put("é: 1".encode()) == (200, "é: 1")
     assert put(b"a: 1", "application/yaml; charset=utf-8") == (200, "a: 1")
@@ -194,7 +195,7 @@ def test_a_text_is_of_its_media_type_in_utf_8_and_not_too_long(client: FlaskClie
 
 def test_a_file_is_whatever_it_is(client: FlaskClient) -> None:
     answer = client.put("/_admin/files/x", data=b"\x00\xff", content_type="application/octet-stream")
-    assert answer.json["text"] == "x: 2"
+    assert json_of(answer)["text"] == "x: 2"
 
 
 def test_a_download_has_a_name(client: FlaskClient) -> None:
@@ -202,7 +203,10 @@ def test_a_download_has_a_name(client: FlaskClient) -> None:
     assert (answer.data, answer.mimetype) == ("a: é\n".encode(), "application/yaml")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="file-3.yaml"'
     refused = client.get("/_admin/files/0")
-    assert (refused.status_code, refused.json["errors"]) == (404, [{"where": "path.number", "what": "no such file"}])
+    assert (refused.status_code, json_of(refused)["errors"]) == (
+        404,
+        [{"where": "path.number", "what": "no such file"}],
+    )
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/x-ndjson", "application/json", "text/html"])

@@ -15,7 +15,7 @@ from mock_editor.admin import guard
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.scenario import LoadedScenario
-from tests.conftest import NOW, PUBLIC_URL, application
+from tests.conftest import NOW, PUBLIC_URL, application, json_of
 
 TOKEN = "jeton-de-seize-signes-au-moins"  # noqa: S105 - of these tests only
 ACCOUNTS, HOME, ACCESS = "/_admin/accounts", "/_console/", "/_console/acces"
@@ -127,7 +127,7 @@ def test_what_a_proxy_may_have_passed_on_is_not_from_here(
 
 
 def test_it_is_told_why_the_token_is_wanted(client: FlaskClient) -> None:
-    told = client.get(ACCOUNTS, headers={"X-Forwarded-For": "192.0.2.7"}).json["detail"]
+    told = json_of(client.get(ACCOUNTS, headers={"X-Forwarded-For": "192.0.2.7"}))["detail"]
     assert told.endswith("because a proxy has passed it on (X-Forwarded-For)")
 
 
@@ -211,8 +211,8 @@ def test_every_refusal_is_a_problem_document_whatever_is_accepted(client: FlaskC
         client.get(f"{ACCOUNTS}?limit=x", headers=html),
     ):
         assert answer.content_type.startswith("application/problem+json"), answer.request.path
-        assert answer.json.keys() == {"type", "title", "status", "detail", "errors"}
-        assert answer.json["status"] == answer.status_code
+        assert json_of(answer).keys() == {"type", "title", "status", "detail", "errors"}
+        assert json_of(answer)["status"] == answer.status_code
 
 
 # --- browsers from elsewhere

@@ -20,6 +20,7 @@ from mock_editor.admin.operations.accounts import MERCIER
 from mock_editor.cli import commands
 from mock_editor.faults.catalogue import catalogue
 from tests.admin.conftest import TAKEN
+from tests.conftest import json_of
 
 DOCUMENT = "/_admin/openapi.json"
 EXAMPLES = [(one, example) for one in OPERATIONS for example in one.examples]
@@ -71,7 +72,7 @@ def schema_of(document: dict[str, Any], operation: Operation, status: int) -> di
 
 @pytest.mark.parametrize(("operation", "example"), EXAMPLES, ids=named)
 def test_every_example_is_answered_as_it_says(prepared: FlaskClient, operation: Operation, example: Example) -> None:
-    document = prepared.get(DOCUMENT).json
+    document = json_of(prepared.get(DOCUMENT))
     expected = example.status or operation.status
     with execute(prepared, operation, example) as answer:
         if operation.answers is Answers.STREAM and expected == operation.status:
@@ -122,7 +123,7 @@ def test_every_operation_is_a_command(operation: Operation) -> None:
 
 
 def test_the_document_is_sound_and_has_every_operation(client: FlaskClient) -> None:
-    document = client.get(DOCUMENT).json
+    document = json_of(client.get(DOCUMENT))
     validate(document)
     found = {
         (one["operationId"], method.upper(), path)
@@ -144,7 +145,7 @@ def test_the_document_and_the_routes_agree(app: Flask, client: FlaskClient) -> N
         if rule.rule.startswith("/_admin") and rule.rule != DOCUMENT
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    document = client.get(DOCUMENT).json
+    document = json_of(client.get(DOCUMENT))
     assert routes == {(m.upper(), path) for path, methods in document["paths"].items() for m in methods}
 
 
@@ -183,17 +184,17 @@ def test_what_is_told_can_be_put_back_as_it_is_and_changes_nothing(
     with client.get(url) as again:
         assert "/snapshot" in path or again.data == told.data  # a file of a database tells when it was written
     # Only a text is played anew, and does away with what has happened.
-    kept = client.get("/_admin/appointments").json["appointments"]
+    kept = json_of(client.get("/_admin/appointments"))["appointments"]
     assert len(kept) == (0 if path.endswith("/scenario/text") else 1)
 
 
 def test_counts_that_go_on_do_not_keep_a_rule_from_being_put_back(client: FlaskClient) -> None:
     body = {"do": [{"kind": "status", "code": 500}]}
-    told = client.put("/_admin/faults/broken", json=body).json
+    told = json_of(client.put("/_admin/faults/broken", json=body))
     for sent in (told | {"matched": 3, "acted": 1, "in_force": False}, told["rule"]):
-        assert client.put("/_admin/faults/broken", json=sent).json["rule"] == told["rule"]
+        assert json_of(client.put("/_admin/faults/broken", json=sent))["rule"] == told["rule"]
     other = client.put("/_admin/faults/other", json=told["rule"])
-    assert (other.status_code, other.json["errors"][0]["where"]) == (422, "body.name")
+    assert (other.status_code, json_of(other)["errors"][0]["where"]) == (422, "body.name")
     half = client.put("/_admin/faults/broken", json={"rule": told["rule"]})
     assert half.status_code == 422
 

@@ -33,6 +33,7 @@ from mock_editor.bench.idp.routes import bp
 from mock_editor.bench.idp.site import ProviderSite
 from mock_editor.bench.idp.store import SCHEMA, ProviderStore
 from tests.bench.conftest import in_world
+from tests.conftest import json_of
 
 PUBLIC_URL = "https://lga.example"
 ISSUER = f"{PUBLIC_URL}/_idp"
@@ -220,13 +221,13 @@ def test_authlib_signs_somebody_in_and_a_second_editor_asks_nothing(provider_url
         assert page.status_code == 200
         chosen = {"demande": hidden(page.text), "personne": RENEE.key}
         sent_back = chrome.post(f"{provider_url}/_idp/connexion", chosen, allow_redirects=False)
-        told = first.get(sent_back.headers["Location"]).json
+        told = json_of(first.get(sent_back.headers["Location"]))
         assert told["id_token"]["SubjectNameID"] == told["userinfo"]["SubjectNameID"] == RENEE.national_id
         assert told["id_token"]["aud"] == "first"
 
         sent_back = chrome.get(second.get("http://editor.example/").location, allow_redirects=False)
         assert sent_back.status_code == 303
-        told = second.get(sent_back.headers["Location"]).json
+        told = json_of(second.get(sent_back.headers["Location"]))
         assert told["id_token"]["SubjectNameID"] == RENEE.national_id
         assert told["id_token"]["aud"] == "second"
 

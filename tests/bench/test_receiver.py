@@ -22,6 +22,7 @@ from mock_editor.base import codes
 from mock_editor.base.store import Store
 from mock_editor.bench.receiver.received import Inbox
 from tests.bench.conftest import BRIAND, RENEE, platform_app, text
+from tests.conftest import json_of
 from tests.validation.guide import SHARED, VERSIONS, errors_of, needs_validator
 
 PUBLIC_URL = "https://sas.example"
@@ -124,7 +125,7 @@ def kept(client: FlaskClient) -> Callable[[], list[Resource]]:
     """What the receiver has."""
 
     def listed() -> list[Resource]:
-        bundle = client.get(BASE).json
+        bundle = json_of(client.get(BASE))
         Bundle.model_validate(bundle)
         return [entry["resource"] for entry in bundle.get("entry", [])]
 
@@ -132,7 +133,7 @@ def kept(client: FlaskClient) -> Callable[[], list[Resource]]:
 
 
 def expressions(response: TestResponse) -> list[str]:
-    outcome = response.json
+    outcome = json_of(response)
     assert outcome["resourceType"] == "OperationOutcome", response.text
     return [issue["expression"][0].removeprefix("Appointment.") for issue in outcome["issue"] if "expression" in issue]
 
@@ -145,7 +146,7 @@ def test_a_notification_is_kept_under_an_id_of_the_server(post: Send, client: Fl
     assert answer.status_code == 201
     assert answer.headers["ETag"] == 'W/"1"'
     assert answer.headers["Last-Modified"] == "Fri, 20 Nov 2026 07:00:01 GMT"
-    told = answer.json
+    told = json_of(answer)
     assert told["id"] != "mine"
     assert answer.location == f"{PUBLIC_URL}{BASE}/{told['id']}"
     assert told == appointment(id=told["id"]) | {
@@ -181,7 +182,7 @@ def test_the_same_again_changes_nothing_and_is_remembered(put: Send, post: Send,
     again = [put(appointment() | {"text": {}, "id": str(n)}) for n in range(2)]
     assert [(one.status_code, one.headers["ETag"]) for one in again] == [(200, 'W/"1"')] * 2
     assert again[1].headers["Last-Modified"] == "Fri, 20 Nov 2026 07:00:01 GMT"
-    [version] = Inbox(store, Time()).versions(again[0].json["id"])
+    [version] = Inbox(store, Time()).versions(json_of(again[0])["id"])
     assert [one.second for one in (version.received, *version.again)] == [1, 2, 3]
     assert version.method == "POST"
 
@@ -195,17 +196,17 @@ def test_back_to_an_earlier_state_is_a_third_version(put: Send) -> None:
 def test_a_second_creation_is_refused(post: Send, kept: Callable[[], list[Resource]]) -> None:
     first = post(appointment())
     answer = post(appointment(status="cancelled"))
-    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "duplicate")
+    assert (answer.status_code, json_of(answer)["issue"][0]["code"]) == (422, "duplicate")
     assert expressions(answer) == ["identifier[0]"]
     assert kept() == [first.json]
 
 
 def test_ids_follow_from_identifiers(post: Send, store: Store) -> None:
-    before = post(appointment()).json["id"]
+    before = json_of(post(appointment()))["id"]
     with store.writing() as db:
         Inbox(store, Time()).reset(db)
-    assert post(appointment("other")).json["id"] != before
-    assert post(appointment()).json["id"] == before
+    assert json_of(post(appointment("other")))["id"] != before
+    assert json_of(post(appointment()))["id"] == before
 
 
 def test_the_same_value_of_another_editor_is_another_appointment(
@@ -273,7 +274,7 @@ def test_what_is_wanted_in_return(post: Send, put: Send, method: str, prefer: st
     if kind is None:
         assert answer.data == b""
     else:
-        assert answer.json["resourceType"] == kind
+        assert json_of(answer)["resourceType"] == kind
     if kind == "OperationOutcome":
         assert expressions(answer) == ["colour"]
 
@@ -284,7 +285,7 @@ def test_what_is_wanted_in_return(post: Send, put: Send, method: str, prefer: st
 def test_a_search_by_identifier(post: Send, client: FlaskClient) -> None:
     told = [post(appointment(value)).json for value in ("a,b", "c|d ")]
     for value, expected in (("a,b", told[0]), ("a\\,b", told[0]), ("c|d", told[1]), ("c%7Cd+", told[1])):
-        bundle = client.get(f"{BASE}?identifier={EDITOR}|{value}").json
+        bundle = json_of(client.get(f"{BASE}?identifier={EDITOR}|{value}"))
         Bundle.model_validate(bundle)
         assert (bundle["type"], bundle["total"]) == ("searchset", 1)
         [entry] = bundle["entry"]
@@ -297,7 +298,7 @@ def test_a_search_by_identifier(post: Send, client: FlaskClient) -> None:
 
 def test_a_search_that_finds_nothing(client: FlaskClient) -> None:
     query = f"identifier={EDITOR}%7C%C3%A9{UUID}"
-    bundle = client.get(f"{BASE}/?{query}").json
+    bundle = json_of(client.get(f"{BASE}/?{query}"))
     assert (bundle["total"], "entry" in bundle) == (0, False)
     assert bundle["link"] == [{"relation": "self", "url": f"{PUBLIC_URL}{BASE}?{query}"}]
 
@@ -307,7 +308,7 @@ def test_all_are_listed_the_last_changed_first_and_not_too_many(post: Send, put:
         assert post(appointment(f"{n}")).status_code == 201
     put(appointment("7", status="cancelled"), f"{EDITOR}|7")
     put(appointment("5"), f"{EDITOR}|5")  # came again as it was
-    bundle = client.get(BASE).json
+    bundle = json_of(client.get(BASE))
     values = [entry["resource"]["identifier"][0]["value"] for entry in bundle["entry"]]
     assert (bundle["total"], len(values)) == (201, 200)
     assert values[:3] == ["7", "200", "199"]
@@ -335,7 +336,7 @@ def test_an_identifier_that_makes_no_sense(client: FlaskClient, query: str, text
         answers.append(client.get(BASE + query))
     for answer in answers:
         assert answer.status_code == 400
-        assert text in answer.json["issue"][0]["diagnostics"]
+        assert text in json_of(answer)["issue"][0]["diagnostics"]
 
 
 def test_a_conditional_update_is_by_identifier_alone(
@@ -343,7 +344,7 @@ def test_a_conditional_update_is_by_identifier_alone(
 ) -> None:
     put(appointment())
     answer = client.put(f"{BASE}?identifier={EDITOR}|{UUID}&status=booked", json=appointment(status="cancelled"))
-    assert (answer.status_code, answer.json["issue"][0]["code"]) == (400, "not-supported")
+    assert (answer.status_code, json_of(answer)["issue"][0]["code"]) == (400, "not-supported")
     assert [one["status"] for one in kept()] == ["booked"]
 
 
@@ -373,11 +374,11 @@ def test_an_unknown_parameter_is_refused_where_that_is_wanted(client: FlaskClien
 @pytest.mark.parametrize("identifier", ["unknown", "%00", "%FF", "a'b", "é" * 500])
 def test_an_unknown_id(client: FlaskClient, identifier: str) -> None:
     answer = client.get(f"{BASE}/{identifier}")
-    assert (answer.status_code, answer.json["issue"][0]["code"]) == (404, "not-found")
+    assert (answer.status_code, json_of(answer)["issue"][0]["code"]) == (404, "not-found")
 
 
 def test_metadata_says_what_there_is(client: FlaskClient) -> None:
-    told = client.get("/_sas/fhir/metadata").json
+    told = json_of(client.get("/_sas/fhir/metadata"))
     CapabilityStatement.model_validate(told)
     [resource] = told["rest"][0]["resource"]
     assert resource["type"] == "Appointment"
@@ -394,7 +395,7 @@ def test_the_platforms_own_statements_are_kept(client: FlaskClient) -> None:
     found = sorted((SHARED / "ig").glob("*/CapabilityStatement-SAS-GestionnaireAgenda-RDV*.json"))
     if not found:
         pytest.skip("needs the guide in ../shared/ig")
-    told = client.get("/_sas/fhir/metadata").json
+    told = json_of(client.get("/_sas/fhir/metadata"))
     [offered] = told["rest"][0]["resource"]
     statements = [json.loads(path.read_bytes()) for path in found]
     assert {one["url"] for one in statements} == set(told["instantiates"])
@@ -437,7 +438,7 @@ def test_other_media_types(client: FlaskClient, headers: dict[str, str]) -> None
         client.post(BASE, data=body, headers=headers),
         client.put(f"{BASE}?identifier=a|b", data=body, headers=headers),
     ):
-        assert (answer.status_code, answer.json["resourceType"]) == (415, "OperationOutcome")
+        assert (answer.status_code, json_of(answer)["resourceType"]) == (415, "OperationOutcome")
 
 
 def test_xml_wanted_in_return_changes_nothing(post: Send, client: FlaskClient, kept: Callable[..., Any]) -> None:
@@ -449,7 +450,7 @@ def test_xml_wanted_in_return_changes_nothing(post: Send, client: FlaskClient, k
 
 def test_a_body_over_a_megabyte(post: Send) -> None:
     answer = post(appointment(comment="x" * 1_000_000))
-    assert (answer.status_code, answer.json["issue"][0]["code"]) == (413, "too-long")
+    assert (answer.status_code, json_of(answer)["issue"][0]["code"]) == (413, "too-long")
 
 
 @pytest.mark.parametrize(
@@ -468,7 +469,7 @@ def test_a_body_over_a_megabyte(post: Send) -> None:
 def test_what_is_no_appointment(post: Send, body: bytes, text: str) -> None:
     answer = post(body)
     assert answer.status_code == 400
-    assert text in answer.json["issue"][0]["diagnostics"] + answer.json["issue"][0]["code"]
+    assert text in json_of(answer)["issue"][0]["diagnostics"] + json_of(answer)["issue"][0]["code"]
 
 
 def test_depth_where_nobody_looks_is_no_error_of_ours(post: Send) -> None:
@@ -842,11 +843,11 @@ def test_a_sound_body_is_kept(put: Send, post: Send, client: FlaskClient, body: 
     answer = post(body)
     assert answer.status_code == 201, answer.text
     left = {name: value for name, value in body.items() if value and name not in ("meta", "colour", "location")}
-    assert {name: value for name, value in answer.json.items() if name not in ("id", "meta")} == left
+    assert {name: value for name, value in json_of(answer).items() if name not in ("id", "meta")} == left
     system, value = (body["identifier"][0][name] for name in ("system", "value"))
     assert put(body, f"{system}|{value}").status_code == 200
     assert client.get("/_sas/rendez-vous").status_code == 200
-    assert client.get(f"/_sas/rendez-vous/{answer.json['id']}").status_code == 200
+    assert client.get(f"/_sas/rendez-vous/{json_of(answer)['id']}").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["post", "put"])
@@ -886,8 +887,8 @@ def test_the_guides_examples(client: FlaskClient, path: Path) -> None:
         assert (answer.status_code, expressions(answer)) == (422, refused)
         return
     assert answer.status_code == 201, answer.text
-    assert answer.json["meta"]["profile"] == body["meta"]["profile"]
-    assert {**answer.json, "id": body["id"], "meta": body["meta"]} == body
+    assert json_of(answer)["meta"]["profile"] == body["meta"]["profile"]
+    assert {**json_of(answer), "id": body["id"], "meta": body["meta"]} == body
 
 
 # What INT_R03 wants and its profiles leave open, or say in words only.
@@ -959,7 +960,7 @@ def test_of_twenty_creations_at_once_one_is_taken(store: Store, kept: Callable[[
 
 
 def test_different_updates_at_once_are_all_kept(store: Store, post: Send) -> None:
-    identifier = post(appointment()).json["id"]
+    identifier = json_of(post(appointment()))["id"]
     app = application(store)
 
     def send(number: int) -> int:
@@ -1030,15 +1031,15 @@ def test_any_json_gets_an_answer_that_is_no_error_of_ours(
     answer = put(body)
     assert answer.status_code in (200, 201, 400, 422), answer.text
     if answer.status_code < 300:
-        assert client.get(f"/_sas/rendez-vous/{answer.json['id']}").status_code == 200
+        assert client.get(f"/_sas/rendez-vous/{json_of(answer)['id']}").status_code == 200
     else:
-        assert answer.json["resourceType"] == "OperationOutcome"
+        assert json_of(answer)["resourceType"] == "OperationOutcome"
 
 
 def test_a_megabyte_of_faults_is_told_in_a_few(post: Send) -> None:
     answer = post(appointment(participant=[{"status": "x", "actor": {"reference": "Patient/1"}}] * 15_000))
     assert answer.status_code == 422
-    assert len(answer.json["issue"]) == 50
+    assert len(json_of(answer)["issue"]) == 50
 
 
 def test_a_database_that_is_out_of_order_is_told(store: Store, client: FlaskClient, tmp_path: Path) -> None:
@@ -1047,7 +1048,7 @@ def test_a_database_that_is_out_of_order_is_told(store: Store, client: FlaskClie
         file.unlink()
     tmp_path.joinpath("state.db").mkdir()
     answer = client.get(BASE)
-    assert (answer.status_code, answer.json["issue"][0]["code"]) == (503, "transient")
+    assert (answer.status_code, json_of(answer)["issue"][0]["code"]) == (503, "transient")
     page = client.get("/_sas/rendez-vous")
     assert page.status_code == 503
     assert "momentanément indisponible" in page.text
@@ -1091,7 +1092,7 @@ def test_the_page_lists_what_came(client: FlaskClient, post: Send, put: Send) ->
 
 
 def test_the_page_of_an_appointment_has_every_version(client: FlaskClient, post: Send, put: Send) -> None:
-    identifier = post(appointment(comment="<b>gras</b> & co")).json["id"]
+    identifier = json_of(post(appointment(comment="<b>gras</b> & co")))["id"]
     for _ in range(2):
         put(appointment(status="noshow"))
     put(appointment(status="noshow"))
@@ -1124,7 +1125,7 @@ def for_lrm(client: FlaskClient, identifier: str, version: int) -> Any:
 
 
 def test_the_lrm_is_told_of_each_version(client: FlaskClient, post: Send, put: Send) -> None:
-    identifier = post(appointment()).json["id"]
+    identifier = json_of(post(appointment()))["id"]
     put(appointment(status="cancelled"))
     told = for_lrm(client, identifier, 1)
     name = told["distributionID"]
@@ -1188,7 +1189,7 @@ def test_the_lrm_is_not_told_what_nobody_knows(client: FlaskClient, post: Send) 
     technical = operator(**TECHNICAL, value="unknown")
     unknown = [practitioner(value="0750123456")]
     for body, category in ((sos(extension=[technical]), "SOS"), (appointment("2", participant=unknown), "PS")):
-        told = for_lrm(client, post(body).json["id"], 1)
+        told = for_lrm(client, json_of(post(body))["id"], 1)
         assert told["descriptor"]["explicitAddress"]["explicitAddressValue"] == "fr.health.samu000"
         told = told["content"][0]["jsonContent"]["embeddedJsonContent"]["message"]["appointment"]
         assert told["orientationCategory"] == category
@@ -1198,7 +1199,7 @@ def test_the_lrm_is_not_told_what_nobody_knows(client: FlaskClient, post: Send) 
 
 
 def test_a_version_that_there_is_not_has_no_message(client: FlaskClient, post: Send) -> None:
-    identifier = post(appointment()).json["id"]
+    identifier = json_of(post(appointment()))["id"]
     for path in (f"{identifier}/versions/2", f"{identifier}/versions/0", "unknown/versions/1"):
         assert client.get(f"/_sas/rendez-vous/{path}/lrm.json").status_code == 404
 

@@ -14,7 +14,7 @@ from mock_editor.base.clock import Clock
 from mock_editor.scenario import LoadedScenario
 from tests.accounts.conftest import NATIONAL, TECHNICAL, regulator
 from tests.booking.conftest import AGENDA, MERCIER, ROUSSEL, TESSIER, VASSEUR, Browser
-from tests.conftest import GUIDE_THOMAS, NOW, PUBLIC_URL, application, of_type, sos_search
+from tests.conftest import GUIDE_THOMAS, NOW, PUBLIC_URL, application, json_of, of_type, sos_search
 
 Search = Callable[..., dict[str, Any]]
 NewBrowser = Callable[[], Browser]
@@ -23,7 +23,7 @@ BADGES = ("Grand public", "Professionnels", "SNP (SAS)")
 
 
 def password(client: FlaskClient, email: str, editor: str = "agenda-ville") -> str:
-    told = client.get(f"/_admin/accounts?editor={editor}").json["accounts"]
+    told = json_of(client.get(f"/_admin/accounts?editor={editor}"))["accounts"]
     return next(one["password"] for one in told if one["resource"]["telecom"][0]["value"] == email)
 
 
@@ -90,7 +90,7 @@ def test_whoever_got_an_account_can_sign_in_at_the_provider(browser: Browser, cl
     made = client.post(
         ACCOUNT, json=regulator((TECHNICAL, "new-1"), family="PETIT", given="Alix", email="alix@test.com")
     )
-    browser.arrive(made.json["id"])
+    browser.arrive(json_of(made)["id"])
     assert "Alix PETIT" in browser.page.text
 
 
@@ -419,18 +419,18 @@ def test_a_slot_without_appointment_is_shown_and_not_booked(browser: Browser) ->
 
 
 def test_a_place_of_sos_medecins_says_later_who_consults(browser: Browser, client: FlaskClient) -> None:
-    found = of_type(client.get(sos_search(["334173748400020"])).json, "Slot")
+    found = of_type(json_of(client.get(sos_search(["334173748400020"]))), "Slot")
     browser.open(f"{found[0]['comment']}&origin=sas")
     browser.choose(MERCIER)
     browser.send("/cgu", accepter="1")
     assert 'class="slot asked"' in browser.page.text
     browser.book()
     assert "En attente d’un médecin" in browser.page.text
-    assert len(of_type(client.get(sos_search(["334173748400020"])).json, "Slot")) == len(found) - 1
+    assert len(of_type(json_of(client.get(sos_search(["334173748400020"]))), "Slot")) == len(found) - 1
 
 
 def test_a_slot_that_is_gone_is_said_so(browser: Browser, client: FlaskClient) -> None:
-    found = of_type(client.get(sos_search(["334173748400020"])).json, "Slot")
+    found = of_type(json_of(client.get(sos_search(["334173748400020"]))), "Slot")
     browser.open(f"{found[0]['comment']}&origin=sas")
     browser.choose(MERCIER)
     browser.send("/cgu", accepter="1")

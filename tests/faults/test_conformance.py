@@ -20,7 +20,17 @@ from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.kinds.conformance import attachments, bundles, cpts, identities, slots, times
 from mock_editor.faults.messages import Response
-from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
+from tests.conftest import (
+    GUIDE_MARCEL,
+    GUIDE_THOMAS,
+    NOW,
+    PUBLIC_URL,
+    SYSTEM,
+    json_of,
+    of_type,
+    slot_search,
+    sos_search,
+)
 from tests.faults.checks import CHECKS, Asked, objects, violations
 from tests.faults.conftest import Right
 from tests.faults.differ import differences
@@ -376,7 +386,7 @@ def test_other_bundles_are_spoilt_as_far_as_it_goes(
         sos_search(["334173748400020"]).replace("_revinclude", "_without"),
     ):
         response = client.get(query)
-        assert response.json["total"]
+        assert json_of(response)["total"]
         response = Response(200, (), response.data)
         for right in rights.values():
             spoilt = replace(right, response=response).spoilt_by(kind())

@@ -25,7 +25,7 @@ from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.faults.wire import ConnectionEndedError
 from mock_editor.scenario import find, load
-from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, of_type, playing, slot_search, sos_search
+from tests.conftest import NOW, PUBLIC_URL, WITH_CPTS, json_of, of_type, playing, slot_search, sos_search
 from tests.faults.checks import Asked, violations
 
 CHAOS = sorted(path.stem for path in folder("scenarios").glob("chaos-*.yaml"))
@@ -97,7 +97,7 @@ class Played:
         right = self.simulator.app.test_client().get(url).json
         answer = self.client.get(url)
         assert answer.status_code == 200, answer.text
-        return set(violations(answer.json, Asked(flow, PUBLIC_URL + url, self.simulator.clock.now(), right)))
+        return set(violations(json_of(answer), Asked(flow, PUBLIC_URL + url, self.simulator.clock.now(), right)))
 
     def start(self, name: str) -> None:
         """Starts a timeline."""
@@ -127,7 +127,7 @@ def test_without_its_faults_it_answers_as_it_should(play: Callable[..., Played],
     played.faults.clear()
     for slug in played.editors:
         assert played.wrong(slug) == set()
-        assert played.ask(slug).json["total"] > 0
+        assert json_of(played.ask(slug))["total"] > 0
 
 
 def parsed(line: str) -> tuple[str, dict[str, Any]]:
@@ -327,7 +327,7 @@ def test_by_night_editors_are_down_and_the_duty_goes_on(play: Callable[..., Play
     assert down.headers["Content-Type"].startswith("text/html")
     assert "Maintenance en cours" in down.text
     assert played.client.get("/agenda-nuit/connexion").status_code == 503
-    assert played.ask("agenda-garde").json["total"] > 0
+    assert json_of(played.ask("agenda-garde"))["total"] > 0
     [plan] = played.plans("agenda-nuit", 1)
     assert plan == Later(14400)
 
@@ -407,7 +407,7 @@ def test_each_of_the_faq_makes_its_mistake(
 
 
 def test_the_association_of_the_faq_has_its_siret_without_prefix(play: Callable[..., Played]) -> None:
-    found = of_type(play("erreurs-faq").ask("agenda-faq-sos", "300000333500015").json, "Organization")
+    found = of_type(json_of(play("erreurs-faq").ask("agenda-faq-sos", "300000333500015")), "Organization")
     assert [one["identifier"][0]["value"] for one in found] == ["00000333500015"]
 
 

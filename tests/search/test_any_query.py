@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mock_editor.base.codes import FHIR_JSON
 from mock_editor.search.query import IDENTIFIER, SOS_IDENTIFIER, SOS_START, SOS_STATUS, START, STATUS
-from tests.conftest import STRUCTURE_SYSTEM, SYSTEM
+from tests.conftest import STRUCTURE_SYSTEM, SYSTEM, json_of
 
 FILTERS = (
     f"{START} {STATUS} {IDENTIFIER} {SOS_START} {SOS_STATUS} {SOS_IDENTIFIER} _has: start:missing actor identifier"
@@ -60,5 +60,5 @@ def test_any_query_gets_a_fhir_answer(
     assert response.status_code == 200 or 400 <= response.status_code < 500, response.text
     assert response.headers["Content-Type"] == FHIR_JSON
     if method != "HEAD" and response.status_code != 200:
-        assert response.json["resourceType"] == "OperationOutcome"
-        assert response.json["issue"][0]["diagnostics"]
+        assert json_of(response)["resourceType"] == "OperationOutcome"
+        assert json_of(response)["issue"][0]["diagnostics"]

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from mock_editor.base import codes
-from tests.conftest import WITH_CPTS, of_type, slot_search
+from tests.conftest import WITH_CPTS, json_of, of_type, slot_search
 
 FORET = "810002909371"
 ONE_PLACE = "899000000200"
@@ -165,13 +165,13 @@ def test_nothing_found_is_an_empty_bundle_of_the_flow(r04: Search) -> None:
     ],
 )
 def test_includes_may_be_repeated_or_joined(client: FlaskClient, includes: str, expected: set[str]) -> None:
-    bundle = client.get(slot_search([FORET], editor="agenda-cpts", extra=includes)).json
+    bundle = json_of(client.get(slot_search([FORET], editor="agenda-cpts", extra=includes)))
     found = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
     assert found - {"Slot", "Schedule", "Practitioner", "PractitionerRole"} == expected
     assert (bundle["meta"]["profile"] == [codes.CPTS_BUNDLE_PROFILE]) == ("HealthcareService" in expected)
 
 
 def test_an_editor_without_cpts_answers_r04_like_any_other(client: FlaskClient) -> None:
-    bundle = client.get(slot_search(["810100050075"], extra=WITH_CPTS)).json
+    bundle = json_of(client.get(slot_search(["810100050075"], extra=WITH_CPTS)))
     assert bundle["meta"]["profile"] == [codes.CPTS_BUNDLE_PROFILE]
     assert bundle["total"] > 0

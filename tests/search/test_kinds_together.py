@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from mock_editor import scenario
 from mock_editor.base import codes
 from mock_editor.base.clock import Clock
-from tests.conftest import NOW, WITH_CPTS, application, of_type, slot_search, sos_search
+from tests.conftest import NOW, WITH_CPTS, application, json_of, of_type, slot_search, sos_search
 
 SCENARIO = """\
 name: tout
@@ -64,7 +64,7 @@ def test_each_search_finds_its_own_kind(client: FlaskClient) -> None:
 
 
 def test_it_follows_every_statement_of_the_guide(client: FlaskClient) -> None:
-    statement = client.get("/tout/fhir/metadata").json
+    statement = json_of(client.get("/tout/fhir/metadata"))
     assert statement["instantiates"] == [
         codes.CAPABILITIES_INDIVIDUAL,
         codes.CAPABILITIES_CPTS,

@@ -19,7 +19,7 @@ from mock_editor.scenario import Script
 from mock_editor.search.bundle import AskedWindow, EntryWriter
 from mock_editor.search.flows import INT_R01, Flow
 from mock_editor.search.resources import SlotTimes, slot_of_practitioner
-from tests.conftest import NOW, PUBLIC_URL, application, slot_search, sos_search
+from tests.conftest import NOW, PUBLIC_URL, application, json_of, slot_search, sos_search
 
 TEN_YEARS = """
 name: gros
@@ -82,7 +82,7 @@ def test_ten_years_are_refused_without_being_rendered(
     # What the SAS asks for is answered.
     usual = client.get(slot_search(people(large, 25), end="2026-11-22T23:59:59.999+01:00"))
     assert usual.status_code == 200
-    assert usual.json["total"] == 25 * 12 * (16 + 24 + 24)
+    assert json_of(usual)["total"] == 25 * 12 * (16 + 24 + 24)
 
 
 @pytest.mark.parametrize("as_summary", [False, True])
@@ -94,12 +94,14 @@ def test_a_search_has_so_many_slots_and_no_more(
     # From 08:00 to midnight there are 192.
     one = people(large, 1)
     whole = client.get(slot_search(one, end="2026-11-20", extra=extra))
-    assert (whole.status_code, whole.json["total"]) == (200, 192)
+    assert (whole.status_code, json_of(whole)["total"]) == (200, 192)
     for asked, end in ((one, "2026-11-21T00:00:00.000+01:00"), (people(large, 2), "2026-11-20")):
         assert "more than 192 slots" in refusal(client.get(slot_search(asked, end=end, extra=extra)))
     # Another window over the same days, which are known by then.
     assert (
-        client.get(slot_search(one, start="2026-11-20T20:00:00+01:00", end="2026-11-21T10:00:00+01:00")).json["total"]
+        json_of(client.get(slot_search(one, start="2026-11-20T20:00:00+01:00", end="2026-11-21T10:00:00+01:00")))[
+            "total"
+        ]
         == 12 * (4 + 10) + 1
     )
 

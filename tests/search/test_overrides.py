@@ -31,7 +31,7 @@ from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 from mock_editor.world.world import StatePart
 from tests.calendars.test_appointments import appointment
-from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, of_type, playing, slot_search, sos_search
+from tests.conftest import GUIDE_THOMAS, NOW, WITH_CPTS, json_of, of_type, playing, slot_search, sos_search
 
 SATURDAY, SUNDAY = date(2026, 11, 21), date(2026, 11, 22)
 FORET, HOUSE = "810002909371", "334173748400020"
@@ -65,7 +65,7 @@ class Site:
     def search(self) -> dict[str, Any]:
         answer = self.client.get(self.surface.url)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
+        found: dict[str, Any] = json_of(answer)
         return found
 
     def slots(self) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ from tests.conftest import (
     SYSTEM,
     WITH_CPTS,
     application,
+    json_of,
     slot_search,
     sos_search,
 )
@@ -35,8 +36,8 @@ def test_what_a_full_url_names_can_be_read(client: FlaskClient, played: LoadedSc
     queries.append(slot_search([person.id for person in cpts.directory], editor=cpts.slug, extra=WITH_CPTS))
     queries.append(sos_search(list(sos.associations)))
     for query in queries:
-        for entry in client.get(query).json["entry"]:
-            read, found = client.get(entry["fullUrl"].removeprefix(PUBLIC_URL)).json, entry["resource"]
+        for entry in json_of(client.get(query))["entry"]:
+            read, found = json_of(client.get(entry["fullUrl"].removeprefix(PUBLIC_URL))), entry["resource"]
             # In an INT_R04 answer every slot claims the CPTS profile; read alone, only one that is open to a CPTS does.
             if codes.CPTS_SLOT_PROFILE in found["meta"]["profile"] and codes.SLOT_PROFILE in read["meta"]["profile"]:
                 found["meta"]["profile"] = [codes.SLOT_PROFILE]
@@ -67,11 +68,11 @@ def test_what_a_full_url_names_can_be_read(client: FlaskClient, played: LoadedSc
 def test_what_is_not_there_is_a_404(client: FlaskClient, path: str) -> None:
     response = client.get(f"{BASE}/{path}")
     assert response.status_code == 404
-    assert response.json["issue"][0]["code"] == "not-found"
+    assert json_of(response)["issue"][0]["code"] == "not-found"
 
 
 def test_a_practitioner_is_found_by_identifier(client: FlaskClient) -> None:
-    bundle = client.get(f"{BASE}/Practitioner?identifier={SYSTEM}|{GUIDE_THOMAS},{SYSTEM}|810999999999").json
+    bundle = json_of(client.get(f"{BASE}/Practitioner?identifier={SYSTEM}|{GUIDE_THOMAS},{SYSTEM}|810999999999"))
     assert bundle["total"] == 1
     assert bundle["entry"][0]["resource"]["name"] == [{"family": "THOMAS", "given": ["Sébastien"]}]
     assert bundle["entry"][0]["search"]["mode"] == "match"
@@ -101,7 +102,7 @@ def test_a_practitioner_is_found_by_identifier(client: FlaskClient) -> None:
     ],
 )
 def test_schedules_are_found_by_actor(client: FlaskClient, actor: str, expected: int) -> None:
-    bundle = client.get(f"{BASE}/Schedule?actor={actor}").json
+    bundle = json_of(client.get(f"{BASE}/Schedule?actor={actor}"))
     assert bundle["total"] == len(bundle.get("entry", [])) == expected
 
 
@@ -124,7 +125,7 @@ def test_schedules_are_found_by_actor(client: FlaskClient, actor: str, expected:
 def test_schedules_are_found_by_actor_of_a_type(client: FlaskClient, query: str, expected: int, posted: bool) -> None:
     form = {"data": query, "content_type": "application/x-www-form-urlencoded"}
     answer = client.post(f"{BASE}/Schedule/_search", **form) if posted else client.get(f"{BASE}/Schedule?{query}")
-    assert answer.json["total"] == expected
+    assert json_of(answer)["total"] == expected
 
 
 def test_the_url_of_either_listener_is_ours(played: LoadedScenario, clock: Clock) -> None:
@@ -150,7 +151,7 @@ def test_the_url_of_either_listener_is_ours(played: LoadedScenario, clock: Clock
 def test_a_wrong_actor_is_refused(client: FlaskClient, query: str) -> None:
     response = client.get(f"{BASE}/Schedule{query}")
     assert response.status_code == 400
-    assert "'actor'" in response.json["issue"][0]["diagnostics"]
+    assert "'actor'" in json_of(response)["issue"][0]["diagnostics"]
 
 
 @pytest.mark.parametrize(
@@ -170,27 +171,27 @@ def test_a_wrong_actor_is_refused(client: FlaskClient, query: str) -> None:
 def test_a_token_has_every_form_of_fhir(client: FlaskClient, identifier: str, expected: list[str]) -> None:
     answer = client.get(f"{BASE}/Practitioner?identifier={identifier}")
     assert answer.status_code == 200
-    assert [entry["resource"]["id"] for entry in answer.json.get("entry", [])] == expected
+    assert [entry["resource"]["id"] for entry in json_of(answer).get("entry", [])] == expected
 
 
 def test_a_system_alone_finds_all_of_it_unless_they_are_too_many(
     client: FlaskClient, played: LoadedScenario, clock: Clock, tmp_path: Path
 ) -> None:
-    everybody = client.get(f"{BASE}/Practitioner?identifier={SYSTEM}|").json
+    everybody = json_of(client.get(f"{BASE}/Practitioner?identifier={SYSTEM}|"))
     assert everybody["total"] == len(everybody["entry"]) == len(played.editors[0].directory)
-    structures = client.get(f"/agenda-sos/fhir/Organization?identifier={STRUCTURE_SYSTEM}|").json
+    structures = json_of(client.get(f"/agenda-sos/fhir/Organization?identifier={STRUCTURE_SYSTEM}|"))
     assert structures["total"] == len(played.editors[2].associations)
     text = scenario.find("decouverte").read_text(encoding="utf-8")
     many = scenario.play(Script("many", re.sub(r"(?m)^( +count: ).*$", r"\g<1>100000", text), file=False))
     large = application(many, clock, tmp_path).test_client()
     slug = max(many.editors, key=lambda editor: len(editor.directory)).slug
     refused = large.get(f"/{slug}/fhir/Practitioner?identifier={SYSTEM}|&identifier={GUIDE_THOMAS}")
-    assert (refused.status_code, refused.json["issue"][0]["code"]) == (400, "too-costly")
+    assert (refused.status_code, json_of(refused)["issue"][0]["code"]) == (400, "too-costly")
     assert large.get(f"/{slug}/fhir/Practitioner?identifier={GUIDE_THOMAS}").status_code == 200
 
 
 def test_places_are_found_by_association(client: FlaskClient) -> None:
-    bundle = client.get("/agenda-sos/fhir/Location?organization=Organization/334173748400020,Organization/3").json
+    bundle = json_of(client.get("/agenda-sos/fhir/Location?organization=Organization/334173748400020,Organization/3"))
     assert [entry["resource"]["name"] for entry in bundle["entry"]] == [
         "Centre de consultation Rennes Nord",
         "Centre de consultation Rennes Cleunay",
@@ -200,9 +201,9 @@ def test_places_are_found_by_association(client: FlaskClient) -> None:
         "organization:Organization=334173748400020",
         f"organization={PUBLIC_URL}/agenda-sos/fhir/Organization/334173748400020",
     ):
-        assert client.get(f"/agenda-sos/fhir/Location?{same}").json["entry"] == bundle["entry"]
+        assert json_of(client.get(f"/agenda-sos/fhir/Location?{same}"))["entry"] == bundle["entry"]
     foreign = "https://elsewhere.example/agenda-sos/fhir/Organization/334173748400020"
-    assert client.get(f"/agenda-sos/fhir/Location?organization={foreign}").json["total"] == 0
+    assert json_of(client.get(f"/agenda-sos/fhir/Location?organization={foreign}"))["total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_places_are_found_by_association(client: FlaskClient) -> None:
 def test_structures_are_found_by_identifier(
     client: FlaskClient, editor: str, identifier: str, name: str | None
 ) -> None:
-    bundle = client.get(f"/{editor}/fhir/Organization?identifier={STRUCTURE_SYSTEM}|{identifier}").json
+    bundle = json_of(client.get(f"/{editor}/fhir/Organization?identifier={STRUCTURE_SYSTEM}|{identifier}"))
     assert [entry["resource"]["name"] for entry in bundle.get("entry", [])] == ([name] if name else [])
 
 
@@ -250,13 +251,13 @@ def test_structures_are_found_by_identifier(
 def test_wrong_plain_searches_are_refused(client: FlaskClient, query: str, expected: str) -> None:
     response = client.get(f"/agenda-sos/fhir/{query}")
     assert response.status_code == 400
-    assert expected in response.json["issue"][0]["diagnostics"]
+    assert expected in json_of(response)["issue"][0]["diagnostics"]
 
 
 def test_the_calendar_of_a_sos_place_is_found_by_its_location(client: FlaskClient) -> None:
-    bundle = client.get("/agenda-sos/fhir/Schedule?actor=Location/334173748400020-2").json
+    bundle = json_of(client.get("/agenda-sos/fhir/Schedule?actor=Location/334173748400020-2"))
     assert [entry["resource"]["id"] for entry in bundle["entry"]] == ["334173748400020-2"]
-    assert client.get("/agenda-sos/fhir/Schedule?actor=PractitionerRole/334173748400020-2").json["total"] == 0
+    assert json_of(client.get("/agenda-sos/fhir/Schedule?actor=PractitionerRole/334173748400020-2"))["total"] == 0
 
 
 def test_plain_searches_may_be_posted_and_counted(client: FlaskClient) -> None:
@@ -266,15 +267,17 @@ def test_plain_searches_may_be_posted_and_counted(client: FlaskClient) -> None:
             f"{BASE}/{path}/_search", data=query, content_type="application/x-www-form-urlencoded; charset=utf-8"
         )
         assert posted.json == client.get(f"{BASE}/{path}?{query}").json
-        assert "entry" not in client.get(f"{BASE}/{path}?{query}&_summary=count").json
+        assert "entry" not in json_of(client.get(f"{BASE}/{path}?{query}&_summary=count"))
 
 
 def test_the_capability_statement_states_what_is_there(client: FlaskClient) -> None:
-    statement = client.get(f"{BASE}/metadata").json
+    statement = json_of(client.get(f"{BASE}/metadata"))
     assert statement["implementation"]["url"] == f"{PUBLIC_URL}{BASE}"
     for resource in statement["rest"][0]["resource"]:
         kind = resource["type"]
         assert {"code": "read"} in resource["interaction"]
-        assert client.get(f"{BASE}/{kind}/nothing").json["issue"][0]["diagnostics"] == f"{kind}/nothing is not known"
+        assert (
+            json_of(client.get(f"{BASE}/{kind}/nothing"))["issue"][0]["diagnostics"] == f"{kind}/nothing is not known"
+        )
         searchable = {"code": "search-type"} in resource["interaction"]
         assert (client.get(f"{BASE}/{kind}").status_code == 400) == searchable

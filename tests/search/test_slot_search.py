@@ -17,7 +17,17 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import INT_R01
 from mock_editor.search.query import IDENTIFIER, MOST_IDENTIFIERS
 from mock_editor.simulator.simulator import Simulator
-from tests.conftest import GUIDE_MARCEL, GUIDE_THOMAS, NOW, PUBLIC_URL, SYSTEM, of_type, slot_search, sos_search
+from tests.conftest import (
+    GUIDE_MARCEL,
+    GUIDE_THOMAS,
+    NOW,
+    PUBLIC_URL,
+    SYSTEM,
+    json_of,
+    of_type,
+    slot_search,
+    sos_search,
+)
 
 Search = Callable[..., dict[str, Any]]
 
@@ -168,7 +178,7 @@ def test_an_adeli_number_is_found(search: Search) -> None:
 )
 def test_companions_come_only_when_asked(client: FlaskClient, includes: str, expected: set[str]) -> None:
     query = without(without(SOUND, "_include"), "_include:iterate") + includes
-    entries = client.get(query).json["entry"]
+    entries = json_of(client.get(query))["entry"]
     assert {entry["resource"]["resourceType"] for entry in entries} == expected
 
 
@@ -207,12 +217,12 @@ def test_an_identifier_asked_twice_counts_once(search: Search) -> None:
 def test_what_clients_really_send_is_understood(client: FlaskClient, search: Search, query: str) -> None:
     response = client.get(query)
     assert response.status_code == 200, response.text
-    assert response.json["entry"] == search([GUIDE_THOMAS])["entry"]
+    assert json_of(response)["entry"] == search([GUIDE_THOMAS])["entry"]
 
 
 def test_a_space_may_follow_a_comma(client: FlaskClient, search: Search) -> None:
     query = SOUND.replace(GUIDE_THOMAS, f"{GUIDE_THOMAS},%20{SYSTEM}|{GUIDE_MARCEL}")
-    assert client.get(query).json["entry"] == search([GUIDE_THOMAS, GUIDE_MARCEL])["entry"]
+    assert json_of(client.get(query))["entry"] == search([GUIDE_THOMAS, GUIDE_MARCEL])["entry"]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +249,7 @@ def test_format_overrides_accept(client: FlaskClient) -> None:
 
 def test_the_self_link_repeats_the_query_as_received(client: FlaskClient) -> None:
     query = SOUND.replace("/Slot?", "/Slot/?").replace("|", "%7c") + "&é=1&a=%zz&_include=x|y&b=<c>"
-    (link,) = client.get(query).json["link"]
+    (link,) = json_of(client.get(query))["link"]
     expected = query.replace("é", "%C3%A9").replace("%zz", "%25zz").replace("|", "%7C").replace("<c>", "%3Cc%3E")
     assert link == {"relation": "self", "url": f"{PUBLIC_URL}{expected}"}
 
@@ -248,8 +258,8 @@ def test_post_search_reads_the_body(client: FlaskClient, search: Search) -> None
     path, _, query = SOUND.replace("+", "%2B").partition("?")
     response = client.post(f"{path}/_search", data=query, content_type="application/x-www-form-urlencoded")
     assert response.status_code == 200
-    assert response.json["entry"] == search([GUIDE_THOMAS])["entry"]
-    assert response.json["link"][0]["url"] == f"{PUBLIC_URL}{path}?{query.replace('|', '%7C')}"
+    assert json_of(response)["entry"] == search([GUIDE_THOMAS])["entry"]
+    assert json_of(response)["link"][0]["url"] == f"{PUBLIC_URL}{path}?{query.replace('|', '%7C')}"
 
 
 @pytest.mark.parametrize("extra", ["&_summary=count", "&_count=0"])
@@ -262,11 +272,11 @@ def test_a_count_has_no_entries(search: Search, extra: str) -> None:
 def test_pretty_is_the_same_indented(client: FlaskClient) -> None:
     plain, pretty = client.get(SOUND), client.get(SOUND + "&_pretty=true")
     assert b'\n  "type": "searchset"' in pretty.data
-    assert pretty.json["entry"] == plain.json["entry"]
+    assert json_of(pretty)["entry"] == json_of(plain)["entry"]
 
 
 def test_another_status_finds_nothing(client: FlaskClient) -> None:
-    bundle = client.get(SOUND.replace("status=free", "status=busy")).json
+    bundle = json_of(client.get(SOUND.replace("status=free", "status=busy")))
     assert (bundle["total"], "entry" in bundle) == (0, False)
 
 
@@ -348,20 +358,22 @@ def test_wrong_parameters_are_refused_by_name(client: FlaskClient, query: str, e
 def test_a_window_may_be_open(client: FlaskClient, start: str | None, end: str | None) -> None:
     bounds = {"start": start or "2026-11-20T08:00:00.000+01:00", "end": end or "2027-01-31"}
     # The horizon of the calendars ends before.
-    whole = client.get(slot_search([GUIDE_THOMAS], end="2027-01-31")).json
+    whole = json_of(client.get(slot_search([GUIDE_THOMAS], end="2027-01-31")))
     found = client.get(slot_search([GUIDE_THOMAS], **bounds))
     assert found.status_code == 200
-    assert found.json["entry"] == whole["entry"]
+    assert json_of(found)["entry"] == whole["entry"]
     places = client.get(sos_search(["334173748400020"], **bounds))
     assert places.status_code == 200
-    assert places.json["total"] == client.get(sos_search(["334173748400020"], end="2027-01-31")).json["total"] > 0
+    assert (
+        json_of(places)["total"] == json_of(client.get(sos_search(["334173748400020"], end="2027-01-31")))["total"] > 0
+    )
 
 
 @pytest.mark.parametrize("edge", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00.0+14:00"])
 def test_a_window_beyond_all_time_is_empty(client: FlaskClient, edge: str) -> None:
     found = client.get(slot_search([GUIDE_THOMAS], start=edge, end=edge))
     assert found.status_code == 200
-    assert found.json["total"] == 0
+    assert json_of(found)["total"] == 0
 
 
 def test_all_that_is_wrong_is_told_at_once(client: FlaskClient) -> None:
@@ -444,12 +456,12 @@ def test_outside_the_fhir_paths_an_error_is_a_problem_document(client: FlaskClie
     response = client.get("/_nulle-part")
     assert response.status_code == 404
     assert response.headers["Content-Type"] == codes.PROBLEM_JSON
-    assert response.json["status"] == 404
-    assert "there are: /agenda-ville/fhir/metadata" in response.json["detail"]
+    assert json_of(response)["status"] == 404
+    assert "there are: /agenda-ville/fhir/metadata" in json_of(response)["detail"]
 
 
 def test_health_tells_the_version_and_the_scenario(client: FlaskClient) -> None:
-    told = client.get("/_health").json
+    told = json_of(client.get("/_health"))
     assert (told["status"], told["scenario"], told["editors"]) == (
         "ok",
         "decouverte",

@@ -19,7 +19,17 @@ from mock_editor.scenario import LoadedScenario
 from mock_editor.search.flows import SOS
 from mock_editor.search.query import SOS_IDENTIFIER, SOS_START, SOS_STATUS
 from mock_editor.simulator.simulator import Simulator
-from tests.conftest import NOW, PUBLIC_URL, STRUCTURE_SYSTEM, SYSTEM, application, of_type, slot_search, sos_search
+from tests.conftest import (
+    NOW,
+    PUBLIC_URL,
+    STRUCTURE_SYSTEM,
+    SYSTEM,
+    application,
+    json_of,
+    of_type,
+    slot_search,
+    sos_search,
+)
 
 RENNES = "334173748400020"
 LORIENT = "392080466300010"
@@ -34,7 +44,7 @@ def find(client: FlaskClient) -> Find:
     def run(identifiers: Sequence[str], **options: str) -> dict[str, Any]:
         response = client.get(sos_search(identifiers, **options))
         assert response.status_code == 200, response.text
-        bundle: dict[str, Any] = response.json
+        bundle: dict[str, Any] = json_of(response)
         return bundle
 
     return run
@@ -145,7 +155,7 @@ def test_a_national_identifier_is_announced_when_the_scenario_says_so(tmp_path: 
     structure = 'structure: {finess: "339900101"}'
     path.write_text(text.replace(structure, f"{structure}\n            announced_identifier: national"))
     client = application(scenario.load(path), Clock(NOW), tmp_path).test_client()
-    places = of_type(client.get(sos_search([SIX_PLACES])).json, "Location")
+    places = of_type(json_of(client.get(sos_search([SIX_PLACES]))), "Location")
     kinds = {place["name"]: place["identifier"][0] for place in places}
     assert kinds["Point de garde Mérignac"]["value"] == "1339900101"
     assert kinds["Point de garde Mérignac"]["system"] == codes.STRUCTURE_OID
@@ -171,7 +181,7 @@ SOUND = sos_search([RENNES])
 def test_every_spelling_is_understood(client: FlaskClient, find: Find, query: str) -> None:
     answer = client.get(query)
     assert answer.status_code == 200, answer.text
-    assert answer.json["entry"] == find([RENNES])["entry"]
+    assert json_of(answer)["entry"] == find([RENNES])["entry"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +193,7 @@ def test_every_spelling_is_understood(client: FlaskClient, find: Find, query: st
     ],
 )
 def test_companions_come_only_when_asked(client: FlaskClient, taken_out: str, expected: set[str]) -> None:
-    bundle = client.get(SOUND.replace(taken_out, "")).json
+    bundle = json_of(client.get(SOUND.replace(taken_out, "")))
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == expected
 
 
@@ -195,8 +205,8 @@ def test_a_count_has_no_entries(find: Find) -> None:
 def test_an_editor_answers_the_search_of_a_kind_that_it_does_not_keep(client: FlaskClient) -> None:
     for query in (sos_search([RENNES], editor="agenda-ville"), slot_search(["810100050075"], editor="agenda-sos")):
         answer = client.get(query)
-        assert (answer.status_code, answer.json["total"]) == (200, 0)
-        assert "entry" not in answer.json
+        assert (answer.status_code, json_of(answer)["total"]) == (200, 0)
+        assert "entry" not in json_of(answer)
 
 
 @pytest.mark.parametrize(
@@ -223,14 +233,14 @@ def test_an_editor_answers_the_search_of_a_kind_that_it_does_not_keep(client: Fl
 def test_wrong_parameters_are_refused_by_name(client: FlaskClient, query: str, expected: str) -> None:
     answer = client.get(query)
     assert answer.status_code == 400, answer.text
-    assert expected in "\n".join(issue["diagnostics"] for issue in answer.json["issue"])
+    assert expected in "\n".join(issue["diagnostics"] for issue in json_of(answer)["issue"])
 
 
 def test_strictness_refuses_what_is_not_known(client: FlaskClient) -> None:
     strict = {"Prefer": "handling=strict"}
     assert client.get(SOUND, headers=strict).status_code == 200
     answer = client.get(SOUND + "&couleur=bleu&_revinclude=Slot:x", headers=strict)
-    told = [issue["diagnostics"] for issue in answer.json["issue"]]
+    told = [issue["diagnostics"] for issue in json_of(answer)["issue"]]
     assert answer.status_code == 400
     assert any("'couleur'" in one for one in told)
     assert any("'Slot:x' is not supported" in one for one in told)

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from mock_editor.base import codes
 from tests.accounts.conftest import BASE, NATIONAL, expressions
 from tests.accounts.test_rules import SOUND, UNSOUND, changed
+from tests.conftest import json_of
 from tests.validation.guide import SHARED, VERSIONS, errors_of, needs_validator
 
 pytestmark = pytest.mark.shared
@@ -39,9 +40,9 @@ def test_the_guides_examples(client: FlaskClient, path: Path) -> None:
         assert expressions(answer) == ["Practitioner.identifier[0].system", "Practitioner.identifier"]
         return
     assert answer.status_code == 201
-    kept = {name: value for name, value in answer.json.items() if name not in ("id", "meta")}
+    kept = {name: value for name, value in json_of(answer).items() if name not in ("id", "meta")}
     assert kept == {name: value for name, value in body.items() if name not in ("id", "meta")}
-    assert answer.json["meta"].get("source") == body["meta"].get("source")
+    assert json_of(answer)["meta"].get("source") == body["meta"].get("source")
 
 
 @needs_validator

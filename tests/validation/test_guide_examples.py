@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from mock_editor import scenario
 from mock_editor.base.clock import Clock
-from tests.conftest import application
+from tests.conftest import application, json_of
 from tests.validation.guide import SHARED
 
 # example -> editor that plays it, and what its request forgets to ask for although its answer has it
@@ -140,7 +140,7 @@ def test_the_published_request_gets_the_published_answer(client: FlaskClient, pa
     query = f"/{editor}/fhir/{request.path.rstrip('/').rpartition('/')[2]}?{request.query}{forgotten}"
     answer = client.get(query)
     assert answer.status_code == 200
-    ours = answer.json
+    ours = json_of(answer)
 
     for key in ("resourceType", "meta", "type", "total"):
         assert ours[key] == guide[key]
@@ -169,6 +169,6 @@ def test_the_published_cpts_request_as_it_stands_gets_no_organization(client: Fl
     """The example's request does not include HealthcareService:organization, so neither does our answer."""
     guide = json.loads((SHARED / "ig/1.2.0/example/Bundle-ExampleBundleCPTS1.json").read_text(encoding="utf-8"))
     request = urlsplit(guide["link"][0]["url"])
-    entries = client.get(f"/agenda-cpts-1/fhir/Slot?{request.query}").json["entry"]
+    entries = json_of(client.get(f"/agenda-cpts-1/fhir/Slot?{request.query}"))["entry"]
     kinds = [entry["resource"]["resourceType"] for entry in entries]
     assert kinds == ["Slot", "Schedule", "PractitionerRole", "Practitioner", "HealthcareService"]
