@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
@@ -97,7 +98,7 @@ class Appointments:
             return _find(db, editor, identifier)
 
     def read(self, editor: str, identifier: str) -> Appointment:
-        """The appointment with this id. Raises NotFoundError."""
+        """The appointment with this id. Raises 404."""
         with self._store.reading() as db:
             return _read(db, editor, identifier)
 
@@ -157,7 +158,7 @@ class Appointments:
         return added
 
     def change(self, editor: str, identifier: str, edit: Callable[[Appointment], Appointment]) -> Appointment:
-        """Replaces an appointment by what ``edit`` makes of it. Raises NotFoundError, 409, and what ``edit`` raises."""
+        """Replaces an appointment by what ``edit`` makes of it. Raises 404, 409, and what ``edit`` raises."""
         with self._store.writing() as db:
             old = _read(db, editor, identifier)
             new = edit(old)
@@ -220,7 +221,7 @@ def _find(db: Database, editor: str, identifier: str) -> Appointment | None:
 def _read(db: Database, editor: str, identifier: str) -> Appointment:
     found = _find(db, editor, identifier)
     if found is None:
-        raise NotFoundError(f"No appointment {identifier[:100]!r}")
+        raise refused(Code.APPOINTMENT_NOT_FOUND, name=identifier[:100])
     return found
 
 

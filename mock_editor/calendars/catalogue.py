@@ -6,7 +6,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.calendars.availability import Availability, for_whom_and_when
 from mock_editor.calendars.model import (
     Association,
@@ -84,11 +85,11 @@ class Catalogue:
         self.taken = taken or Taken()
 
     def editor(self, slug: str) -> Editor:
-        """The editor with this slug. Raises NotFoundError, which names those there are."""
+        """The editor with this slug. Raises 404, which names those there are."""
         try:
             return self.editors[slug]
         except KeyError:
-            raise NotFoundError(f"No editor {slug!r}; there are: {', '.join(self.editors)}") from None
+            raise refused(Code.EDITOR_NOT_FOUND, name=slug, known=list(self.editors)) from None
 
     def free_slots(self, calendar: Calendar, window: Window, exposed: Set[SlotType]) -> Iterator[Slot]:
         """The slots of a calendar that may be seen: free, of an exposed type, starting in the window, bookable now."""

@@ -11,6 +11,9 @@ from enum import StrEnum
 import phonenumbers
 from phonenumbers import PhoneNumber
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code, Term
+
 
 class PractitionerIdKind(StrEnum):
     """Kinds of national practitioner identifier."""
@@ -28,37 +31,38 @@ class StructureIdKind(StrEnum):
     ADELI_RANG = "adeli_rang"
 
 
+_FORM = "identifier form"
 # kind -> (prefix on the wire, pattern without it, how to say it)
 _PRACTITIONER = {
-    PractitionerIdKind.RPPS: ("8", r"[0-9]{11}", "11 digits"),
-    PractitionerIdKind.ADELI: ("0", r"[0-9A-Z]{9}", "9 characters"),
+    PractitionerIdKind.RPPS: ("8", r"[0-9]{11}", Term(_FORM, "11-digits")),
+    PractitionerIdKind.ADELI: ("0", r"[0-9A-Z]{9}", Term(_FORM, "9-characters")),
 }
 _STRUCTURE = {
-    StructureIdKind.FINESS: ("1", r"[0-9A-Z]{9}", "9 characters"),
-    StructureIdKind.SIRET: ("3", r"[0-9]{14}", "14 digits"),
-    StructureIdKind.RPPS_RANG: ("4", r"[0-9]{14}", "14 digits"),
+    StructureIdKind.FINESS: ("1", r"[0-9A-Z]{9}", Term(_FORM, "9-characters")),
+    StructureIdKind.SIRET: ("3", r"[0-9]{14}", Term(_FORM, "14-digits")),
+    StructureIdKind.RPPS_RANG: ("4", r"[0-9]{14}", Term(_FORM, "14-digits")),
     # An ADELI number followed by the rank of the place.
-    StructureIdKind.ADELI_RANG: ("0", r"[0-9A-Z]{11,13}", "11 to 13 characters"),
+    StructureIdKind.ADELI_RANG: ("0", r"[0-9A-Z]{11,13}", Term(_FORM, "11-13-characters")),
 }
 
 
-def _prefixed(value: str, rule: tuple[str, str, str]) -> str:
-    prefix, pattern, wording = rule
+def _prefixed(value: str, rule: tuple[str, str, Term]) -> str:
+    prefix, pattern, form = rule
     bare = re.sub(r"\s", "", value)
     if re.fullmatch(pattern, bare):
         return prefix + bare
     if re.fullmatch(prefix + pattern, bare):
         return bare
-    raise ValueError(f"expected {wording}, or the same after the prefix {prefix}")
+    raise InvalidValueError(Code.IDENTIFIER_MALFORMED, form=form, prefix=prefix)
 
 
 def practitioner_id(kind: PractitionerIdKind, value: str) -> str:
-    """The national identifier of a practitioner, prefixed: ``8`` + RPPS or ``0`` + ADELI. Raises ValueError."""
+    """The national identifier of a practitioner, prefixed: ``8`` + RPPS or ``0`` + ADELI. Raises InvalidValueError."""
     return _prefixed(value, _PRACTITIONER[kind])
 
 
 def structure_id(kind: StructureIdKind, value: str) -> str:
-    """The national identifier of a structure, prefixed by the digit of its kind. Raises ValueError."""
+    """The national identifier of a structure, prefixed by the digit of its kind. Raises InvalidValueError."""
     return _prefixed(value, _STRUCTURE[kind])
 
 
@@ -79,7 +83,7 @@ _FICTION = re.compile(r"\+3363998[0-9]{4}")
 
 
 def phone(value: str) -> str:
-    """A phone number as ``+33``, ``+262``, ``+590``, ``+594`` or ``+596`` and 9 digits. Raises ValueError.
+    """A phone number as ``+33``, ``+262``, ``+590``, ``+594`` or ``+596`` and 9 digits. Raises InvalidValueError.
 
     The range of a number says where it is (libphonenumber), unless a country code is given that has it.
     """
@@ -88,9 +92,7 @@ def phone(value: str) -> str:
         bare = "+" + bare[2:]
     found = re.fullmatch(r"(?:\+(33|262|590|594|596)0?|0)([1-9][0-9]{8})", bare)
     if not found:
-        raise ValueError(
-            "expected a French phone number: ten digits from 0, or +33, +262, +590, +594, +596 and nine digits"
-        )
+        raise InvalidValueError(Code.PHONE_EXPECTED)
     digits = found[2]
     given = int(found[1] or _METROPOLITAN)
     # Special numbers (08) are the same everywhere.

@@ -13,7 +13,8 @@ from typing import TypeVar
 from sqlite_utils import Database
 
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.store import Store
 from mock_editor.calendars import following
 from mock_editor.calendars import override_rows as rows
@@ -33,7 +34,7 @@ _NAMED = 12
 class Overrides:
     """What is opened and closed by hand in the calendars of a catalogue, whose ``taken`` follows: see ``follow``.
 
-    Every operation raises NotFoundError for an editor, a calendar (by key), an owner (by prefixed national identifier)
+    Every operation raises 404 for an editor, a calendar (by key), an owner (by prefixed national identifier)
     or a slot (by start) that is not there, and 422 for days that cannot be played.
     """
 
@@ -69,8 +70,7 @@ class Overrides:
         with self._store.writing() as db:
             self._expect_slot(db, at, start)
             if is_open and start in held(db, editor, calendar):
-                text = f"An appointment holds the slot of {calendar} that starts at {start.isoformat()}"
-                raise EditorError(409, [Issue("conflict", text)])
+                raise refused(Code.SLOT_HELD, calendar=calendar, start=start, local=start.astimezone(at.zone))
             row = SlotRow(calendar, start, is_open)
             rows.put_slot(db, editor, row)
             following.note(db, editor, calendar)
@@ -78,7 +78,7 @@ class Overrides:
         return row.override(at)
 
     def _expect_slot(self, db: Database, at: OwnedCalendar, start: datetime) -> None:
-        """Raises NotFoundError when no slot starts then, which names those around."""
+        """Raises 404 when no slot starts then, which names those around."""
         standing, zone = Standing(overlay=self._overlays.read(db, at)), at.zone
         if standing.availability(at.calendar, start).slot:
             return
@@ -86,9 +86,9 @@ class Overrides:
         days = (local.date() - timedelta(days=1), local.date())
         slots = (slot for day in days for slot in standing.slots_of_day(at.calendar, day))
         nearest = sorted(sorted(slot.start for slot in slots), key=lambda other: abs(other - start))[:_NAMED]
-        starts = ", ".join(other.astimezone(zone).isoformat(timespec="minutes") for other in sorted(nearest))
-        there = f"around there, slots start at {starts}" if starts else "nor does any on that day"
-        raise NotFoundError(f"No slot of {at.key} starts at {local.isoformat()}; {there}")
+        starts = [other.astimezone(zone).isoformat(timespec="minutes") for other in sorted(nearest)]
+        there = issue(Code.SLOTS_AROUND, starts=starts) if starts else issue(Code.NO_SLOT_THAT_DAY)
+        raise refused(Code.SLOT_NOT_THERE, calendar=at.key, start=local, there=there)
 
     # --- days
 
@@ -99,7 +99,7 @@ class Overrides:
     def open_day(self, editor: str, calendar: str, day: date) -> Override:
         """Makes every slot of a day's openings free, but those that appointments hold.
 
-        Raises NotFoundError when no opening begins that day, 409 when an extra one lies over the hours of another.
+        Raises 404 when no opening begins that day, 409 when an extra one lies over the hours of another.
         """
         return self._set_day(self._calendar(editor, calendar), day, is_open=True)
 
@@ -120,7 +120,7 @@ class Overrides:
         editor, calendar = at.editor.slug, at.key
         with self._store.writing() as db:
             if is_open and not Standing(overlay=self._overlays.read(db, at)).slots_of_day(at.calendar, day):
-                raise NotFoundError(f"No opening of {calendar} begins on {day}; an extra opening gives that day slots")
+                raise refused(Code.NO_OPENING_THAT_DAY, calendar=calendar, day=day)
             row = DayRow(calendar, day, is_open, rows.last_extra(db, editor))
             with self._nothing_hidden(db, [at]):
                 rows.put_day(db, editor, row)
@@ -137,7 +137,7 @@ class Overrides:
         """
         found = self._calendars(editor, owner)
         if not 0 <= (_playable(last) - _playable(first)).days < LONGEST_ABSENCE:
-            raise _refused(f"An absence is of 1 to {LONGEST_ABSENCE} days, not from {first} to {last}")
+            raise refused(Code.ABSENCE_LENGTH, most=LONGEST_ABSENCE, first=first, last=last)
         with self._store.writing() as db:
             row = rows.add_absence(db, editor, owner, first, last)
             _note_each(db, found)
@@ -169,16 +169,16 @@ class Overrides:
         with self._store.writing() as db:
             overlay, slots = self._overlays.read(db, at), times_of(openings, at.zone, day)
             if not fits(at, day, openings, overlay.extra.get(day, ()), overlay):
-                raise _refused(f"It overlaps with another opening of {calendar} on {day}, or with the night before")
+                raise refused(Code.OVERLAPS_OPENING, calendar=calendar, day=day)
             for slot in Standing(overlay=overlay).slots_of_day(at.calendar, day):
                 if overlay.slots.get(slot.start) and any(start < slot.end and slot.start < end for start, end in slots):
-                    raise _refused(f"It overlaps with the slot at {slot.start.isoformat()}, which was opened by hand")
+                    local = slot.start.astimezone(at.zone)
+                    raise refused(Code.OVERLAPS_OPENED_SLOT, start=slot.start, local=local)
             if not slots:
-                raise _refused(f"On {day} the clocks change, and no slot fits in")
+                raise refused(Code.NO_SLOT_FITS_CLOCKS, day=day)
             for start, end in held(db, editor, calendar).items():
                 if any(start < slot[1] and slot[0] < end and (start, end) != slot for slot in slots):
-                    text = f"The appointment at {start.isoformat()} lies across slots of this opening"
-                    raise EditorError(409, [Issue("conflict", text)])
+                    raise refused(Code.APPOINTMENT_ACROSS, start=start, local=start.astimezone(at.zone))
             row = rows.add_extra(db, editor, calendar, day, section)
             # What was said of slots at these times was about others, whose place these take.
             rows.delete_slots(db, editor, calendar, (start for start, _ in slots))
@@ -281,8 +281,7 @@ class Overrides:
             now = self._overlays.read(db, at).extra
             gone = next((day for day in seen if seen[day] != now.get(day)), None)
             if gone:
-                text = f"An extra opening of {at.key} on {gone} lies over these hours; take it back first"
-                raise EditorError(409, [Issue("conflict", text)])
+                raise refused(Code.EXTRA_HIDDEN, calendar=at.key, day=gone)
 
     # --- finding
 
@@ -291,35 +290,26 @@ class Overrides:
         if found := find_calendar(editor, calendar):
             return found
         others = [at.key for at in calendars_of(editor, calendar.rpartition("-")[0])]
-        there = f"there are: {', '.join(others)}" if others else _how_to_name("-<key of the place>")
-        raise NotFoundError(f"No calendar {calendar[:100]!r} at {slug}; {there}")
+        there = issue(Code.CALENDARS_THERE, known=others) if others else issue(Code.HOW_TO_NAME_CALENDARS)
+        raise refused(Code.CALENDAR_AMONG_NONE, calendar=calendar[:100], editor=slug, there=there)
 
     def _calendars(self, slug: str, owner: str) -> list[OwnedCalendar]:
         if found := calendars_of(self._catalogue.editor(slug), owner):
             return found
-        raise NotFoundError(f"Nobody at {slug} is {owner[:100]!r}; {_how_to_name('')}")
-
-
-def _how_to_name(rest: str) -> str:
-    what = "a calendar is named like its Schedule" if rest else "expected"
-    return f"{what}: <national identifier of the practitioner, or SIRET of the association, with its prefix>{rest}"
+        raise refused(Code.OWNER_UNKNOWN_AT, editor=slug, owner=owner[:100])
 
 
 def _playable(day: date) -> date:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise _refused(f"Days are from the year {FIRST_YEAR} to {LAST_YEAR}, not {day}")
+        raise refused(Code.DAYS_OF_YEARS, first=FIRST_YEAR, last=LAST_YEAR, day=day)
     return day
 
 
 def _instant(start: datetime) -> datetime:
     if start.tzinfo is None:
-        raise _refused(f"The start of a slot needs its offset: {start.isoformat()}")
+        raise refused(Code.SLOT_START_OFFSET, start=start)
     _playable(start)
     return start.astimezone(UTC)
-
-
-def _refused(text: str) -> EditorError:
-    return EditorError(422, [Issue("business-rule", text)])
 
 
 def _note_each(db: Database, found: list[OwnedCalendar]) -> None:
@@ -331,9 +321,10 @@ Numbered = TypeVar("Numbered", AbsenceRow, ExtraRow)
 
 
 def _named(editor: str, kind: OverrideKind, found: Sequence[Numbered], identifier: str) -> Numbered:
-    """The row with this id. Raises NotFoundError, which names the last ones."""
+    """The row with this id. Raises 404, which names the last ones."""
     row = next((row for row in found if row.id == identifier), None)
     if row is None:
-        last = ", ".join(row.id for row in found[-_NAMED:])
-        raise NotFoundError(f"No {kind.value} {identifier[:100]!r} at {editor}; there are: {last or 'none'}")
+        last = [row.id for row in found[-_NAMED:]]
+        code = Code.CHANGE_NOT_FOUND if last else Code.CHANGE_NOT_FOUND_ANY
+        raise refused(code, kind=kind.value, name=identifier[:100], editor=editor, known=last)
     return row

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from faker import Faker
 
 from mock_editor.base.data import Commune, communes
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
@@ -60,7 +62,7 @@ class NumberSpace:
     def block(self, name: str) -> int:
         """A block of its own for the group ``name``."""
         if len(self._taken) >= MOST_GROUPS:
-            raise ValueError(f"at most {MOST_GROUPS} groups")
+            raise InvalidValueError(Code.GROUPS_TOO_MANY, most=MOST_GROUPS)
         block = random.Random(f"{self._seed}:{name}").randrange(_BLOCKS)
         while block in self._taken:
             block = (block + 1) % _BLOCKS

@@ -73,7 +73,7 @@ def load_scenario(name: str) -> scenario.LoadedScenario:
     except ScenarioError as error:
         raise Failure(str(error)) from None
     for warning in loaded.warnings:
-        click.echo(f"{warning.where(loaded.script.source)}: warning: {warning.what}", err=True)
+        click.echo(f"{warning.where(loaded.script.source)}: warning: {english(warning.what)}", err=True)
     return loaded
 
 

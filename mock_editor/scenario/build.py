@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mock_editor.accounts.payload import Regulator, described
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.calendars.catalogue import OwnedCalendar
 from mock_editor.calendars.model import (
     Absence,
@@ -105,7 +107,7 @@ def play(script: Script) -> LoadedScenario:
 class _Openings:
     """Makes openings. ``cpts`` are by their key; ``problem`` is told what the schema cannot see of what is wrong."""
 
-    def __init__(self, cpts: Mapping[str, Cpts], problem: Callable[[Location, str], None]) -> None:
+    def __init__(self, cpts: Mapping[str, Cpts], problem: Callable[[Location, Issue], None]) -> None:
         self._cpts = cpts
         self._problem = problem
 
@@ -122,7 +124,7 @@ class _Openings:
             shares = [(1.0, self._shape(location, section, calendar, _DEFAULTS))]
         for at, (start, end) in enumerate(section.hours):
             if end - start < minutes:
-                self._problem((*location, "hours", at), f"no slot of {minutes} minutes fits in")
+                self._problem((*location, "hours", at), issue(Code.NO_SLOT_FITS, minutes=minutes))
         return [Opening(start, end, minutes, taken, SlotMix(shares)) for start, end in section.hours]
 
     def _shape(self, location: Location, *sections: ShapeSection) -> SlotShape:
@@ -136,12 +138,12 @@ class _Openings:
         if SlotType.CPTS in types:
             keys = first("cpts") or []
             if not keys:
-                self._problem(location, "slot type CPTS needs the key cpts, here or in the calendar")
+                self._problem(location, issue(Code.CPTS_KEY_MISSING))
             for key in keys:
                 if key in self._cpts:
                     cpts.append(self._cpts[key])
                 else:
-                    self._problem(location, f"no CPTS {key!r}; there are: {', '.join(self._cpts)}")
+                    self._problem(location, issue(Code.CPTS_UNKNOWN, key=key, known=list(self._cpts)))
         coded, texts = first("specialties"), first("other_specialties")
         return SlotShape(
             types=types,
@@ -162,13 +164,13 @@ class ExtraOpenings:
 
     def read(self, at: OwnedCalendar, section: Mapping[str, Any]) -> tuple[Opening, ...]:
         """Those of a section; what it leaves out is as its calendar has it. Raises EditorError (422)."""
-        problems: list[tuple[Location, str]] = []
+        problems: list[tuple[Location, Issue]] = []
         openings = _Openings(self.cpts, lambda *problem: problems.append(problem))
         made = openings.made(self.calendars[at.calendar.plan], check_extra_opening(section), ())
         editor = at.editor
         if not editor.cpts and any(shape.cpts for opening in made for shape in opening.mix.shapes):
             # Its CapabilityStatement says so.
-            problems.append((("slot_types",), f"{editor.slug} opens no slots to CPTS in the scenario"))
+            problems.append((("slot_types",), issue(Code.OPENS_NOTHING_TO_CPTS, editor=editor.slug)))
         if problems:
             raise refused(problems)
         return tuple(made)
@@ -229,14 +231,14 @@ class _Builder:
         for doubtful in (*doubtful_values(self._document.data), *large_calendars(self._plans)):
             yield self._document.problem(*doubtful)
 
-    def _problem(self, location: Location, message: str) -> None:
-        self._problems.append(self._document.problem(location, message))
+    def _problem(self, location: Location, what: Issue) -> None:
+        self._problems.append(self._document.problem(location, what))
 
     def _no_doubles(self, location: Location, values: Iterable[str]) -> None:
         seen: set[str] = set()
         for at, value in enumerate(values):
             if value in seen:
-                self._problem((*location, at), f"{value!r} stands twice")
+                self._problem((*location, at), issue(Code.STANDS_TWICE, value=value))
             seen.add(value)
 
     # --- faults
@@ -253,8 +255,8 @@ class _Builder:
                     known.clear()
                 for place, name in enumerate(step.remove):
                     if name not in known:
-                        told = f"no rule {name!r} until then; there are: {', '.join(known)}" if known else "no rule yet"
-                        self._problem((*where, "remove", place), told)
+                        code = Code.RULE_NOT_YET if known else Code.NO_RULE_YET
+                        self._problem((*where, "remove", place), issue(code, name=name, known=list(known)))
                 self._check_rules(step.add, (*where, "add"))
                 known |= {rule.name: None for rule in step.add}
 
@@ -264,8 +266,8 @@ class _Builder:
         for at, rule in enumerate(rules):
             for number, slug in enumerate(rule.editors):
                 if slug not in slugs:
-                    text = f"no editor {slug!r}; there are: {', '.join(slugs)}"
-                    self._problem((*location, at, "editors", number), text)
+                    unknown = issue(Code.EDITOR_OF_SCENARIO_UNKNOWN, name=slug, known=slugs)
+                    self._problem((*location, at, "editors", number), unknown)
 
     # --- calendars
 
@@ -292,16 +294,16 @@ class _Builder:
             ),
         )
         if overlap((day, plan.week[day % 7]) for day in range(-1, 8)):
-            self._problem((*location, "week"), "openings overlap")
+            self._problem((*location, "week"), issue(Code.OPENINGS_OVERLAP))
         for day in plan.exceptional:
             if overlap((shift, plan.openings(day + timedelta(days=shift))) for shift in (-1, 0, 1)):
-                self._problem((*location, "exceptional_openings"), f"openings overlap on {day}")
+                self._problem((*location, "exceptional_openings"), issue(Code.OPENINGS_OVERLAP_ON, day=day))
         return plan
 
     def _plan_named(self, name: str, location: Location) -> Plan:
         plan = self._plans.get(name)
         if plan is None:
-            self._problem(location, f"no calendar {name!r}; there are: {', '.join(self._plans)}")
+            self._problem(location, issue(Code.CALENDAR_OF_SCENARIO_UNKNOWN, name=name, known=list(self._plans)))
             plan = Plan((), {}, (), Booking(timedelta(), timedelta(), overnight=False))
         return plan
 
@@ -332,8 +334,8 @@ class _Builder:
             )
             try:
                 groups.append(Group(description, seed, self._numbers))
-            except ValueError as error:
-                self._problem(where, str(error))
+            except InvalidValueError as error:
+                self._problem(where, error.issue)
         directory = ComputedDirectory(listed, groups, self._numbers)
         associations = []
         for at, association in enumerate(section.associations):
@@ -362,23 +364,23 @@ class _Builder:
                 try:
                     path = self._document.beside(value)
                     there = path.is_file()
-                except ValueError as error:
-                    self._problem((*location, name), str(error))
+                except InvalidValueError as error:
+                    self._problem((*location, name), error.issue)
                     return section
                 except OSError as error:
-                    self._problem((*location, name), f"{path} cannot be read: {error.strerror}")
+                    self._problem((*location, name), issue(Code.FILE_UNREADABLE, file=str(path), reason=error.strerror))
                     return section
                 if not there:
-                    self._problem((*location, name), f"there is no file {path}")
+                    self._problem((*location, name), issue(Code.FILE_MISSING, file=str(path)))
                     return section
                 found[name] = path
         if "key" in found and "certificate" not in found:
-            self._problem((*location, "key"), "expected a certificate too")
+            self._problem((*location, "key"), issue(Code.CERTIFICATE_EXPECTED))
         else:
             try:
                 Identity(found.get("certificate"), found.get("key"), found.get("authority")).context()
             except TlsFileError as error:
-                self._problem((*location, error.name), str(error))
+                self._problem((*location, error.name), error.issue)
         return section.model_copy(update={name: str(path) for name, path in found.items()})
 
     def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
@@ -387,13 +389,13 @@ class _Builder:
         taken: set[object] = set()
         for at, account in enumerate(section.accounts):
             if account.regulator not in known:
-                text = f"no regulator {account.regulator!r}; there are: {', '.join(known)}"
-                self._problem((*location, "accounts", at, "regulator"), text)
+                unknown = issue(Code.REGULATOR_UNKNOWN, name=account.regulator, known=list(known))
+                self._problem((*location, "accounts", at, "regulator"), unknown)
                 continue
             one = described(**known[account.regulator].model_dump(), active=account.active)
             own = {*one.identifiers, *(one.emails if one.active else ())}
             if not taken.isdisjoint(own):
-                self._problem((*location, "accounts", at), "its identifier or e-mail is that of another account")
+                self._problem((*location, "accounts", at), issue(Code.ACCOUNT_TAKEN))
             taken |= own
             regulators.append(one)
         return regulators

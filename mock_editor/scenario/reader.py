@@ -6,13 +6,16 @@ of ``12:30``); the schema then says what each has to be.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.files import folder
+from mock_editor.base.issues import Code, Issue, issue
+from mock_editor.base.words import english
 
 LARGEST_FILE = 5_000_000
 _MOST_NODES = 200_000
@@ -22,34 +25,53 @@ _DEEPEST = 50
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Location = tuple[int | str, ...]
+# Their words name the part, which ``of_part`` adds.
+_NAMES_ITS_PART = frozenset({Code.SCENARIO_KEY_MISSING, Code.SCENARIO_KEY_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a scenario, or doubtful: what, and where (line from 1, or 0 for all; path of keys)."""
+    """One thing wrong with a scenario, or doubtful, and where: line from 1, or 0 for all of it; path of keys."""
 
     line: int
     location: Location
-    message: str
+    issue: Issue
 
     def where(self, source: str) -> str:
         """File and line; ``source`` is what the scenario was read from."""
         return f"{source}:{self.line}" if self.line else source
 
     @property
-    def what(self) -> str:
-        """Place in the structure and text."""
+    def what(self) -> Issue:
+        """What is wrong with which part of the structure."""
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.location).lstrip(".")
-        return f"{path}: {self.message}" if path else self.message
+        return of_part(path, self.issue)
+
+
+def of_part(path: str, what: Issue) -> Issue:
+    """What is wrong with the part at a path; with the whole, where the path is empty."""
+    if not path:
+        return what
+    if what.code in _NAMES_ITS_PART:
+        return replace(what, values={**what.values, "part": path})
+    return issue(Code.SCENARIO_PART, part=path, problem=what)
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be played; its text has one line per problem: file, line, place, what was expected."""
+    """A scenario that cannot be played; in text, one line per problem: file, line, place, what was expected."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
         self.problems = sorted(problems, key=lambda problem: problem.line)
-        super().__init__("\n".join(f"{one.where(source)}: {one.what}" for one in self.problems))
+        super().__init__(source)
+
+    def __str__(self) -> str:
+        # For commands and logs.
+        return "\n".join(f"{one.where(self.source)}: {english(one.what)}" for one in self.problems)
+
+
+def _unreadable(source: str, error: OSError) -> ScenarioError:
+    return ScenarioError(source, [Problem(0, (), issue(Code.SCENARIO_FILE_UNREADABLE, reason=error.strerror))])
 
 
 def shipped() -> list[Path]:
@@ -65,9 +87,11 @@ def find(name: str) -> Path:
             if path.is_file():
                 return path
     except OSError as error:
-        raise ScenarioError(name, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
-    names = ", ".join(file.stem for file in shipped())
-    raise ScenarioError(name, [Problem(0, (), f"no such file, nor a shipped scenario ({names})")])
+        raise ScenarioError(
+            name, [Problem(0, (), issue(Code.SCENARIO_FILE_UNREADABLE, reason=error.strerror))]
+        ) from None
+    known = [file.stem for file in shipped()]
+    raise ScenarioError(name, [Problem(0, (), issue(Code.SCENARIO_NAME_UNKNOWN, known=known))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +109,21 @@ class Script:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise ScenarioError(source, [Problem(0, (), f"cannot be read: {error.strerror}")]) from None
+            raise ScenarioError(
+                source, [Problem(0, (), issue(Code.SCENARIO_FILE_UNREADABLE, reason=error.strerror))]
+            ) from None
         return cls.of(source, raw, file=True)
 
     @classmethod
     def of(cls, source: str, raw: bytes, *, file: bool = False) -> "Script":
         """The script of some bytes. Raises ScenarioError for what is no text, or too much of it."""
         if len(raw) > LARGEST_FILE:
-            raise ScenarioError(source, [Problem(1, (), f"larger than {LARGEST_FILE} bytes")])
+            raise ScenarioError(source, [Problem(1, (), issue(Code.SCENARIO_FILE_LARGE, most=LARGEST_FILE))])
         try:
             return cls(source, raw.decode("utf-8"), file)
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            raise ScenarioError(source, [Problem(line, (), "not UTF-8")]) from None
+            raise ScenarioError(source, [Problem(line, (), issue(Code.NOT_UTF8))]) from None
 
 
 class Document:
@@ -115,11 +141,11 @@ class Document:
             root = yaml.compose(text, Loader=yaml.CBaseLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise self.error((), f"not YAML: {error.problem}", mark.line + 1 if mark else 1) from None
+            raise self.error((), issue(Code.NOT_YAML, error=error.problem), mark.line + 1 if mark else 1) from None
         except yaml.YAMLError as error:
-            raise self.error((), f"not YAML: {error}", 1) from None
+            raise self.error((), issue(Code.NOT_YAML, error=str(error)), 1) from None
         if root is None:
-            raise self.error((), "the file is empty", 1)
+            raise self.error((), issue(Code.SCENARIO_EMPTY), 1)
         self._root: yaml.Node = root
         self._nodes = 0
         self.data = self._plain(self._root, (), ())
@@ -131,35 +157,35 @@ class Document:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 mark = event.start_mark
-                raise self.error((), f"nested deeper than {_DEEPEST} levels", mark.line + 1 if mark else 1)
+                raise self.error((), issue(Code.NESTED_TOO_DEEP, most=_DEEPEST), mark.line + 1 if mark else 1)
 
     def _plain(self, node: yaml.Node, location: Location, above: tuple[yaml.Node, ...]) -> Any:
         self._nodes += 1
         if node in above or self._nodes > _MOST_NODES:
-            raise self.error(location, "an alias inside itself, or far too many elements", node.start_mark.line + 1)
+            raise self.error(location, issue(Code.ALIAS_ENDLESS), node.start_mark.line + 1)
         if isinstance(node, yaml.SequenceNode):
             return [self._plain(item, (*location, at), (*above, node)) for at, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             plain: dict[str, Any] = {}
             for key, value in node.value:
                 if not isinstance(key, yaml.ScalarNode):
-                    raise self.error(location, "a key has to be a word", key.start_mark.line + 1)
+                    raise self.error(location, issue(Code.MAPPING_KEY), key.start_mark.line + 1)
                 if key.value in plain:
-                    raise self.error((*location, key.value), "the key stands twice", key.start_mark.line + 1)
+                    raise self.error((*location, key.value), issue(Code.KEY_TWICE), key.start_mark.line + 1)
                 plain[key.value] = self._plain(value, (*location, key.value), (*above, node))
             return plain
         if _UNPRINTABLE.search(node.value):
-            raise self.error(location, "a control character", node.start_mark.line + 1)
+            raise self.error(location, issue(Code.CONTROL_CHARACTER), node.start_mark.line + 1)
         return node.value
 
     def beside(self, name: str) -> Path:
-        """The path of a file that the scenario names. Raises ValueError for one that a text may not name."""
+        """The path of a file that the scenario names. Raises InvalidValueError for one that a text may not name."""
         if self._file:
             return Path(self.source).parent / name
         # Whoever sends a text is no user of this machine, and learns nothing of its files by trying names.
         path = Path(name)
         if not path.resolve().is_relative_to(Path.cwd()):
-            raise ValueError("expected a file below the simulator's working directory, as the scenario was sent")
+            raise InvalidValueError(Code.FILE_OUTSIDE)
         return path
 
     def line(self, location: Location) -> int:
@@ -176,10 +202,10 @@ class Document:
                     node, line = pair[1], pair[0].start_mark.line
         return int(line) + 1
 
-    def error(self, location: Location, message: str, line: int | None = None) -> ScenarioError:
+    def error(self, location: Location, what: Issue, line: int | None = None) -> ScenarioError:
         """The ScenarioError of one problem."""
-        return ScenarioError(self.source, [self.problem(location, message, line)])
+        return ScenarioError(self.source, [self.problem(location, what, line)])
 
-    def problem(self, location: Location, message: str, line: int | None = None) -> Problem:
+    def problem(self, location: Location, what: Issue, line: int | None = None) -> Problem:
         """A problem at ``location``."""
-        return Problem(line if line is not None else self.line(location), location, message)
+        return Problem(line if line is not None else self.line(location), location, what)

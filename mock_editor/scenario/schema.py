@@ -23,9 +23,9 @@ from pydantic import (
 from mock_editor.base import sas_target
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
 from mock_editor.base.data import communes
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, InvalidValueError
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.validation import findings
-from mock_editor.base.words import english
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
@@ -38,7 +38,7 @@ from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, Consulta
 from mock_editor.calendars.people import LARGEST_GROUP
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from mock_editor.faults.wrong import problems
-from mock_editor.scenario.reader import Document, Location, ScenarioError
+from mock_editor.scenario.reader import Document, Location, ScenarioError, of_part
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = typing.get_args(Day)
@@ -49,14 +49,14 @@ def _zone(name: object) -> ZoneInfo:
     try:
         return ZoneInfo(str(name))
     except (KeyError, ValueError, OSError):
-        raise ValueError("expected the name of a time zone, e.g. Europe/Paris or Indian/Reunion") from None
+        raise InvalidValueError(Code.TIME_ZONE_EXPECTED) from None
 
 
 def _hours(text: object) -> tuple[int, int]:
     """``HH:MM-HH:MM`` as minutes since midnight; an end not after the start is on the next day."""
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", str(text), re.ASCII)
     if not found or (found[3] == "24" and found[4] != "00"):
-        raise ValueError("expected hours such as 09:00-12:30 (20:00-08:00 runs past midnight)")
+        raise InvalidValueError(Code.HOURS_EXPECTED)
     start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
     return start, end if end > start else end + _MINUTES_A_DAY
 
@@ -68,14 +68,14 @@ def _day(text: object) -> tuple[date, bool]:
         # 2024 is a leap year: 02-29 is a day of some years.
         return date.fromisoformat(f"2024-{text}" if yearly else str(text)), yearly
     except ValueError:
-        raise ValueError("expected a day: 2026-12-24, or 12-24 for every year") from None
+        raise InvalidValueError(Code.DAY_EXPECTED) from None
 
 
 def _date(text: object) -> date:
     try:
         return date.fromisoformat(str(text))
     except ValueError:
-        raise ValueError("expected a date, e.g. 2026-12-24") from None
+        raise InvalidValueError(Code.DATE_OF_SCENARIO) from None
 
 
 def _playable(moment: datetime) -> datetime:
@@ -85,7 +85,7 @@ def _playable(moment: datetime) -> datetime:
 
 def _hidden_alone(types: list[SlotType]) -> list[SlotType]:
     if not NEVER_EXPOSED.isdisjoint(types) and len(types) > 1:
-        raise ValueError("own-patients, private and structure stand alone; PUBLIC, PRO, SNP and CPTS may be combined")
+        raise InvalidValueError(Code.NOT_ALONE)
     return types
 
 
@@ -96,19 +96,19 @@ def _siret(value: str) -> str:
 def _finess(value: str) -> str:
     prefixed = structure_id(StructureIdKind.FINESS, value)
     if not prefixed.isdecimal():
-        raise ValueError("expected 9 digits, as the guide wants for a CPTS")
+        raise InvalidValueError(Code.CPTS_DIGITS)
     return prefixed
 
 
 def _distinct(items: list[Any]) -> list[Any]:
     if len(set(items)) < len(items):
-        raise ValueError("the same value stands twice")
+        raise InvalidValueError(Code.VALUE_TWICE)
     return items
 
 
 def _department(code: str) -> str:
     if code not in communes():
-        raise ValueError(f"expected a department of data/communes.csv: {', '.join(communes())}")
+        raise InvalidValueError(Code.DEPARTMENT_UNKNOWN, known=list(communes()))
     return code
 
 
@@ -183,7 +183,7 @@ class ExtraOpeningSection(OpeningSection):
     @model_validator(mode="after")
     def _of_one_day(self) -> "ExtraOpeningSection":
         if any(end > _MINUTES_A_DAY for _, end in self.hours):
-            raise ValueError("hours end on their day, at 24:00 at the latest; a night is two openings, one on each day")
+            raise InvalidValueError(Code.HOURS_OF_ONE_DAY)
         return self
 
     @model_validator(mode="after")
@@ -191,7 +191,7 @@ class ExtraOpeningSection(OpeningSection):
         # The reader of scenario files does it there.
         texts = [text for one in (self, *(self.mix or ())) for text in (one.reasons or [], one.other_specialties or [])]
         if any(unicodedata.category(sign) in ("Cc", "Cs") for several in texts for text in several for sign in text):
-            raise ValueError("a text has a control character")
+            raise InvalidValueError(Code.TEXT_HAS_CONTROL)
         return self
 
 
@@ -204,9 +204,9 @@ class AbsenceSection(_Section):
     @model_validator(mode="after")
     def _in_order(self) -> "AbsenceSection":
         if self.first[1] != self.last[1]:
-            raise ValueError("from and to are both dates, or both days of every year")
+            raise InvalidValueError(Code.DAYS_ALIKE)
         if not self.first[1] and self.last < self.first:
-            raise ValueError("to is before from")
+            raise InvalidValueError(Code.TO_BEFORE_FROM)
         return self
 
 
@@ -244,9 +244,9 @@ class StructureSection(_Section):
             if value is not None:
                 try:
                     return structure_id(kind, value)
-                except ValueError as error:
-                    raise ValueError(f"{kind.value}: {error}") from None
-        raise ValueError(f"expected at least one of {', '.join(StructureIdKind)}")
+                except InvalidValueError as error:
+                    raise InvalidValueError(Code.IDENTIFIER_OF_KIND, kind=kind.value, problem=error.issue) from None
+        raise InvalidValueError(Code.STRUCTURE_ID_EXPECTED, known=list(StructureIdKind))
 
 
 class AddressSection(_Section):
@@ -283,7 +283,7 @@ class PractitionerSection(_Section):
     @model_validator(mode="after")
     def _identified(self) -> "PractitionerSection":
         if (self.rpps is None) == (self.adeli is None):
-            raise ValueError("expected either rpps or adeli")
+            raise InvalidValueError(Code.RPPS_OR_ADELI)
         _ = self.national_id
         return self
 
@@ -295,9 +295,9 @@ class PractitionerSection(_Section):
             if value is not None:
                 try:
                     return practitioner_id(kind, value)
-                except ValueError as error:
-                    raise ValueError(f"{kind.value}: {error}") from None
-        raise ValueError("expected either rpps or adeli")
+                except InvalidValueError as error:
+                    raise InvalidValueError(Code.IDENTIFIER_OF_KIND, kind=kind.value, problem=error.issue) from None
+        raise InvalidValueError(Code.RPPS_OR_ADELI)
 
 
 class GroupSection(_Section):
@@ -344,7 +344,7 @@ class SosPlaceSection(_Section):
     @model_validator(mode="after")
     def _announceable(self) -> "SosPlaceSection":
         if self.announced_identifier == "national" and self.structure is None:
-            raise ValueError("announced_identifier: national needs a structure")
+            raise InvalidValueError(Code.NATIONAL_NEEDS_STRUCTURE)
         return self
 
 
@@ -368,7 +368,7 @@ class RegulatorSection(_Section):
     @model_validator(mode="after")
     def _identified(self) -> "RegulatorSection":
         if self.national_id is None and self.technical_id is None:
-            raise ValueError("expected national_id, technical_id or both")
+            raise InvalidValueError(Code.IDENTIFIERS_EXPECTED)
         return self
 
 
@@ -414,7 +414,7 @@ class EndingsSection(_Section):
     @model_validator(mode="after")
     def _at_most_all(self) -> "EndingsSection":
         if self.fulfilled + self.noshow > 1:
-            raise ValueError("fulfilled and noshow are more than 1 together")
+            raise InvalidValueError(Code.SHARES_OVER_ONE)
         return self
 
 
@@ -474,22 +474,21 @@ def check_extra_opening(section: Mapping[str, Any]) -> ExtraOpeningSection:
         raise refused(_problems(error, ExtraOpeningSection)) from None
 
 
-def refused(problems: Iterable[tuple[Location, str]]) -> EditorError:
+def refused(problems: Iterable[tuple[Location, Issue]]) -> EditorError:
     """422 for an extra opening, with what is wrong where in its section."""
-    texts = (": ".join(filter(None, (".".join(map(str, where)), message))) for where, message in problems)
-    return EditorError(422, [Issue("invalid", text) for text in texts])
+    return EditorError(422, [of_part(".".join(map(str, where)), what) for where, what in problems])
 
 
-def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, str]]:
+def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, Issue]]:
     """Where in a ``root`` something is wrong, and what."""
     found = zip(findings(error), problems(error, root, json=False), strict=True)
     for one, (location, wrong) in found:
-        message = english(wrong)
         if one.type == "extra_forbidden" and location == one.location:
-            message = f"unknown key; expected: {', '.join(_known_keys(location[:-1], root))}"
+            yield location, issue(Code.SCENARIO_KEY_UNKNOWN, part=None, known=_known_keys(location[:-1], root))
         elif one.type == "missing":
-            message = "missing"
-        yield location, message
+            yield location, issue(Code.SCENARIO_KEY_MISSING, part=None)
+        else:
+            yield location, wrong
 
 
 def _known_keys(location: Location, root: type[BaseModel]) -> list[str]:

@@ -17,6 +17,7 @@ from fhir.resources.R4B.slot import Slot as SlotModel
 from pydantic import BaseModel, ValidationError
 
 from mock_editor.base.fhir import Resource
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.calendars.model import Calendar, Editor, SlotShape
 from mock_editor.search import resources
 from mock_editor.search.flows import INT_R01, INT_R04
@@ -36,15 +37,16 @@ _TIMES = resources.SlotTimes("202611200700", "2026-11-20T08:00:00.000+01:00", "2
 _WEB = "https://lga.example"
 
 
-def problems(editor: Editor) -> list[str]:
-    """What the resources of an editor break of FHIR R4, a line each; nothing when all is well."""
+def problems(editor: Editor) -> list[Issue]:
+    """What the resources of an editor break of FHIR R4, an issue each; nothing when all is well."""
     found = []
     for resource in _resources(editor):
         try:
             _MODELS[resource["resourceType"]].model_validate(resource)
         except ValidationError as error:
             detail = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            found.append(f"{editor.slug}: {resource['resourceType']}/{resource['id']}: {detail}")
+            named = f"{resource['resourceType']}/{resource['id']}"
+            found.append(issue(Code.NOT_FHIR, editor=editor.slug, resource=named, detail=detail))
     return found
 
 

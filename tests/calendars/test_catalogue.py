@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import NotFoundError
+from mock_editor.base.errors import EditorError
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Booking, Calendar, Opening, Plan, SlotMix, SlotShape, SlotType, Window
 from tests.calendars.test_generator import PUBLIC
@@ -53,5 +53,5 @@ def test_slots_of_other_types_are_not_offered() -> None:
 
 
 def test_an_unknown_editor_is_refused() -> None:
-    with pytest.raises(NotFoundError, match="No editor 'x'"):
+    with pytest.raises(EditorError, match=r"^404: No editor 'x'"):
         Catalogue([], Clock(NOW)).editor("x")

@@ -10,7 +10,7 @@ import pytest
 
 from mock_editor import scenario
 from mock_editor.base.clock import Clock
-from mock_editor.base.errors import EditorError, NotFoundError
+from mock_editor.base.errors import EditorError
 from mock_editor.base.store import Store
 from mock_editor.calendars.appointments import Appointments
 from mock_editor.calendars.catalogue import Catalogue, find_calendar
@@ -408,7 +408,7 @@ def test_an_appointment_of_a_removed_opening_is_not_laid_over(one: Worker) -> No
 
 def test_an_absence_of_the_scenario_leaves_room_for_an_extra_opening(one: Worker) -> None:
     christmas = date(2026, 12, 24)
-    with pytest.raises(NotFoundError, match=r"No opening of .* begins on 2026-12-24; an extra opening gives"):
+    with pytest.raises(EditorError, match=r"^404: No opening of .* begins on 2026-12-24; an extra opening gives"):
         one.overrides.open_day("one", FREE, christmas)
     one.overrides.add_extra("one", FREE, christmas, {"hours": ["10:00-11:00"]})
     found = find_calendar(one.catalogue.editors["one"], FREE)
@@ -443,7 +443,7 @@ def test_an_absence_of_the_scenario_leaves_room_for_an_extra_opening(one: Worker
     ],
 )
 def test_what_is_not_there_is_told(one: Worker, operation: Callable[[Overrides], object], text: str) -> None:
-    with pytest.raises(NotFoundError, match=text):
+    with pytest.raises(EditorError, match=rf"^404: .*{text}"):
         operation(one.overrides)
     assert one.overrides.of("one") == []
 
@@ -586,7 +586,7 @@ def test_a_slot_that_another_worker_has_closed_is_not_taken(worker: Callable[[],
     one.overrides.close_slot("one", FREE, at(10))
     # It has not heard of it yet.
     assert late.free() == "10 11"
-    with pytest.raises(EditorError, match="409: This slot has been closed"):
+    with pytest.raises(EditorError, match="409: This slot was closed by hand"):
         late.book(at(10))
     with pytest.raises(EditorError, match="409"):
         late.appointments.change("one", moved, lambda old: _moved(old, at(10)))

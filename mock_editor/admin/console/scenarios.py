@@ -11,6 +11,7 @@ from mock_editor.admin.console.context import Console, Route
 from mock_editor.admin.operations.scenarios import list_scenarios
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
+from mock_editor.base.words import french
 from mock_editor.scenario import ScenarioError, Script
 from mock_editor.scenario.reader import Document
 from mock_editor.world.world import StatePart
@@ -84,7 +85,7 @@ def _known(name: str, source: str, in_play: bool) -> Known:
     try:
         found = _described(Script.read(Path(source)))
     except ScenarioError as error:
-        return Known(name, source, in_play, problem=str(error))
+        return Known(name, source, in_play, problem=" ; ".join(french(one.what) for one in error.problems))
     return Known(name, source, in_play, found.get("title", ""), found.get("description", ""))
 
 

@@ -2,14 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation
-from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, refused
+from mock_editor.base.errors import MOST_ISSUES, EditorError, refused
 from mock_editor.base.issues import Code
+from mock_editor.base.words import english
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.scenario.reader import LARGEST_FILE
 from mock_editor.simulator.simulator import Simulator, checked
@@ -245,9 +247,7 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except ScenarioError as error:
-        issues = [
-            Issue("invalid", problem.what, problem.where(error.source)) for problem in error.problems[:MOST_ISSUES]
-        ]
+        issues = [replace(problem.what, place=problem.where(error.source)) for problem in error.problems[:MOST_ISSUES]]
         raise EditorError(422, issues) from None
 
 
@@ -266,5 +266,5 @@ def _told(played: LoadedScenario) -> Scenario:
             )
             for one in played.editors
         ],
-        warnings=[f"{one.where(played.script.source)}: {one.what}" for one in played.warnings[:MOST_ISSUES]],
+        warnings=[f"{one.where(played.script.source)}: {english(one.what)}" for one in played.warnings[:MOST_ISSUES]],
     )
