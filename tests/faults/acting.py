@@ -1,4 +1,4 @@
-"""An exchange for kinds to act on, with what they asked of it."""
+"""A request for kinds to act on, with what they asked of it."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ RIGHT = Response(200, (("Content-Type", "application/fhir+json"), ("Content-Leng
 
 
 class Asked:
-    """One exchange ``seconds`` after midnight. ``done`` tells in which order it was waited for and carried out."""
+    """One request ``seconds`` after midnight. ``done`` tells in which order it was waited for and carried out."""
 
     def __init__(self, *, flow: str = "INT_R01", seconds: float = 0, seed: str = "", tallied: int = 1) -> None:
         self.done: list[float | str] = []

@@ -82,7 +82,7 @@ SEARCHES = {
 
 @dataclass(frozen=True)
 class Right:
-    """A right answer, and the exchange that it belongs to."""
+    """A right answer, and the request that it belongs to."""
 
     asked: Asked
     response: Response
@@ -94,7 +94,7 @@ class Right:
         return read
 
     def request(self, seed: str = "", method: str = "GET", body: bytes = b"") -> Request:
-        """The exchange; ``seed`` is that of its draws."""
+        """The request; ``seed`` is that of its draws."""
         url = self.asked.url.removeprefix(PUBLIC_URL)
         draw = random.Random(seed)
         return Request(

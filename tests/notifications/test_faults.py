@@ -567,9 +567,9 @@ class Failing(Kind):
 
     kind: str = "failing"
 
-    def apply(self, exchange: Request, proceed: Proceed) -> Response:
+    def apply(self, request: Request, proceed: Proceed) -> Response:
         """Fails when it has what it wants to spoil."""
-        return replace(proceed(), body=exchange.body[len(exchange.body)])
+        return replace(proceed(), body=request.body[len(request.body)])
 
 
 def test_when_a_kind_fails_the_right_notification_goes_out(editor: Editor, caplog: pytest.LogCaptureFixture) -> None:

@@ -70,13 +70,13 @@ class Played:
         if acting is None:
             return 0.0
         waits: list[float] = []
-        exchange = Request(
+        request = Request(
             editor=editor, flow=flow, method=method, url=url, headers={}, body=b"", now=self.faults.now(),
             zone=found.zone, draw=acting.draw, wait=waits.append, tally=partial(acting.tally, editor),
         )  # fmt: skip
         proceed: Proceed = lambda: Response(200, (), b"")  # noqa: E731
         for kind in reversed(acting.kinds):
-            proceed = partial(kind.apply, exchange, proceed)
+            proceed = partial(kind.apply, request, proceed)
         return sum(waits) if proceed().status == 200 else None
 
     def plans(self, editor: str, count: int) -> Iterator[Plan | None]:
