@@ -12,7 +12,7 @@ from mock_editor import __version__
 from mock_editor.base import logs
 from mock_editor.base.errors import EditorError
 from mock_editor.base.missing import package_missing
-from mock_editor.base.words import in_english
+from mock_editor.base.words import english, in_english
 from mock_editor.commands import remote
 from mock_editor.commands.description import shipped
 from mock_editor.settings import unknown
@@ -48,8 +48,8 @@ class LazyGroup(click.Group):
 @click.version_option(__version__)
 def commands() -> None:
     """Plays the agenda editors (LGA) that the SAS platform talks to."""
-    for line in unknown(os.environ):
-        click.echo(f"mock-editor: {logs.visible(line)}", err=True)
+    for found in unknown(os.environ):
+        click.echo(f"mock-editor: {logs.visible(english(found))}", err=True)
 
 
 remote.add_to(commands, shipped())

@@ -1,7 +1,7 @@
 """Every setting of the simulator, declared once: name, default, help, check.
 
 Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_EDITOR_<NAME>``; the option wins. Secrets
-are no options, because a list of processes shows them: their variable, or a file, see ``secret``.
+are not options, because a list of processes would show them: they come from their variable or a file, see ``secret``.
 """
 
 import dataclasses
@@ -16,27 +16,29 @@ from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from mock_editor.base import sas_target
+from mock_editor.base.errors import InvalidValueError, reason_of
+from mock_editor.base.issues import Code, Issue, issue
 
 PREFIX = "MOCK_EDITOR_"
-SWITCH = "on|off"  # what a setting that is one takes
-# A variable of the commands that talk to a running simulator: where it is.
+SWITCH = "on|off"  # the values of a setting that is a switch
+# Where commands find the running simulator that they talk to.
 URL_VARIABLE = f"{PREFIX}URL"
-# What the variable ends with that names the file of a secret.
+# The end of the variable that names the file of a secret.
 _FILE = "_FILE"
 # What Kubernetes tells every container of a Service named mock-editor (or mock-editor-tls, …).
 _LINK = re.compile(PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
-# This one may be named as a setting: its value tells.
+# This one may have the name of a setting: its value tells which it is.
 _LINK_URL_NAME, _LINK_URL = re.compile(PREFIX + r"(\w+_)?PORT"), re.compile(r"(tcp|udp|sctp)://\S+")
 
 
-class SettingsError(ValueError):
-    """A setting with a value that cannot be: says which and why."""
+class SettingsError(InvalidValueError):
+    """Settings that the simulator cannot start with."""
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
+            raise InvalidValueError(Code.EXPECTED_WHOLE_NUMBER, low=low, high=high)
         return int(text)
 
     return parse
@@ -44,7 +46,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) <= 0:
-        raise ValueError("expected a number of seconds above 0")
+        raise InvalidValueError(Code.EXPECTED_SECONDS)
     return float(text)
 
 
@@ -52,7 +54,7 @@ def _up_to(bounds: sas_target.Seconds) -> Callable[[str], float]:
     def parse(text: str) -> float:
         seconds = _seconds(text)
         if seconds > bounds.most:
-            raise ValueError(f"expected a number of seconds above {bounds.above}, {bounds.most} at most")
+            raise InvalidValueError(Code.EXPECTED_SECONDS_UP_TO, above=bounds.above, most=bounds.most)
         return seconds
 
     return parse
@@ -62,7 +64,7 @@ def _url(text: str) -> str:
     # A bracketed or numeric mistake in the authority raises ValueError by itself, with a clear text.
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("expected http://host[:port][/path] or https://…, without query or fragment")
+        raise InvalidValueError(Code.EXPECTED_URL)
     _ = parts.port
     return text.rstrip("/")
 
@@ -70,50 +72,50 @@ def _url(text: str) -> str:
 def _instant(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("expected a date and time with an offset, e.g. 2026-11-20T08:00:00+01:00")
+        raise InvalidValueError(Code.EXPECTED_INSTANT)
     return moment
 
 
 def _text(text: str) -> str:
     if not text.strip():
-        raise ValueError("expected a value")
+        raise InvalidValueError(Code.EXPECTED_VALUE)
     return text
 
 
 def _secret(text: str) -> str:
     # It travels in a header, and one that can be guessed protects nothing.
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
-        raise ValueError("expected 16 to 200 letters, digits or signs of ._~+/=-")
+        raise InvalidValueError(Code.EXPECTED_TOKEN)
     return text
 
 
 def _file(text: str) -> Path:
     path = Path(_text(text))
     if path.is_dir():
-        raise ValueError("expected a file, this is a folder")
+        raise InvalidValueError(Code.EXPECTED_FILE)
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder {path.parent}")
+        raise InvalidValueError(Code.NO_SUCH_FOLDER, folder=str(path.parent))
     return path
 
 
 def _switch(text: str) -> bool:
     words = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
     if text.lower() not in words:
-        raise ValueError("expected on or off")
+        raise InvalidValueError(Code.EXPECTED_SWITCH)
     return words[text.lower()]
 
 
 def _existing_file(text: str) -> Path:
     path = Path(_text(text))
     if not path.is_file():
-        raise ValueError("expected a file that exists")
+        raise InvalidValueError(Code.EXPECTED_EXISTING_FILE)
     return path
 
 
 def _tls_version(text: str) -> str:
     versions = get_args(sas_target.TlsVersion)
     if text not in versions:
-        raise ValueError(f"expected {' or '.join(versions)}")
+        raise InvalidValueError(Code.EXPECTED_TLS_VERSION, least=versions[0], newest=versions[-1])
     return text
 
 
@@ -123,7 +125,7 @@ def _networks(text: str) -> tuple[str, ...]:
 
 def _header(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", text):
-        raise ValueError("expected the name of a header")
+        raise InvalidValueError(Code.EXPECTED_HEADER_NAME)
     return text
 
 
@@ -141,7 +143,7 @@ def _sas_url(text: str) -> str:
 def _words(text: str) -> tuple[str, ...]:
     words = tuple(word.strip() for word in text.split(",") if word.strip())
     if not words:
-        raise ValueError("expected words with commas between them")
+        raise InvalidValueError(Code.EXPECTED_WORDS)
     return words
 
 
@@ -149,14 +151,14 @@ def _addresses(text: str) -> tuple[str, ...]:
     for word in _words(text):
         parts = urlsplit(word)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-            raise ValueError(f"expected http(s)://host[:port][/path][?query] with commas between them (got {word!r})")
+            raise InvalidValueError(Code.EXPECTED_URLS, found=word)
     return _words(text)
 
 
 def _issuer(text: str) -> str:
     if text not in ("embedded", "none"):
         _url(text)
-    # As its provider writes it: a slash at the end is part of it.
+    # Exactly as its provider writes it: a slash at the end is part of it.
     return text
 
 
@@ -175,31 +177,34 @@ def _sas_seconds(bounds: sas_target.Seconds, help_text: str) -> Any:
 
 
 def secret(name: str, env: Mapping[str, str]) -> str | None:
-    """A secret setting as ``MOCK_EDITOR_<NAME>`` says, or the file that ``MOCK_EDITOR_<NAME>_FILE`` names.
+    """The value of a secret: that of ``MOCK_EDITOR_<NAME>``, or the content of the file in ``MOCK_EDITOR_<NAME>_FILE``.
 
-    Raises SettingsError for a file that cannot be read.
+    Raises SettingsError if both are there, or if the file cannot be read.
     """
     variable = f"{PREFIX}{name.upper()}"
     value, file = env.get(variable) or None, env.get(f"{variable}{_FILE}")
     if not file:
         return value
     if value:
-        raise SettingsError(f"{variable} and {variable}{_FILE}: expected one of them")
+        raise SettingsError(Code.SETTING_SECRET_TWICE, variable=variable, other=f"{variable}{_FILE}")
     try:
         return Path(file).read_text(encoding="utf-8").rstrip("\r\n") or None
     except OSError as error:
-        raise SettingsError(f"{variable}{_FILE}: {file} cannot be read: {error.strerror}") from None
+        reason = reason_of(error)
+        raise SettingsError(
+            Code.SETTING_SECRET_UNREADABLE, variable=f"{variable}{_FILE}", file=file, reason=reason
+        ) from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{variable}{_FILE}: {file} is not UTF-8") from None
+        raise SettingsError(Code.SETTING_SECRET_ENCODING, variable=f"{variable}{_FILE}", file=file) from None
 
 
 def _is_link(variable: str, value: str) -> bool:
-    """Whether it tells where a Service is that happens to be named like us: no setting, though it may have its name."""
+    """Whether a variable is the address of a Service that happens to be named like us, and not a setting."""
     return bool(_LINK.fullmatch(variable) or (_LINK_URL_NAME.fullmatch(variable) and _LINK_URL.fullmatch(value)))
 
 
-def unknown(env: Mapping[str, str]) -> list[str]:
-    """A line about each variable that begins like ours but is none: somebody else's, or one that was meant."""
+def unknown(env: Mapping[str, str]) -> list[Issue]:
+    """An issue for each variable that begins like ours but is not: somebody else's, or a mistake in the name."""
     known = {PREFIX + field.name.upper(): field.metadata["secret"] for field in dataclasses.fields(Settings)}
     names = [URL_VARIABLE, *known, *(f"{name}{_FILE}" for name, is_secret in known.items() if is_secret)]
     others = [
@@ -209,7 +214,7 @@ def unknown(env: Mapping[str, str]) -> list[str]:
     ]
     nearest = [difflib.get_close_matches(variable, names, 1, 0.0)[0] for variable in others]
     return [
-        f"unknown environment variable {variable} counts for nothing; the nearest setting is {setting}"
+        issue(Code.SETTING_UNKNOWN, variable=variable, nearest=setting)
         for variable, setting in zip(others, nearest, strict=True)
     ]
 
@@ -384,8 +389,7 @@ class Settings:
     def from_env(cls, env: Mapping[str, str], **overrides: str | None) -> "Settings":
         """Settings from ``MOCK_EDITOR_*`` variables, replaced by the given options.
 
-        Raises SettingsError for a value that cannot be. Variables that are none of ours count for nothing, see
-        ``unknown``.
+        Raises SettingsError for an invalid value. Variables that are not ours are ignored, see ``unknown``.
         """
         values: dict[str, Any] = {}
         for setting in dataclasses.fields(cls):
@@ -400,30 +404,30 @@ class Settings:
                 try:
                     values[name] = setting.metadata["parse"](text)
                 except (OSError, ValueError) as error:
-                    # A file cannot even be looked at: its name is too long, or a folder is closed to us.
-                    wrong = error.strerror if isinstance(error, OSError) else error
-                    got = "" if setting.metadata["secret"] else f" (got {text!r})"
-                    raise SettingsError(f"{origin}: {wrong}{got}") from None
+                    # OSError: a file cannot even be looked at: its name is too long, or its folder is closed to us.
+                    if setting.metadata["secret"]:
+                        raise SettingsError(Code.SETTING_WRONG, name=origin, reason=reason_of(error)) from None
+                    raise SettingsError(
+                        Code.SETTING_INVALID, name=origin, reason=reason_of(error), found=text
+                    ) from None
         settings = cls(**values)
         if settings.connections <= settings.threads:
-            raise SettingsError(
-                f"worker connections ({settings.connections}) must be above threads ({settings.threads})"
-            )
+            raise SettingsError(Code.SETTING_CONNECTIONS, connections=settings.connections, threads=settings.threads)
         settings.check_tls()
         return settings
 
     def check_tls(self) -> None:
         """Raises SettingsError for settings of mutual TLS that make no sense without each other."""
         if (self.certificate_header is None) != (self.certificate_proxies is None):
-            raise SettingsError("--certificate-header and --certificate-proxies: neither counts without the other")
+            raise SettingsError(Code.SETTING_PAIR, first="--certificate-header", second="--certificate-proxies")
         if self.tls_port is None:
-            alone = dict.fromkeys(["tls_cert", "tls_key", "tls_strict"], "--tls-port")
+            alone = dict.fromkeys(["tls_cert", "tls_key", "tls_strict"], Code.SETTING_NEEDS_TLS_PORT)
             if self.certificate_header is None:
                 both = ["tls_client_ca", "tls_crl", "tls_client_cn", "tls_client_ou", "tls_public_url", "plain_fhir"]
-                alone |= dict.fromkeys(both, "--tls-port or --certificate-header")
-            for name, other in alone.items():
+                alone |= dict.fromkeys(both, Code.SETTING_NEEDS_TLS)
+            for name, code in alone.items():
                 if getattr(self, name):
-                    raise SettingsError(f"--{name.replace('_', '-')}: counts only with {other}")
+                    raise SettingsError(code, name=f"--{name.replace('_', '-')}")
 
     @property
     def shows_bench(self) -> bool:

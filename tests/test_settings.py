@@ -3,6 +3,7 @@ from dataclasses import fields
 import pytest
 from pydantic import ValidationError
 
+from mock_editor.base.words import english
 from mock_editor.scenario.schema import NotificationsSection
 from mock_editor.settings import PREFIX, Settings, SettingsError, unknown
 
@@ -115,7 +116,7 @@ def test_an_unknown_variable_is_told_with_the_nearest_setting_and_without_its_va
         "MOCK_EDITOR_ADMIN_TOKEN_FIEL": "/run/secrets/token", "MOCK_EDITOR_HOST": "127.0.0.1", "OTHER": "x",
         "MOCK_EDITOR_URL": "http://127.0.0.1:8000", "MOCK_EDITOR_ADMIN_TOKEN_FILE": "/run/secrets/token",
     }  # fmt: skip
-    told = {line.split()[3]: line for line in unknown(env)}
+    told = {str(issue.values["variable"]): english(issue) for issue in unknown(env)}
     assert list(told) == [
         "MOCK_EDITOR_ADMIN_TOKEN_FIEL", "MOCK_EDITOR_IMAGE", "MOCK_EDITOR_PROT", "MOCK_EDITOR_VERSION",
     ]  # fmt: skip

@@ -33,7 +33,13 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from mock_editor.base.addresses import is_loopback, names_this_machine
 from mock_editor.base.issues import Issue
@@ -112,6 +118,14 @@ def never_sent(error: RequestException) -> bool:
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
     return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether a call ended because something took too long, however urllib3 and requests have wrapped that."""
+    if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
+        return True
+    inner = [error.reason] if isinstance(error, MaxRetryError) else error.args
+    return any(timed_out(each) for each in (error.__cause__, *inner) if isinstance(each, BaseException))
 
 
 def tls_error(error: object) -> ssl.SSLError | None:

@@ -57,6 +57,13 @@ class InvalidValueError(ValueError):
         return EditorError(self.issue.code.status, [replace(self.issue, place=place)])
 
 
+def reason_of(error: Exception) -> data.Issue | str:
+    """Why something failed, as a value of an issue: ours as data, the system's and a library's in its own words."""
+    if isinstance(error, InvalidValueError):
+        return error.issue
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
 class BadRequestError(EditorError):
     """400: the request cannot be understood."""
 

@@ -15,8 +15,11 @@ import requests
 from requests import PreparedRequest, Response
 
 from mock_editor.base import client
+from mock_editor.base.errors import reason_of
 from mock_editor.base.files import OWN_MODE
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.logs import visible
+from mock_editor.base.words import english
 from mock_editor.commands.description import Description, Option
 from mock_editor.commands.failures import Failure, Refused
 from mock_editor.settings import PREFIX, SettingsError, secret
@@ -44,10 +47,10 @@ def _token() -> str | None:
     try:
         token = secret("admin_token", os.environ)
     except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(english(error.issue)) from None
     # It has to stand in a header.
     if token and not re.fullmatch("[!-~]+", token):
-        raise click.UsageError(f"{PREFIX}ADMIN_TOKEN: expected letters, digits and signs")
+        raise click.UsageError(english(issue(Code.TOKEN_SIGNS, variable=f"{PREFIX}ADMIN_TOKEN")))
     return token
 
 
@@ -115,7 +118,8 @@ def _target(output: str) -> AbstractContextManager[IO[Any]]:
             os.fchmod(descriptor, OWN_MODE)
         return os.fdopen(descriptor, "wb")
     except OSError as error:
-        raise click.UsageError(f"--output: {output}: {error.strerror}") from None
+        wrong = issue(Code.OUTPUT_UNWRITABLE, path=output, reason=reason_of(error))
+        raise click.UsageError(english(wrong)) from None
 
 
 def _for_terminal(text: str) -> str:
@@ -131,7 +135,8 @@ def _problem(response: Response) -> str:
     except (ValueError, KeyError, TypeError):
         # Not from a simulator.
         text = response.headers.get("Location") or " ".join(response.text.split())[:_LONGEST]
-        return f"{response.url} answers {response.status_code} {response.reason}{_by_proxy(response.url)}: {text}"
+        answer = f"{response.status_code} {response.reason}"
+        return english(issue(Code.NO_SIMULATOR, url=response.url, answer=answer, proxy=_proxy(response.url), text=text))
 
 
 def _lines(problem: dict[str, Any]) -> Iterator[str]:
@@ -143,17 +148,18 @@ def _lines(problem: dict[str, Any]) -> Iterator[str]:
         yield f"{problem['title']}: {problem['detail']}"
 
 
-def _by_proxy(url: str) -> str:
+def _proxy(url: str) -> Issue | str:
+    """By which proxy a URL is called, to be added to a message; nothing without one."""
     proxy = client.proxy_of(url)
-    return f" through the proxy {proxy} (see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)" if proxy else ""
+    return issue(Code.THROUGH_PROXY, proxy=proxy) if proxy else ""
 
 
-def _reason(error: requests.RequestException, url: str) -> str:
-    by = _by_proxy(url)
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return f"no answer from {url}{by} in time"
+def _reason(error: requests.RequestException, url: str) -> Issue:
+    proxy = _proxy(url)
+    if client.timed_out(error):
+        return issue(Code.SIMULATOR_TIMEOUT, url=url, proxy=proxy)
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return f"{url} broke off its answer{by}"
+        return issue(Code.SIMULATOR_BROKE_OFF, url=url, proxy=proxy)
     if isinstance(error, requests.ConnectionError):
-        return f"no simulator answers at {url}{by or ' (see --url)'}"
-    return f"--url: {str(error)[:_LONGEST]}{by}"
+        return issue(Code.SIMULATOR_UNREACHABLE, url=url, hint=proxy or issue(Code.SEE_URL))
+    return issue(Code.CALL_IMPOSSIBLE, reason=str(error)[:_LONGEST], proxy=proxy)

@@ -25,7 +25,7 @@ def init(folder: Path, names: tuple[str, ...], days: int, force: bool, renew: in
     try:
         files = samples.init(folder, names, force=force, renew=renew, days=days)
     except CertificatesError as error:
-        raise Failure(str(error)) from None
+        raise Failure(error.issue) from None
     if not files:
         click.echo(f"The certificates in {folder} are valid for more than {renew} days, and stay")
         return
@@ -40,5 +40,5 @@ def revoke(folder: Path, certificate: Path) -> None:
     try:
         samples.revoke(folder, certificate)
     except CertificatesError as error:
-        raise Failure(str(error)) from None
+        raise Failure(error.issue) from None
     click.echo(f"{certificate} is revoked")

@@ -2,6 +2,7 @@
 
 import click
 
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import load_scenario
 
@@ -10,12 +11,12 @@ from mock_editor.commands.starting import load_scenario
 @click.argument("names", nargs=-1, required=True, metavar="SCENARIO...")
 def check(names: tuple[str, ...]) -> None:
     """Check scenario files, or shipped scenarios by name, without starting anything."""
-    wrong = []
+    wrong: list[Issue] = []
     for name in names:
         try:
             loaded = load_scenario(name)
         except Failure as error:
-            wrong.append(error.message)
+            wrong += error.issues
         else:
             people = sum(len(editor.directory) for editor in loaded.editors)
             associations = sum(len(editor.associations) for editor in loaded.editors)
@@ -23,4 +24,4 @@ def check(names: tuple[str, ...]) -> None:
                 f"{name}: ok, {len(loaded.editors)} editor(s), {people} practitioner(s), {associations} association(s)"
             )
     if wrong:
-        raise Failure("wrong scenario\n" + "\n".join(wrong))
+        raise Failure(issue(Code.SCENARIO_WRONG), *wrong)

@@ -7,6 +7,7 @@ import click
 
 from mock_editor import __version__
 from mock_editor.app import deliverer, make_simulator
+from mock_editor.base.issues import Code, issue
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import (
     EPILOG,
@@ -25,9 +26,9 @@ def deliver(**options: str | None) -> None:
     """Send the notifications of a database, apart from the simulator that fills it (serve --deliver off)."""
     settings = read_settings(options)
     if settings.database is None:
-        raise Failure("--database: deliver needs the file that the simulator keeps its state in")
+        raise Failure(issue(Code.DELIVER_DATABASE))
     if settings.sas_url == "embedded" and settings.public_url is None:
-        raise Failure("--sas-url: deliver needs the URL of the SAS (or --public-url, for the simulator's own)")
+        raise Failure(issue(Code.DELIVER_SAS_URL))
     loaded = load_scenario(settings.scenario)
     with open_stores(settings) as (store, journal_store):
         simulator = make_simulator(

@@ -1,15 +1,22 @@
-"""What ends a command early: said in a line on standard error, without a traceback."""
+"""What ends a command early: said in a line per issue on standard error, without a traceback."""
 
 import click
 
+from mock_editor.base.issues import Issue
+from mock_editor.base.words import english
+
 
 class Failure(click.ClickException):
-    """The command cannot do what it was asked: wrong input, or something it needs is missing."""
+    """The command cannot do what it was asked: its input is wrong, or something that it needs is missing."""
 
     exit_code = 2
 
+    def __init__(self, *issues: Issue) -> None:
+        super().__init__("\n".join(map(english, issues)))
+        self.issues = issues
+
 
 class Refused(click.ClickException):
-    """The simulator that was called refuses."""
+    """The simulator that was called refuses; its own words say why."""
 
     exit_code = 1

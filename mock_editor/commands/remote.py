@@ -8,6 +8,8 @@ import click
 import orjson
 import yaml
 
+from mock_editor.base.issues import Code, issue
+from mock_editor.base.words import english
 from mock_editor.commands.calls import SWITCH, call
 from mock_editor.commands.description import Description, Option
 from mock_editor.settings import PREFIX, URL_VARIABLE
@@ -105,4 +107,4 @@ class _JsonText(click.ParamType[Any]):
                     value = orjson.dumps(yaml.safe_load(file))
             return orjson.loads(value)
         except (OSError, yaml.YAMLError, ValueError, orjson.JSONEncodeError) as error:
-            self.fail(f"neither JSON nor @ and a file in YAML: {error}", param, ctx)
+            self.fail(english(issue(Code.EXPECTED_JSON, reason=str(error))), param, ctx)

@@ -15,7 +15,8 @@ from mock_editor import __version__
 from mock_editor.app import from_outside, make_client_policy, make_simulator
 from mock_editor.base.addresses import names_this_machine
 from mock_editor.base.clock import Clock
-from mock_editor.base.issues import Code, Issue
+from mock_editor.base.errors import reason_of
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import (
@@ -46,7 +47,7 @@ def serve(browse: bool, **options: str | None) -> None:
     try:
         Clock(settings.now)
     except ValueError as error:
-        raise Failure(f"--now: {error}") from None
+        raise Failure(issue(Code.SETTING_WRONG, name="--now", reason=reason_of(error))) from None
     listeners = _Listeners.open(settings)
     with open_stores(settings) as (store, journal_store):
         simulator = make_simulator(
@@ -62,7 +63,7 @@ def serve(browse: bool, **options: str | None) -> None:
             tls = _tls_server(settings, policy) if listeners.secure and policy else None
             app = from_outside(simulator, policy)
         except TlsError as error:
-            raise Failure(str(error)) from None
+            raise Failure(error.issue) from None
         # The workers are about to be forked.
         store.close()
         journal_store.close()
@@ -145,7 +146,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         # The text of create_server repeats the address.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise Failure(f"cannot listen on {host}:{port}: {reason}") from None
+        raise Failure(issue(Code.CANNOT_LISTEN, host=host, port=port, reason=reason)) from None
 
 
 def _local_url(host: str, port: int, scheme: str = "http") -> str:

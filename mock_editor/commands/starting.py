@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import click
 
 from mock_editor import scenario
+from mock_editor.base.errors import reason_of
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.store import Store, StoreError
 from mock_editor.base.words import english
 from mock_editor.commands.failures import Failure
@@ -58,7 +60,7 @@ def read_settings(options: dict[str, str | None]) -> Settings:
         settings = Settings.from_env(os.environ, **options)
         check_files(settings)
     except SettingsError as error:
-        raise Failure(str(error)) from None
+        raise Failure(error.issue) from None
     return settings
 
 
@@ -71,9 +73,12 @@ def load_scenario(name: str) -> scenario.LoadedScenario:
         path = scenario.find(name)
         loaded = checked(Script.read(path))
     except ScenarioError as error:
-        raise Failure(str(error)) from None
+        source = error.source
+        problems = (issue(Code.SCENARIO_PROBLEM, each.where(source), what=each.what) for each in error.problems)
+        raise Failure(*problems) from None
     for warning in loaded.warnings:
-        click.echo(f"{warning.where(loaded.script.source)}: warning: {english(warning.what)}", err=True)
+        found = issue(Code.SCENARIO_WARNING, warning.where(loaded.script.source), what=warning.what)
+        click.echo(english(found), err=True)
     return loaded
 
 
@@ -96,7 +101,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
             path = path.with_suffix(f".journal{path.suffix}")
             journal = JournalFile(path)
         except StoreError as error:
-            raise Failure(f"{path}: {error}") from None
+            raise Failure(issue(Code.DATABASE_FILE, str(path), reason=reason_of(error))) from None
         if kept:
             stack.callback(journal.settle)
             stack.callback(state.settle)

@@ -2,6 +2,7 @@
 
 import ssl
 
+from mock_editor.base import errors
 from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.issues import Issue
 from mock_editor.base.words import english
@@ -25,10 +26,10 @@ class HandshakeRefusedError(OSError):
 
 def reason_of(error: Exception) -> Issue | str:
     """What went wrong with a handshake, a file or a certificate: ours as data, a library's in its own few words."""
-    if isinstance(error, InvalidValueError | HandshakeRefusedError):
+    if isinstance(error, HandshakeRefusedError):
         return error.issue
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate verify failed: {error.verify_message}"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return errors.reason_of(error)

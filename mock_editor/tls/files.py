@@ -12,9 +12,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 
-class CertificatesError(ValueError):
-    """Certificates that cannot be made or revoked: says which and why."""
+
+class CertificatesError(InvalidValueError):
+    """Certificates cannot be made or revoked."""
 
 
 def read_certificate_file(path: Path) -> x509.Certificate:
@@ -22,7 +25,7 @@ def read_certificate_file(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except (ValueError, x509.InvalidVersion):
-        raise CertificatesError(f"{path} is not a certificate in PEM") from None
+        raise CertificatesError(Code.CERTS_NO_CERTIFICATE, path=str(path)) from None
 
 
 def read_key_file(path: Path) -> rsa.RSAPrivateKey:
@@ -32,7 +35,7 @@ def read_key_file(path: Path) -> rsa.RSAPrivateKey:
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise CertificatesError(f"{path} is not an RSA key in PEM, without password")
+        raise CertificatesError(Code.CERTS_NO_KEY, path=str(path))
     return key
 
 
@@ -42,14 +45,14 @@ def read_revocation_list(path: Path) -> tuple[x509.CertificateRevocationList, in
         listed = x509.load_pem_x509_crl(path.read_bytes())
         return listed, listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except (ValueError, x509.InvalidVersion, x509.ExtensionNotFound):
-        raise CertificatesError(f"{path} is not a revocation list in PEM, with a number") from None
+        raise CertificatesError(Code.CERTS_NO_LIST, path=str(path)) from None
 
 
 @contextlib.contextmanager
 def locked(folder: Path, *, make: bool = True) -> Iterator[None]:
     """Keeps other processes of ours out of ``folder``. It is created if need be, and removed again after a failure."""
     if folder.exists() and not folder.is_dir():
-        raise CertificatesError(f"{folder} is a file, expected a folder")
+        raise CertificatesError(Code.CERTS_NO_FOLDER, path=str(folder))
     made = make and not folder.exists()
     if made:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
     """Writes all of these files into ``folder``, or leaves it as it was if something goes wrong."""
     for name in contents:
         if (folder / name).is_dir():
-            raise CertificatesError(f"{folder / name} is a folder, expected a file")
+            raise CertificatesError(Code.CERTS_NO_FILE, path=str(folder / name))
     # In the folder itself, which may be a file system of its own.
     with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as temporary, contextlib.ExitStack() as undo:
         new = Path(temporary)

@@ -17,6 +17,7 @@ from typing import Literal
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from mock_editor.base.issues import Code
 from mock_editor.tls.authority import (
     Pair,
     Validity,
@@ -122,7 +123,7 @@ def init(
     """
     addresses = _addresses(names)
     if not 1 <= days <= _MOST_DAYS:
-        raise CertificatesError(f"{days} days: expected 1 to {_MOST_DAYS}")
+        raise CertificatesError(Code.CERTS_DAYS, days=days, most=_MOST_DAYS)
     now = now or datetime.now(UTC)
     try:
         with locked(folder):
@@ -130,14 +131,14 @@ def init(
             if renew is not None and len(there) == len(_FILES):
                 server = read_certificate_file(folder / "server.pem")
                 if not is_issued_by(server, read_certificate_file(folder / f"{_AUTHORITY}.pem")):
-                    raise CertificatesError(f"{folder / 'server.pem'} was not made here; --force replaces it")
+                    raise CertificatesError(Code.CERTS_NOT_OURS, path=str(folder / "server.pem"))
                 if server.not_valid_after_utc - now > timedelta(days=renew):
                     return []
             elif there and not force:
-                raise CertificatesError(f"{folder} has already {', '.join(there)}; --force replaces them")
+                raise CertificatesError(Code.CERTS_EXIST, folder=str(folder), files=there)
             return write_all(folder, _contents(addresses, Validity(now - _SKEW, now + timedelta(days=days))))
     except OSError as error:
-        raise CertificatesError(f"cannot write to {folder}: {_reason(error)}") from None
+        raise CertificatesError(Code.CERTS_UNWRITABLE, folder=str(folder), reason=_reason(error)) from None
 
 
 def revoke(folder: Path, certificate: Path, *, now: datetime | None = None) -> None:
@@ -149,19 +150,21 @@ def revoke(folder: Path, certificate: Path, *, now: datetime | None = None) -> N
     try:
         revoked = read_certificate_file(certificate)
         with locked(folder, make=False):
-            authority = Pair(
-                read_certificate_file(folder / f"{_AUTHORITY}.pem"), read_key_file(folder / f"{_AUTHORITY}.key.pem")
-            )
+            certificate_file, key_file = (folder / name for name in _pair_names(_AUTHORITY))
+            authority = Pair(read_certificate_file(certificate_file), read_key_file(key_file))
             listed, number = read_revocation_list(folder / _CRL)
             if revoked == authority.certificate or not is_issued_by(revoked, authority.certificate):
-                raise CertificatesError(f"{certificate} was not issued by {folder / _AUTHORITY}.pem")
+                raise CertificatesError(
+                    Code.CERTS_ISSUER, path=str(certificate), authority=f"{folder / _AUTHORITY}.pem"
+                )
             if now >= authority.certificate.not_valid_after_utc:
-                raise CertificatesError(f"{folder / _AUTHORITY}.pem is no longer valid")
+                raise CertificatesError(Code.CERTS_AUTHORITY_EXPIRED, authority=str(certificate_file))
             if listed.get_revoked_certificate_by_serial_number(revoked.serial_number) is None:
                 entries = [*listed, revocation(revoked, now - _SKEW)]
                 write_all(folder, {_CRL: revocation_list(authority, entries, number + 1, now - _SKEW)})
     except OSError as error:
-        raise CertificatesError(f"cannot revoke: {error.filename or folder}: {_reason(error)}") from None
+        path = str(error.filename or folder)
+        raise CertificatesError(Code.CERTS_UNREVOKED, path=path, reason=_reason(error)) from None
 
 
 def _reason(error: OSError) -> str:
@@ -171,7 +174,7 @@ def _reason(error: OSError) -> str:
 def _addresses(names: Sequence[str]) -> list[x509.GeneralName]:
     """The names and addresses in the server's certificate, each once."""
     if len(names) > _MOST_NAMES:
-        raise CertificatesError(f"{len(names)} names: expected {_MOST_NAMES} at most")
+        raise CertificatesError(Code.CERTS_NAMES, number=len(names), most=_MOST_NAMES)
     return list(dict.fromkeys(_address(name) for name in (*_LOCAL_NAMES, *names)))
 
 
@@ -182,9 +185,7 @@ def _address(name: str) -> x509.GeneralName:
             return x509.IPAddress(ipaddress.ip_address(name))
     host = name.lower()
     if len(host) > 253 or not _HOST_NAME.fullmatch(host):
-        raise CertificatesError(
-            f"bad name {json.dumps(name, ensure_ascii=False)}: expected a host name or an IP address"
-        )
+        raise CertificatesError(Code.CERTS_NAME, name=json.dumps(name, ensure_ascii=False))
     return x509.DNSName(host)
 
 

@@ -19,8 +19,10 @@ from mock_editor.accounts.provisioning import Provisioning
 from mock_editor.accounts.repository import AccountRepository
 from mock_editor.accounts.staff import Staff
 from mock_editor.base.clock import Clock
+from mock_editor.base.errors import reason_of
 from mock_editor.base.generations import Turn
 from mock_editor.base.in_process import InProcessAdapter
+from mock_editor.base.issues import Code
 from mock_editor.base.keys import Keys
 from mock_editor.base.paths import Surface
 from mock_editor.base.store import Store
@@ -94,9 +96,9 @@ def check_files(settings: Settings) -> None:
         try:
             identity.context()
         except TlsFileError as error:
-            raise SettingsError(f"--{whose}-{error.name}: {error}") from None
+            raise SettingsError(Code.SETTING_WRONG, name=f"--{whose}-{error.name}", reason=reason_of(error)) from None
         if identity.key and not identity.certificate:
-            raise SettingsError(f"--{whose}-key: expected --{whose}-certificate too")
+            raise SettingsError(Code.SETTING_KEY_ALONE, name=f"--{whose}-key", other=f"--{whose}-certificate")
 
 
 @dataclass(frozen=True, slots=True)

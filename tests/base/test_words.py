@@ -19,7 +19,9 @@ PACKAGE = Path(mock_editor.__file__).parent
 CATALOGUES = {language: catalogue(language) for language in Language}
 # What makes an issue of a code and its values; a parameter's has its name too.
 MAKERS: dict[str, set[str]] = {
+    "CertificatesError": set(),
     "InvalidValueError": set(),
+    "SettingsError": set(),
     "TlsError": set(),
     "invalid": set(),
     "issue": set(),
