@@ -16,11 +16,10 @@ import orjson
 from mock_editor.accounts import payload as accounts
 from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Course
-from mock_editor.base.errors import EditorError
+from mock_editor.base.errors import EditorError, InvalidValueError
 from mock_editor.base.fhir import Resource
-from mock_editor.base.issues import Issue, from_text
+from mock_editor.base.issues import Code, Issue, from_text
 from mock_editor.base.store import StoreError
-from mock_editor.base.words import in_english
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.receiver import payload as receiver
 from mock_editor.calendars.model import AppointmentStatus
@@ -35,70 +34,71 @@ _LONGEST, _LARGEST, _MOST = 20_000, 6_000_000, 2**53
 _METHODS = ("POST", "PUT")
 
 
-def _expect(fits: bool, what: str) -> None:
+def _expect(fits: bool, code: Code, **values: object) -> None:
     if not fits:
-        raise ValueError(f"expected {what}")
+        raise InvalidValueError(code, **values)
 
 
 def _text(value: str) -> None:
-    _expect(len(value) <= _LONGEST, f"at most {_LONGEST} characters")
+    _expect(len(value) <= _LONGEST, Code.SAVED_LENGTH, most=_LONGEST)
 
 
 def _name(value: str) -> None:
-    _expect(0 < len(value) <= _LONGEST, f"1 to {_LONGEST} characters")
+    _expect(0 < len(value) <= _LONGEST, Code.SAVED_NAME, most=_LONGEST)
 
 
 def _whole(value: int) -> None:
-    _expect(0 <= value <= _MOST, f"a whole number from 0 to {_MOST}")
+    _expect(0 <= value <= _MOST, Code.SAVED_WHOLE, most=_MOST)
 
 
 def _number(value: float) -> None:
-    _expect(0 <= value <= _MOST, f"a number from 0 to {_MOST}")
+    _expect(0 <= value <= _MOST, Code.SAVED_NUMBER, most=_MOST)
 
 
 def _flag(value: int) -> None:
-    _expect(value in (0, 1), "0 or 1")
+    _expect(value in (0, 1), Code.SAVED_FLAG)
 
 
 def _instant(value: str) -> None:
     at = datetime.fromisoformat(value)
-    _expect(at.tzinfo is not None, "an instant with an offset")
+    _expect(at.tzinfo is not None, Code.SAVED_INSTANT_OFFSET)
     # Those that are to come may lie beyond what can be played.
-    _expect(FIRST_YEAR - 1 <= at.year <= LAST_YEAR + 100, f"an instant of the years from {FIRST_YEAR} to {LAST_YEAR}")
+    fits = FIRST_YEAR - 1 <= at.year <= LAST_YEAR + 100
+    _expect(fits, Code.SAVED_INSTANT_YEARS, first=FIRST_YEAR, last=LAST_YEAR)
 
 
 def _utc(value: str) -> None:
     # They are compared as texts.
     _instant(value)
     at = datetime.fromisoformat(value)
-    _expect(at.astimezone(UTC).isoformat() == value, "an instant in UTC, written like 2026-11-20T07:15:00+00:00")
+    _expect(at.astimezone(UTC).isoformat() == value, Code.SAVED_INSTANT_UTC)
 
 
 def _day(value: str) -> None:
     year = date.fromisoformat(value).year
-    _expect(len(value) == len("2026-11-20"), "a day like 2026-11-20")
-    _expect(FIRST_YEAR <= year <= LAST_YEAR, f"a day of the years from {FIRST_YEAR} to {LAST_YEAR}")
+    _expect(len(value) == len("2026-11-20"), Code.SAVED_DAY)
+    _expect(FIRST_YEAR <= year <= LAST_YEAR, Code.SAVED_DAY_YEARS, first=FIRST_YEAR, last=LAST_YEAR)
 
 
 def _one_of(values: Collection[str] | type[StrEnum]) -> Check:
     known = [str(value) for value in values]
 
     def check(value: str) -> None:
-        _expect(value in known, f"one of {', '.join(known)}")
+        _expect(value in known, Code.SAVED_ONE_OF, known=known)
 
     return check
 
 
 def _json(check: Check) -> Check:
     def check_text(value: str) -> None:
-        _expect(len(value) <= _LARGEST, f"at most {_LARGEST} characters")
+        _expect(len(value) <= _LARGEST, Code.SAVED_LENGTH, most=_LARGEST)
         check(orjson.loads(value))
 
     return check_text
 
 
 def _object(value: object) -> None:
-    _expect(isinstance(value, dict), "a JSON object")
+    _expect(isinstance(value, dict), Code.SAVED_OBJECT)
 
 
 def _any(_: object) -> None:
@@ -109,21 +109,22 @@ def _person(value: Any) -> None:
     person = Person(**value)
     for field in fields(person):
         one = getattr(person, field.name)
-        _expect(isinstance(one, str) or (one is None and field.default is None), f"{field.name} as a text")
+        fits = isinstance(one, str) or (one is None and field.default is None)
+        _expect(fits, Code.SAVED_PERSON, field=field.name)
 
 
 def _issue(value: str) -> None:
     _text(value)
-    _expect(isinstance(from_text(value), Issue), "a code and its values")
+    _expect(isinstance(from_text(value), Issue), Code.SAVED_ISSUE)
 
 
 def _draws(value: Any) -> None:
     [seed, tallies] = value
-    _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), "a number, and a list of numbers")
+    _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), Code.SAVED_TALLIES)
 
 
 def _regulator(value: str) -> None:
-    _expect("|" in value, "a system and a value, with | between them")
+    _expect("|" in value, Code.SAVED_REGULATOR)
 
 
 def _account(value: Resource) -> None:
@@ -135,9 +136,9 @@ def _appointment(value: str) -> None:
 
 
 def _script(value: Mapping[str, object]) -> None:
-    _expect(set(value) == {"source", "text", "file"}, "source, text and file")
-    _expect(isinstance(value["source"], str) and isinstance(value["text"], str), "source and text as texts")
-    _expect(isinstance(value["file"], bool), "true or false for file")
+    _expect(set(value) == {"source", "text", "file"}, Code.SAVED_SCENARIO)
+    _expect(isinstance(value["source"], str) and isinstance(value["text"], str), Code.SAVED_SCENARIO_TEXTS)
+    _expect(isinstance(value["file"], bool), Code.SAVED_FILE)
     _text(str(value["source"]))
 
 
@@ -152,8 +153,8 @@ _INTO: dict[str, Check] = {
     "script": _script,
     "clock": _course,
     "saved at": _instant,
-    "sending paused": lambda value: _expect(isinstance(value, bool), "true or false"),
-    "faults": lambda value: _expect(isinstance(value, str), "a text"),
+    "sending paused": lambda value: _expect(isinstance(value, bool), Code.SAVED_BOOLEAN),
+    "faults": lambda value: _expect(isinstance(value, str), Code.SAVED_TEXT),
 }
 _OF_EDITOR: dict[str, Check] = {"editor": _name}
 _OF_CALENDAR: dict[str, Check] = _OF_EDITOR | {"calendar": _name}
@@ -240,10 +241,17 @@ def check(saved: sqlite3.Connection, without: Collection[str]) -> None:
         _check("controls", 0, f"value of {name!r:.60}", orjson.loads(value), _INTO.get(name, _any))
 
 
-def _check(table: str, number: int, column: str, value: Any, check: Check) -> None:
+def _check(table: str, row: int, column: str, value: Any, check: Check) -> None:
     try:
         check(value)
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, EditorError) as error:
-        reason = in_english(error) if isinstance(error, EditorError) else str(error)
-        row = f", row {number}" if number else ""
-        raise StoreError(f"has a value in {table}.{column}{row} that makes no sense: {reason[:300]}") from None
+        where: dict[str, object] = {"column": f"{table}.{column}", "reason": _reason(error)}
+        if row:
+            raise StoreError(Code.SNAPSHOT_VALUE_OF_ROW, row=row, **where) from None
+        raise StoreError(Code.SNAPSHOT_VALUE, **where) from None
+
+
+def _reason(error: Exception) -> object:
+    if isinstance(error, InvalidValueError):
+        return error.issue
+    return error.issues[0] if isinstance(error, EditorError) else str(error)[:300]

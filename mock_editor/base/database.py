@@ -20,8 +20,10 @@ from urllib.parse import quote
 from sqlite_utils import Database
 
 from mock_editor.base import listings
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.files import OWN_MODE
+from mock_editor.base.issues import Code, Issue, issue
+from mock_editor.base.words import english
 
 # Seconds that a request waits for the database, in all; anything else, each time.
 PATIENCE = 5.0
@@ -73,9 +75,9 @@ def begun() -> float | None:
     return _work.began
 
 
-def unavailable(text: str) -> EditorError:
+def unavailable(code: Code, **values: object) -> EditorError:
     """503: it may be asked again in a moment."""
-    return EditorError(503, [Issue("transient", text)], {"Retry-After": "1"})
+    return refused(code, headers={"Retry-After": "1"}, **values)
 
 
 # Which file stands under a name: device and number. It is looked up with each write, hence os.stat and not pathlib.
@@ -111,7 +113,7 @@ class DatabaseFile:
         self._home: _Identity | None = None
         self._beside: tuple[_Identity | None, ...] | None = None
         self._size = 0
-        self._trouble: str | None = None
+        self._trouble: Issue | None = None
         self._complained = "", 0.0
 
     # --- connections
@@ -215,7 +217,7 @@ class DatabaseFile:
             try:
                 db = self._readers.get(timeout=_left())
             except queue.Empty:
-                raise unavailable("The simulator's database is busy: others have been reading for too long") from None
+                raise unavailable(Code.DATABASE_BUSY_READING) from None
             _spend(time.monotonic() - begin)
         try:
             with self.available():
@@ -253,7 +255,7 @@ class DatabaseFile:
         # What runs in the background is not much, and cannot ask again later.
         counted = _work.left is not None
         if counted and not self._places.acquire(blocking=False):
-            raise unavailable("The simulator's database is busy: too many are waiting to write")
+            raise unavailable(Code.DATABASE_QUEUE_FULL)
         begin = time.monotonic()
         try:
             taken = self._turn.acquire(timeout=_left())
@@ -262,7 +264,7 @@ class DatabaseFile:
                 self._places.release()
             _spend(time.monotonic() - begin)
         if not taken:
-            raise unavailable("The simulator's database is busy: others have been writing for too long")
+            raise unavailable(Code.DATABASE_BUSY_WRITING)
 
     @contextlib.contextmanager
     def transaction(self, db: Database) -> Iterator[None]:
@@ -300,30 +302,29 @@ class DatabaseFile:
             if text != str(error) or now - at > _QUIET:
                 self._complained = str(error), now
                 _log.warning("The database %s cannot be used: %s", self.path.name, error)
-            raise unavailable(f"The simulator's database cannot be used now: {error}") from error
+            raise unavailable(Code.DATABASE_UNUSABLE, reason=str(error)) from error
 
     @property
-    def trouble(self) -> str | None:
+    def trouble(self) -> Issue | None:
         """What was wrong with the files when they were last looked at; None if nothing was."""
         return self._trouble
 
-    def look(self) -> str | None:
+    def look(self) -> Issue | None:
         """Looks at the files, and has the log say so when something is wrong that was not before, or no longer is."""
         before, self._trouble = self._trouble, self.strange()
         if self._trouble is before is None:
             return None
         if self._trouble and not before:
-            _log.error("The database is not there: %s", self._trouble)
+            _log.error("The database is not there: %s", english(self._trouble))
         elif before and not self._trouble:
             _log.warning("The database is there again: %s", self.path.name)
         return self._trouble
 
     def _expect_there(self) -> None:
         if trouble := self.look():
-            text = f"The simulator's database is not there: {trouble}; put it back, or restart the simulator"
-            raise unavailable(text)
+            raise unavailable(Code.DATABASE_GONE, trouble=trouble)
 
-    def strange(self) -> str | None:
+    def strange(self) -> Issue | None:
         """What is wrong with the files: they were taken away, cut, or others are in their place. None if nothing is."""
         if self._home is None:
             return None
@@ -332,16 +333,16 @@ class DatabaseFile:
         try:
             now = os.stat(self._name)  # noqa: PTH116
         except OSError as error:
-            return f"{self.path.name} is gone: {error.strerror}"
+            return issue(Code.FILE_GONE, file=self.path.name, reason=error.strerror)
         if (now.st_dev, now.st_ino) != self._home:
-            return f"{self.path.name} was replaced by another file"
+            return issue(Code.FILE_REPLACED, file=self.path.name)
         if now.st_size < size:
-            return f"{self.path.name} was cut from {size} bytes to {now.st_size}"
+            return issue(Code.FILE_CUT, file=self.path.name, before=size, now=now.st_size)
         self._size = now.st_size
         if self._beside is not None:
             for name, known in zip(self._names, self._beside, strict=True):
                 if _found(name) != known:
-                    return f"{Path(name).name} was removed or replaced while it was in use"
+                    return issue(Code.FILE_BESIDE_CHANGED, file=Path(name).name)
         return None
 
 

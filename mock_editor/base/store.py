@@ -18,7 +18,8 @@ from sqlite_utils import Database
 
 from mock_editor.base import threads
 from mock_editor.base.database import DatabaseFile, unavailable
-from mock_editor.base.errors import EditorError
+from mock_editor.base.errors import EditorError, InvalidValueError
+from mock_editor.base.issues import Code, Issue
 
 # Seconds between two looks for changes by others; a look takes some microseconds. One at the files is as cheap, and
 # in so many looks one is enough: whoever writes has one too.
@@ -41,8 +42,8 @@ _DEFINITIONS = (
 )
 
 
-class StoreError(ValueError):
-    """A file that cannot be the store: says why, in a line."""
+class StoreError(InvalidValueError):
+    """A file that cannot be the store, or the state that somebody wants put back."""
 
 
 class Store:
@@ -73,7 +74,7 @@ class Store:
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
-            raise StoreError(str(error)) from None
+            raise StoreError(Code.FILE_IS_NO_DATABASE, reason=str(error)) from None
         finally:
             self.close()
 
@@ -86,9 +87,9 @@ class Store:
             [(found,)] = db.execute("pragma user_version")
             [(tables,)] = db.execute("select count(*) from sqlite_master")
             if tables and application != _APPLICATION_ID:
-                raise StoreError("is a database, but not one of the simulator")
+                raise StoreError(Code.STORE_OF_ANOTHER_PROGRAM)
             if tables and found != version:
-                raise StoreError("was made by another version of the simulator; remove it, or take another file")
+                raise StoreError(Code.STORE_OF_ANOTHER_VERSION)
             db.enable_wal()  # the file remembers it
             with self._file.transaction(db):
                 for statement in filter(str.strip, text.split(";")):
@@ -105,7 +106,7 @@ class Store:
         try:
             self._prepare()
         except StoreError as error:
-            raise unavailable(f"{self._file.path.name} {error}") from None
+            raise unavailable(Code.DATABASE_NOT_RENEWED, file=self._file.path.name, problem=error.issue) from None
         _log.warning("%s is made anew", self._file.path.name)
 
     def guarded(self, check: Callable[[Database], None]) -> "Store":
@@ -147,7 +148,7 @@ class Store:
             _log.warning(text, path, path.name, error)
 
     @property
-    def trouble(self) -> str | None:
+    def trouble(self) -> Issue | None:
         """Why nothing can be written: the file was taken away, or another one is in its place. None if it is there."""
         return self._file.trouble
 
@@ -227,12 +228,10 @@ class Store:
                             db.execute(f"delete from main.{table}")  # noqa: S608 - names of ours
                             db.execute(f"insert into main.{table} select * from saved.{table}")  # noqa: S608
                     if alone := db.execute("pragma main.foreign_key_check").fetchone():
-                        raise StoreError(
-                            f"has rows in {alone[0]} that refer to others in {alone[2]} that are not there"
-                        )
+                        raise StoreError(Code.SNAPSHOT_ROWS_ALONE, table=alone[0], other=alone[2])
                     then(db)
             except sqlite3.IntegrityError as error:
-                raise StoreError(f"has rows that cannot stand together: {error}") from None
+                raise StoreError(Code.SNAPSHOT_ROWS_CONTRADICT, reason=str(error)) from None
             finally:
                 db.execute("pragma foreign_keys = on")
                 db.execute("detach saved")
@@ -244,20 +243,20 @@ class Store:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as saved:
                 if [saved.execute(one).fetchall() for one in marks] != ours:
-                    raise StoreError("was not saved by this version of the simulator")
+                    raise StoreError(Code.SNAPSHOT_OF_ANOTHER_VERSION)
                 [(sound,)] = saved.execute("pragma quick_check(1)")
                 if sound != "ok":
-                    raise StoreError(f"is damaged: {sound}")
+                    raise StoreError(Code.SNAPSHOT_DAMAGED, reason=sound)
                 if (_SEAL,) not in saved.execute("select name from sqlite_master"):
-                    raise StoreError("is a database of the simulator, but was not saved as a snapshot")
+                    raise StoreError(Code.SNAPSHOT_NOT_SAVED)
                 if saved.execute(_DEFINITIONS).fetchall() != definitions:
-                    raise StoreError("has other tables than the simulator")
+                    raise StoreError(Code.SNAPSHOT_OTHER_TABLES)
                 # Somebody may have made it so that it fits.
                 if saved.execute(f"select digest from {_SEAL}").fetchall() != [(digest_of(saved),)]:  # noqa: S608
-                    raise StoreError("is damaged: its rows are not those that were saved")
+                    raise StoreError(Code.SNAPSHOT_OTHER_ROWS)
                 check(saved)
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(f"is damaged: {error}") from None
+            raise StoreError(Code.SNAPSHOT_DAMAGED, reason=str(error)) from None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:

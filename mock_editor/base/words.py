@@ -151,8 +151,8 @@ class _Words(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """A value in words."""
-        if isinstance(value, Issue):
-            return _said(value, self._language)
+        if isinstance(value, Issue | Prose):
+            return english(value) if self._language is Language.ENGLISH else french(value)
         if isinstance(value, Named):
             return value.french if self._language is Language.FRENCH else value.english
         if isinstance(value, Term):

@@ -364,7 +364,7 @@ class Simulator:
             at = datetime.fromisoformat(controls.get(db, _SAVED_AT))
         except (TypeError, ValueError) as error:
             # Somebody has edited the file.
-            raise StoreError(f"says things that make no sense: {error}") from None
+            raise StoreError(Code.SNAPSHOT_SENSELESS, reason=str(error)) from None
         if script.file and script.source not in {str(path) for path in self.files()}:
             # It is not for a snapshot to say which files are read.
             script = replace(script, file=False)

@@ -13,6 +13,7 @@ from mock_editor.base.http import ignore_absurd_dates
 from mock_editor.base.paths import classify
 from mock_editor.base.sites import SAFE, refuse_foreign
 from mock_editor.base.store import Store
+from mock_editor.base.words import english
 from mock_editor.base.worlds import Urls, of_world
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.journal.journal import Journal
@@ -63,7 +64,7 @@ def health() -> Response:
         version=__version__,
         scenario=of_world(LoadedScenario).name,
         editors=list(of_world(Catalogue).editors),
-        **{"database": f"writes are refused: {trouble}"} if trouble else {},
+        **{"database": f"writes are refused: {english(trouble)}"} if trouble else {},
     )
 
 

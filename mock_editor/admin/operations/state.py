@@ -78,5 +78,7 @@ def restore_snapshot(control: Control, body: bytes) -> None:
     """
     try:
         control.simulator.restore(body)
-    except (StoreError, ScenarioError) as error:
+    except StoreError as error:
+        raise error.at("body") from None
+    except ScenarioError as error:
         raise refusal(422, str(error), "body") from None
