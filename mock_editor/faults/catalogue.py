@@ -18,7 +18,7 @@ from mock_editor.faults.kinds import KINDS
 from mock_editor.faults.words import French, Label
 
 BEGIN, END = "<!-- catalogue: begin -->", "<!-- catalogue: end -->"
-# Told once for a family, when so many of its kinds have it.
+# A parameter is explained once for a family when at least this many of its kinds have it.
 _COMMON = 5
 
 

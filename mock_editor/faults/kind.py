@@ -45,5 +45,5 @@ class Kind(BaseModel):
         return str(type(self).model_fields["kind"].default)
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
-        """The answer to an exchange. Raises CloseConnection where there is to be none."""
+        """The response to a request. Raises CloseConnection where there is to be none."""
         raise NotImplementedError

@@ -36,7 +36,7 @@ class BodyMistake(Kind):
 
 
 class MalformedJson(BodyMistake):
-    """The body is almost JSON: a comma too many at the end, single quotes, or no closing brace."""
+    """The body is almost JSON: an extra comma at the end, single quotes, or no closing brace."""
 
     kind: Literal["malformed-json"] = "malformed-json"
     french: ClassVar[French] = French(
@@ -64,7 +64,7 @@ class MalformedJson(BodyMistake):
 
 
 class CutBody(BodyMistake):
-    """The body ends somewhere in the middle; the length that is told is that of the part."""
+    """The body ends somewhere in the middle; the declared length is that of the part."""
 
     kind: Literal["cut-body"] = "cut-body"
     french: ClassVar[French] = French(
@@ -72,10 +72,10 @@ class CutBody(BodyMistake):
     )
     breaks: ClassVar[str] = f"{_JSON}, section 2: the grammar of JSON"
     share: Annotated[float, Label("Part envoyée", "0 à 1")] = Field(
-        0.5, gt=0, lt=1, description="How large a part is sent."
+        0.5, gt=0, lt=1, description="The share that is sent."
     )
     size: Annotated[int | None, Label("Envoyer", "octets", alternative=True)] = Field(
-        None, ge=1, description="Instead: how many bytes are."
+        None, ge=1, description="Instead: how many bytes are sent."
     )
 
     def spoilt(self, body: bytes) -> bytes:
@@ -84,7 +84,7 @@ class CutBody(BodyMistake):
 
 
 class WrongEncoding(BodyMistake):
-    """The body is written in another encoding than the UTF-8 that is told; ISO-8859-1 shows in accents only."""
+    """The body is not in UTF-8 as declared but in another encoding; ISO-8859-1 shows in accents only."""
 
     kind: Literal["wrong-encoding"] = "wrong-encoding"
     french: ClassVar[French] = French(
@@ -99,7 +99,7 @@ class WrongEncoding(BodyMistake):
 
 
 class ByteOrderMark(BodyMistake):
-    """A byte order mark stands before the body."""
+    """The body begins with a byte order mark."""
 
     kind: Literal["byte-order-mark"] = "byte-order-mark"
     french: ClassVar[French] = French(
@@ -162,7 +162,7 @@ def _xml_text(value: object) -> str:
 
 
 class DuplicatedEntry(Repeated):
-    """Entries of a Bundle stand in it twice, the same to the byte."""
+    """Entries of a Bundle are in it twice, byte for byte."""
 
     kind: Literal["duplicated-entry"] = "duplicated-entry"
     french: ClassVar[French] = French(
@@ -178,7 +178,7 @@ class DuplicatedEntry(Repeated):
 
 
 class DuplicatedMember(BodyMistake):
-    """A member of the outermost JSON object stands in it twice, the second time null; most readers take the last."""
+    """A member of the outermost JSON object is there twice, the second time as null; most readers take the last."""
 
     kind: Literal["duplicated-member"] = "duplicated-member"
     french: ClassVar[French] = French(
@@ -197,12 +197,12 @@ class DuplicatedMember(BodyMistake):
 
 
 class HugeBody(BodyMistake):
-    """The body is as long as is asked for, and still right: blanks follow it, or a tag of its ``meta`` is long."""
+    """The body has the given size, and is still correct: blanks follow it, or a tag of its ``meta`` is long."""
 
     kind: Literal["huge-body"] = "huge-body"
     french: ClassVar[French] = French("Réponse énorme", "Le contenu est juste, mais aussi gros que voulu.")
     size: Annotated[int, Label("Taille", "octets")] = Field(
-        10_000_000, ge=1, le=_MOST_BYTES, description="In bytes; a body that is longer stays as it is."
+        10_000_000, ge=1, le=_MOST_BYTES, description="In bytes; a longer body stays as it is."
     )
     padding: Annotated[
         Literal["blanks", "tag"],
@@ -253,7 +253,7 @@ class _OtherPage(Kind):
 
 
 class HtmlPage(_OtherPage):
-    """The page of a proxy or of a maintenance, in HTML, instead of a resource."""
+    """The page of a proxy, or of maintenance work, in HTML, instead of a resource."""
 
     kind: Literal["html-page"] = "html-page"
     french: ClassVar[French] = French(
@@ -269,7 +269,7 @@ class HtmlPage(_OtherPage):
 
 
 class PlainText(_OtherPage):
-    """A sentence that is no JSON, although the content type says so unless another one is given."""
+    """A sentence instead of JSON, although the content type says JSON unless another one is given."""
 
     kind: Literal["plain-text"] = "plain-text"
     french: ClassVar[French] = French("Texte brut", "Une phrase au lieu de JSON, bien que du JSON soit annoncé.")

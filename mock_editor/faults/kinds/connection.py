@@ -21,7 +21,7 @@ class _ConnectionKind(Kind):
     family: ClassVar[str] = "connection"
 
     done_first: Annotated[bool, DONE_FIRST] = Field(
-        False, description="The editor does what is asked before the connection ends."
+        False, description="The editor carries out the request before the connection ends."
     )
 
 
@@ -55,11 +55,11 @@ class ConnectionReset(_ConnectionKind):
         Label("Où", values={"start": "tout de suite", "headers": "dans l’en-tête", "body": "au milieu du contenu"}),
     ] = "start"
     share: Annotated[float, Label("Part envoyée", "0 à 1", "de l’en-tête ou du contenu")] = Field(
-        0.5, gt=0, lt=1, description="How large a part of the headers, or of the body, is sent."
+        0.5, gt=0, lt=1, description="The share of the headers, or of the body, that is sent."
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
-        """The right answer, of which a part is sent, or none."""
+        """The right answer, cut or not sent at all."""
         if self.where == "start":
             if self.done_first:
                 proceed()
@@ -68,25 +68,25 @@ class ConnectionReset(_ConnectionKind):
 
 
 class TruncatedBody(Kind):
-    """The connection is closed in the middle of the body, of which Content-Length tells the whole."""
+    """The connection is closed in the middle of the body; Content-Length declares all of it."""
 
     kind: Literal["truncated-body"] = "truncated-body"
     french: ClassVar[French] = French(
         "Réponse interrompue", "La connexion se ferme au milieu du contenu, alors que sa longueur totale est annoncée."
     )
     family: ClassVar[str] = "connection"
-    breaks: ClassVar[str] = f"{_HTTP}, section 8: a body has the length that is told"
+    breaks: ClassVar[str] = f"{_HTTP}, section 8: a body has its declared length"
     share: Annotated[float, Label("Part envoyée", "0 à 1")] = Field(
-        0.5, ge=0, lt=1, description="How large a part of the body is sent."
+        0.5, ge=0, lt=1, description="The share of the body that is sent."
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
-        """The right answer, of which a part is sent."""
+        """The right answer, cut."""
         return _cut(proceed(), Cut(share=self.share))
 
 
 class Garbage(_ConnectionKind):
-    """Bytes that are no HTTP come instead of an answer, then the connection is closed."""
+    """Bytes that are not HTTP come instead of an answer, then the connection is closed."""
 
     kind: Literal["garbage"] = "garbage"
     french: ClassVar[French] = French(
@@ -103,7 +103,7 @@ class Garbage(_ConnectionKind):
 
 
 class MalformedChunk(Kind):
-    """The body comes in chunks, until one has a size that is no number; then the connection is closed."""
+    """The body comes in chunks, until the size of one is not a number; then the connection is closed."""
 
     kind: Literal["malformed-chunk"] = "malformed-chunk"
     french: ClassVar[French] = French(
@@ -112,11 +112,11 @@ class MalformedChunk(Kind):
     family: ClassVar[str] = "connection"
     breaks: ClassVar[str] = f"{_HTTP}, section 7.1: the size of a chunk is a hexadecimal number"
     share: Annotated[float, Label("Part envoyée avant", "0 à 1")] = Field(
-        0.5, ge=0, lt=1, description="How large a part of the body comes before."
+        0.5, ge=0, lt=1, description="The share of the body that comes before."
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:  # noqa: ARG002 - the answer alone counts
-        """The right answer, of which a part is sent."""
+        """The right answer, cut."""
         return _cut(proceed(), Cut(share=self.share, last=_NO_CHUNK, chunked=True))
 
 

@@ -30,7 +30,8 @@ class _Delay(Kind):
     family: ClassVar[str] = "time"
 
     done_first: Annotated[bool, DONE_FIRST] = Field(
-        False, description="The editor does what is asked before the wait, though the client may give up; else after."
+        False,
+        description="The editor carries out the request before the wait, though the client may give up; else after it.",
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
@@ -99,7 +100,7 @@ class LatencyUniform(_DrawnDelay):
 
 
 class LatencyNormal(_DrawnDelay):
-    """The answer comes late, mostly by about the mean: two thirds within one deviation from it."""
+    """The answer comes late, mostly by about the mean: two thirds of the time within one standard deviation of it."""
 
     kind: Literal["latency-normal"] = "latency-normal"
     french: ClassVar[French] = French(
@@ -115,7 +116,7 @@ class LatencyNormal(_DrawnDelay):
 
 
 class LatencyLognormal(_DrawnDelay):
-    """The answer comes late as that of real servers does: mostly near the median, with a long tail."""
+    """The answer comes late, as from real servers: mostly near the median, with a long tail."""
 
     kind: Literal["latency-lognormal"] = "latency-lognormal"
     french: ClassVar[French] = French(
@@ -126,7 +127,7 @@ class LatencyLognormal(_DrawnDelay):
         Field(description="Half of the answers come within this time.")
     )
     p95_seconds: Annotated[_Positive, Label("95 % avant", "s", "95 réponses sur 100 arrivent avant", proposed=6)] = (
-        Field(description="95 of 100 do within this one.")
+        Field(description="95 of 100 answers come within this time.")
     )
 
     @model_validator(mode="after")
@@ -146,7 +147,7 @@ class LatencyLognormal(_DrawnDelay):
 
 
 class LatencyExponential(_DrawnDelay):
-    """The answer comes late: mostly a little, seldom much, without anything that is usual."""
+    """The answer comes late: mostly a little, seldom much, with no usual value."""
 
     kind: Literal["latency-exponential"] = "latency-exponential"
     french: ClassVar[French] = French(
@@ -160,7 +161,7 @@ class LatencyExponential(_DrawnDelay):
 
 
 class LatencyPercentiles(_DrawnDelay):
-    """The answer comes late as percentiles say that were measured somewhere; between two, evenly."""
+    """The answer comes late by percentiles measured elsewhere; between two of them, evenly."""
 
     kind: Literal["latency-percentiles"] = "latency-percentiles"
     french: ClassVar[French] = French(
@@ -172,8 +173,8 @@ class LatencyPercentiles(_DrawnDelay):
     ] = Field(
         min_length=1,
         max_length=100,
-        description="Seconds by percentile, such as 50, 95 and 99.9; 0 stands for no wait unless it is given, "
-        "and above the highest all is as there.",
+        description="Seconds by percentile, such as 50, 95 and 99.9; percentile 0 is no wait unless given, "
+        "and above the highest percentile its value holds.",
     )
 
     @model_validator(mode="after")
@@ -196,7 +197,7 @@ class LatencyPercentiles(_DrawnDelay):
 
 
 class Hang(_Delay):
-    """No answer comes until the client gives up. One that does not gets the right answer when the time is over."""
+    """No answer comes until the client gives up. A client that waits long enough gets the right answer."""
 
     kind: Literal["hang"] = "hang"
     french: ClassVar[French] = French(
@@ -210,7 +211,7 @@ class Hang(_Delay):
 
 
 class SlowBody(Kind):
-    """The head of the answer comes at once, its body bit by bit: time-outs that count from each piece do not help."""
+    """The head of the answer comes at once, its body bit by bit: a time-out for each piece does not help."""
 
     kind: Literal["slow-body"] = "slow-body"
     french: ClassVar[French] = French(

@@ -17,7 +17,7 @@ from mock_editor.faults.messages import Proceed, Request, Response
 from mock_editor.faults.words import French, Label
 
 _LONGEST = 10_000_000
-_IN_ORDER = "INT_R03: the SAS is told of each state, as soon as there is one"
+_IN_ORDER = "INT_R03: the SAS learns of each state at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class OutgoingKind(Kind):
 
 
 class NotificationDelay(OutgoingKind):
-    """The notification is sent later than it could be, once; the following one of its appointment waits for it."""
+    """The notification is sent later than it could be, once; the next one of its appointment waits for it."""
 
     kind: Literal["notification-delay"] = "notification-delay"
     french: ClassVar[French] = French(
@@ -107,9 +107,7 @@ class NotificationDrop(OutgoingKind):
     pretend: Annotated[
         Literal["accepted", "given-up"],
         Label("Le logiciel croit qu’elle est", values={"accepted": "acceptée", "given-up": "abandonnée"}),
-    ] = Field(
-        "accepted", description="What the editor believes: that it was accepted, so that it is lost for good, or not."
-    )
+    ] = Field("accepted", description="What the editor believes: accepted, so that it is lost for good, or given up.")
 
     def plan(self, draw: random.Random) -> Plan:  # noqa: ARG002 - nothing is drawn
         """Never."""
@@ -117,7 +115,7 @@ class NotificationDrop(OutgoingKind):
 
 
 class NotificationDuplicate(OutgoingKind):
-    """The notification is sent again, just as it was, although it was accepted; the following one waits for that."""
+    """The notification is sent again, just as it was, although it was accepted; the next one waits for that."""
 
     kind: Literal["notification-duplicate"] = "notification-duplicate"
     french: ClassVar[French] = French(
@@ -137,7 +135,7 @@ class NotificationDuplicate(OutgoingKind):
 
 
 class NotificationReorder(OutgoingKind):
-    """The notification is sent after the following one of its appointment."""
+    """The notification is sent after the next one of its appointment."""
 
     kind: Literal["notification-reorder"] = "notification-reorder"
     french: ClassVar[French] = French(
@@ -145,7 +143,7 @@ class NotificationReorder(OutgoingKind):
     )
     breaks: ClassVar[str] = "INT_R03: the states of an appointment in their order"
     seconds: Annotated[float, Label("Attendre la suivante", "s", "à l’horloge du simulateur")] = Field(
-        60, ge=0, le=_LONGEST, description="How long it waits for one to follow, by the simulator's clock."
+        60, ge=0, le=_LONGEST, description="How long it waits for a next one, by the simulator's clock."
     )
 
     def plan(self, draw: random.Random) -> Plan:  # noqa: ARG002 - nothing is drawn

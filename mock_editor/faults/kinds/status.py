@@ -65,7 +65,7 @@ def _error(
 
 
 class Status(Kind):
-    """The answer has the status that is asked for, with a right OperationOutcome or another body.
+    """The answer has the given status, with a correct OperationOutcome or another body.
 
     204, 205 and 304 have none (RFC 9110).
     """
@@ -85,17 +85,21 @@ class Status(Kind):
         ),
     ] = Field(None, description="An OperationOutcome unless another is named; on web pages, HTML.")
     text: Annotated[str, Label("Texte", hint="sinon le nom du statut")] = Field(
-        "", max_length=1000, description="What it says; the name of the status if nothing."
+        "", max_length=1000, description="What it says; by default the name of the status."
     )
     content_type: Annotated[str | None, Label("Type de contenu annoncé", hint="même faux ; sinon celui du contenu")] = (
         Field(
-            None, pattern=r"^[!-~]+/[ -~]+$", description="One that is told, be it wrong, instead of that of the body."
+            None,
+            pattern=r"^[!-~]+/[ -~]+$",
+            description="The declared one, even if wrong, instead of that of the body.",
         )
     )
     retry_after_seconds: Annotated[_RetryAfter | None, Label("Retry-After", "s", "pour un 429 ou un 503")] = Field(
         None, description="Retry-After, meant for 429 and 503."
     )
-    done_first: Annotated[bool, DONE_FIRST] = Field(False, description="The editor does what is asked nevertheless.")
+    done_first: Annotated[bool, DONE_FIRST] = Field(
+        False, description="The editor carries out the request nevertheless."
+    )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
         """The error; what the editor answers is dropped."""
@@ -106,7 +110,7 @@ class Status(Kind):
 
 
 class Flapping(Kind):
-    """The editor is well for a while, then answers errors for a while, and so on, by the simulator's clock."""
+    """The editor works for a while, then answers with errors for a while, and so on, by the simulator's clock."""
 
     kind: Literal["flapping"] = "flapping"
     french: ClassVar[French] = French(
@@ -115,11 +119,11 @@ class Flapping(Kind):
     family: ClassVar[str] = "http"
     up_seconds: Annotated[
         float, Label("Durée de bon fonctionnement", "s", "les périodes se comptent depuis minuit UTC")
-    ] = Field(30.0, gt=0, le=86_400, description="How long it is well; periods begin at midnight UTC")
+    ] = Field(30.0, gt=0, le=86_400, description="How long it works; periods begin at midnight UTC.")
     down_seconds: Annotated[float, Label("Durée des pannes", "s")] = Field(30.0, gt=0, le=86_400)
     code: _Code = 503
     retry_after: Annotated[bool, Label("Annoncer quand revenir (Retry-After)")] = Field(
-        True, description="Whether Retry-After tells when it is well again."
+        True, description="Whether Retry-After says when it works again."
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
@@ -132,7 +136,7 @@ class Flapping(Kind):
 
 
 class Quota(Kind):
-    """Each editor answers so many requests per minute of the simulator's clock, then 429 until the next minute."""
+    """Each editor answers a number of requests per minute of the simulator's clock, then 429 until the next minute."""
 
     kind: Literal["quota"] = "quota"
     french: ClassVar[French] = French(
@@ -144,7 +148,7 @@ class Quota(Kind):
     ] = Field(ge=0, le=1_000_000)
     code: _Code = 429
     retry_after: Annotated[bool, Label("Annoncer quand revenir (Retry-After)")] = Field(
-        True, description="Whether Retry-After tells when the next minute begins."
+        True, description="Whether Retry-After says when the next minute begins."
     )
 
     def apply(self, request: Request, proceed: Proceed) -> Response:

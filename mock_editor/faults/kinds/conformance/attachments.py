@@ -58,7 +58,7 @@ def _to_the_first(schedules: Sequence[Resource]) -> dict[str, str]:
 
 
 class SecondPlaceOnFirstSchedule(_Reattached):
-    """The slots of a practitioner's other places are on the Schedule of the first; theirs are there, without any."""
+    """The slots of a practitioner's other places are on the Schedule of the first; their own Schedules are empty."""
 
     kind: Literal["second-place-on-first-schedule"] = "second-place-on-first-schedule"
     french: ClassVar[French] = French(
@@ -105,7 +105,7 @@ def _to_the_next(schedules: Sequence[Resource]) -> dict[str, str]:
 
 
 class SlotsOfAnotherPractitioner(_Reattached):
-    """The slots of a practitioner are on the next one's Schedule, those of the last on the first's."""
+    """The slots of each practitioner are on the Schedule of the next one, those of the last on the first's."""
 
     kind: Literal["slots-of-another-practitioner"] = "slots-of-another-practitioner"
     french: ClassVar[French] = French(
@@ -124,7 +124,7 @@ class SlotsOfAnotherPractitioner(_Reattached):
 
 
 class SlotsOfAnotherPlace(_Reattached):
-    """The slots of a SOS Médecins place are on the next one's Schedule, those of the last on the first's."""
+    """The slots of each SOS Médecins place are on the Schedule of the next one, those of the last on the first's."""
 
     kind: Literal["slots-of-another-place"] = "slots-of-another-place"
     french: ClassVar[French] = French(
@@ -184,7 +184,7 @@ class LocationNotContained(SomeMistake):
 
 
 class UnaskedPractitioner(Mistake):
-    """A practitioner that nobody asked for is in the answer: the first place of it again under another name and id."""
+    """A practitioner that nobody asked for is in the answer: a copy of its first place under another name and id."""
 
     kind: Literal["unasked-practitioner"] = "unasked-practitioner"
     french: ClassVar[French] = French(

@@ -57,7 +57,7 @@ class NotFoundInsteadOfEmpty(_InsteadOfEmpty):
 
 
 class ErrorInsteadOfEmpty(_InsteadOfEmpty):
-    """A search that finds nothing is answered with an error of the server, or another one."""
+    """A search that finds nothing is answered with a server error, or another error."""
 
     kind: Literal["error-instead-of-empty"] = "error-instead-of-empty"
     french: ClassVar[French] = French(
@@ -81,7 +81,7 @@ class WrongTotal(Mistake):
     french: ClassVar[French] = French("Total faux", "Le total annoncé n’est pas le nombre de créneaux.")
     breaks: ClassVar[str] = "FHIR R4, Bundle.total: the number of matches; here that of the slots"
     by: Annotated[int, Label("Écart du total", hint="ajouté au total, qui ne descend pas sous zéro")] = Field(
-        1, description="How much is added to it; it never gets below 0."
+        1, description="How much is added to it; it never falls below 0."
     )
 
     def spoil(self, searchset: Searchset) -> None:
@@ -91,7 +91,7 @@ class WrongTotal(Mistake):
 
 
 class SelfLinkDiffers(Mistake):
-    """The self link is not the request: it has lost its query, or tells the address of the server behind the proxy."""
+    """The self link is not the request: it has lost its query, or has the address of the server behind the proxy."""
 
     kind: Literal["self-link-differs"] = "self-link-differs"
     french: ClassVar[French] = French(
@@ -141,7 +141,7 @@ class WrongProfile(SomeMistake):
             "Organization",
         ],
         Label("Ressources"),
-    ] = Field("Slot", description="Which ones; a Location only where it is an entry.")
+    ] = Field("Slot", description="Which ones; a Location only where it is an entry of its own.")
     profile: Annotated[str | None, Label("Profil annoncé", hint="l’URL ; sinon l’autre adresse du guide")] = Field(
         None, min_length=1, description="Another URL to claim instead."
     )

@@ -15,7 +15,7 @@ def _is_cpts(concept: Resource) -> bool:
 
 
 class CptsServiceTypeMissing(SomeMistake):
-    """Slots are opened to CPTS without saying to which: no service type 604."""
+    """Slots are opened to CPTS without saying which: no service type 604."""
 
     kind: Literal["cpts-service-type-missing"] = "cpts-service-type-missing"
     french: ClassVar[French] = French(
@@ -46,7 +46,7 @@ class CptsReferenceMissing(SomeMistake):
 
 
 class CptsShowsOnlyOne(SomeMistake):
-    """Slots that two CPTS share show the first of them only."""
+    """Slots shared by two CPTS show only the first."""
 
     kind: Literal["cpts-shows-only-one"] = "cpts-shows-only-one"
     french: ClassVar[French] = French(
@@ -68,7 +68,7 @@ _SPELLINGS = {
 
 
 class CptsCodeSystem(SomeMistake):
-    """Slots opened to CPTS spell the system of 604 in another way that is seen in the guide."""
+    """Slots opened to CPTS spell the system of 604 in another way, which the guide has too."""
 
     kind: Literal["cpts-code-system"] = "cpts-code-system"
     french: ClassVar[French] = French(

@@ -68,7 +68,7 @@ class StructureIdWithoutPrefix(_StructureMistake):
 
 
 class StructureIdOfAnotherKind(_StructureMistake):
-    """Structures have a well-formed identifier of a kind that is not theirs: a SIRET for a FINESS, a FINESS for others.
+    """Structures have a well-formed identifier of the wrong kind: a SIRET for a FINESS, a FINESS for others.
 
     The number is invented, the same one in every answer.
     """

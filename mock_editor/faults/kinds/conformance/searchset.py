@@ -58,7 +58,7 @@ def read_searchset(response: Response) -> Resource | None:
 
 
 class Searchset:
-    """A Bundle that is being spoilt, and the exchange that it answers."""
+    """A Bundle that is being spoilt, and the request that it answers."""
 
     def __init__(self, bundle: Resource, request: Request) -> None:
         self.bundle = bundle
@@ -134,11 +134,11 @@ class SomeMistake(Mistake):
     types: ClassVar[frozenset[str]] = frozenset({"Slot"})
 
     share: Annotated[float, Label("Part touchée", "0 à 1", "1 : tous ; 0,1 : un sur dix environ, un au moins")] = Field(
-        1.0, gt=0, le=1, description="How large a part of them is affected, drawn; at least one is."
+        1.0, gt=0, le=1, description="The share of them that is affected, drawn at random; at least one is."
     )
     first: Annotated[
         int | None, Label("Combien", hint="les premiers de la réponse, au lieu d’une part", alternative=True)
-    ] = Field(None, ge=1, description="Instead: how many are, the first ones of the answer.")
+    ] = Field(None, ge=1, description="Instead: how many are affected, the first ones of the answer.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SomeMistake":

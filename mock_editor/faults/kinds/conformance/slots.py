@@ -21,7 +21,7 @@ def _coded(concept: Resource, system: str) -> str | None:
 
 
 class SlotTypeMissing(SomeMistake):
-    """Slots do not say for whom they are: no PUBLIC, PRO, SNP or CPTS."""
+    """Slots do not say whom they are for: no PUBLIC, PRO, SNP or CPTS."""
 
     kind: Literal["slot-type-missing"] = "slot-type-missing"
     french: ClassVar[French] = French(
@@ -35,7 +35,7 @@ class SlotTypeMissing(SomeMistake):
 
 
 class SlotTypeOfAnotherFlow(SomeMistake):
-    """Slots have a type that is not to be shown here: CPTS in INT_R01, PRO in SOS Médecins."""
+    """Slots have a type that does not belong here: CPTS in INT_R01, PRO in SOS Médecins."""
 
     kind: Literal["slot-type-of-another-flow"] = "slot-type-of-another-flow"
     french: ClassVar[French] = French(
@@ -145,7 +145,7 @@ class ConsultationTypeUnknown(SomeMistake):
 
 
 class ReasonsMissing(SomeMistake):
-    """Slots do not say for which reasons they are."""
+    """Slots do not say which reasons they are for."""
 
     kind: Literal["reasons-missing"] = "reasons-missing"
     french: ClassVar[French] = French("Motifs absents", "Les créneaux ne disent pas pour quels motifs ils sont.")
@@ -212,7 +212,7 @@ class CommentBlank(SomeMistake):
     )
     breaks: ClassVar[str] = "FHIR R4, string: never empty; INT_R01 and SOS Médecins, Slot.comment: an URL"
     text: Annotated[str, Label("Texte")] = Field(
-        "", pattern=r"^\s*$", description="What stands there: nothing, or blanks."
+        "", pattern=r"^\s*$", description="What the link is: nothing, or blanks."
     )
 
     def change(self, resource: Resource) -> None:

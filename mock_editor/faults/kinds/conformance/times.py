@@ -126,7 +126,7 @@ class EndMissing(SomeMistake):
 
 
 class EndBeforeStart(SomeMistake):
-    """Slots end before they start, by as long as they take; the SAS shows them as ending the next day."""
+    """Slots end before they start, by their own length; the SAS shows them as ending the next day."""
 
     kind: Literal["end-before-start"] = "end-before-start"
     french: ClassVar[French] = French(
@@ -169,7 +169,7 @@ def _starts(searchset: Searchset) -> list[datetime]:
 
 
 class SlotsInThePast(_Moved):
-    """Slots are over: they start some days earlier, as many as it takes for all of them to lie before now."""
+    """Slots are over: they start some days earlier, so many that all of them lie before now."""
 
     kind: Literal["slots-in-the-past"] = "slots-in-the-past"
     french: ClassVar[French] = French(
@@ -185,7 +185,7 @@ class SlotsInThePast(_Moved):
 
 
 class SlotsOutsideWindow(_Moved):
-    """Slots start after the window that was asked for: some days later, as many as it takes for all of them.
+    """Slots start after the requested window: some days later, so many that all of them do.
 
     After a window without an end (``le9999-12-31``) there is nothing: the answer stays right.
     """
@@ -196,7 +196,7 @@ class SlotsOutsideWindow(_Moved):
     )
     breaks: ClassVar[str] = "INT_R01, INT_R04 and SOS Médecins, Slot.start: inside the asked window (start=le…)"
     more: Annotated[int, Label("Décalage supplémentaire", "jours")] = Field(
-        0, ge=0, le=3650, description="How many days later still."
+        0, ge=0, le=3650, description="How many days later in addition."
     )
 
     def days(self, searchset: Searchset) -> Callable[[datetime], int]:
@@ -222,7 +222,7 @@ def _window_end(searchset: Searchset) -> datetime | None:
 class SlotsNextMonth(_Moved):
     """Slots start one month later, on the same day of the month; the SAS compares only that, and shows them as today's.
 
-    A month that has no such day is passed over.
+    A month without such a day is skipped.
     """
 
     kind: Literal["slots-next-month"] = "slots-next-month"

@@ -134,7 +134,7 @@ class AppointmentEndBeforeStart(PayloadKind):
 
 
 class AppointmentCreatedChanges(PayloadKind):
-    """The appointment was taken some minutes later than it was, in every notification at another time."""
+    """The time at which the appointment was taken is later than it was, and differs in every notification."""
 
     kind: Literal["appointment-created-changes"] = "appointment-created-changes"
     french: ClassVar[French] = French(

@@ -98,7 +98,7 @@ class AppointmentParticipantMissing(_ElementMissing):
 
 
 class AppointmentPatientData(PayloadKind):
-    """The appointment names the patient, as a contained Patient who takes part."""
+    """The appointment names the patient, as a contained Patient among its participants."""
 
     kind: Literal["appointment-patient-data"] = "appointment-patient-data"
     french: ClassVar[French] = French(

@@ -24,7 +24,7 @@ def _operators(appointment: Resource) -> list[Resource]:
 
 
 class AppointmentOperatorUrl(PayloadKind):
-    """The extension that tells the regulator has another URL than its own."""
+    """The extension that names the regulator has the wrong URL."""
 
     kind: Literal["appointment-operator-url"] = "appointment-operator-url"
     french: ClassVar[French] = French(
@@ -78,7 +78,7 @@ class AppointmentOperatorType(PayloadKind):
 
 
 class AppointmentOperatorByReference(PayloadKind):
-    """The regulator is told by a reference to an account of the editor instead of by the identifier."""
+    """The regulator is named by a reference to an account of the editor instead of by the identifier."""
 
     kind: Literal["appointment-operator-by-reference"] = "appointment-operator-by-reference"
     french: ClassVar[French] = French(
@@ -119,7 +119,7 @@ class AppointmentPractitionerWithoutPrefix(PayloadKind):
 
 
 class AppointmentPractitionerSystem(PayloadKind):
-    """The practitioner's identifier says that it is of another system, by default that of structures."""
+    """The practitioner's identifier claims another system, by default that of structures."""
 
     kind: Literal["appointment-practitioner-system"] = "appointment-practitioner-system"
     french: ClassVar[French] = French(
@@ -153,7 +153,7 @@ class AppointmentPractitionerType(PayloadKind):
 
 
 class AppointmentParticipantStatus(PayloadKind):
-    """Who takes part has a status that does not exist."""
+    """Participants have a status that does not exist."""
 
     kind: Literal["appointment-participant-status"] = "appointment-participant-status"
     french: ClassVar[French] = French("Statut du participant", "Le participant a un statut qui n’existe pas.")
