@@ -9,9 +9,10 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from mock_editor.base import codes
 from mock_editor.base import forms as pages
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.event_streams import EVENT_STREAM, HEARTBEAT
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.paths import Surface
 from mock_editor.base.waits import Ended, Hold
@@ -175,7 +176,7 @@ def end() -> Response:
     sent = Parameters(read_body(request.environ, seconds=_platform().body_timeout, limit=_LARGEST_LOGOUT))
     sid = _platform().sign_in.ended(sent.one("logout_token") or "")
     if sid is None:
-        raise EditorError(400, [Issue("invalid", "Not a logout token for this client")])
+        raise refused(Code.LOGOUT_TOKEN)
     _platform().store.close_from(sid)
     return Response(status=200)
 
@@ -212,7 +213,7 @@ def search() -> Response:
 def results() -> Response:
     """What a search brings, as it comes."""
     if not _platform().visitor():
-        raise EditorError(403, [Issue("login", "Nobody is signed in")])
+        raise refused(Code.NOBODY_SIGNED_IN)
     asked = _wanted()
     if request.method == "HEAD":
         return Response(mimetype=EVENT_STREAM)
@@ -282,7 +283,7 @@ def _known(key: str) -> Person:
     for one in _platform().people():
         if one.key == key:
             return one
-    raise NotFoundError(f"No regulator {key[:100]!r}")
+    raise refused(Code.SAS_REGULATOR_UNKNOWN, key=key[:100])
 
 
 # --- the call from an LRM (INT_L01)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from mock_editor.base import fhir
-from mock_editor.base.errors import BadRequestError, Issue
+from mock_editor.base.errors import refused
+from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import Language, say
 from mock_editor.base.zones import DEFAULT_ZONE
@@ -48,7 +49,7 @@ def read_criteria(parameters: Parameters) -> SearchCriteria:
     offer = offer or Offer.INDIVIDUAL.value
     fhir.refuse(parameters.issues)
     if offer not in list(Offer):
-        raise BadRequestError(Issue("value", f"offre: expected one of {', '.join(Offer)}, not {offer[:60]!r}"))
+        raise refused(Code.OFFER_UNKNOWN, offers=[*Offer], found=offer[:60])
     return SearchCriteria(Offer(offer), territory, specialty, complete == "oui")
 
 

@@ -16,7 +16,7 @@ from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.idp.people import Person
 from mock_editor.bench.platform.directory import Listed, department
 from mock_editor.bench.receiver.payload import regulator_of
-from mock_editor.bench.receiver.received import Received, Version
+from mock_editor.bench.receiver.received import ReceivedAppointment, Version
 
 SENDER = "fr.health.test.ptfsas"
 # How long the Hub tries to pass it on.
@@ -29,7 +29,9 @@ _PROFESSIONS = "https://mos.esante.gouv.fr/NOS/TRE_G15-ProfessionSante/FHIR/TRE-
 _NOWHERE = "000"
 
 
-def message(one: Received, version: Version, listed: Mapping[str, Listed], people: Iterable[Person]) -> dict[str, Any]:
+def message(
+    one: ReceivedAppointment, version: Version, listed: Mapping[str, Listed], people: Iterable[Person]
+) -> dict[str, Any]:
     """The message about a version of an appointment; practitioners are ``listed``, regulators are among ``people``."""
     doctor = listed.get(practitioner_of(version.content))
     identifier, sent = (

@@ -1,4 +1,4 @@
-"""What a notification of INT_R03 says: JSON -> ``Notification``, or a refusal that tells all that is wrong.
+"""What a notification of INT_R03 says: JSON -> ``IncomingAppointment``, or a refusal that tells all that is wrong.
 
 In two steps: what is no FHIR ``Appointment`` is a 400; one that breaks a rule of the flow, or of the profile that it
 claims (``FrAppointmentSAS``, ``sas-sos-appointment``), is a 422. Source: both profiles, and the guide on INT_R03.
@@ -6,7 +6,7 @@ claims (``FrAppointmentSAS``, ``sas-sos-appointment``), is a 422. Source: both p
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,9 @@ from typing import Any
 from fhir.resources.R4B.appointment import Appointment as AppointmentModel
 
 from mock_editor.base import codes
-from mock_editor.base import issues as data
-from mock_editor.base.errors import Issue
 from mock_editor.base.fhir import Resource
-from mock_editor.base.fhir_bodies import issue, items, not_one_of, parse, refuse, step, structure
+from mock_editor.base.fhir_bodies import items, not_one_of, parse, refuse, step, structure
+from mock_editor.base.issues import Code, Issue, issue
 
 KIND = "Appointment"
 _PROFILES = (codes.APPOINTMENT_PROFILE, codes.SOS_APPOINTMENT_PROFILE)
@@ -42,7 +41,7 @@ _PATIENT_SYSTEMS = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8,
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
+class IncomingAppointment:
     """What a sound body says of an appointment.
 
     ``content`` is the resource as it was sent, without what is empty, unknown to FHIR or for the server to say.
@@ -56,14 +55,14 @@ class Notification:
     ignored: Sequence[str] = ()
 
 
-def read(body: bytes) -> Notification:
+def read(body: bytes) -> IncomingAppointment:
     """The notification that a body is. Raises 400 or 422 with every problem found."""
     document = parse(body)
     cleaned, ignored = structure(document, KIND, AppointmentModel, _unlike_json)
     # Patients are looked for in what was sent: they may stand where FHIR has no element.
     refuse(422, itertools.chain(_violations(cleaned), _patients(document)))
     [(place, identifier)] = items(cleaned, "identifier", KIND)
-    return Notification(cleaned, identifier["system"].strip(), identifier["value"].strip(), place, ignored)
+    return IncomingAppointment(cleaned, identifier["system"].strip(), identifier["value"].strip(), place, ignored)
 
 
 def moment(text: str) -> datetime | None:
@@ -85,17 +84,17 @@ def regulator_of(resource: Resource) -> Resource:
 # --- first step: FHIR
 
 
-def _unlike_json(cleaned: Resource) -> Iterator[Issue | data.Issue]:
+def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
     """What the model takes, and JSON for FHIR does not allow: the number of seconds for an instant."""
     for name in _MOMENTS:
         if type(cleaned.get(name)) in (int, float):
-            yield issue("structure", f"{KIND}.{name}", "expected a text such as 2026-11-20T09:00:00.000+01:00")
+            yield issue(Code.APPOINTMENT_TIME_NO_TEXT, f"{KIND}.{name}")
 
 
 # --- second step: the flow and the profile
 
 
-def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
+def _violations(resource: Resource) -> Iterator[Issue]:
     """What ``resource`` breaks of the rules, each with its place.
 
     Where it claims neither profile, it may be what either allows.
@@ -103,9 +102,7 @@ def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     profiles = resource.get("meta", {}).get("profile", ())
     claimed = profiles[0] if len(profiles) == 1 else None
     if claimed not in _PROFILES:
-        found = f", not {str(claimed)[:100]!r}" if claimed else f", there are {len(profiles)}"
-        code = "value" if profiles else "required"
-        yield issue(code, f"{KIND}.meta.profile", f"expected exactly one of {' or '.join(_PROFILES)}{found}")
+        yield _profile_violation(profiles, claimed)
     sos = claimed != codes.APPOINTMENT_PROFILE
     yield from _operator_violations(resource, alone=claimed == codes.SOS_APPOINTMENT_PROFILE)
     yield from _own_identifier_violations(resource)
@@ -113,93 +110,108 @@ def _violations(resource: Resource) -> Iterator[Issue | data.Issue]:
     if status not in statuses:
         yield not_one_of(statuses, str(status), f"{KIND}.status")
     if "cancelationReason" in resource and status not in ("cancelled", "noshow"):
-        yield issue("invariant", f"{KIND}.cancelationReason", "only for cancelled and noshow (app-4)")
+        yield issue(Code.APPOINTMENT_CANCELATION_REASON, f"{KIND}.cancelationReason")
     yield from _moment_violations(resource)
     yield from _participant_violations(resource, sos=sos)
 
 
-def _operator_violations(resource: Resource, *, alone: bool) -> Iterator[Issue | data.Issue]:
+def _profile_violation(profiles: Sequence[str], claimed: str | None) -> Issue:
+    place, allowed = f"{KIND}.meta.profile", _either(_PROFILES)
+    if claimed:
+        return issue(Code.APPOINTMENT_PROFILE_OTHER, place, allowed=allowed, found=str(claimed)[:100])
+    code = Code.APPOINTMENT_PROFILES_SEVERAL if profiles else Code.APPOINTMENT_PROFILE_MISSING
+    return issue(code, place, allowed=allowed, number=len(profiles))
+
+
+def _either(values: Iterable[str]) -> object:
+    """One of these, in words."""
+    first, *others = values
+    return issue(Code.EITHER, first=first, second=others[0]) if others else first
+
+
+def _operator_violations(resource: Resource, *, alone: bool) -> Iterator[Issue]:
     """Exactly one extension that names the regulator; with ``alone``, no other."""
     operators = []
     for path, extension in items(resource, "extension", KIND):
         if extension.get("url") == codes.APPOINTMENT_OPERATOR:
             operators.append((path, extension))
             if len(operators) > 1:
-                yield issue("structure", path, "exactly one FrAppointmentOperator is allowed")
+                yield issue(Code.APPOINTMENT_OPERATORS_SEVERAL, path)
         elif alone:
-            yield issue("structure", path, "the profile allows no extension besides FrAppointmentOperator")
+            yield issue(Code.APPOINTMENT_EXTENSION, path)
     if not operators:
-        yield issue("required", f"{KIND}.extension", f"required: the regulator, in {codes.APPOINTMENT_OPERATOR}")
+        yield issue(Code.APPOINTMENT_OPERATOR_MISSING, f"{KIND}.extension", url=codes.APPOINTMENT_OPERATOR)
         return
     path, operator = operators[0]
     if "extension" in operator:
-        yield issue("structure", f"{path}.extension", "not allowed in FrAppointmentOperator")
+        yield issue(Code.APPOINTMENT_OPERATOR_EXTENSION, f"{path}.extension")
     identifier = operator.get("valueReference", {}).get("identifier")
     if identifier is None:
-        yield issue("required", f"{path}.value.identifier", "required: the regulator, as INT_R02 names them")
+        yield issue(Code.APPOINTMENT_REGULATOR_MISSING, f"{path}.value.identifier")
     else:
         yield from _identifier_violations(identifier, f"{path}.value.identifier", _REGULATOR_TYPES)
 
 
-def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, str]) -> Iterator[Issue | data.Issue]:
+def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, str]) -> Iterator[Issue]:
     """An identifier of one of the systems of ``types``, and with the type that goes with it."""
     system = identifier.get("system")
     if system is None:
-        yield issue("required", f"{path}.system", f"required: {' or '.join(types)}")
+        yield issue(Code.APPOINTMENT_SYSTEM_MISSING, f"{path}.system", systems=_either(types))
     elif system not in types:
-        yield issue("value", f"{path}.system", f"expected {' or '.join(types)}, not {system[:100]!r}")
+        yield issue(Code.ELEMENT_EXPECTED, f"{path}.system", expected=_either(types), found=system[:100])
     if "value" not in identifier:
-        yield issue("required", f"{path}.value", "required")
+        yield issue(Code.ELEMENT_REQUIRED, f"{path}.value")
     expected = [code for known, code in types.items() if known == system] or list(types.values())
     codings = list(items(identifier.get("type", {}), "coding", f"{path}.type"))
     if len(codings) != 1:
-        text = f"expected exactly one coding, {' or '.join(expected)} of {codes.FR_V2_0203}, there are {len(codings)}"
-        yield issue("structure" if codings else "required", f"{path}.type.coding", text)
+        code = Code.APPOINTMENT_CODINGS_SEVERAL if codings else Code.APPOINTMENT_CODING_MISSING
+        values = {"types": _either(expected), "system": codes.FR_V2_0203, "number": len(codings)}
+        yield issue(code, f"{path}.type.coding", **values)
     for at, coding in codings[:1]:
         if coding.get("system") != codes.FR_V2_0203:
-            yield issue("value", f"{at}.system", f"expected {codes.FR_V2_0203}")
+            yield issue(Code.APPOINTMENT_EXPECTED, f"{at}.system", expected=codes.FR_V2_0203)
         if coding.get("code") not in expected:
-            yield issue("value", f"{at}.code", f"expected {' or '.join(expected)}")
+            yield issue(Code.APPOINTMENT_EXPECTED, f"{at}.code", expected=_either(expected))
     yield from _use_violations(identifier, path)
 
 
-def _own_identifier_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
+def _own_identifier_violations(resource: Resource) -> Iterator[Issue]:
     """Exactly one identifier, of the editor."""
     found = list(items(resource, "identifier", KIND))
     if not found:
-        yield issue("required", f"{KIND}.identifier", "required: system of the editor, unique value")
+        yield issue(Code.APPOINTMENT_IDENTIFIER_MISSING, f"{KIND}.identifier")
     for path, _ in found[1:]:
-        yield issue("structure", path, "exactly one identifier is allowed")
+        yield issue(Code.APPOINTMENT_IDENTIFIERS_SEVERAL, path)
     for path, identifier in found[:1]:
         system = identifier.get("system")
         if system is None:
-            yield issue("required", f"{path}.system", "required: OID or URL of the editor")
+            yield issue(Code.APPOINTMENT_EDITOR_MISSING, f"{path}.system")
         elif not _EDITOR_SYSTEM.fullmatch(system.strip()):
-            yield issue("value", f"{path}.system", f"expected urn:oid:… or an http(s) URL, not {system[:100]!r}")
+            yield issue(Code.APPOINTMENT_EDITOR, f"{path}.system", found=system[:100])
         if "value" not in identifier:
-            yield issue("required", f"{path}.value", "required: unique, such as a UUID")
+            yield issue(Code.APPOINTMENT_VALUE_MISSING, f"{path}.value")
         yield from _use_violations(identifier, path)
 
 
-def _use_violations(identifier: Resource, path: str) -> Iterator[Issue | data.Issue]:
+def _use_violations(identifier: Resource, path: str) -> Iterator[Issue]:
     # A required binding of FHIR R4 that the models leave open, like that of participant.required.
     if "use" in identifier and identifier["use"] not in codes.IDENTIFIER_USES:
         yield not_one_of(codes.IDENTIFIER_USES, identifier["use"], f"{path}.use")
 
 
-def _moment_violations(resource: Resource) -> Iterator[Issue | data.Issue]:
+def _moment_violations(resource: Resource) -> Iterator[Issue]:
     for name in _MOMENTS:
         text = resource.get(name)
         if text is None:
-            yield issue("required", f"{KIND}.{name}", "required, with an offset")
+            yield issue(Code.APPOINTMENT_TIME_MISSING, f"{KIND}.{name}")
         elif moment(text) is None:
-            yield issue("value", f"{KIND}.{name}", f"expected a time with an offset, not {text[:60]!r}")
+            yield issue(Code.APPOINTMENT_TIME, f"{KIND}.{name}", found=text[:60])
     start, end = (moment(resource.get(name, "")) for name in ("start", "end"))
     if start and end and not start < end:
-        yield issue("invariant", f"{KIND}.end", "expected to be after start")
+        yield issue(Code.APPOINTMENT_END, f"{KIND}.end")
 
 
-def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue | data.Issue]:
+def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue]:
     """Who consults; for SOS Médecins, that this is not known yet."""
     for path, participant in items(resource, "participant", KIND):
         if participant.get("required", "required") not in _PARTICIPANT_REQUIRED:
@@ -210,18 +222,18 @@ def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue 
         administrative, pending = _is_administrative(participant), sos and resource.get("status") == "pending"
         unknown = pending or (sos and administrative and resource.get("status") in _ENDED_WITHOUT)
         if pending and not administrative:
-            yield issue("required", f"{path}.type", f"required while pending: ADM of {codes.PARTICIPATION_TYPE}")
+            yield issue(Code.APPOINTMENT_PENDING_TYPE, f"{path}.type", system=codes.PARTICIPATION_TYPE)
         status, expected = participant.get("status"), "needs-action" if unknown else "accepted"
         if status != expected:
-            yield issue("value", f"{path}.status", f"expected {expected}, not {str(status)[:60]!r}")
+            yield issue(Code.ELEMENT_EXPECTED, f"{path}.status", expected=expected, found=str(status)[:60])
         identifier, at = actor.get("identifier"), f"{path}.actor.identifier"
         if identifier is not None:
             yield from _identifier_violations(identifier, at, _PRACTITIONER_TYPES)
             value = identifier.get("value", "").strip()
             if value and not _PRACTITIONER_ID.fullmatch(value):
-                yield issue("value", f"{at}.value", f"expected 8 and an RPPS, or 0 and an ADELI, not {value[:60]!r}")
+                yield issue(Code.APPOINTMENT_PRACTITIONER, f"{at}.value", found=value[:60])
         elif not unknown:
-            yield issue("required", at, "required: the practitioner, by national identifier")
+            yield issue(Code.APPOINTMENT_PRACTITIONER_MISSING, at)
 
 
 def _is_administrative(participant: Resource) -> bool:
@@ -232,7 +244,7 @@ def _is_administrative(participant: Resource) -> bool:
 # --- no patient data
 
 
-def _patients(document: Resource) -> Iterator[Issue | data.Issue]:
+def _patients(document: Resource) -> Iterator[Issue]:
     """Where something is said of a patient, in the order of the body. Any nesting will do: there is no recursion."""
     left: list[tuple[Any, str]] = [(document, KIND)]
     while left:
@@ -240,7 +252,7 @@ def _patients(document: Resource) -> Iterator[Issue | data.Issue]:
         if isinstance(value, list):
             inner = [(item, f"{path}[{at}]") for at, item in enumerate(value)]
         elif _is_patient(value):
-            yield issue("business-rule", path, "data of a patient, which may not leave the editor")
+            yield issue(Code.APPOINTMENT_OF_PATIENT, path)
             continue
         else:
             inner = [(item, step(path, name)) for name, item in value.items()]

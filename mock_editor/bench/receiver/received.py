@@ -1,4 +1,4 @@
-"""The appointments that editors have told, with every version and every delivery. All SQL of them stands here."""
+"""The appointments that editors have incoming, with every version and every delivery. All SQL of them stands here."""
 
 import uuid
 from collections.abc import Callable
@@ -10,13 +10,14 @@ from typing import Any, Literal, NamedTuple
 import orjson
 from sqlite_utils import Database
 
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.fhir import Resource, instant
-from mock_editor.base.fhir_bodies import issue, refuse
+from mock_editor.base.fhir_bodies import refuse
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.preconditions import Current, Preconditions
 from mock_editor.base.store import Store
 from mock_editor.base.zones import DEFAULT_ZONE
-from mock_editor.bench.receiver.payload import KIND, Notification, moment
+from mock_editor.bench.receiver.payload import KIND, IncomingAppointment, moment
 
 # `first` and `latest` are the deliveries that made the first and the current version. One without content repeats
 # the version that there is.
@@ -40,7 +41,7 @@ _NAMESPACE = uuid.UUID("0d3e9f60-54a7-5c55-9d0f-3f6a0c1b7e42")
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedAppointment:
     """An appointment as it was told last. It came ``first`` at one instant, and ``changed`` at another."""
 
     id: str
@@ -57,8 +58,8 @@ class Received:
     @property
     def resource(self) -> Resource:
         """The appointment on the wire."""
-        told = {"versionId": str(self.version), "lastUpdated": instant(self.changed, DEFAULT_ZONE)}
-        return {"resourceType": KIND, "id": self.id, "meta": told | self.content["meta"]} | {
+        meta = {"versionId": str(self.version), "lastUpdated": instant(self.changed, DEFAULT_ZONE)}
+        return {"resourceType": KIND, "id": self.id, "meta": meta | self.content["meta"]} | {
             name: value for name, value in self.content.items() if name not in ("resourceType", "meta")
         }
 
@@ -66,7 +67,7 @@ class Received:
 class Saved(NamedTuple):
     """The appointment after a request, and what the request did."""
 
-    appointment: Received
+    appointment: ReceivedAppointment
     outcome: Literal["created", "updated", "unchanged"]
 
 
@@ -89,17 +90,17 @@ class Inbox:
 
     # --- reading
 
-    def read(self, identifier: str) -> Received:
-        """The appointment with this id. Raises NotFoundError."""
+    def read(self, identifier: str) -> ReceivedAppointment:
+        """The appointment with this id. Raises 404."""
         with self._store.reading() as db:
             return _read(db, identifier)
 
-    def find(self, system: str, value: str) -> Received | None:
+    def find(self, system: str, value: str) -> ReceivedAppointment | None:
         """The appointment with this identifier, if it came."""
         with self._store.reading() as db:
             return _find(db, system, value)
 
-    def latest(self, most: int) -> tuple[list[Received], int]:
+    def latest(self, most: int) -> tuple[list[ReceivedAppointment], int]:
         """Those that changed last, the newest first, and how many there are in all."""
         with self._store.reading() as db:
             [(total,)] = db.execute("select count(*) from received_appointments")
@@ -127,59 +128,60 @@ class Inbox:
 
     # --- writing
 
-    def create(self, told: Notification) -> Saved:
+    def create(self, incoming: IncomingAppointment) -> Saved:
         """A new appointment. Raises 422 when it is known: the editor has created it twice, or meant to update it."""
         with self._store.writing() as db:
-            known = _find(db, told.system, told.value)
+            known = _find(db, incoming.system, incoming.value)
             if known:
-                text = f"{told.system}|{told.value} is known already, as {KIND}/{known.id}: PUT ?identifier= updates it"
-                raise EditorError(422, [issue("duplicate", told.place, text)])
-            return self._insert(db, told, "POST")
+                identifier = f"{incoming.system}|{incoming.value}"
+                appointment = f"{KIND}/{known.id}"
+                raise refused(Code.APPOINTMENT_KNOWN, incoming.place, identifier=identifier, appointment=appointment)
+            return self._insert(db, incoming, "POST")
 
-    def put(self, asked: tuple[str, str], told: Notification, conditions: Preconditions) -> Saved:
+    def put(self, asked: tuple[str, str], incoming: IncomingAppointment, conditions: Preconditions) -> Saved:
         """Updates the appointment with the identifier ``asked``, or creates it. Raises 422, and 412 unless
         ``conditions`` hold for it."""
-        if asked != (told.system, told.value):
-            text = f"expected the identifier of the URL, {'|'.join(asked)[:200]}"
-            raise EditorError(422, [issue("value", told.place, text)])
+        if asked != (incoming.system, incoming.value):
+            raise refused(Code.APPOINTMENT_OTHER_IN_URL, incoming.place, identifier="|".join(asked)[:200])
         with self._store.writing() as db:
             known = _find(db, *asked)
             conditions.check(known.current if known else None)
-            return self._update(db, known, told) if known else self._insert(db, told, "PUT")
+            return self._update(db, known, incoming) if known else self._insert(db, incoming, "PUT")
 
-    def update(self, identifier: str, told: Notification, conditions: Preconditions) -> Saved:
+    def update(self, identifier: str, incoming: IncomingAppointment, conditions: Preconditions) -> Saved:
         """Updates the appointment with this id. Raises 422, 405 for an unknown one, and 412 unless ``conditions`` hold
         for it."""
         with self._store.writing() as db:
             try:
                 known = _read(db, identifier)
-            except NotFoundError:
-                text = f"{KIND}/{identifier[:100]} is not known, and the server gives the ids: PUT ?identifier= creates"
-                raise EditorError(405, [Issue("not-supported", text)], {"Allow": "GET, HEAD"}) from None
+            except EditorError:
+                appointment = f"{KIND}/{identifier[:100]}"
+                headers = {"Allow": "GET, HEAD"}
+                raise refused(Code.APPOINTMENT_NOT_MADE_BY_ID, appointment=appointment, headers=headers) from None
             conditions.check(known.current)
-            return self._update(db, known, told)
+            return self._update(db, known, incoming)
 
     def reset(self, db: Database) -> None:
         """Forgets everything."""
         db.execute("delete from received_deliveries")
         db.execute("delete from received_appointments")
 
-    def _insert(self, db: Database, told: Notification, method: str) -> Saved:
+    def _insert(self, db: Database, incoming: IncomingAppointment, method: str) -> Saved:
         # Drawn from what identifies it, so that the same requests give the same ids.
-        identifier = str(uuid.uuid5(_NAMESPACE, f"{told.system}|{told.value}"))
+        identifier = str(uuid.uuid5(_NAMESPACE, f"{incoming.system}|{incoming.value}"))
         number = _next_number(db)
-        row = {"id": identifier, "system": told.system, "value": told.value, "first": number, "latest": number}
+        row = {"id": identifier, "system": incoming.system, "value": incoming.value, "first": number, "latest": number}
         db.table("received_appointments").insert(row)
-        self._deliver(db, number, identifier, 1, method, told.content)
+        self._deliver(db, number, identifier, 1, method, incoming.content)
         return Saved(_read(db, identifier), "created")
 
-    def _update(self, db: Database, known: Received, told: Notification) -> Saved:
-        refuse(422, _changes_forbidden(known, told))
+    def _update(self, db: Database, known: ReceivedAppointment, incoming: IncomingAppointment) -> Saved:
+        refuse(422, _changes_forbidden(known, incoming))
         number = _next_number(db)
-        if known.content == told.content:
+        if known.content == incoming.content:
             self._deliver(db, number, known.id, known.version, "PUT", None)
             return Saved(known, "unchanged")
-        self._deliver(db, number, known.id, known.version + 1, "PUT", told.content)
+        self._deliver(db, number, known.id, known.version + 1, "PUT", incoming.content)
         db.execute("update received_appointments set latest = ? where id = ?", [number, known.id])
         return Saved(_read(db, known.id), "updated")
 
@@ -197,16 +199,16 @@ class Inbox:
         db.table("received_deliveries").insert(row)
 
 
-def _changes_forbidden(known: Received, told: Notification) -> list[Issue]:
+def _changes_forbidden(known: ReceivedAppointment, incoming: IncomingAppointment) -> list[Issue]:
     """What no version may change: by what an appointment is known, and when it was made (INT_R03)."""
     issues = []
     [identifier] = known.content["identifier"]
-    if (identifier["system"].strip(), identifier["value"].strip()) != (told.system, told.value):
-        text = f"expected that of {KIND}/{known.id}, {identifier['system']}|{identifier['value']}"
-        issues.append(issue("business-rule", told.place, text[:300]))
+    if (identifier["system"].strip(), identifier["value"].strip()) != (incoming.system, incoming.value):
+        appointment, expected = f"{KIND}/{known.id}", f"{identifier['system']}|{identifier['value']}"[:233]
+        issues.append(issue(Code.APPOINTMENT_OTHER, incoming.place, appointment=appointment, expected=expected))
     created = known.content["created"]
-    if moment(created) != moment(told.content["created"]):
-        issues.append(issue("business-rule", f"{KIND}.created", f"never changes, expected {created}"))
+    if moment(created) != moment(incoming.content["created"]):
+        issues.append(issue(Code.APPOINTMENT_CREATED, f"{KIND}.created", expected=created))
     return issues
 
 
@@ -215,20 +217,20 @@ def _next_number(db: Database) -> int:
     return int(number)
 
 
-def _find(db: Database, system: str, value: str) -> Received | None:
+def _find(db: Database, system: str, value: str) -> ReceivedAppointment | None:
     row = db.execute(f"{_SELECT} where a.system = ? and a.value = ?", [system, value]).fetchone()
     return _from_row(row) if row else None
 
 
-def _read(db: Database, identifier: str) -> Received:
+def _read(db: Database, identifier: str) -> ReceivedAppointment:
     row = db.execute(f"{_SELECT} where a.id = ?", [identifier]).fetchone()
     if row is None:
-        raise NotFoundError(f"{KIND}/{identifier[:100]} is not known")
+        raise refused(Code.APPOINTMENT_UNKNOWN, appointment=f"{KIND}/{identifier[:100]}")
     return _from_row(row)
 
 
-def _from_row(row: tuple[Any, ...]) -> Received:
+def _from_row(row: tuple[Any, ...]) -> ReceivedAppointment:
     identifier, version, first, changed, content = row
-    return Received(
+    return ReceivedAppointment(
         identifier, version, datetime.fromisoformat(first), datetime.fromisoformat(changed), orjson.loads(content)
     )

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from mock_editor.base import fhir, forms
 from mock_editor.base.codes import JSON_BODIES
-from mock_editor.base.errors import EditorError, Issue, NotFoundError
+from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.event_streams import EVENT_STREAM, HEARTBEAT
 from mock_editor.base.fhir_bodies import asked_identifier, refuse_conditional_create
 from mock_editor.base.http import expect_media_type, read_body
+from mock_editor.base.issues import Code, Issue, Term
 from mock_editor.base.parameters import Parameters, wants_pretty
 from mock_editor.base.paths import Surface, classify
 from mock_editor.base.preconditions import Preconditions
@@ -20,8 +21,8 @@ from mock_editor.base.worlds import of_world
 from mock_editor.bench.live import stream
 from mock_editor.bench.receiver import lrm, payload, view
 from mock_editor.bench.receiver.capabilities import capability_statement
-from mock_editor.bench.receiver.payload import KIND, Notification
-from mock_editor.bench.receiver.received import Inbox, Received, Saved, Version
+from mock_editor.bench.receiver.payload import KIND, IncomingAppointment
+from mock_editor.bench.receiver.received import Inbox, ReceivedAppointment, Saved, Version
 from mock_editor.bench.receiver.receiver import Receiver
 
 _IDENTIFIER = "identifier"
@@ -55,18 +56,18 @@ def _asked() -> Parameters:
     return parameters
 
 
-def _body() -> Notification:
+def _body() -> IncomingAppointment:
     expect_media_type(request.headers, JSON_BODIES)
     return payload.read(read_body(request.environ, seconds=_receiver().body_timeout))
 
 
-def _answer(parameters: Parameters, saved: Saved, told: Notification) -> Response:
+def _answer(parameters: Parameters, saved: Saved, incoming: IncomingAppointment) -> Response:
     status = 201 if saved.outcome == "created" else 200
     headers = {"Location": f"{_receiver().base}/{KIND}/{saved.appointment.id}", **saved.appointment.current.headers}
     wanted = fhir.preferred_return(request.headers.get("Prefer", ""))
     if wanted == "minimal":
         return Response(status=status, headers=headers)
-    resource = saved.appointment.resource if wanted == "representation" else _outcome(saved, told)
+    resource = saved.appointment.resource if wanted == "representation" else _outcome(saved, incoming)
     return fhir.response(fhir.dumps(resource), status, pretty=wants_pretty(parameters), headers=headers)
 
 
@@ -98,8 +99,8 @@ def create() -> Response:
     """Takes an appointment that is new."""
     parameters = _asked()
     refuse_conditional_create(request.headers)
-    told = _body()
-    return _answer(parameters, _inbox().create(told), told)
+    incoming = _body()
+    return _answer(parameters, _inbox().create(incoming), incoming)
 
 
 @bp.put(f"/fhir/{KIND}")
@@ -107,15 +108,15 @@ def put() -> Response:
     """Takes an appointment by its identifier, new or not."""
     parameters = _asked()
     identifier = asked_identifier(parameters, alone=True)
-    told = _body()
-    return _answer(parameters, _inbox().put(identifier, told, Preconditions.of(request.headers)), told)
+    incoming = _body()
+    return _answer(parameters, _inbox().put(identifier, incoming, Preconditions.of(request.headers)), incoming)
 
 
 @bp.put(f"/fhir/{KIND}/<identifier>")
 def update(identifier: str) -> Response:
     """Takes a version of an appointment by its id."""
-    parameters, told = _asked(), _body()
-    return _answer(parameters, _inbox().update(identifier, told, Preconditions.of(request.headers)), told)
+    parameters, incoming = _asked(), _body()
+    return _answer(parameters, _inbox().update(identifier, incoming, Preconditions.of(request.headers)), incoming)
 
 
 @bp.get(f"/fhir/{KIND}/<identifier>")
@@ -202,18 +203,18 @@ def for_lrm(identifier: str, number: int) -> Response:
     one = _inbox().read(identifier)
     version = next((each for each in _inbox().versions(one.id) if each.number == number), None)
     if version is None:
-        raise NotFoundError(f"{KIND}/{one.id} has no version {number}")
+        raise refused(Code.APPOINTMENT_NO_VERSION, appointment=f"{KIND}/{one.id}", number=number)
     name = f"INT_L02-{one.id}-{number}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(view.text(_passed_on(one, version)), headers=headers, mimetype="application/json")
 
 
-def _passed_on(one: Received, version: Version) -> dict[str, Any]:
+def _passed_on(one: ReceivedAppointment, version: Version) -> dict[str, Any]:
     receiver = _receiver()
     return lrm.message(one, version, receiver.directory.practitioners, receiver.people())
 
 
-def _searchset(base: str, link: str, found: list[Received], total: int) -> fhir.Resource:
+def _searchset(base: str, link: str, found: list[ReceivedAppointment], total: int) -> fhir.Resource:
     entries = [
         {"fullUrl": f"{base}/{KIND}/{one.id}", "resource": one.resource, "search": {"mode": "match"}} for one in found
     ]
@@ -221,8 +222,12 @@ def _searchset(base: str, link: str, found: list[Received], total: int) -> fhir.
     return bundle | {"link": [{"relation": "self", "url": link}]} | ({"entry": entries} if entries else {})
 
 
-def _outcome(saved: Saved, told: Notification) -> fhir.Resource:
+def _outcome(saved: Saved, incoming: IncomingAppointment) -> fhir.Resource:
     """What ``Prefer: return=OperationOutcome`` gets; it tells what was left aside, too."""
-    text = f"{KIND}/{saved.appointment.id}: {saved.outcome}, version {saved.appointment.version}"
-    ignored = (Issue("not-supported", f"{path}: unknown, ignored", path, "warning") for path in told.ignored)
-    return fhir.operation_outcome([Issue("informational", text, severity="information"), *ignored])
+    values = {
+        "appointment": f"{KIND}/{saved.appointment.id}",
+        "outcome": Term("outcome", saved.outcome),
+        "version": saved.appointment.version,
+    }
+    ignored = (Issue(Code.ELEMENT_IGNORED, path, severity="warning") for path in incoming.ignored)
+    return fhir.operation_outcome([Issue(Code.APPOINTMENT_SAVED, values=values, severity="information"), *ignored])

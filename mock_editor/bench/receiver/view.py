@@ -9,7 +9,7 @@ from mock_editor.base import codes
 from mock_editor.base.fhir import Resource
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.receiver.payload import moment, regulator_of
-from mock_editor.bench.receiver.received import Received
+from mock_editor.bench.receiver.received import ReceivedAppointment
 
 _STATUSES = {
     "pending": "En attente d’un médecin",
@@ -41,7 +41,7 @@ class Row:
     versions: int
 
 
-def row(one: Received) -> Row:
+def row(one: ReceivedAppointment) -> Row:
     """What is listed of an appointment."""
     content = one.content
     [identifier] = content["identifier"]
