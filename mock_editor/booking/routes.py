@@ -90,5 +90,5 @@ def _refuse(error: EditorError) -> Response:
 def _refuse_unidentified(error: ProviderError) -> Response:
     if error.refused:
         return _refuse(refused(Code.SIGN_IN_REFUSED))
-    _log.warning("The identity provider fails: %s", error.reason)
-    return _refuse(refused(Code.SIGN_IN_FAILED, reason=error.reason))
+    _log.warning("The identity provider fails: %s", error)
+    return _refuse(refused(Code.SIGN_IN_FAILED, reason=error.issue))

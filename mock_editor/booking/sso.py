@@ -21,11 +21,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 from requests import PreparedRequest, RequestException, Response
 from requests.adapters import BaseAdapter
+from requests.exceptions import HTTPError, InvalidJSONError
 
 from mock_editor.base.client import Limits, equip, within
-from mock_editor.base.errors import refused
+from mock_editor.base.errors import InvalidValueError, refused
 from mock_editor.base.flows import Flow
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, Issue, issue
+from mock_editor.base.words import english
 from mock_editor.booking import tokens
 from mock_editor.booking.tokens import Ended
 from mock_editor.journal.journal import Journal
@@ -55,8 +57,12 @@ _LONGEST_COOKIE = 1500
 class ProviderError(Exception):
     """Why nobody is signed in: the provider has ``refused`` the person, or does not do its part."""
 
-    reason: str
+    issue: Issue
     refused: bool = False
+
+    def __str__(self) -> str:
+        # For logs and tracebacks.
+        return english(self.issue)
 
 
 class SignIn(NamedTuple):
@@ -86,21 +92,21 @@ class Identified(NamedTuple):
 
 
 class _Metadata:
-    """What a provider says of itself. Raises ValueError for what has to be there and is not."""
+    """What a provider says of itself. Raises InvalidValueError for what has to be there and is not."""
 
     def __init__(self, issuer: str, told: Mapping[str, Any]) -> None:
         # One that ends in a slash has its metadata at the same URL.
         published = told.get("issuer")
         if not isinstance(published, str) or published.rstrip("/") != issuer.rstrip("/"):
-            raise ValueError(f"the metadata is about the issuer {str(published)[:100]!r}, not {issuer!r}")
+            raise InvalidValueError(Code.PROVIDER_ISSUER, found=str(published)[:100], issuer=issuer)
         self.issuer = published
         self._told = told
 
     def endpoint(self, name: str) -> str:
-        """A URL. Raises ValueError when there is none."""
+        """A URL. Raises InvalidValueError when there is none."""
         url = self._told.get(name)
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            raise ValueError(f"the metadata has no {name}")
+            raise InvalidValueError(Code.PROVIDER_METADATA_LACKS, name=name)
         return url
 
     def has(self, name: str) -> bool:
@@ -162,18 +168,18 @@ class IdentityProvider:
     def finish(self, editor: str, redirect_uri: str, begun: SignIn, answer: Mapping[str, str | None]) -> Identified:
         """Who came back with these parameters. Raises ProviderError."""
         if error := answer.get("error"):
-            raise ProviderError(_told_as(error, answer.get("error_description")), refused=error in _REFUSALS)
+            raise ProviderError(_said(error, answer.get("error_description")), refused=error in _REFUSALS)
         with self._client(editor, redirect_uri) as client, _failures():
             found = self._discover(client)
             # RFC 9207, 2.4: otherwise it is another one's answer.
             told = answer.get("iss")
             if told != found.metadata.issuer and (told is not None or found.metadata.names_itself):
-                raise ValueError(f"the answer is of the issuer {str(told)[:100]!r}")
+                raise InvalidValueError(Code.SIGN_IN_OF_ANOTHER_ISSUER, found=str(told)[:100])
             if not (code := answer.get("code")):
-                raise ValueError("the answer has neither code nor error")
+                raise InvalidValueError(Code.SIGN_IN_EMPTY)
             token = self._fetch_token(client, found.metadata, begun, code)
             if not isinstance(id_token := token.get("id_token"), str):
-                raise ValueError("the answer holds no ID token")
+                raise InvalidValueError(Code.SIGN_IN_WITHOUT_ID_TOKEN)
             claims = self._verified(client, id_token)
             client_id = self._client_id(editor)
             tokens.check_id_token(claims, issuer=found.metadata.issuer, client_id=client_id, nonce=begun.nonce)
@@ -192,7 +198,8 @@ class IdentityProvider:
             except RequestException:
                 raise  # of the provider itself
             except (JoseError, ValueError, TypeError, LookupError, ArithmeticError) as error:
-                raise ProviderError(_told_as("not a logout token for us", error), refused=True) from error
+                reason = error.issue if isinstance(error, InvalidValueError) else _line(error)
+                raise ProviderError(issue(Code.LOGOUT_TOKEN_WRONG, reason=reason), refused=True) from error
 
     def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, begun: SignIn, code: str) -> Mapping[str, Any]:
         client.token_endpoint_auth_method = self._authentication(metadata)
@@ -206,7 +213,7 @@ class IdentityProvider:
         return told
 
     def _authentication(self, metadata: _Metadata) -> str:
-        """How the client authenticates, as the provider takes it (OpenID Connect Core, 9). Raises ValueError."""
+        """How the client authenticates, as the provider takes it (OpenID Connect Core, 9). Raises InvalidValueError."""
         if not self._settings.oidc_client_secret:
             return "none"
         # What a provider takes that says nothing (OpenID Connect Discovery, 3).
@@ -214,7 +221,7 @@ class IdentityProvider:
         for method in ("client_secret_basic", "client_secret_post", ClientSecretJWT.name, "none"):
             if method in taken:
                 return method
-        raise ValueError(f"the token endpoint takes {', '.join(map(str, taken))[:200]}, of which we can do nothing")
+        raise InvalidValueError(Code.PROVIDER_AUTHENTICATION, taken=", ".join(map(str, taken))[:200])
 
     def _userinfo(
         self, client: OAuth2Session, metadata: _Metadata, editor: str, token: Mapping[str, Any], subject: str
@@ -222,7 +229,7 @@ class IdentityProvider:
         access = token.get("access_token")
         kind = token.get("token_type", "Bearer")
         if not isinstance(access, str) or not isinstance(kind, str) or kind.lower() != "bearer":
-            raise ValueError("the answer holds no bearer token")
+            raise InvalidValueError(Code.SIGN_IN_WITHOUT_BEARER)
         answer = client.request(
             "GET",
             metadata.endpoint("userinfo_endpoint"),
@@ -238,7 +245,7 @@ class IdentityProvider:
             told = _json_object(answer)
         # OpenID Connect Core, 5.3.2: otherwise these are somebody else's.
         if told.get("sub") != subject:
-            raise ValueError("userinfo is about another subject than the ID token")
+            raise InvalidValueError(Code.USERINFO_SUBJECT)
         return told
 
     def _verified(self, client: OAuth2Session, token: str, *, anybodys: bool = False) -> dict[str, Any]:
@@ -298,7 +305,7 @@ class IdentityProvider:
                 self._fetched(client, metadata.endpoint("jwks_uri")), secret if by_secret else None
             )
             if not keys:
-                raise ValueError("the key set has no key that can be read")
+                raise InvalidValueError(Code.PROVIDER_KEYS_UNREADABLE)
             self._discovered = _Discovered(metadata, keys, time.monotonic())
         return self._discovered
 
@@ -326,7 +333,7 @@ class _Credentials(NamedTuple):
 def _json_object(answer: Response) -> dict[str, Any]:
     told = answer.json()
     if not isinstance(told, dict):
-        raise ValueError(f"{answer.url} does not answer with a JSON object")
+        raise InvalidValueError(Code.PROVIDER_NOT_OBJECT, url=answer.url)
     return told
 
 
@@ -337,17 +344,42 @@ def _failures() -> Iterator[None]:
         # In one request of a browser, several calls may be made.
         with within(_SECONDS):
             yield
+    except InvalidValueError as error:
+        raise ProviderError(error.issue) from error
     except AuthlibBaseError as error:
-        raise ProviderError(_told_as(error.error, error.description)) from error
+        raise ProviderError(_said(error.error, error.description)) from error
+    except JoseError as error:
+        what = " ".join(filter(None, (error.error, getattr(error, "claim", ""))))
+        wrong = issue(Code.TOKEN_NOT_ACCEPTED, error=type(error).__name__, description=_line(error), what=_line(what))
+        raise ProviderError(wrong) from error
+    except RequestException as error:
+        raise ProviderError(_failed_call(error)) from error
     # A hostile answer may be nested deeper than Python reads.
-    except (RequestException, JoseError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
-        raise ProviderError(_told_as(type(error).__name__, str(error))) from error
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+        name, text = type(error).__name__, _line(error)
+        raise ProviderError(issue(Code.PROVIDER_ANSWER_UNREADABLE, error=name, description=text)) from error
 
 
-def _told_as(error: object, description: object) -> str:
-    """An error and what is said of it, in a line that may be shown."""
-    text = f"{error} ({description})" if description else str(error)
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:_LONGEST_REASON]
+def _failed_call(error: RequestException) -> Issue:
+    """Why a call to the provider brought nothing that can be used."""
+    name, text = type(error).__name__, _line(error)
+    if isinstance(error, HTTPError):
+        url, status = error.response.url, error.response.status_code
+        return issue(Code.PROVIDER_STATUS, error=name, description=text, url=url, status=status)
+    code = Code.PROVIDER_ANSWER_UNREADABLE if isinstance(error, InvalidJSONError) else Code.PROVIDER_CALL_FAILED
+    return issue(code, error=name, description=text)
+
+
+def _said(error: object, description: object) -> Issue:
+    """What the provider itself says of an error."""
+    if description:
+        return issue(Code.PROVIDER_SAYS, error=_line(error), description=_line(description))
+    return issue(Code.PROVIDER_SAYS_ONLY, error=_line(error))
+
+
+def _line(text: object) -> str:
+    """What comes from elsewhere, in a line that may be shown."""
+    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())[:_LONGEST_REASON]
 
 
 def sealed(begun: SignIn, secret: str) -> str:

@@ -9,7 +9,7 @@ from mock_editor.accounts.payload import Token
 from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import expect_media_type, read_body
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import english
 from mock_editor.booking.access import Session
@@ -62,13 +62,13 @@ def sso_logout() -> Response:
     except EditorError as error:
         return _logout_refused(error.status, english(error.issues[0]))
     except ProviderError as error:
-        _log.warning("A logout of the identity provider is not followed: %s", error.reason)
-        return _logout_refused(400 if error.refused else 502, error.reason)
+        _log.warning("A logout of the identity provider is not followed: %s", error)
+        return _logout_refused(400 if error.refused else 502, english(error.issue))
     # A provider tells a client once, and all editors may be the same.
     client_id = settings.oidc_client_id
     editors = site().catalogue.editors if client_id else [g.slug]
     if not site().sessions.end_elsewhere(editors, client_id or g.slug, ended):
-        return _logout_refused(400, "the token was used before")
+        return _logout_refused(400, english(issue(Code.LOGOUT_TOKEN_USED)))
     return Response(status=200)
 
 

@@ -13,6 +13,9 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, OctKey
 
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
+
 # Of algorithms that go out of use and of short secrets: it is the provider that chooses them.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
@@ -57,11 +60,11 @@ class Ended(NamedTuple):
 def verification_keys(key_set: Mapping[str, Any], secret: str | None) -> list[Key]:
     """The keys of a set that we can read and that verify; with ``secret``, that of the client as well.
 
-    Others are skipped (RFC 7517, 5). Raises ValueError for what is no key set.
+    Others are skipped (RFC 7517, 5). Raises InvalidValueError for what is no key set.
     """
     published = key_set.get("keys")
     if not isinstance(published, list):
-        raise ValueError("the key set has no list of keys")
+        raise InvalidValueError(Code.PROVIDER_KEYS_MISSING)
     found = [OctKey.import_key(secret)] if secret else []
     return found + [key for one in published if (key := _readable(one)) is not None]
 
@@ -78,12 +81,12 @@ def _readable(published: object) -> Key | None:
 
 
 def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
-    """What a token says that one of ``keys`` has signed. Raises ValueError or JoseError."""
+    """What a token says that one of ``keys`` has signed. Raises InvalidValueError or JoseError."""
     header = jws.extract_compact(token.encode(), registry=_Signed()).headers()
     algorithm, kid = header.get("alg"), header.get("kid")
     kind = _KEY_TYPES.get(algorithm) if isinstance(algorithm, str) else None
     if algorithm is None or kind is None:
-        raise ValueError(f"the token is signed with {str(algorithm)[:40]!r}, which this simulator does not take")
+        raise InvalidValueError(Code.TOKEN_ALGORITHM, found=str(algorithm)[:40])
     # Whoever gives two keys one name has to be believed for both.
     fitting = [
         key
@@ -95,11 +98,11 @@ def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
             return jwt.decode(token, key, registry=_Signed(algorithm)).claims
         except _UNREADABLE:
             continue
-    raise ValueError(f"none of the provider's keys has signed the token (alg {algorithm}, kid {str(kid)[:80]!r})")
+    raise InvalidValueError(Code.TOKEN_SIGNATURE, algorithm=algorithm, kid=str(kid)[:80])
 
 
 def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str) -> None:
-    """Whether an ID token is of this sign-in. Raises JoseError or ValueError."""
+    """Whether an ID token is of this sign-in. Raises JoseError or InvalidValueError."""
     jwt.JWTClaimsRegistry(
         leeway=_LEEWAY,
         iss={"essential": True, "value": issuer},
@@ -109,13 +112,13 @@ def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, no
         nonce={"essential": True, "value": nonce},
     ).validate(dict(claims))
     if not isinstance(claims["sub"], str):
-        raise ValueError("sub is no text")
+        raise InvalidValueError(Code.TOKEN_CLAIM_NO_TEXT, claim="sub")
     audience, party = claims["aud"], claims.get("azp")
     # Others may read it too, if it says that it was given to us.
     if party is None and isinstance(audience, list) and len(audience) > 1:
-        raise ValueError("the ID token has several audiences and no azp")
+        raise InvalidValueError(Code.TOKEN_WITHOUT_PARTY)
     if party is not None and party != client_id:
-        raise ValueError(f"the ID token was given to another client (azp {str(party)[:80]!r})")
+        raise InvalidValueError(Code.TOKEN_OF_ANOTHER_CLIENT, found=str(party)[:80])
 
 
 def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> None:
@@ -127,7 +130,7 @@ def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str) ->
 
 
 def check_logout(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> Ended:
-    """Whose sessions a logout token ends (Back-Channel Logout, 2.6). Raises JoseError or ValueError."""
+    """Whose sessions a logout token ends (Back-Channel Logout, 2.6). Raises JoseError or InvalidValueError."""
     jwt.JWTClaimsRegistry(
         leeway=_LEEWAY,
         iss={"essential": True, "value": issuer},
@@ -138,19 +141,19 @@ def check_logout(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> E
     ).validate(dict(claims))
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT), dict):
-        raise ValueError(f"events: expected {_LOGOUT}")
+        raise InvalidValueError(Code.LOGOUT_TOKEN_EVENTS, event=_LOGOUT)
     if "nonce" in claims:
-        raise ValueError("a logout token has no nonce")
+        raise InvalidValueError(Code.LOGOUT_TOKEN_NONCE)
     subject, sid, token = (_text_of(claims, name) for name in ("sub", "sid", "jti"))
     if token is None or (subject is None and sid is None):
-        raise ValueError("expected jti, and sub or sid")
+        raise InvalidValueError(Code.LOGOUT_TOKEN_ABOUT_NOBODY)
     return Ended(subject, sid, token, float(claims["exp"]) + _LEEWAY)
 
 
 def _text_of(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
     if value is not None and not (isinstance(value, str) and value):
-        raise ValueError(f"{name} is no text")
+        raise InvalidValueError(Code.TOKEN_CLAIM_NO_TEXT, claim=name)
     return value
 
 
