@@ -17,7 +17,8 @@ import pytest
 from mock_editor.accounts import payload as accounts
 from mock_editor.admin.console import context, words
 from mock_editor.base import fhir, flows, globs, logs
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code, issue
 from mock_editor.bench.platform import directory
 from mock_editor.bench.receiver import payload as received
 from mock_editor.booking import access
@@ -152,8 +153,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "plain": directory.plain,
     "inside": lambda text: context.inside(f"/_console/{text}"),
     "number": context.number,
-    "reason": lambda text: words.reason(Issue("invalid", text, "rule.do[0].x")),
-    "where": lambda text: words.where(Issue("invalid", "x", text)),
+    "where": lambda text: words.where(issue(Code.GIVEN_TWICE, text)),
 }
 
 

@@ -28,7 +28,7 @@ from mock_editor.base import codes
 from mock_editor.base.errors import EditorError, refused
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.issues import Code
-from mock_editor.base.words import french_page, has_title
+from mock_editor.base.words import french, french_page, has_title
 
 _ACTIONS = {one.id: one for one in OPERATIONS if one.method != "GET"}
 _FILES = {one.id: one for one in OPERATIONS if one.answers is Answers.DOWNLOAD}
@@ -115,13 +115,11 @@ def _told(error: EditorError) -> Notice:
         title, text = french_page(error)
         return Notice(text, well=False, title=title)
     title, text = words.refused(error)
-    return Notice(
-        text, well=False, title=title, details=[(words.where(one), words.reason(one)) for one in error.issues]
-    )
+    return Notice(text, well=False, title=title, details=words.details(error.issues))
 
 
 def _refused(operation: Operation, typed: Typed, error: EditorError) -> RefusedForm:
-    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.place): words.reason(one) for one in error.issues if one.place}
+    wrong = {re.sub(r"\[(\d+)\]", r".\1", one.place): french(one) for one in error.issues if one.place}
     return RefusedForm(operation.id, typed, wrong)
 
 

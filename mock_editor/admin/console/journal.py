@@ -65,7 +65,7 @@ def journal(console: Console) -> Response:
         "journal.html",
         422 if asked.issues else 200,
         asked=asked,
-        wrong=[(words.where(one), words.reason(one)) for one in asked.issues],
+        wrong=words.details(asked.issues),
         found=sorted(found, key=lambda entry: -entry.id),
         totals=totals,
         first=before is None and after is None,
@@ -117,7 +117,7 @@ def _asked(console: Console) -> Asked:
     texts = flat(Filter, typed, console.zone)
     issues: list[Issue] = []
     found: Filter | None = check(Filter, orjson.dumps(read_texts(Filter, texts)), "query", issues)
-    wrong = {one.place or "": words.reason(one) for one in issues}
+    wrong = {one.place or "": french(one) for one in issues}
     form = Form("filtre", RefusedForm("", typed, {name.removeprefix("query."): what for name, what in wrong.items()}))
     wanted = found.wanted() if found else EntryFilter()
     return Asked(form, replace(wanted, limit=_ROWS), texts, issues)

@@ -1,15 +1,13 @@
 """What the console says of operations, in French: that one is done, and why one was refused."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mock_editor.base.errors import EditorError
-from mock_editor.base.errors import Issue as _Prose
 from mock_editor.base.flows import Flow
-from mock_editor.base.issues import Issue, Named
-from mock_editor.base.words import french as in_french
-from mock_editor.base.words import french_page
+from mock_editor.base.issues import Issue, Named, Prose, Term
+from mock_editor.base.words import Language, french, french_page, word
 
 # By operation; a function tells it of the result.
 DONE: Mapping[str, str | Callable[[Any], str]] = {
@@ -69,101 +67,6 @@ FLOWS = {
     Flow.IDP: "fournisseur d’identité",
     Flow.OTHER: "autre",
 }
-# Fields of operations, by the last part of their names.
-FIELDS = {
-    "last": "dernier jour",
-    "slot_minutes": "durée d’un créneau",
-    "slot_types": "types de créneau",
-    "taken": "part occupée",
-    "account": "compte",
-    "active": "compte actif",
-    "at": "date et heure",
-    "body": "contenu envoyé",
-    "calendar": "agenda",
-    "contains": "texte contenu",
-    "day": "jour",
-    "do": "effets",
-    "editor": "logiciel",
-    "editors": "logiciels",
-    "every": "un échange sur",
-    "first": "premiers échanges",
-    "email": "e-mail",
-    "family": "nom",
-    "flow": "flux",
-    "flows": "flux",
-    "given": "prénom",
-    "headers": "en-têtes",
-    "hours": "heures",
-    "identifier": "identifiant",
-    "identifiers": "identifiants",
-    "min_ms": "durée minimale",
-    "methods": "méthodes",
-    "name": "nom",
-    "national_id": "identifiant national",
-    "number": "numéro",
-    "password": "mot de passe",
-    "patient": "patient",
-    "practitioner": "praticien",
-    "priority": "priorité",
-    "rate": "vitesse",
-    "reason": "motif",
-    "seconds": "durée",
-    "share": "part des échanges",
-    "since": "début",
-    "slot": "créneau",
-    "start": "début",
-    "status": "statut",
-    "steps": "étapes",
-    "technical_id": "identifiant technique SAS",
-    "title": "titre",
-    "to": "date et heure",
-    "until": "fin",
-    "uses": "nombre de fois",
-}
-# What pydantic says, and what that is in French.
-_REASONS = [
-    (re.compile(pattern), french)
-    for pattern, french in (
-        (r"Field required|required.*", "à remplir"),
-        (
-            r"An absence is of 1 to (\d+) days, not from (\S+) to (\S+)",
-            r"une absence est de 1 à \1 jours, et non du \2 au \3",
-        ),
-        (r"It overlaps with another opening of \S+ on (\S+), .*", r"elle chevauche une autre ouverture, le \1"),
-        (r"Input should be a valid integer.*", "un nombre entier est attendu"),
-        (r"Input should be a valid number.*", "un nombre est attendu"),
-        (r"Input should be a valid boolean.*", "oui ou non est attendu"),
-        (r"Input should be a valid date.*", "une date est attendue"),
-        (r"Input should be greater than or equal to (.+)", r"au moins \1"),
-        (r"Input should be less than or equal to (.+)", r"au plus \1"),
-        (r"Input should be greater than (.+)", r"plus de \1"),
-        (r"Input should be less than (.+)", r"moins de \1"),
-        (r"String should have at least (\d+) characters?", r"au moins \1 caractère(s)"),
-        (r"String should have at most (\d+) characters?", r"au plus \1 caractères"),
-        (r"List should have at least (\d+) items?.*", r"au moins \1 élément(s)"),
-        (r"String should match pattern.*", "la forme n’est pas la bonne"),
-        (r"Extra inputs are not permitted", "ce champ n’est pas attendu"),
-        (r"Input should be (.+)", r"valeurs possibles : \1"),
-        (r"expected a date and time with an offset.*", "une date et une heure sont attendues"),
-        (r"expected an instant with an offset, from (\d+) to (\d+)", r"une date est attendue, de \1 à \2"),
-        (r"[Nn]o editor .*", "ce logiciel n’existe pas"),
-        (r"expected hours such as (\S+), which run past midnight", r"des heures comme \1 sont attendues"),
-        (r"(\S+): missing", r"« \1 » manque"),
-        (r"(\S+): unknown key; expected: (.+)", r"« \1 » est inconnu ; possibles : \2"),
-        (r"the file is empty", "le texte est vide"),
-        (r"not YAML: (.+)", r"ce n’est pas du YAML : \1"),
-        (r"not UTF-8", "ce n’est pas de l’UTF-8"),
-        (r"until is not after since", "la fin n’est pas après le début"),
-        (r"unknown parameter.*|has no parameters", "ce réglage n’existe pas"),
-        (r"expected a kind of fault .*|no kind of fault .*", "ce genre de panne n’existe pas"),
-        (r"(\S+) acts on (.+) only", r"\1 n’agit que sur \2"),
-        (r"steps are not in the order of their times", "les étapes ne sont pas dans l’ordre"),
-        (r"There is a rule '(.+)' already", r"une panne « \1 » existe déjà"),
-        (r"There are (\d+) fault rules already, the most", r"il y a déjà \1 pannes, le maximum"),
-        (r"expected a rate from 0 .* to (\d+) seconds a second", r"une vitesse de 0 à \1 est attendue"),
-        (r"expected either an amount .* or to", "une durée ou un instant est attendu"),
-    )
-]
 
 
 def done(operation: str, result: Any) -> str:
@@ -173,35 +76,24 @@ def done(operation: str, result: Any) -> str:
 
 
 def refused(error: EditorError) -> tuple[str, str]:
-    """What is said of a refusal: a title and a text."""
-    if error.status == 422:
-        return "Saisie refusée", "Rien n’a été changé. Corrigez et recommencez."
-    if error.status == 409:
-        return "Action impossible", "L’état actuel du simulateur ne le permet pas. Rien n’a été changé."
-    return french_page(error)
+    """The heading and the text of a notice that an action was refused; its details name each issue."""
+    title, text = (word(Language.FRENCH, Term(f"action {what}", str(error.status))) for what in ("title", "text"))
+    return (title, text) if title and text else french_page(error)
 
 
-def reason(issue: Issue | _Prose) -> str:
-    """What is wrong, in French where that is known."""
-    if isinstance(issue, Issue):
-        return in_french(issue)
-    # Of the parameters of a fault, its kind is told before.
-    said = re.sub(r"^[a-z0-9-]+: ", "", issue.diagnostics) if ".do[" in (issue.expression or "") else issue.diagnostics
-    for pattern, french in _REASONS:
-        found = pattern.fullmatch(said)
-        if found:
-            return found.expand(french)
-    return issue.diagnostics
-
-
-def where(issue: Issue | _Prose) -> str:
-    """What it is about: « créneau », or the place as it was told; empty when that is nothing in particular."""
+def where(issue: Issue | Prose) -> str:
+    """What an issue is about: « créneau », or its place in the request; empty for nothing in particular."""
     subject = issue.values.get("subject") if isinstance(issue, Issue) else None
     if isinstance(subject, Named):
         return subject.french
     place = issue.place or ""
     last = re.sub(r"\[\d+\]", "", place).rpartition(".")[2]
-    return FIELDS.get(last, place)
+    return word(Language.FRENCH, Term("field", last)) or place
+
+
+def details(issues: Iterable[Issue | Prose]) -> list[tuple[str, str]]:
+    """Issues as a page lists them: where each is, and what is wrong."""
+    return [(where(one), french(one)) for one in issues]
 
 
 def _of_scenario(name: str, state: str, warnings: list[str]) -> str:
