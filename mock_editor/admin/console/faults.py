@@ -14,9 +14,10 @@ from mock_editor.admin.console import live
 from mock_editor.admin.console.context import Console, Route, redirect
 from mock_editor.admin.console.kinds import Parameter, parameters, summary
 from mock_editor.admin.console.presets import PRESETS
+from mock_editor.admin.console.timelines import timelines
 from mock_editor.admin.console.words import FLOWS
 from mock_editor.admin.operations.clock import show_clock
-from mock_editor.admin.operations.faults import Fault, Running, list_faults, list_timelines, show_fault
+from mock_editor.admin.operations.faults import Fault, list_faults, show_fault
 from mock_editor.base.clock import Mode
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
@@ -24,7 +25,7 @@ from mock_editor.base.listings import plain
 from mock_editor.booking import week
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.kinds import FAMILIES
-from mock_editor.faults.rules import TARGETS, Rule, Step, Timeline
+from mock_editor.faults.rules import TARGETS, Rule
 from mock_editor.faults.words import French
 
 # As many as a rule can have.
@@ -59,39 +60,6 @@ class Effect:
     parameters: Sequence[Parameter]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A step of a timeline: when it comes, what it does, and whether that is done already, or is what is in force."""
-
-    at: str
-    changes: Sequence[str]
-    done: bool
-    here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a timeline is that runs, in seconds of the simulator's clock; ``number`` steps have come.
-
-    ``next_in`` and ``left`` say how long it is to the next step and to the last; None after the last.
-    """
-
-    passed: float
-    total: float
-    number: int
-    next_in: str | None
-    left: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A timeline with its steps, and how far it is if it runs."""
-
-    timeline: Timeline
-    steps: Sequence[Moment]
-    progress: Progress | None
-
-
 def faults(console: Console) -> Response:
     slug, _ = console.asked_editors()
     there = {one.name for one in console.simulator.faults.rules()}
@@ -107,7 +75,7 @@ def faults_live(console: Console) -> Response:
 
 def _drawn(console: Console) -> str:
     frozen = show_clock.run(console.control).mode is Mode.FROZEN
-    return console.drawn("pannes_part.html", found=_listed(console), timelines=_timelines(console), frozen=frozen)
+    return console.drawn("pannes_part.html", found=_listed(console), timelines=timelines(console), frozen=frozen)
 
 
 def fault_kinds(console: Console) -> Response:
@@ -305,57 +273,6 @@ def _for_form(console: Console, kinds: Sequence[str]) -> dict[str, Any]:
 def _local(console: Console, instant: datetime | None) -> str:
     """As a field takes it."""
     return f"{instant.astimezone(console.zone):%Y-%m-%dT%H:%M:%S}" if instant else ""
-
-
-# --- timelines
-
-
-def _timelines(console: Console) -> list[Played]:
-    found = list_timelines.run(console.control)
-    running: Running | None = found.running
-    lines = list(found.timelines)
-    if running and running.timeline not in lines:
-        lines.insert(0, running.timeline)
-    return [_played(one, running.seconds if running and one == running.timeline else None) for one in lines]
-
-
-def _played(timeline: Timeline, passed: float | None) -> Played:
-    steps, here = timeline.steps, -1
-    if passed is not None:
-        here = sum(step.at <= passed for step in steps) - 1
-    moments = [
-        Moment(_lasting(step.at), list(_changes(step)), number < here, number == here)
-        for number, step in enumerate(steps)
-    ]
-    if passed is None:
-        return Played(timeline, moments, None)
-    total = steps[-1].at
-    following = steps[here + 1].at - passed if here + 1 < len(steps) else None
-    progress = Progress(
-        passed=min(passed, total),
-        total=total,
-        number=here + 1,
-        next_in=None if following is None else _lasting(following),
-        left=None if following is None else _lasting(total - passed),
-    )
-    return Played(timeline, moments, progress)
-
-
-def _changes(step: Step) -> Iterator[str]:
-    if step.clear:
-        yield "toutes les pannes s’en vont"
-    if step.remove:
-        yield f"{', '.join(step.remove)} : fin"
-    for rule in step.add:
-        whom = f" ({', '.join(rule.editors)})" if rule.editors else ""
-        yield f"{rule.name}{whom} : {', '.join(summary(one) for one in rule.do)}"
-
-
-def _lasting(seconds: float) -> str:
-    """« 5 min 30 s »."""
-    whole = round(seconds)
-    parts = [(whole // 86400, "j"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
 
 
 ROUTES = (
