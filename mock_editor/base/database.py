@@ -114,7 +114,7 @@ class DatabaseFile:
         self._beside: tuple[_Identity | None, ...] | None = None
         self._size = 0
         self._trouble: Issue | None = None
-        self._complained = "", 0.0
+        self._complained: tuple[tuple[object, ...], float] = ((), 0.0)
 
     # --- connections
 
@@ -298,9 +298,9 @@ class DatabaseFile:
             # The lower byte; the others tell more about the same.
             if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNAVAILABLE:
                 raise
-            now, (text, at) = time.monotonic(), self._complained
-            if text != str(error) or now - at > _QUIET:
-                self._complained = str(error), now
+            now, (complaint, at) = time.monotonic(), self._complained
+            if complaint != error.args or now - at > _QUIET:
+                self._complained = error.args, now
                 _log.warning("The database %s cannot be used: %s", self.path.name, error)
             raise unavailable(Code.DATABASE_UNUSABLE, reason=str(error)) from error
 
