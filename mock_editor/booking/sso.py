@@ -94,34 +94,34 @@ class Identified(NamedTuple):
 class _Metadata:
     """What a provider says of itself. Raises InvalidValueError for what has to be there and is not."""
 
-    def __init__(self, issuer: str, told: Mapping[str, Any]) -> None:
+    def __init__(self, issuer: str, content: Mapping[str, Any]) -> None:
         # One that ends in a slash has its metadata at the same URL.
-        published = told.get("issuer")
+        published = content.get("issuer")
         if not isinstance(published, str) or published.rstrip("/") != issuer.rstrip("/"):
             raise InvalidValueError(Code.PROVIDER_ISSUER, found=str(published)[:100], issuer=issuer)
         self.issuer = published
-        self._told = told
+        self._content = content
 
     def endpoint(self, name: str) -> str:
         """A URL. Raises InvalidValueError when there is none."""
-        url = self._told.get(name)
+        url = self._content.get(name)
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise InvalidValueError(Code.PROVIDER_METADATA_LACKS, name=name)
         return url
 
     def has(self, name: str) -> bool:
         """Whether the provider says anything of it."""
-        return self._told.get(name) is not None
+        return self._content.get(name) is not None
 
     @property
     def names_itself(self) -> bool:
         """Whether the provider says with each answer that it is its own (RFC 9207, 3)."""
-        return self._told.get("authorization_response_iss_parameter_supported") is True
+        return self._content.get("authorization_response_iss_parameter_supported") is True
 
     def listed(self, name: str, default: Sequence[str] = ()) -> Sequence[str]:
         """What the provider can do of a kind."""
-        told = self._told.get(name)
-        return told if isinstance(told, list) else default
+        found = self._content.get(name)
+        return found if isinstance(found, list) else default
 
 
 @dataclass(slots=True)
@@ -172,9 +172,9 @@ class IdentityProvider:
         with self._client(editor, redirect_uri) as client, _failures():
             found = self._discover(client)
             # RFC 9207, 2.4: otherwise it is another one's answer.
-            told = answer.get("iss")
-            if told != found.metadata.issuer and (told is not None or found.metadata.names_itself):
-                raise InvalidValueError(Code.SIGN_IN_OF_ANOTHER_ISSUER, found=str(told)[:100])
+            claimed = answer.get("iss")
+            if claimed != found.metadata.issuer and (claimed is not None or found.metadata.names_itself):
+                raise InvalidValueError(Code.SIGN_IN_OF_ANOTHER_ISSUER, found=str(claimed)[:100])
             if not (code := answer.get("code")):
                 raise InvalidValueError(Code.SIGN_IN_EMPTY)
             token = self._fetch_token(client, found.metadata, begun, code)
@@ -203,14 +203,14 @@ class IdentityProvider:
 
     def _fetch_token(self, client: OAuth2Session, metadata: _Metadata, begun: SignIn, code: str) -> Mapping[str, Any]:
         client.token_endpoint_auth_method = self._authentication(metadata)
-        told: Mapping[str, Any] = client.fetch_token(
+        token: Mapping[str, Any] = client.fetch_token(
             metadata.endpoint("token_endpoint"),
             code=code,
             code_verifier=begun.verifier,
             grant_type="authorization_code",
             allow_redirects=False,
         )
-        return told
+        return token
 
     def _authentication(self, metadata: _Metadata) -> str:
         """How the client authenticates, as the provider takes it (OpenID Connect Core, 9). Raises InvalidValueError."""
@@ -239,14 +239,14 @@ class IdentityProvider:
         )
         answer.raise_for_status()
         if answer.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/jwt":
-            told = self._verified(client, answer.text.strip())
-            tokens.check_userinfo(told, issuer=metadata.issuer, client_id=self._client_id(editor))
+            claims = self._verified(client, answer.text.strip())
+            tokens.check_userinfo(claims, issuer=metadata.issuer, client_id=self._client_id(editor))
         else:
-            told = _json_object(answer)
+            claims = _json_object(answer)
         # OpenID Connect Core, 5.3.2: otherwise these are somebody else's.
-        if told.get("sub") != subject:
+        if claims.get("sub") != subject:
             raise InvalidValueError(Code.USERINFO_SUBJECT)
-        return told
+        return claims
 
     def _verified(self, client: OAuth2Session, token: str, *, anybodys: bool = False) -> dict[str, Any]:
         """What a token says that the provider has signed; ``anybodys`` may have been made by anybody.
@@ -331,10 +331,10 @@ class _Credentials(NamedTuple):
 
 
 def _json_object(answer: Response) -> dict[str, Any]:
-    told = answer.json()
-    if not isinstance(told, dict):
+    content = answer.json()
+    if not isinstance(content, dict):
         raise InvalidValueError(Code.PROVIDER_NOT_OBJECT, url=answer.url)
-    return told
+    return content
 
 
 @contextlib.contextmanager

@@ -167,9 +167,9 @@ def texts(claims: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 def trusted_email(claims: Mapping[str, Any]) -> bool:
     """Whether the provider does not call the address unverified: where it says anything, it has to say true."""
-    told = _alone(claims.get("email_verified", True))
+    verified = _alone(claims.get("email_verified", True))
     # 1 equals True to Python, and is neither.
-    return told is True or told == "true"
+    return verified is True or verified == "true"
 
 
 def _alone(value: object) -> object:

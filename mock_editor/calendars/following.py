@@ -50,11 +50,11 @@ class Follower:
         """Brings what is in memory up to date. Cheap when there is nothing new."""
         with self._following, self._store.reading() as db:
             news = "select id, editor, calendar from calendar_changes where id > ? order by id"
-            told = db.execute(news, [self._seen]).fetchall()
-            if self._seen < 0 or any(editor is None for _, editor, _ in told):
+            changes = db.execute(news, [self._seen]).fetchall()
+            if self._seen < 0 or any(editor is None for _, editor, _ in changes):
                 calendars = set(self._everything(db))
             else:
-                calendars = {(editor, calendar) for _, editor, calendar in told}
+                calendars = {(editor, calendar) for _, editor, calendar in changes}
             for editor, calendar in calendars:
                 self._look(db, editor, calendar)
-            self._seen = max((one for one, _, _ in told), default=max(self._seen, 0))
+            self._seen = max((number for number, _, _ in changes), default=max(self._seen, 0))

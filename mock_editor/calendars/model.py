@@ -87,7 +87,7 @@ class Opening:
 
 
 def overlap(days: Iterable[tuple[int, Iterable[Opening]]]) -> bool:
-    """Whether openings of some days overlap; each day is told by its distance to any one of them."""
+    """Whether openings of some days overlap; each day is given by its distance to any one of them."""
     shift = 24 * 60
     spans = sorted((day * shift + one.start, day * shift + one.end) for day, openings in days for one in openings)
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))

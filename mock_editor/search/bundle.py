@@ -24,8 +24,8 @@ from mock_editor.base.once import Once
 from mock_editor.calendars.catalogue import stamp
 from mock_editor.calendars.model import Booking, Calendar, Editor, Place, Plan, Slot, SlotShape, SosPlace, Window
 from mock_editor.calendars.taken import AS_MADE, Standing, Taken
-from mock_editor.search.flows import Flow
 from mock_editor.search.resources import SlotTimes
+from mock_editor.search.slot_searches import SlotSearch
 from mock_editor.settings import Settings
 
 _CACHE_BYTES = 64 * 1024 * 1024
@@ -128,11 +128,11 @@ class EntryWriter:
 
     def slots(
         self,
-        flow: Flow,
+        search: SlotSearch,
         mode: str,
         asked: AskedWindow,
         located: Iterable[tuple[Owner, Located]],
-        describe: Callable[[Flow, Owner, Located, SlotShape, SlotTimes], Resource],
+        describe: Callable[[SlotSearch, Owner, Located, SlotShape, SlotTimes], Resource],
     ) -> FoundSlots:
         """The free slots of places, each with its owner, in the window. A flat loop: it is the hottest of all.
 
@@ -141,7 +141,7 @@ class EntryWriter:
         found = FoundSlots(0, [], [], {})
         kept_run = self._runs.get
         standing_of = self._standings.get
-        profile = flow.slot_profile
+        profile = search.slot_profile
         plan = zone = None
         begin = end = 0.0
         day = days = 0
@@ -158,7 +158,7 @@ class EntryWriter:
                 self._check(found)
                 render = partial(
                     self._render,
-                    *(key, standing, flow, mode, calendar, day, days, partial(describe, flow, owner, place)),
+                    *(key, standing, search, mode, calendar, day, days, partial(describe, search, owner, place)),
                 )
                 run = self._rendering.do(key, partial(self._known, key), render)
             starts = run.starts
@@ -190,7 +190,7 @@ class EntryWriter:
         self,
         key: Hashable,
         standing: Standing | None,
-        flow: Flow,
+        search: SlotSearch,
         mode: str,
         calendar: Calendar,
         day: int,
@@ -205,7 +205,7 @@ class EntryWriter:
         size = 0
         for ordinal in range(day, day + days):
             for slot in standing.slots_of_day(calendar, date.fromordinal(ordinal)):
-                if slot.taken or flow.exposed.isdisjoint(slot.shape.types):
+                if slot.taken or search.exposed.isdisjoint(slot.shape.types):
                     continue
                 template = templates.get(id(slot.shape))
                 if template is None:

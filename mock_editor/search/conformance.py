@@ -20,7 +20,7 @@ from mock_editor.base.fhir import Resource
 from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.calendars.model import Calendar, Editor, SlotShape
 from mock_editor.search import resources
-from mock_editor.search.flows import INT_R01, INT_R04
+from mock_editor.search.slot_searches import INT_R01, INT_R04
 
 _MODELS: dict[str, type[BaseModel]] = {
     "HealthcareService": HealthcareServiceModel,
@@ -57,9 +57,9 @@ def _resources(editor: Editor) -> Iterator[Resource]:
             yield resources.schedule(person, place)
             yield resources.practitioner_role(editor, person, place)
             for shape in _shapes(place.calendar):
-                for flow in (INT_R01, INT_R04):
-                    if not flow.exposed.isdisjoint(shape.types):
-                        yield resources.slot_of_practitioner(flow, _WEB, person, place, shape, _TIMES)
+                for search in (INT_R01, INT_R04):
+                    if not search.exposed.isdisjoint(shape.types):
+                        yield resources.slot_of_practitioner(search, _WEB, person, place, shape, _TIMES)
     for cpts in editor.cpts.values():
         yield resources.healthcare_service(cpts)
         yield resources.cpts_organization(cpts)

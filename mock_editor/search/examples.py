@@ -9,8 +9,8 @@ from mock_editor.base.codes import PRACTITIONER_OID, STRUCTURE_OID
 from mock_editor.base.fhir import instant
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Calendar, Editor, SlotType, Window
-from mock_editor.search.flows import INT_R01, SOS
 from mock_editor.search.query import IDENTIFIER, SOS_IDENTIFIER, SOS_START, SOS_STATUS, START, STATUS
+from mock_editor.search.slot_searches import INT_R01, SOS
 
 _LOOKED_AT = 300  # practitioners tried
 _SHOWN = 3

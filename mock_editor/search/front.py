@@ -13,7 +13,7 @@ from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.http import PROTECTION
 from mock_editor.base.paths import classify
 from mock_editor.base.worlds import world_of
-from mock_editor.search.searches import Answer, Searches
+from mock_editor.search.searches import SearchAnswer, Searches
 
 _SEARCHES = {"Slot": Searches.slots, "Schedule": Searches.schedules}
 
@@ -32,7 +32,7 @@ class SearchMiddleware:
         start_response("200 OK", [("Content-Type", FHIR_JSON), ("Content-Length", str(len(answer.body))), *PROTECTION])
         return [answer.body]
 
-    def _answer(self, environ: WSGIEnvironment) -> Answer | None:
+    def _answer(self, environ: WSGIEnvironment) -> SearchAnswer | None:
         """The answer to ``/<editor>/fhir/<kind>``, with or without a slash at the end, if it is one of ours."""
         meaning = classify(environ["PATH_INFO"])
         if not (meaning.fhir and meaning.editor and meaning.kind in _SEARCHES) or meaning.rest:

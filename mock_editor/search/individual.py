@@ -7,8 +7,8 @@ from mock_editor.base.fhir import Resource
 from mock_editor.calendars.model import Editor, Place, Practitioner, Slot, SlotShape
 from mock_editor.search import resources
 from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, bundle, slot_times
-from mock_editor.search.flows import INT_R01, INT_R04, Flow
 from mock_editor.search.query import SlotQuery
+from mock_editor.search.slot_searches import INT_R01, INT_R04, SlotSearch
 
 
 class IndividualWriter:
@@ -21,10 +21,10 @@ class IndividualWriter:
 
     def slots(self, query: SlotQuery, practitioners: Sequence[Practitioner], now: datetime, self_link: str) -> bytes:
         """The Bundle of the practitioners' free slots that start in the query's window and can be booked ``now``."""
-        flow = INT_R04 if query.with_healthcare_service else INT_R01
+        search = INT_R04 if query.with_healthcare_service else INT_R01
         entries = self._entries
         located = [(person, place) for person in practitioners for place in person.places]
-        found = entries.slots(flow, "match", AskedWindow(query.window, now), located, self._slot)
+        found = entries.slots(search, "match", AskedWindow(query.window, now), located, self._slot)
         included: list[Buffer] = []
         shown = iter(found.shown)
         for person in practitioners:
@@ -45,19 +45,19 @@ class IndividualWriter:
                 included.append(service)
                 if query.with_organization:
                     included.append(organization)
-        told = [] if query.output.count_only else found.entries + included
-        return bundle(flow.bundle_profile, found.count, self_link, told)
+        written = [] if query.output.count_only else found.entries + included
+        return bundle(search.bundle_profile, found.count, self_link, written)
 
     def slot(self, person: Practitioner, place: Place, slot: Slot) -> Resource:
         """One slot as a resource of its own: of the CPTS profile when it is open to any, else of that of INT_R01."""
-        flow = INT_R04 if slot.shape.cpts else INT_R01
+        search = INT_R04 if slot.shape.cpts else INT_R01
         times = slot_times(slot.start, slot.end, place.calendar.zone)
-        return self._slot(flow, person, place, slot.shape, times)
+        return self._slot(search, person, place, slot.shape, times)
 
     def _slot(
-        self, flow: Flow, person: Practitioner, place: Place, shape: SlotShape, times: resources.SlotTimes
+        self, search: SlotSearch, person: Practitioner, place: Place, shape: SlotShape, times: resources.SlotTimes
     ) -> Resource:
-        return resources.slot_of_practitioner(flow, self._web, person, place, shape, times)
+        return resources.slot_of_practitioner(search, self._web, person, place, shape, times)
 
     def _of_practitioner(self, person: Practitioner) -> Iterator[bytes]:
         """The entries of the practitioner, then for each place of the schedule and the role."""

@@ -11,9 +11,9 @@ from mock_editor.base.parameters import Parameters
 from mock_editor.calendars.catalogue import Catalogue, find_calendar, read_stamp
 from mock_editor.calendars.model import Association, Editor, Place, Practitioner, SosPlace
 from mock_editor.search import plain, resources
-from mock_editor.search.flows import INT_R04, SOS
 from mock_editor.search.individual import IndividualWriter
 from mock_editor.search.plain import Reference
+from mock_editor.search.slot_searches import INT_R04, SOS
 from mock_editor.search.sos import SosWriter
 
 Asked = TypeVar("Asked", Reference, str | None)

@@ -17,7 +17,7 @@ from mock_editor.calendars.model import (
     SosPlace,
     Specialty,
 )
-from mock_editor.search.flows import SOS, Flow
+from mock_editor.search.slot_searches import SOS, SlotSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class SlotTimes:
 
 
 def slot_of_practitioner(
-    flow: Flow, web: str, person: Practitioner, place: Place, shape: SlotShape, times: SlotTimes
+    search: SlotSearch, web: str, person: Practitioner, place: Place, shape: SlotShape, times: SlotTimes
 ) -> Resource:
     """A free slot of a practitioner at a place (FrSlotAgregateur, sas-cpts-slot-aggregator)."""
     service_types: list[Resource] = [*_consultation_types(shape), *({"text": reason} for reason in shape.reasons)]
-    if flow.exposed.issuperset(shape.types):
+    if search.exposed.issuperset(shape.types):
         service_types += [_cpts_service_type(cpts) for cpts in shape.cpts]
     specialties = person.specialties if shape.specialties is None else shape.specialties
     # It always has a query of its own: some clients append `&origin=…` blindly.
     page_url = f"{web}/agenda/{person.id}?lieu={place.key}"
-    return _slot(flow, place.calendar, shape, times, service_types, specialties, page_url)
+    return _slot(search, place.calendar, shape, times, service_types, specialties, page_url)
 
 
 def slot_of_sos_place(
@@ -55,7 +55,7 @@ def slot_of_sos_place(
 
 
 def _slot(
-    flow: Flow,
+    search: SlotSearch,
     calendar: Calendar,
     shape: SlotShape,
     times: SlotTimes,
@@ -67,11 +67,11 @@ def _slot(
         "resourceType": "Slot",
         "id": f"{calendar.key}-{times.stamp}",
         "meta": {
-            "profile": [flow.slot_profile],
+            "profile": [search.slot_profile],
             "security": [
                 {"system": codes.SLOT_TYPE, "code": slot_type.value}
                 for slot_type in shape.types
-                if slot_type in flow.exposed
+                if slot_type in search.exposed
             ],
         },
         **({"serviceType": list(service_types)} if service_types else {}),

@@ -9,7 +9,7 @@ from mock_editor.base import fhir
 from mock_editor.base.codes import FORM
 from mock_editor.base.http import expect_media_type, read_body
 from mock_editor.base.worlds import of_world
-from mock_editor.search.searches import Answer, Asked, Searches
+from mock_editor.search.searches import SearchAnswer, Searches, SearchRequest
 from mock_editor.settings import Settings
 
 _SEARCHES = {
@@ -44,7 +44,7 @@ def read(editor: str, kind: str, identifier: str) -> Response:
     return _answer(searches.read(searches.asked(editor, request.environ), kind, identifier))
 
 
-def _search(search: Callable[[Searches, Asked], Answer], editor: str) -> Response:
+def _search(search: Callable[[Searches, SearchRequest], SearchAnswer], editor: str) -> Response:
     searches = of_world(Searches)
     form = _form() if request.method == "POST" else b""
     return _answer(search(searches, searches.asked(editor, request.environ, form)))
@@ -56,5 +56,5 @@ def _form() -> bytes:
     return read_body(request.environ, seconds=of_world(Settings).body_timeout)
 
 
-def _answer(it: Answer) -> Response:
+def _answer(it: SearchAnswer) -> Response:
     return fhir.response(it.body, pretty=it.pretty)

@@ -19,7 +19,7 @@ from mock_editor.search.reads import Reader
 from mock_editor.search.sos import SosWriter
 
 
-class Played:
+class SearchedEditor:
     """An editor and what answers for it."""
 
     def __init__(self, catalogue: Catalogue, editor: Editor, base: str, web: str, most: Most) -> None:
@@ -31,16 +31,16 @@ class Played:
         self.reader = Reader(catalogue, editor, {base, f"{web}/fhir"}, self.individual, self.sos)
 
 
-class Asked(NamedTuple):
+class SearchRequest(NamedTuple):
     """What every request brings: whom it asks, with which parameters, the link to itself, and how strict to be."""
 
-    played: Played
+    searched: SearchedEditor
     parameters: Parameters
     link: str
     strict: bool
 
 
-class Answer(NamedTuple):
+class SearchAnswer(NamedTuple):
     """The body of a 200, and whether it is wanted indented."""
 
     body: bytes
@@ -68,12 +68,12 @@ class Searches:
         self._fhir_url = fhir_url
         self._most = most or Most()
         editors = catalogue.editors.items()
-        self._played = {
-            slug: Played(catalogue, editor, f"{fhir_url}/{slug}/fhir", f"{public_url}/{slug}", self._most)
+        self._searched = {
+            slug: SearchedEditor(catalogue, editor, f"{fhir_url}/{slug}/fhir", f"{public_url}/{slug}", self._most)
             for slug, editor in editors
         }
 
-    def asked(self, editor: str, environ: dict[str, Any], form: bytes = b"") -> Asked:
+    def asked(self, editor: str, environ: dict[str, Any], form: bytes = b"") -> SearchRequest:
         """Reads a request; ``form`` is what a posted one brings. Raises 404 for an unknown editor, 406 for XML."""
         self._catalogue.editor(editor)
         raw: bytes = environ["QUERY_STRING"].encode("latin-1")
@@ -84,54 +84,56 @@ class Searches:
         link = self._fhir_url + environ["PATH_INFO"].partition("/_search")[0]
         if raw:
             link = f"{link}?{fhir.legal_query(raw)}"
-        return Asked(self._played[editor], parameters, link, fhir.prefers_strict(environ.get("HTTP_PREFER", "")))
+        return SearchRequest(
+            self._searched[editor], parameters, link, fhir.prefers_strict(environ.get("HTTP_PREFER", ""))
+        )
 
-    def slots(self, it: Asked) -> Answer:
+    def slots(self, it: SearchRequest) -> SearchAnswer:
         """``Slot``: INT_R01 and INT_R04."""
-        wanted = query.slot_query(it.parameters, it.played.editor.zone, strict=it.strict)
-        found = [*filter(None, map(it.played.editor.directory.find, wanted.identifiers))]
-        body = it.played.individual.slots(wanted, found, self._catalogue.clock.now(), it.link)
-        return self._bounded(Answer(body, wanted.output.pretty))
+        wanted = query.slot_query(it.parameters, it.searched.editor.zone, strict=it.strict)
+        found = [*filter(None, map(it.searched.editor.directory.find, wanted.identifiers))]
+        body = it.searched.individual.slots(wanted, found, self._catalogue.clock.now(), it.link)
+        return self._bounded(SearchAnswer(body, wanted.output.pretty))
 
-    def schedules(self, it: Asked) -> Answer:
+    def schedules(self, it: SearchRequest) -> SearchAnswer:
         """``Schedule``: the places of SOS Médecins, or the calendars of an actor."""
         # Both kinds of filter together are refused, as one would be left aside.
         if not it.parameters.all(query.SOS_IDENTIFIER) and plain.asks_for_actor(it.parameters):
-            return self._plain(it, it.played.reader.schedules)
-        wanted = query.sos_query(it.parameters, it.played.editor.zone, strict=it.strict)
-        body = it.played.sos.schedules(wanted, self._catalogue.clock.now(), it.link)
-        return self._bounded(Answer(body, wanted.output.pretty))
+            return self._plain(it, it.searched.reader.schedules)
+        wanted = query.sos_query(it.parameters, it.searched.editor.zone, strict=it.strict)
+        body = it.searched.sos.schedules(wanted, self._catalogue.clock.now(), it.link)
+        return self._bounded(SearchAnswer(body, wanted.output.pretty))
 
-    def _bounded(self, answer: Answer) -> Answer:
+    def _bounded(self, answer: SearchAnswer) -> SearchAnswer:
         if len(answer.body) > self._most.bytes:
             raise self._most.refusal()
         return answer
 
-    def practitioners(self, it: Asked) -> Answer:
+    def practitioners(self, it: SearchRequest) -> SearchAnswer:
         """``Practitioner?identifier=``."""
-        return self._plain(it, it.played.reader.practitioners)
+        return self._plain(it, it.searched.reader.practitioners)
 
-    def locations(self, it: Asked) -> Answer:
+    def locations(self, it: SearchRequest) -> SearchAnswer:
         """``Location?organization=``."""
-        return self._plain(it, it.played.reader.locations)
+        return self._plain(it, it.searched.reader.locations)
 
-    def organizations(self, it: Asked) -> Answer:
+    def organizations(self, it: SearchRequest) -> SearchAnswer:
         """``Organization?identifier=``."""
-        return self._plain(it, it.played.reader.organizations)
+        return self._plain(it, it.searched.reader.organizations)
 
-    def metadata(self, it: Asked) -> Answer:
+    def metadata(self, it: SearchRequest) -> SearchAnswer:
         """The CapabilityStatement."""
         now = self._catalogue.clock.now()
-        statement = capability_statement(it.played.editor, it.played.base, now, self._also, self._follows)
-        return Answer(fhir.dumps(statement), wants_pretty(it.parameters))
+        statement = capability_statement(it.searched.editor, it.searched.base, now, self._also, self._follows)
+        return SearchAnswer(fhir.dumps(statement), wants_pretty(it.parameters))
 
-    def read(self, it: Asked, kind: str, identifier: str) -> Answer:
+    def read(self, it: SearchRequest, kind: str, identifier: str) -> SearchAnswer:
         """``<kind>/<identifier>``."""
-        return Answer(fhir.dumps(it.played.reader.read(kind, identifier)), wants_pretty(it.parameters))
+        return SearchAnswer(fhir.dumps(it.searched.reader.read(kind, identifier)), wants_pretty(it.parameters))
 
-    def _plain(self, it: Asked, search: Callable[..., list[Resource]]) -> Answer:
+    def _plain(self, it: SearchRequest, search: Callable[..., list[Resource]]) -> SearchAnswer:
         """A search that lists whole resources, all of them matches."""
         wanted = query.output(it.parameters)
         found = search(it.parameters, strict=it.strict)
-        entries = [] if wanted.count_only else [it.played.entries.entry(resource, "match") for resource in found]
-        return Answer(bundle(BUNDLE_PROFILE, len(found), it.link, entries), wanted.pretty)
+        entries = [] if wanted.count_only else [it.searched.entries.entry(resource, "match") for resource in found]
+        return SearchAnswer(bundle(BUNDLE_PROFILE, len(found), it.link, entries), wanted.pretty)

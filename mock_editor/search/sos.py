@@ -8,8 +8,8 @@ from mock_editor.base.fhir import Resource
 from mock_editor.calendars.model import Association, Editor, Slot, SlotShape, SosPlace
 from mock_editor.search import resources
 from mock_editor.search.bundle import AskedWindow, Buffer, EntryWriter, bundle, slot_times
-from mock_editor.search.flows import SOS, Flow
 from mock_editor.search.query import SosQuery
+from mock_editor.search.slot_searches import SOS, SlotSearch
 
 
 class SosWriter:
@@ -44,8 +44,8 @@ class SosWriter:
             for key, association in associations.items():
                 included += entries.kept(key) or entries.keep(key, self._of_association(association))
         slots = found.entries if query.with_slots else []
-        told = [] if query.output.count_only else matches + slots + included
-        return bundle(SOS.bundle_profile, found.count, self_link, told)
+        written = [] if query.output.count_only else matches + slots + included
+        return bundle(SOS.bundle_profile, found.count, self_link, written)
 
     def _of_place(self, association: Association, place: SosPlace) -> Iterator[bytes]:
         """The entries of a place's calendar and of the place itself."""
@@ -60,6 +60,6 @@ class SosWriter:
         return self._slot(SOS, association, place, slot.shape, slot_times(slot.start, slot.end, place.calendar.zone))
 
     def _slot(
-        self, _: Flow, association: Association, place: SosPlace, shape: SlotShape, times: resources.SlotTimes
+        self, _: SlotSearch, association: Association, place: SosPlace, shape: SlotShape, times: resources.SlotTimes
     ) -> Resource:
         return resources.slot_of_sos_place(self._web, association, place, shape, times)

@@ -17,8 +17,8 @@ from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Place, Practitioner, SlotShape, Window
 from mock_editor.scenario import Script
 from mock_editor.search.bundle import AskedWindow, EntryWriter
-from mock_editor.search.flows import INT_R01, Flow
 from mock_editor.search.resources import SlotTimes, slot_of_practitioner
+from mock_editor.search.slot_searches import INT_R01, SlotSearch
 from tests.conftest import NOW, PUBLIC_URL, application, json_of, slot_search, sos_search
 
 TEN_YEARS = """
@@ -124,7 +124,7 @@ def test_what_several_ask_at_once_is_rendered_once(large: scenario.LoadedScenari
     described: Counter[str] = Counter()
     begun, go_on = threading.Semaphore(0), threading.Event()
 
-    def describe(_: Flow, person: Practitioner, place: Place, shape: SlotShape, times: SlotTimes) -> Resource:
+    def describe(_: SlotSearch, person: Practitioner, place: Place, shape: SlotShape, times: SlotTimes) -> Resource:
         described[place.calendar.key] += 1
         begun.release()
         assert go_on.wait(60)

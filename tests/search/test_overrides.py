@@ -25,8 +25,8 @@ from mock_editor.calendars.override_rows import Override, OverrideKind
 from mock_editor.calendars.overrides import Overrides
 from mock_editor.scenario import LoadedScenario
 from mock_editor.search.bundle import AskedWindow, EntryWriter
-from mock_editor.search.flows import INT_R01, INT_R04, SOS, Flow
 from mock_editor.search.resources import SlotTimes
+from mock_editor.search.slot_searches import INT_R01, INT_R04, SOS, SlotSearch
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 from mock_editor.world.world import StatePart
@@ -246,11 +246,11 @@ ASKED = [
 WINDOW = Window(NOW, NOW + timedelta(days=4))
 
 
-def described(_: Flow, __: object, place: Any, ___: SlotShape, times: SlotTimes) -> Resource:
+def described(_: SlotSearch, __: object, place: Any, ___: SlotShape, times: SlotTimes) -> Resource:
     return {"resourceType": "Slot", "id": f"{place.calendar.key}-{times.stamp}"}
 
 
-def written(writer: EntryWriter, flow: Flow, asked: Sequence[OwnedCalendar]) -> list[str]:
+def written(writer: EntryWriter, flow: SlotSearch, asked: Sequence[OwnedCalendar]) -> list[str]:
     """The ids of the slots that the hot path finds."""
     located = [(at.owner, at.place) for at in asked]
     found = writer.slots(flow, "match", AskedWindow(WINDOW, NOW), located, described)
@@ -259,7 +259,7 @@ def written(writer: EntryWriter, flow: Flow, asked: Sequence[OwnedCalendar]) -> 
     return [entry["resource"]["id"] for entry in entries]
 
 
-def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar]) -> list[str]:
+def plain(catalogue: Catalogue, flow: SlotSearch, asked: Sequence[OwnedCalendar]) -> list[str]:
     """The same by the plain path."""
     return [
         f"{at.calendar.key}-{stamp(slot.start)}"
@@ -269,7 +269,7 @@ def plain(catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar]) -> l
 
 
 def decided(
-    catalogue: Catalogue, flow: Flow, asked: Sequence[OwnedCalendar], reasons: set[Unavailable | None]
+    catalogue: Catalogue, flow: SlotSearch, asked: Sequence[OwnedCalendar], reasons: set[Unavailable | None]
 ) -> list[str]:
     """The same, slot by slot; notes why the others are not found."""
     found = []
@@ -287,7 +287,7 @@ def decided(
     return found
 
 
-def told(simulator: World, flow: Flow, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
+def told(simulator: World, flow: SlotSearch, asked: Sequence[OwnedCalendar], read: Callable[..., Any]) -> list[str]:
     """The same once more, by what is listed of overrides and appointments, from the highest down."""
     editor = asked[0].editor.slug
     listed = simulator.overrides.of(editor)
@@ -369,7 +369,7 @@ VERBS = ["close", "open", "forget"]
 @pytest.mark.parametrize(("editor", "owners", "flow"), ASKED, ids=[editor for editor, _, _ in ASKED])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_hot_path_finds_what_the_plain_one_finds(
-    played: LoadedScenario, tmp_path: Path, editor: str, owners: list[str], flow: Flow, seed: int
+    played: LoadedScenario, tmp_path: Path, editor: str, owners: list[str], flow: SlotSearch, seed: int
 ) -> None:
     simulator, draw = World(played, tmp_path), random.Random(f"{seed} {editor}")
     known = simulator.catalogue.editor(editor)

@@ -14,8 +14,8 @@ from mock_editor.base.clock import Clock, frozen
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor, Window
 from mock_editor.scenario import LoadedScenario
-from mock_editor.search.flows import INT_R01
 from mock_editor.search.query import IDENTIFIER, MOST_IDENTIFIERS
+from mock_editor.search.slot_searches import INT_R01
 from mock_editor.simulator.simulator import Simulator
 from tests.conftest import (
     GUIDE_MARCEL,

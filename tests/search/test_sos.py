@@ -16,8 +16,8 @@ from mock_editor.base.clock import Clock, frozen
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Window
 from mock_editor.scenario import LoadedScenario
-from mock_editor.search.flows import SOS
 from mock_editor.search.query import SOS_IDENTIFIER, SOS_START, SOS_STATUS
+from mock_editor.search.slot_searches import SOS
 from mock_editor.simulator.simulator import Simulator
 from tests.conftest import (
     NOW,

@@ -41,7 +41,7 @@ KINDS: Mapping[str, tuple[str, bool | None, bool | None]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ToldChange:
     """A change of an appointment that the SAS is told of, in a few words, and when the appointment is since then."""
 
     what: str
@@ -184,11 +184,11 @@ def _received(console: Console, told: Sequence[NotificationSheet]) -> str:
     return f"{console.world.public_url}/_sas/rendez-vous/{quote(identifier, safe='')}" if identifier else ""
 
 
-def _changes(told: Sequence[NotificationSheet], zone: ZoneInfo) -> list[Change]:
+def _changes(told: Sequence[NotificationSheet], zone: ZoneInfo) -> list[ToldChange]:
     bodies = [orjson.loads(one.body) for one in told]
     before = [None, *bodies]
     return [
-        Change(_change(old, new), view.moment(datetime.fromisoformat(new["start"]), zone), sheet)
+        ToldChange(_change(old, new), view.moment(datetime.fromisoformat(new["start"]), zone), sheet)
         for old, new, sheet in zip(before, bodies, told, strict=False)
     ]
 

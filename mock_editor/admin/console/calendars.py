@@ -10,7 +10,7 @@ from flask import Response, url_for
 
 from mock_editor.admin.console.appointments import Bookers
 from mock_editor.admin.console.context import Console, Route, number
-from mock_editor.admin.console.grid import STATES, Cell, Day, Grid, State, grid, week_of
+from mock_editor.admin.console.grid import STATES, Cell, CellState, Day, Grid, grid, week_of
 from mock_editor.admin.operations.calendars import ChangeFilter, list_changes
 from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.base.errors import refused
@@ -52,7 +52,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeByHand:
     """What was opened or closed by hand, and the operation that takes it back, with its path and its fields."""
 
     what: str
@@ -121,7 +121,7 @@ def calendar(console: Console, editor: str, calendar: str) -> Response:
         walk_in=AppointmentType.WALKIN,
         short=_short,
         site=f"{console.world.public_url}/{editor}/agenda/{at.owner.id}?lieu={at.place.key}",
-        free=[(one.id, _option(one, at)) for one in found.cells if one.state is State.FREE and not one.over],
+        free=[(one.id, _option(one, at)) for one in found.cells if one.state is CellState.FREE and not one.over],
     )
 
 
@@ -167,13 +167,13 @@ def _touched(console: Console, editor: Editor) -> Sequence[OwnedCalendar]:
 # --- what was done by hand
 
 
-def _changes(console: Console, at: OwnedCalendar) -> list[Change]:
+def _changes(console: Console, at: OwnedCalendar) -> list[ChangeByHand]:
     """What was opened and closed by hand in a calendar, or for its owner."""
     found = list_changes.run(console.control, at.editor.slug, ChangeFilter(calendar=at.key)).changes
     return [_change(one, at) for one in found]
 
 
-def _change(one: Any, at: OwnedCalendar) -> Change:
+def _change(one: Any, at: OwnedCalendar) -> ChangeByHand:
     here: dict[str, Any] = {"editor": at.editor.slug, "calendar": at.key}
     link: dict[str, Any] = {"jour": one.first.isoformat()}
     days = _days(one.first, one.last)
@@ -191,7 +191,9 @@ def _change(one: Any, at: OwnedCalendar) -> Change:
         operation, what = ("removeOpening", "Créneaux ajoutés") if extra else ("endAbsence", "Absence")
         if extra:
             days += f", {', '.join(one.opening['hours'])}"
-    return Change(what, days, url_for("console.calendar", **here, **link, _anchor="choix"), operation, place, hidden)
+    return ChangeByHand(
+        what, days, url_for("console.calendar", **here, **link, _anchor="choix"), operation, place, hidden
+    )
 
 
 def _days(first: date, last: date) -> str:

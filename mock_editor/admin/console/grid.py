@@ -21,7 +21,7 @@ _A_WEEK = timedelta(days=7)
 _MOST_ROWS = 12
 
 
-class State(StrEnum):
+class CellState(StrEnum):
     """How a slot stands, as a cell shows it."""
 
     FREE = "free"
@@ -33,22 +33,22 @@ class State(StrEnum):
 
 
 STATES = {
-    State.FREE: "libre",
-    State.HELD: "rendez-vous",
-    State.TAKEN: "occupé, dans le scénario",
-    State.CLOSED: "fermé à la main",
-    State.CLOSED_DAY: "journée fermée à la main",
-    State.ABSENT: "absence saisie à la main",
+    CellState.FREE: "libre",
+    CellState.HELD: "rendez-vous",
+    CellState.TAKEN: "occupé, dans le scénario",
+    CellState.CLOSED: "fermé à la main",
+    CellState.CLOSED_DAY: "journée fermée à la main",
+    CellState.ABSENT: "absence saisie à la main",
 }
 
 
 _STATES = {
-    None: State.FREE,
-    Unavailable.BOOKED: State.TAKEN,  # since the appointments were read
-    Unavailable.TAKEN: State.TAKEN,
-    Unavailable.CLOSED: State.CLOSED,
-    Unavailable.DAY_CLOSED: State.CLOSED_DAY,
-    Unavailable.ABSENT: State.ABSENT,
+    None: CellState.FREE,
+    Unavailable.BOOKED: CellState.TAKEN,  # since the appointments were read
+    Unavailable.TAKEN: CellState.TAKEN,
+    Unavailable.CLOSED: CellState.CLOSED,
+    Unavailable.DAY_CLOSED: CellState.CLOSED_DAY,
+    Unavailable.ABSENT: CellState.ABSENT,
 }
 
 
@@ -64,7 +64,7 @@ class Cell:
     end: datetime
     times: str
     moment: str
-    state: State
+    state: CellState
     shape: SlotShape | None = None
     appointment: Appointment | None = None
     opened: bool = False
@@ -163,7 +163,7 @@ def grid(at: OwnedCalendar, week: Week, standing: Standing, appointments: Iterab
             day = slot.start.astimezone(zone).date()
             if day in found:
                 appointment = held.pop(slot.start, None)
-                state = State.HELD if appointment else _STATES[why]
+                state = CellState.HELD if appointment else _STATES[why]
                 by_hand = overlay.slots.get(slot.start, overlay.days.get(opened_on, False))
                 found[day].append(
                     Cell(
@@ -171,14 +171,14 @@ def grid(at: OwnedCalendar, week: Week, standing: Standing, appointments: Iterab
                         state=state,
                         shape=slot.shape,
                         appointment=appointment,
-                        opened=state is State.FREE and by_hand,
+                        opened=state is CellState.FREE and by_hand,
                         set=slot.start in overlay.slots,
                         extra=slot.start in added,
                         over=slot.end <= now,
                     )
                 )
     for one in held.values():
-        cell = Cell(**_times(at, one.start, one.end), state=State.HELD, appointment=one, over=one.end <= now)
+        cell = Cell(**_times(at, one.start, one.end), state=CellState.HELD, appointment=one, over=one.end <= now)
         found[one.start.astimezone(zone).date()].append(cell)
     rows = _rows([(_minute(cell, at), cell) for cells in found.values() for cell in cells])
     today = now.astimezone(zone).date()

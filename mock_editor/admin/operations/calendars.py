@@ -42,7 +42,7 @@ _CALENDAR = {"editor": "agenda-ville", "calendar": "810100050075-1"}
 _OWNER = {"owner": "810100050075", "first": "2026-12-21", "last": "2026-12-31"}
 
 
-class State(StrEnum):
+class WantedState(StrEnum):
     """What is wanted of a slot or a day: on offer, not on offer, or as the scenario has it."""
 
     OPEN = "open"
@@ -132,7 +132,7 @@ class WhichDay(Model):
 class Wanted(Model):
     """What is wanted."""
 
-    state: State
+    state: WantedState
 
 
 class Change(Model):
@@ -267,9 +267,9 @@ def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -
         raise refused(Code.SLOT_ID_UNKNOWN, slot=slot) from None
     control.world.catalogue.editor(editor)
     change = {
-        State.OPEN: overrides.open_slot,
-        State.CLOSED: overrides.close_slot,
-        State.SCENARIO: overrides.forget_slot,
+        WantedState.OPEN: overrides.open_slot,
+        WantedState.CLOSED: overrides.close_slot,
+        WantedState.SCENARIO: overrides.forget_slot,
     }
     change[body.state](editor, calendar, start)
 
@@ -292,7 +292,11 @@ def set_slot(control: Control, editor: EditorSlug, slot: SlotId, body: Wanted) -
 def set_day(control: Control, editor: EditorSlug, calendar: CalendarKey, day: Day, body: Wanted) -> None:
     """Puts all slots of a day on offer (but those that appointments hold), or takes them all off; or forgets that."""
     overrides = control.world.overrides
-    change = {State.OPEN: overrides.open_day, State.CLOSED: overrides.close_day, State.SCENARIO: overrides.forget_day}
+    change = {
+        WantedState.OPEN: overrides.open_day,
+        WantedState.CLOSED: overrides.close_day,
+        WantedState.SCENARIO: overrides.forget_day,
+    }
     change[body.state](editor, calendar, day)
 
 
