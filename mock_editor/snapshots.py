@@ -208,7 +208,7 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "override_numbers": _OF_EDITOR | {"kind": _one_of(OverrideKind), "last": _whole},
     "platform_accounts": _OF_EDITOR
-    | {"person": _name, "active": _flag, "status": _whole, "text": _text, "at": _instant, "seconds": _number},
+    | {"person": _name, "active": _flag, "status": _whole, "trouble": _issue, "at": _instant, "seconds": _number},
     "platform_known": _OF_EDITOR | {"practitioner": _name},
     "platform_sessions": {"key": _name, "person": _name, "content": _json(_person), "expires": _utc, "sid": _text},
     "platform_withdrawn": {"person": _name},

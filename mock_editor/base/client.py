@@ -114,10 +114,24 @@ class CallEndedError(requests.ConnectionError):
 
 def never_sent(error: RequestException) -> bool:
     """Whether a call certainly ended before any part of the request was sent."""
-    cause: object = error.args[0] if error.args else None
-    if isinstance(cause, MaxRetryError):
-        cause = cause.reason
-    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
+    return isinstance(cause_of(error), NewConnectionError | ConnectTimeoutError)
+
+
+def cause_of(error: BaseException) -> object:
+    """What requests has wrapped, without urllib3's text with the whole URL in it; None if there is nothing."""
+    cause = error.args[0] if error.args else None
+    return cause.reason if isinstance(cause, MaxRetryError) else cause
+
+
+def host_unknown(error: BaseException) -> bool:
+    """Whether a call ended because no host has that name."""
+    return isinstance(cause_of(error), NameResolutionError)
+
+
+def nobody_listens(error: BaseException) -> bool:
+    """Whether a call ended because its connection was refused."""
+    cause = cause_of(error)
+    return isinstance(cause, NewConnectionError) and isinstance(cause.__cause__, ConnectionRefusedError)
 
 
 def timed_out(error: BaseException) -> bool:

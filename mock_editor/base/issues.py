@@ -481,6 +481,21 @@ class Code(Enum):
     NOBODY_SIGNED_IN = "nobody-signed-in", 403, "login"
     OFFER_UNKNOWN = "offer-unknown", 400, "value"
     SAS_REGULATOR_UNKNOWN = "sas-regulator-unknown", 404, "not-found"
+    # What became of a call to an editor: no status goes with it.
+    EDITOR_ANSWER_CUT = "editor-answer-cut", 0, "incomplete"
+    EDITOR_ANSWER_NOT_JSON = "editor-answer-not-json", 0, "structure"
+    EDITOR_ANSWER_TOO_LARGE = "editor-answer-too-large", 0, "too-long"
+    EDITOR_ANSWER_UNREADABLE = "editor-answer-unreadable", 0, "structure"
+    EDITOR_CERTIFICATE = "editor-certificate", 0, "security"
+    EDITOR_CONNECTION_BROKEN = "editor-connection-broken", 0, "transient"
+    EDITOR_HOST_UNKNOWN = "editor-host-unknown", 0, "transient"
+    EDITOR_LATE = "editor-late", 0, "timeout"
+    EDITOR_NOBODY_LISTENS = "editor-nobody-listens", 0, "transient"
+    EDITOR_REFUSED = "editor-refused", 0, "informational"
+    EDITOR_REFUSED_OTHERWISE = "editor-refused-otherwise", 0, "informational"
+    EDITOR_REFUSED_SILENTLY = "editor-refused-silently", 0, "informational"
+    EDITOR_REFUSED_UNKNOWN = "editor-refused-unknown", 0, "informational"
+    EDITOR_TLS = "editor-tls", 0, "security"
 
     # --- the admin API and the console
     FROM_ANOTHER_MACHINE = "from-another-machine", 403, "forbidden"

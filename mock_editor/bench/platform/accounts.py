@@ -72,9 +72,9 @@ class Accounts:
             outcomes = list(pool.map(lambda url: self._client.call("PUT", url, body), urls))
         results = {}
         for peer, outcome in zip(self._peers, outcomes, strict=True):
-            text = outcome.trouble or ("" if outcome.status in (200, 201) else refusal(outcome))
+            trouble = outcome.trouble or (None if outcome.status in (200, 201) else refusal(outcome))
             results[peer.slug] = ProvisioningResult(
-                active, outcome.status, text, self._now(), round(outcome.seconds, 3)
+                active, outcome.status, trouble, self._now(), round(outcome.seconds, 3)
             )
         self._store.note(person.key, results)
         return results

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.bench.platform.calls import CallResult
 
 _LONGEST = 600
@@ -17,25 +18,26 @@ def json_of(body: bytes) -> Any:
         return None
 
 
-def refusal(result: CallResult) -> str:
+def refusal(result: CallResult) -> Issue:
     """What is said by an answer that is no success, with what may have led to it."""
-    return " ; ".join(filter(None, [_outcome_text(result.body), result.hint]))
+    said = _said(result.body)
+    return issue(Code.EDITOR_REFUSED_UNKNOWN, said=said) if result.anonymous else said
 
 
-def _outcome_text(body: bytes) -> str:
+def _said(body: bytes) -> Issue:
     """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
     outcome = mapping(json_of(body))
     lines = []
-    for issue in mappings(outcome.get("issue")):
-        where = [one for one in sequence(issue.get("expression")) if isinstance(one, str)]
-        said = text(issue.get("diagnostics")) or text(mapping(issue.get("details")).get("text"))
-        line = said or text(issue.get("code"))
+    for one in mappings(outcome.get("issue")):
+        where = [place for place in sequence(one.get("expression")) if isinstance(place, str)]
+        said = text(one.get("diagnostics")) or text(mapping(one.get("details")).get("text"))
+        line = said or text(one.get("code"))
         # Most editors have the place in the text already.
         lines.append(f"{where[0]} : {line}" if where and where[0] not in line else line)
     if outcome.get("resourceType") == "OperationOutcome" and lines:
-        return " ; ".join(lines)[:_LONGEST]
+        return issue(Code.EDITOR_REFUSED, said=" ; ".join(lines)[:_LONGEST])
     begin = body[:_LONGEST].decode("utf-8", "replace").strip()
-    return f"réponse sans OperationOutcome : {begin}" if begin else "réponse sans OperationOutcome, vide"
+    return issue(Code.EDITOR_REFUSED_OTHERWISE, said=begin) if begin else issue(Code.EDITOR_REFUSED_SILENTLY)
 
 
 def mapping(value: Any) -> dict[str, Any]:

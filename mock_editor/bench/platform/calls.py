@@ -1,6 +1,7 @@
 """Calls to the editors as the platform makes them: over the network, at once, each with the time that it has in all."""
 
 import functools
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
-from requests.exceptions import ChunkedEncodingError, ConnectionError, ConnectTimeout, ReadTimeout, SSLError  # noqa: A004
+from requests.exceptions import ChunkedEncodingError
 
 from mock_editor.base import client
 from mock_editor.base.fhir import Resource, dumps
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.threads import Pool
 
 # Searches under way at once, in one process.
@@ -24,16 +26,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of a call. Without an answer ``status`` is None, and ``trouble`` tells why in French.
+    """What became of a call. Without an answer ``status`` is None, and ``trouble`` says why.
 
-    ``hint`` is what may have led to a refusal on our side, in French too.
+    ``anonymous``: it may have been refused because we have no certificate to show.
     """
 
     status: int | None
     body: bytes
     seconds: float
-    trouble: str = ""
-    hint: str = ""
+    trouble: Issue | None = None
+    anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class EditorClient:
     def call(self, method: str, url: str, body: Resource | None = None) -> CallResult:
         """Makes a call. It never raises what is the editor's fault, or the network's."""
         begin = time.monotonic()
-        status, trouble, received = None, "", b""
+        status, trouble, received = None, None, b""
         try:
             with client.within(self.seconds), self._session() as session:
                 answer = session.request(
@@ -69,10 +71,9 @@ class EditorClient:
                 )
                 status, received = answer.status_code, answer.content
         except (requests.RequestException, OSError, ValueError) as error:
-            trouble = _in_french(error, self.seconds)
+            trouble = _failure(error, self.seconds)
         anonymous = status == 403 and url.startswith("https:") and not self._files.certificate
-        hint = "le banc n’a pas de certificat à présenter (--bench-certificate)" if anonymous else ""
-        return CallResult(status, received, time.monotonic() - begin, trouble, hint)
+        return CallResult(status, received, time.monotonic() - begin, trouble, anonymous)
 
     def _session(self) -> requests.Session:
         session = client.session(client.Limits(self.seconds, self.seconds, _LARGEST))
@@ -89,36 +90,25 @@ def begin(work: Callable[..., T], *arguments: Any) -> "Future[T]":
     return _pool().submit(work, *arguments)
 
 
-def _late(seconds: float) -> str:
-    return f"délai dépassé : pas de réponse complète en {seconds:g} s".replace(".", ",")
-
-
-def _in_french(error: Exception, seconds: float) -> str:
+def _failure(error: Exception, seconds: float) -> Issue:
     """Why there is no answer."""
-    # urllib3 wraps what happened, after a text with the whole URL in it.
-    cause = error.args[0] if error.args else error
-    detail = str(getattr(cause, "reason", cause))[:300]
-    # SSLError and ConnectTimeout are a ConnectionError too.
-    match error:
-        case client.TooLargeError():
-            return f"réponse de plus de {_LARGEST // 1024 // 1024} Mo"
-        case ConnectTimeout() | ReadTimeout():
-            return _late(seconds)
-        case SSLError() if "CERTIFICATE_VERIFY_FAILED" in detail:
-            return f"échec de TLS : le banc n’accepte pas le certificat de l’éditeur (--bench-authority) : {detail}"
-        case SSLError():
-            return f"échec de TLS : {detail}"
-        case ChunkedEncodingError():
-            return f"réponse interrompue avant sa fin : {detail}"
-        case ConnectionError() if "timed out" in detail:
-            return _late(seconds)
-        case ConnectionError() if "refused" in detail:
-            return "connexion refusée : personne n’écoute à cette adresse"
-        case ConnectionError() if "resolve" in detail:
-            return "nom de serveur inconnu"
-        case ConnectionError():
-            return f"connexion rompue sans réponse : {detail}"
-    return f"réponse illisible : {detail}"
+    reason = str(client.cause_of(error) or error)[:300]
+    if isinstance(error, client.TooLargeError):
+        return issue(Code.EDITOR_ANSWER_TOO_LARGE, megabytes=_LARGEST // 1024 // 1024)
+    if client.timed_out(error):
+        return issue(Code.EDITOR_LATE, seconds=f"{seconds:g}".replace(".", ","))
+    if tls := client.tls_error(error):
+        unknown = isinstance(tls, ssl.SSLCertVerificationError)
+        return issue(Code.EDITOR_CERTIFICATE if unknown else Code.EDITOR_TLS, reason=reason)
+    if isinstance(error, ChunkedEncodingError):
+        return issue(Code.EDITOR_ANSWER_CUT, reason=reason)
+    if client.host_unknown(error):
+        return issue(Code.EDITOR_HOST_UNKNOWN)
+    if client.nobody_listens(error):
+        return issue(Code.EDITOR_NOBODY_LISTENS)
+    if isinstance(error, requests.ConnectionError):
+        return issue(Code.EDITOR_CONNECTION_BROKEN, reason=reason)
+    return issue(Code.EDITOR_ANSWER_UNREADABLE, reason=reason)
 
 
 _lock = threading.Lock()

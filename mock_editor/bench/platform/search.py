@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from mock_editor.base import codes
 from mock_editor.base.fhir import instant
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.answers import json_of, refusal
@@ -60,7 +61,7 @@ class SearchAnswer:
     """What became of a request: what is ``offered``, even by an answer that breaks rules; ``trouble`` if it is none."""
 
     result: CallResult
-    trouble: str
+    trouble: Issue | None
     offered: Sequence[OfferedCalendar]
     violations: Sequence[Violation]
 
@@ -144,9 +145,9 @@ class Searcher:
         bundle: Any = json_of(result.body)
         if bundle is None:
             wrong = Violation("json", [finding("", "not-json")], 1)
-            return SearchAnswer(result, "réponse illisible", (), [wrong])
+            return SearchAnswer(result, issue(Code.EDITOR_ANSWER_NOT_JSON), (), [wrong])
         offered = offered_calendars(bundle)
         with_slots = {one.owner for one in offered if one.slots}
         # With or without its prefix.
         self._store.learn((one, peer.slug) for one in identifiers if one in with_slots or one[1:] in with_slots)
-        return SearchAnswer(result, "", offered, violations(bundle, request))
+        return SearchAnswer(result, None, offered, violations(bundle, request))

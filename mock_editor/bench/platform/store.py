@@ -13,6 +13,7 @@ import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.instants import set_back
+from mock_editor.base.issues import Issue, Prose, as_text, from_text
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
 
@@ -21,7 +22,7 @@ create table if not exists platform_sessions (
     key text primary key, person text not null, content text not null, expires text not null, sid text) strict;
 create table if not exists platform_withdrawn (person text primary key) strict;
 create table if not exists platform_accounts (
-    person text not null, editor text not null, active integer not null, status integer, text text not null,
+    person text not null, editor text not null, active integer not null, status integer, trouble text,
     at text not null, seconds real not null, primary key (person, editor)) strict;
 create table if not exists platform_known (
     practitioner text not null, editor text not null, primary key (practitioner, editor)) strict
@@ -35,13 +36,13 @@ _MOST = 500
 class ProvisioningResult:
     """What an editor answered when it was last told of a regulator (INT_R02).
 
-    ``status`` is that of HTTP, None when there was no answer; ``text`` is what it said, or why it said nothing, in
-    French. ``seconds`` is how long it took.
+    ``status`` is that of HTTP, None when there was no answer; ``trouble`` is what it said against it, or why it said
+    nothing. ``seconds`` is how long it took.
     """
 
     active: bool
     status: int | None
-    text: str
+    trouble: Issue | Prose | None
     at: datetime
     seconds: float
 
@@ -123,7 +124,15 @@ class PlatformStore:
     def note(self, key: str, results: Mapping[str, ProvisioningResult]) -> None:
         """Keeps what editors, by slug, have answered about a regulator."""
         rows = [
-            {"person": key, "editor": editor, **asdict(one), "at": one.at.isoformat()}
+            {
+                "person": key,
+                "editor": editor,
+                "active": one.active,
+                "status": one.status,
+                "trouble": as_text(one.trouble) if one.trouble else None,
+                "at": one.at.isoformat(),
+                "seconds": one.seconds,
+            }
             for editor, one in results.items()
         ]
         with self._store.writing() as db:
@@ -131,12 +140,14 @@ class PlatformStore:
 
     def results(self) -> dict[tuple[str, str], ProvisioningResult]:
         """What editors answered last, by regulator and editor."""
-        query = "select person, editor, active, status, text, at, seconds from platform_accounts"
+        query = "select person, editor, active, status, trouble, at, seconds from platform_accounts"
         with self._store.reading() as db:
             rows = db.execute(query).fetchall()
         return {
-            (person, editor): ProvisioningResult(bool(active), status, text, datetime.fromisoformat(at), seconds)
-            for person, editor, active, status, text, at, seconds in rows
+            (person, editor): ProvisioningResult(
+                bool(active), status, from_text(trouble) if trouble else None, datetime.fromisoformat(at), seconds
+            )
+            for person, editor, active, status, trouble, at, seconds in rows
         }
 
     # --- who is known where

@@ -10,14 +10,14 @@ from mock_editor.base import fhir
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
 from mock_editor.base.parameters import Parameters
-from mock_editor.base.words import Language, say
+from mock_editor.base.words import Language, french, say
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.bench.platform.accounts import Peer
 from mock_editor.bench.platform.checks.model import Finding
 from mock_editor.bench.platform.checks.violations import Violation
 from mock_editor.bench.platform.directory import Listed, Offer
 from mock_editor.bench.platform.place_results import Day, PlaceResult, columns, place_results
-from mock_editor.bench.platform.search import Search, SearchCall
+from mock_editor.bench.platform.search import Search, SearchAnswer, SearchCall
 from mock_editor.bench.platform.store import ProvisioningResult
 
 _LONGEST = 100
@@ -77,7 +77,7 @@ def _account_status(peer: Peer, one: ProvisioningResult | None) -> AccountStatus
     when = f"{here(one.at)}, en {duration(one.seconds)}"
     if not one.accepted:
         words = f"refusé (HTTP {one.status})" if one.status else "pas de réponse"
-        return AccountStatus(peer, "danger", words, one.text, when)
+        return AccountStatus(peer, "danger", words, french(one.trouble) if one.trouble else "", when)
     if not one.active:
         return AccountStatus(peer, "warning", "retiré", "", when)
     return AccountStatus(peer, "success", "créé" if one.status == 201 else "mis à jour", "", when)
@@ -148,3 +148,8 @@ def rule(broken: Violation) -> str:
 def finding(found: Finding) -> str:
     """What is wrong at a place."""
     return say(Language.FRENCH, found.key, found.values, "finding")
+
+
+def trouble(answer: SearchAnswer) -> str:
+    """Why an answer is none; empty for one that is."""
+    return french(answer.trouble) if answer.trouble else ""
