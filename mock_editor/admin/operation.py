@@ -54,6 +54,7 @@ from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError,
 from mock_editor.base.event_streams import EVENT_STREAM
 from mock_editor.base.http import MAX_BODY
 from mock_editor.base.issues import Code
+from mock_editor.base.schemas import Schema, alternatives, schema_of, takes_null, values
 from mock_editor.base.validation import findings
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.world import World
@@ -142,33 +143,29 @@ _LITERALS = {"integer": _WHOLE, "number": rf"{_WHOLE}(\.[0-9]{{1,17}})?", "boole
 @cache  # asked for with every request
 def parameters(model: type[BaseModel]) -> Sequence[Parameter]:
     """The fields of a model, with their JSON schemas."""
-    schema = model.model_json_schema()
-    required, shared = schema.get("required", ()), schema.get("$defs", {})
+    schema = schema_of(model)
+    required = schema.get("required", ())
     found = []
     for name, own in schema.get("properties", {}).items():
-        flat = _flat(own, shared)
+        flat = _flat(own)
         kind = flat.get("type", "json")
-        nullable = {"type": "null"} in own.get("anyOf", ())
         kind = kind if kind in (*_LITERALS, "string") else "json"
-        found.append(Parameter(name, kind, name in required, nullable, flat))
+        found.append(Parameter(name, kind, name in required, takes_null(own), flat))
     return found
 
 
-def _flat(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
-    """A schema with what it refers to, and without null, which stands for a parameter that is missing."""
-    if "anyOf" in schema:
-        some = [one for one in schema["anyOf"] if one.get("type") != "null"]
-        if len(some) == 1:
-            schema = {key: value for key, value in schema.items() if key != "anyOf"} | some[0]
-    if "$ref" in schema:
-        named = shared[schema["$ref"].rpartition("/")[2]]
-        schema = named | {key: value for key, value in schema.items() if key != "$ref"}
-    some = [_flat(one, shared) for one in schema.get("anyOf", ())]
-    if some and all(one.get("type") == "string" and "enum" in one for one in some):
-        schema = {"type": "string", "enum": [value for one in some for value in one["enum"]]}
+def _flat(schema: Schema) -> Schema:
+    """A schema without null, which stands for a parameter that is missing."""
+    some = alternatives(schema)
+    if len(some) == 1 and some[0] is not schema:
+        own = {key: value for key, value in schema.items() if key != "anyOf"}
+        # An enumeration is described by its class, which says less than the field; any other type says more.
+        schema = {**some[0], **own} if "enum" in some[0] else {**own, **some[0]}
+    elif len(some) > 1 and all(one.get("type") == "string" for one in some) and values(schema):
+        schema = {"type": "string", "enum": list(values(schema))}
     if "items" in schema:
-        schema = schema | {"items": _flat(schema["items"], shared)}
-    return {key: value for key, value in schema.items() if key != "title" and not (key == "default" and value is None)}
+        schema = {**schema, "items": _flat(schema["items"])}
+    return {key: value for key, value in schema.items() if not (key == "default" and value is None)}
 
 
 def read_texts(model: type[BaseModel], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ What a text cannot become stays a text: the operation's own check says what is w
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +22,7 @@ import orjson
 from pydantic import BaseModel
 
 from mock_editor.admin.operation import Operation
+from mock_editor.base.schemas import Schema, meant, schema_of, takes_null
 
 # The values of each field of a form, in order.
 Typed = Mapping[str, Sequence[str]]
@@ -46,10 +46,9 @@ def query_of(operation: Operation, typed: Typed, zone: ZoneInfo) -> dict[str, st
 
 def flat(model: type[BaseModel], typed: Typed, zone: ZoneInfo) -> dict[str, str]:
     """The parameters of a query as texts, without blank ones; ``typed`` by the names of the model's fields."""
-    schema = _schema(model)
-    own, shared = schema.get("properties", {}), schema.get("$defs", {})
+    own = schema_of(model).get("properties", {})
     texts = {name: values[-1].strip() for name, values in typed.items() if values[-1].strip()}
-    instants = {name for name in texts if _resolved(own.get(name, {}), shared, None)[0].get("format") == "date-time"}
+    instants = {name for name in texts if meant(own.get(name, {})).get("format") == "date-time"}
     return {name: _instant(text, zone) if name in instants else text for name, text in texts.items()}
 
 
@@ -62,8 +61,7 @@ def body_of(operation: Operation, typed: Typed, zone: ZoneInfo) -> bytes:
     for name, values in typed.items():
         if name.startswith("body."):
             _put(tree, name.removeprefix("body.").split("."), values)
-    schema = _schema(model)
-    return orjson.dumps(_value(tree, schema, schema.get("$defs", {}), zone))
+    return orjson.dumps(_value(tree, schema_of(model), zone))
 
 
 def _put(tree: dict[str, Any], parts: list[str], values: Sequence[str]) -> None:
@@ -76,11 +74,6 @@ def _put(tree: dict[str, Any], parts: list[str], values: Sequence[str]) -> None:
     tree.setdefault(parts[-1], values)
 
 
-@cache  # of a few models
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema()
-
-
 # --- values
 
 
@@ -88,13 +81,13 @@ class _Left(Exception):  # noqa: N818 - not an error
     """A field that was left blank."""
 
 
-def _value(found: Any, schema: Mapping[str, Any], shared: Mapping[str, Any], zone: ZoneInfo) -> Any:
+def _value(found: Any, schema: Schema, zone: ZoneInfo) -> Any:
     """What a part of the form says. Raises _Left."""
-    schema, _ = _resolved(schema, shared, found)
+    schema = _meant(schema, found)
     if isinstance(found, dict):
-        return _inside(found, schema, shared, zone)
+        return _inside(found, schema, zone)
     kind = schema.get("type")
-    items = _resolved(schema.get("items", {}), shared, None)[0]
+    items = meant(schema.get("items", {}))
     if kind == "array" and items.get("type") in _PLAIN:
         lines = [line.strip() for text in found for line in text.splitlines() if line.strip()]
         if not lines:
@@ -111,11 +104,11 @@ def _value(found: Any, schema: Mapping[str, Any], shared: Mapping[str, Any], zon
         return text
 
 
-def _inside(found: Mapping[str, Any], schema: Mapping[str, Any], shared: Mapping[str, Any], zone: ZoneInfo) -> Any:
+def _inside(found: Mapping[str, Any], schema: Schema, zone: ZoneInfo) -> Any:
     """An object, or the members of a list."""
     if schema.get("type") == "array":
         members = [found[key] for key in sorted(found, key=lambda key: (len(key), key))]
-        some = (_member(one, schema.get("items", {}), shared, zone) for one in members)
+        some = (_member(one, schema.get("items", {}), zone) for one in members)
         return [one for one in some if one not in ({}, None)]
     properties, others = schema.get("properties", {}), schema.get("additionalProperties")
     made = {}
@@ -123,40 +116,29 @@ def _inside(found: Mapping[str, Any], schema: Mapping[str, Any], shared: Mapping
         name = key.removesuffix(_MEANS_BLANK)
         own = properties.get(name, others if isinstance(others, dict) else {})
         try:
-            made[name] = _value(value, own, shared, zone)
+            made[name] = _value(value, own, zone)
         except _Left:
             if name != key:
-                made[name] = None if _resolved(own, shared, None)[1] else ""
+                made[name] = None if takes_null(own) else ""
     return made
 
 
-def _member(found: Any, schema: Mapping[str, Any], shared: Mapping[str, Any], zone: ZoneInfo) -> Any:
+def _member(found: Any, schema: Schema, zone: ZoneInfo) -> Any:
     """One of a list; None or nothing in it for one that was left blank."""
     try:
-        return _value(found, schema, shared, zone)
+        return _value(found, schema, zone)
     except _Left:
         return None
 
 
-def _resolved(schema: Mapping[str, Any], shared: Mapping[str, Any], found: Any) -> tuple[Mapping[str, Any], bool]:
-    """A schema with what it refers to, of several the one that is meant; and whether it takes null."""
-    nullable = False
-    while True:
-        if "$ref" in schema:
-            schema = shared[schema["$ref"].rpartition("/")[2]]
-        elif "discriminator" in schema:
-            named = schema["discriminator"]
-            chosen = found.get(named["propertyName"], [""]) if isinstance(found, dict) else [""]
-            schema = {"$ref": named["mapping"].get(chosen[-1], "")} if chosen[-1] in named["mapping"] else {}
-        elif "anyOf" in schema:
-            some = [one for one in schema["anyOf"] if one.get("type") != "null"]
-            nullable = nullable or len(some) < len(schema["anyOf"])
-            schema = some[0] if some else {}
-        else:
-            return schema, nullable
+def _meant(schema: Schema, found: Any) -> Schema:
+    """The schema of a part of the form: of several the one whose tag stands in it, or the first."""
+    union = schema.get("discriminator")
+    tag = found.get(union["propertyName"], [""])[-1] if union and isinstance(found, dict) else None
+    return meant(schema, tag)
 
 
-def _plain(text: str, schema: Mapping[str, Any], zone: ZoneInfo) -> Any:
+def _plain(text: str, schema: Schema, zone: ZoneInfo) -> Any:
     kind = schema.get("type")
     if kind in ("integer", "number") and _NUMBER.fullmatch(text):
         return orjson.loads(text)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mock_editor.base.schemas import meant, takes_null
 from mock_editor.faults.catalogue import catalogue
 from mock_editor.faults.kind import Kind
 from mock_editor.faults.words import Label, inline
@@ -62,8 +63,7 @@ def _plain(value: Any) -> str:
 def _parameter(
     name: str, schema: Mapping[str, Any], label: Label, required: bool, values: Mapping[str, Any] | None
 ) -> Parameter:
-    some = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    own = some[0] if some else schema
+    own = meant(schema)
     usual = schema.get("default") if label.proposed is None else label.proposed
     value = values.get(name) if values is not None else usual
     limits: dict[str, Any] = {"required": True} if required else {}
@@ -71,7 +71,7 @@ def _parameter(
     match own:
         case {"enum": found}:
             shape = "choice"
-            options = [("", "–")] if some else []
+            options = [("", "–")] if takes_null(schema) else []
             options += [(one, label.values.get(one, one)) for one in found]
         case {"type": "boolean"}:
             shape = "check"
