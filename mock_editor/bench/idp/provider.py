@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from itsdangerous import BadData, URLSafeSerializer
 from joserfc import jwt
 
+from mock_editor.base.issues import Code, Issue, Prose, issue
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import english
 from mock_editor.bench.idp.clients import Registration, registered
@@ -54,18 +55,23 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 @dataclass(eq=False)
 class ProtocolError(Exception):
-    """What a client is told: an error that OAuth 2.0 or OpenID Connect names, a text for its developer, a status."""
+    """What a client is told: an error that OAuth 2.0 or OpenID Connect names, what is wrong, and a status."""
 
     error: str
-    description: str
+    issue: Issue | Prose
     status: int = 400
+
+    @property
+    def description(self) -> str:
+        """What is wrong, for the client's developer."""
+        return english(self.issue)
 
 
 @dataclass(eq=False)
 class PageError(Exception):
-    """What only the person in front of the browser can be told, in French."""
+    """What only the person in front of the browser can be told."""
 
-    text: str
+    issue: Issue | Prose
     status: int = 400
 
 
@@ -125,14 +131,11 @@ def read_client(parameters: Parameters, known: Sequence[Registration]) -> Client
     """Who asks. Raises PageError: where it is not known whom to answer, nobody is redirected (RFC 6749, 4.1.2.1)."""
     client_id, redirect_uri = parameters.one("client_id"), parameters.one("redirect_uri")
     if not client_id:
-        raise PageError("Le paramètre « client_id » est attendu, une seule fois.")
+        raise PageError(issue(Code.OIDC_CLIENT))
     if not redirect_uri or not absolute_url(redirect_uri):
-        raise PageError("Le paramètre « redirect_uri » doit être une adresse http(s) absolue, sans fragment.")
+        raise PageError(issue(Code.OIDC_REDIRECT_URI))
     if registered(known, client_id, redirect_uri) is None:
-        raise PageError(
-            "L’adresse de retour (redirect_uri) n’est pas connue pour ce client. Le réglage --idp-redirect-uris "
-            "du simulateur en admet d’autres."
-        )
+        raise PageError(issue(Code.OIDC_REDIRECT_URI_UNKNOWN))
     return Client(client_id, redirect_uri, parameters.one("state"))
 
 
@@ -140,7 +143,7 @@ def read_request(client: Client, parameters: Parameters) -> tuple[Authentication
     """The rest of an authentication request. Raises ProtocolError."""
     for name, error in _UNSUPPORTED.items():
         if name in parameters.names():
-            raise ProtocolError(error, f"The parameter '{name}' is not supported")
+            raise ProtocolError(error, issue(Code.OIDC_PARAMETER, name=name))
     response_type = parameters.one("response_type")
     mode = parameters.one("response_mode")
     scope = parameters.one("scope") or ""
@@ -150,22 +153,22 @@ def read_request(client: Client, parameters: Parameters) -> tuple[Authentication
     nonce, hint = parameters.one("nonce"), parameters.one("login_hint")
 
     if parameters.issues:
-        raise ProtocolError("invalid_request", english(parameters.issues[0]))
+        raise ProtocolError("invalid_request", parameters.issues[0])
     if not response_type:
-        raise ProtocolError("invalid_request", "response_type is missing, expected 'code'")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_RESPONSE_TYPE_MISSING))
     if response_type != "code":
-        raise ProtocolError("unsupported_response_type", "Only response_type=code is supported")
+        raise ProtocolError("unsupported_response_type", issue(Code.OIDC_RESPONSE_TYPE))
     if mode not in (None, "query"):
-        raise ProtocolError("invalid_request", "Only response_mode=query is supported")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_RESPONSE_MODE))
     if "openid" not in scope.split():
-        raise ProtocolError("invalid_scope", "The scope does not contain 'openid'")
+        raise ProtocolError("invalid_scope", issue(Code.OIDC_SCOPE))
     # Without a method it is `plain` (RFC 7636, 4.3).
     if (challenge or method) and (method != "S256" or not _S256.fullmatch(challenge or "")):
-        raise ProtocolError("invalid_request", "PKCE: expected code_challenge_method=S256 and its challenge")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_CHALLENGE))
     if not _PROMPTS.issuperset(prompts) or ("none" in prompts and len(prompts) > 1):
-        raise ProtocolError("invalid_request", "prompt: expected 'none' alone, or some of login consent select_account")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_PROMPT))
     if max_age and not _SECONDS.fullmatch(max_age):
-        raise ProtocolError("invalid_request", "max_age: expected a number of seconds")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_MAX_AGE))
     authentication = AuthenticationRequest(client, " ".join(scope.split()), nonce, challenge)
     return authentication, PromptOptions(prompts, int(max_age) if max_age else None, hint or "")
 
@@ -194,9 +197,9 @@ class Provider:
     # --- signing in
 
     def signed_in(self, cookie: str | None, prompting: PromptOptions) -> Session | None:
-        """The session of a browser, unless the client prompting that the person is asked.
+        """The session of a browser, unless the client wants that the person is asked.
 
-        Raises ProtocolError when the client prompting that nobody is asked, and somebody would have to be.
+        Raises ProtocolError when the client wants that nobody is asked, and somebody would have to be.
         """
         session = self._session(cookie)
         # max_age=0 is prompt=login (OpenID Connect Core, 3.1.2.1).
@@ -204,7 +207,7 @@ class Provider:
         if recent and not _INTERACTIVE.intersection(prompting.prompts):
             return session
         if "none" in prompting.prompts:
-            raise ProtocolError("login_required", "The person would have to be asked, and prompt=none")
+            raise ProtocolError("login_required", issue(Code.OIDC_LOGIN_REQUIRED))
         return None
 
     def sign_in(self, key: str | None, cookie: str | None) -> tuple[Session, str, list[LogoutNotice]]:
@@ -214,7 +217,7 @@ class Provider:
         """
         person = self._person(key)
         if not person:
-            raise PageError("Aucune identité n’a été choisie, ou elle n’existe plus.")
+            raise PageError(issue(Code.OIDC_NOBODY_CHOSEN))
         before = self._row(cookie)
         same = before is not None and before.person == person.key
         notices = [] if same else self._end(before)
@@ -270,7 +273,7 @@ class Provider:
         """The authentication that ``suspend`` wrote. Raises PageError."""
         content = self._signed("demand", text)
         if not content:
-            raise PageError("Cette demande de connexion a expiré ou n’est pas valide. Revenez à l’application.")
+            raise PageError(issue(Code.OIDC_REQUEST_EXPIRED))
         return _authentication(content["demand"])
 
     # --- codes and tokens
@@ -294,23 +297,23 @@ class Provider:
             parameters.one, ("grant_type", "code", "redirect_uri", "code_verifier")
         )
         if parameters.issues:
-            raise ProtocolError("invalid_request", english(parameters.issues[0]))
+            raise ProtocolError("invalid_request", parameters.issues[0])
         if grant_type and grant_type != _GRANT:
-            raise ProtocolError("unsupported_grant_type", f"Only grant_type={_GRANT} is supported")
+            raise ProtocolError("unsupported_grant_type", issue(Code.OIDC_GRANT_TYPE, grant=_GRANT))
         if not (grant_type and code and redirect_uri):
-            raise ProtocolError("invalid_request", "grant_type, code and redirect_uri are required")
+            raise ProtocolError("invalid_request", issue(Code.OIDC_GRANT_INCOMPLETE))
         # The first attempt spends the code, even a wrong one: somebody has seen it whom it is not for.
         now = int(self._now())
         content = self._store.take(code, now=now)
         lasts = content and self._store.lasts(content["sid"], now=now)
         person = self._person(content["person"]) if content and lasts else None
         if not content or not person:
-            raise ProtocolError("invalid_grant", "The code is unknown, expired or used")
+            raise ProtocolError("invalid_grant", issue(Code.OIDC_CODE))
         authentication = _authentication(content["demand"])
         if authentication.client.id not in clients or authentication.client.redirect_uri != redirect_uri:
-            raise ProtocolError("invalid_grant", "The code was given to another client_id or redirect_uri")
+            raise ProtocolError("invalid_grant", issue(Code.OIDC_CODE_OF_ANOTHER))
         if not _verifies(verifier, authentication.challenge):
-            raise ProtocolError("invalid_grant", "The code_verifier does not fit the code_challenge")
+            raise ProtocolError("invalid_grant", issue(Code.OIDC_VERIFIER))
 
         access_token = self._sign("access", {"person": person.key}, TOKEN_LIFETIME)
         return {
@@ -343,7 +346,7 @@ class Provider:
         content = self._signed("access", access_token)
         person = self._person(content["person"]) if content else None
         if not person:
-            raise ProtocolError("invalid_token", "The access token is not valid or has expired", 401)
+            raise ProtocolError("invalid_token", issue(Code.OIDC_TOKEN), 401)
         return person.claims()
 
     def jwks(self) -> dict[str, Any]:

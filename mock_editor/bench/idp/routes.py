@@ -11,9 +11,10 @@ from werkzeug.datastructures import Authorization
 from mock_editor.base import client
 from mock_editor.base.errors import EditorError
 from mock_editor.base.http import PROTECTION, expect_media_type, read_body
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.paths import Surface
-from mock_editor.base.words import english
+from mock_editor.base.words import french
 from mock_editor.base.worlds import of_world
 from mock_editor.bench.idp.provider import (
     CLAIMS,
@@ -48,12 +49,12 @@ _HEADERS = {
     ),
 }
 
-# What people are told of a refusal that is written for developers.
-_TEXTS = {
-    408: "La demande n’est pas arrivée à temps.",
-    413: "La demande est trop volumineuse.",
-    415: "La demande n’a pas le format d’un formulaire.",
-    503: "Le simulateur est momentanément indisponible. Réessayez dans un instant.",
+# What people are told of a refusal that is meant for developers, by status.
+_ON_PAGES = {
+    408: Code.OIDC_BODY_LATE,
+    413: Code.OIDC_BODY_TOO_LARGE,
+    415: Code.OIDC_NO_FORM,
+    503: Code.OIDC_UNAVAILABLE,
 }
 
 
@@ -183,7 +184,7 @@ def disconnect() -> Response:
 @bp.errorhandler(PageError)
 def refuse_person(error: PageError) -> Response:
     """What only the person in front of the browser can be told."""
-    return _page("message.html", error.status, title="La connexion n’est pas possible", text=error.text)
+    return _page("message.html", error.status, title="La connexion n’est pas possible", text=french(error.issue))
 
 
 # --- for clients
@@ -228,10 +229,10 @@ def refuse_client(error: ProtocolError) -> Response:
 def refuse(error: EditorError) -> Response:
     """What the shared modules refuse, in the form that the endpoint's clients know."""
     if request.endpoint in _PAGES:
-        response = refuse_person(PageError(_TEXTS.get(error.status, "La demande est mal formée."), error.status))
+        response = refuse_person(PageError(issue(_ON_PAGES.get(error.status, Code.OIDC_MALFORMED)), error.status))
     else:
         code = "temporarily_unavailable" if error.status == 503 else "invalid_request"
-        response = refuse_client(ProtocolError(code, english(error.issues[0]), error.status))
+        response = refuse_client(ProtocolError(code, error.issues[0], error.status))
     response.headers.extend(error.headers)
     return response
 
@@ -274,7 +275,7 @@ def _client_ids(parameters: Parameters) -> set[str]:
     elif given and not header:
         ids = {given}
     else:
-        raise ProtocolError("invalid_client", "Expected client_id, in the body or as HTTP Basic", 401)
+        raise ProtocolError("invalid_client", issue(Code.OIDC_CLIENT_MISSING), 401)
     if header and (parameters.one("client_secret") or (given and given not in ids)):
-        raise ProtocolError("invalid_request", "The client authenticates in two ways")
+        raise ProtocolError("invalid_request", issue(Code.OIDC_CLIENT_TWICE))
     return ids
