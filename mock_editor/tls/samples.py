@@ -249,8 +249,8 @@ _README_TEXT = """\
 **They protect nothing**: the keys lie beside them and the password is known. Trust `authority.pem` for tests only,
 never in a browser or a system that is used for anything else.
 
-`mock-editor certs init` made them; they stand in for those of IGC-Santé. But for those that are bad by their dates,
-they are valid from {start} to {end}, by real time, wherever the simulator's clock stands.
+`mock-editor certs init` made them; they stand in for those of IGC-Santé. Except those whose fault is their dates,
+they are valid from {start} to {end}, by real time, whatever the simulator's clock shows.
 `mock-editor certs init --force{more_names} .` makes new ones. All keys are RSA, 2048 bits.
 
 | File | What |
@@ -275,12 +275,12 @@ In this folder:
       --tls-client-ca authority.pem --tls-crl authority.crl.pem \\
       --tls-client-cn {common_name} --tls-client-ou {unit}
 
-With `--tls-strict`, whatever is refused is refused in the handshake. For INT_R03, where the simulator calls the SAS and
+With `--tls-strict`, every refusal happens in the handshake. For INT_R03, where the simulator calls the SAS and
 shows `editor`, add
 
     --sas-certificate editor.pem --sas-key editor.key.pem --sas-authority authority.pem
 
-and for the bench in the place of the SAS, which calls editors and shows `sas`,
+and for the bench, which calls editors in the place of the SAS and shows `sas`,
 
     --bench-certificate sas.pem --bench-key sas.key.pem --bench-authority authority.pem
 

@@ -17,7 +17,7 @@ import requests
 import trustme
 
 from mock_editor.base import client
-from mock_editor.base.client import Limits, TooLargeError, never_sent, tls_error
+from mock_editor.base.client import Limits, TooLargeError, never_sent, timed_out, tls_error
 from mock_editor.base.sockets import reset_on_close
 
 # Drips would go on for so long: a call that ends by its deadline is far from it on any machine.
@@ -119,6 +119,7 @@ def test_whatever_drips_is_cut_at_the_total(peer: Callable[..., Peer], drip: Say
     error, seconds = called(peer(drip), Limits(answer=0.4))
     assert error
     assert "timed out" in str(error)
+    assert timed_out(error)
     assert not never_sent(error)
     assert seconds < LONG / 3
 
@@ -137,6 +138,7 @@ def test_a_handshake_that_drips_is_cut_before_anything_is_sent(
     ):
         session.get(slow.url.replace("http:", "https:"))
     assert never_sent(late.value)
+    assert timed_out(late.value)
     assert time.monotonic() - begin < LONG / 3
 
 
@@ -226,6 +228,7 @@ def test_what_is_no_name_at_all_is_an_address_that_leads_nowhere(host: str) -> N
     with client.session(Limits()) as session, pytest.raises(requests.ConnectionError) as error:
         session.get(f"http://{host}/")
     assert never_sent(error.value)
+    assert not timed_out(error.value)
     with pytest.raises(OSError, match="no name"), client.connection(f"http://{host}/", Limits()):
         pass
 

@@ -102,11 +102,17 @@ def running(name: str, pki: Path, simulator: Simulator, folder: Path, *, careles
     with (folder / "said").open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
         try:
             place = folder / "socket"
-            assert eventually(lambda: place.exists() or process.poll() is not None)
+            assert eventually(lambda: listens(place) or process.poll() is not None)
             assert process.poll() is None, (folder / "said").read_text()
             yield place
         finally:
             process.terminate()
+
+
+def listens(place: Path) -> bool:
+    """Whether connections are accepted: the socket's file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(place)) == 0
 
 
 def answer(
