@@ -1,10 +1,9 @@
 """Wires the simulator together. Read from top to bottom it is the life of a request."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from importlib import resources
-from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask_bootstrap
@@ -20,7 +19,7 @@ from mock_editor.base.exchanges import REFUSED
 from mock_editor.base.paths import Surface
 from mock_editor.base.store import Store
 from mock_editor.base.waits import Waits
-from mock_editor.base.worlds import WORLD
+from mock_editor.base.worlds import Urls, world_of
 from mock_editor.bench.idp import routes as idp_routes
 from mock_editor.bench.platform import routes as platform_routes
 from mock_editor.bench.receiver import routes as receiver_routes
@@ -43,7 +42,6 @@ from mock_editor.tls.policy import AcceptedNames, ClientPolicy
 from mock_editor.tls.trust import RevocationLists, TrustStore
 from mock_editor.web import refusals
 from mock_editor.web import routes as web_routes
-from mock_editor.world.world import World
 
 
 def make_simulator(
@@ -54,13 +52,12 @@ def make_simulator(
     fhir_url: str | None = None,
     store: Store,
     journal_store: JournalFile,
-    make_app: Callable[[Simulator, World], WSGIApplication] | None = None,
-    leads: bool = True,
+    serves: bool = True,
 ) -> Simulator:
-    """What the server calls, with all that one process has of it; ``make_app`` is ``create_app`` unless told otherwise.
+    """What the server calls, with all that one process has of it.
 
     FHIR clients reach it under ``fhir_url``, if that is another one. The state is in ``store``, the journal in
-    ``journal_store``. For ``leads`` see Simulator.
+    ``journal_store``. One that does not serve sends the notifications of those that do.
     """
     clock = Clock()
     # Some threads stay free, for whoever ends the waits.
@@ -74,7 +71,7 @@ def make_simulator(
         limits,
         settings.journal,
         # A process apart may deliver.
-        workers=settings.workers if settings.deliver and leads else settings.workers + 1,
+        workers=settings.workers if settings.deliver and serves else settings.workers + 1,
         waiting=lambda: waits.waiting,
     )
     return Simulator(
@@ -87,22 +84,12 @@ def make_simulator(
         journal=journal,
         waits=waits,
         faults=FaultEngine(store, clock.now),
-        make_app=make_app or create_app,
-        inside=_inside if make_app is None else None,
+        app=create_app() if serves else NotFound(),
+        inside=surrounded if serves else None,
         # One for all, so that wrong tokens count wherever they are tried.
         parts=(Guard(settings.admin_token, public_url, settings.all_proxies, partial(_pause, waits)),),
-        leads=leads,
+        leads=serves,
     )
-
-
-def _inside(simulator: Simulator) -> WSGIApplication:
-    """What answers the calls of this process to itself, each in the world that it comes from."""
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        world: World = environ[WORLD]
-        return world.app(environ, start_response)
-
-    return surrounded(simulator, answer)
 
 
 def surrounded(simulator: Simulator, app: WSGIApplication) -> JournalMiddleware:
@@ -164,8 +151,8 @@ def _editors(simulator: Simulator) -> Mapping[str, Editor]:
     return simulator.world.catalogue.editors
 
 
-def create_app(_: Simulator, world: World) -> Flask:
-    """The WSGI application of a world."""
+def create_app() -> Flask:
+    """The WSGI application of all worlds: what it answers is that of the world that each request is for."""
     app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
@@ -177,20 +164,19 @@ def create_app(_: Simulator, world: World) -> Flask:
         Blueprint("bootstrap", __name__, static_folder=str(files), static_url_path="/_static/bootstrap")
     )
 
-    searching = SearchMiddleware(_Mounted(app, app.wsgi_app, world.public_url))
-    app.wsgi_app = _InWorld(searching, world)  # type: ignore[method-assign]
-    app.register_blueprint(search_routes.blueprint())
-    app.register_blueprint(account_routes.blueprint())
-
-    app.register_blueprint(site_routes.blueprint())
-    # The other side is in this process too, unless the settings name a real one.
-    for bench in (idp_routes, receiver_routes, platform_routes):
-        app.register_blueprint(bench.bp)
-
-    app.register_blueprint(admin_routes.blueprint())
-    app.register_blueprint(console.blueprint())
-
-    app.register_blueprint(web_routes.blueprint(idp_routes.FOR_OTHER_SITES))
+    for blueprint in (
+        search_routes.blueprint(),
+        account_routes.blueprint(),
+        site_routes.blueprint(),
+        idp_routes.bp,
+        receiver_routes.bp,
+        platform_routes.bp,
+        admin_routes.blueprint(),
+        console.blueprint(),
+        web_routes.blueprint(idp_routes.FOR_OTHER_SITES),
+    ):
+        app.register_blueprint(blueprint)
+    app.wsgi_app = SearchMiddleware(_Mounted(app))  # type: ignore[method-assign]
     return app
 
 
@@ -200,36 +186,18 @@ def _pause(waits: Waits, seconds: float) -> None:
         hold.sleep(seconds)
 
 
-def deliverer(_: Simulator, __: World) -> WSGIApplication:
-    """The application of a process that sends notifications and serves nobody."""
-    return NotFound()
-
-
-class _InWorld:
-    """Names the world of requests that come without one."""
-
-    def __init__(self, behind: WSGIApplication, world: World) -> None:
-        self._behind = behind
-        self._world = world
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ.setdefault(WORLD, self._world)
-        return self._behind(environ, start_response)
-
-
 class _Mounted:
     """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it.
 
     What somebody before it has refused is answered without a look at what would have been there.
     """
 
-    def __init__(self, app: Flask, behind: WSGIApplication, public_url: str) -> None:
+    def __init__(self, app: Flask) -> None:
         self._app = app
-        self._behind = behind
-        self._path = urlsplit(public_url).path
+        self._behind = app.wsgi_app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["SCRIPT_NAME"] = self._path
+        environ["SCRIPT_NAME"] = world_of(environ).part(Urls).path
         if REFUSED in environ:
             with self._app.request_context(environ):
                 return refusals.protect(refusals.answer(environ[REFUSED]))(environ, start_response)

@@ -1,10 +1,11 @@
 """What most tests share: a fixed clock, the default scenario in memory, and a search written as the SAS writes it."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 from flask import Flask
@@ -16,6 +17,7 @@ from mock_editor import scenario
 from mock_editor.app import make_simulator
 from mock_editor.base.clock import Clock, Mode
 from mock_editor.base.store import Store
+from mock_editor.base.worlds import WORLD
 from mock_editor.calendars.catalogue import Catalogue
 from mock_editor.calendars.model import Editor
 from mock_editor.journal.tables import JournalFile
@@ -119,7 +121,21 @@ def playing(
     at = {"now": clock.now().isoformat()} if clock.course.mode is Mode.FROZEN else {}
     parsed = Settings.from_env({}, **at | settings)
     store, journal_store = Store(folder / "state.db", tables()), JournalFile(folder / "state.journal.db")
-    return make_simulator(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
+    made = make_simulator(parsed, played, public_url=public_url, store=store, journal_store=journal_store)
+    made.app.wsgi_app = _InPlay(made)
+    return made
+
+
+class _InPlay:
+    """An application for clients that call it without a server: in the world in play, unless they name one."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._behind: WSGIApplication = simulator.app.wsgi_app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ.setdefault(WORLD, self._simulator.world)
+        return self._behind(environ, start_response)
 
 
 @pytest.fixture(scope="session")

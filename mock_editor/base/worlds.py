@@ -5,6 +5,7 @@ a view asks for what it needs by its class: ``of_world(Searches)``.
 """
 
 from typing import NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 from flask import request
@@ -18,6 +19,11 @@ class Urls(NamedTuple):
 
     public: str
     fhir: str
+
+    @property
+    def path(self) -> str:
+        """The path of the public one, without a slash at its end; a proxy has taken it off."""
+        return urlsplit(self.public).path
 
 
 class Parts(Protocol):

@@ -6,7 +6,7 @@ import signal
 import click
 
 from mock_editor import __version__
-from mock_editor.app import deliverer, make_simulator
+from mock_editor.app import make_simulator
 from mock_editor.base.issues import Code, issue
 from mock_editor.commands.failures import Failure
 from mock_editor.commands.starting import (
@@ -37,8 +37,7 @@ def deliver(**options: str | None) -> None:
             public_url=settings.public_url or "",
             store=store,
             journal_store=journal_store,
-            make_app=deliverer,
-            leads=False,
+            serves=False,
         )
         click.echo(f"mock_editor {__version__} delivers the notifications of {settings.database}; Ctrl-C stops it")
         simulator.start()

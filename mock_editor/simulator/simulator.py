@@ -56,8 +56,8 @@ def checked(script: Script) -> LoadedScenario:
 
 
 class Simulator:
-    """Plays ``played``, and whatever is loaded after it; ``make_app`` is the application of a world, ``inside`` what
-    answers calls of this process to itself. ``parts`` are for the views, whichever world is in play.
+    """Plays ``played``, and whatever is loaded after it. ``app`` answers requests, in the world that they are for;
+    ``inside`` makes of it what answers calls of this process to itself. ``parts`` are for the views of all worlds.
 
     With ``leads`` it brings its scenario into the store, where others that share the file find it; without, it plays
     what it finds there.
@@ -75,8 +75,8 @@ class Simulator:
         journal: Journal,
         waits: Waits,
         faults: FaultEngine,
-        make_app: Callable[["Simulator", World], WSGIApplication],
-        inside: Callable[["Simulator"], WSGIApplication] | None,
+        app: WSGIApplication,
+        inside: Callable[["Simulator", WSGIApplication], WSGIApplication] | None,
         parts: Sequence[object] = (),
         leads: bool = True,
     ) -> None:
@@ -88,9 +88,11 @@ class Simulator:
         self.journal = journal
         self.waits = waits
         self.faults = faults
-        self._make_app = partial(make_app, self)
+        self.app: Any = app
         self._urls = Urls(public_url, fhir_url)
-        self._process = Process(clock, store, journal, waits, faults, inside(self) if inside else None, (self, *parts))
+        self._process = Process(
+            clock, store, journal, waits, faults, inside(self, app) if inside else None, (self, *parts)
+        )
         self._changing = threading.RLock()
         self._shared_clock = SharedClock(store, clock, self._wake)
         self._processes = Processes(store)
@@ -106,13 +108,9 @@ class Simulator:
         self.follow()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ[WORLD] = world = self.world
-        return world.app(environ, start_response)
-
-    @property
-    def app(self) -> Any:
-        """The application of the world in play now."""
-        return self.world.app
+        environ[WORLD] = self.world
+        answer: Iterable[bytes] = self.app(environ, start_response)
+        return answer
 
     def _open(self, played: LoadedScenario) -> None:
         """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
@@ -132,7 +130,7 @@ class Simulator:
     def _make(self, played: LoadedScenario) -> World:
         """A world that may write once its turn has begun."""
         turn = Turn(self._shared_clock.follow_within)
-        return World(self.settings, played, urls=self._urls, process=self._process, turn=turn, make_app=self._make_app)
+        return World(self.settings, played, urls=self._urls, process=self._process, turn=turn)
 
     def _play_faults(self, played: LoadedScenario) -> None:
         self.faults.play(played.faults, played.timelines, played.seed)

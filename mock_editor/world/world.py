@@ -134,7 +134,6 @@ class World:
         urls: Urls,
         process: Process,
         turn: Turn,
-        make_app: Callable[["World"], WSGIApplication],
     ) -> None:
         self.settings = settings
         self.scenario = played
@@ -212,7 +211,6 @@ class World:
                 *self._bench(process.waits, here),
             )
         }
-        self.app = make_app(self)
 
     def part(self, kind: type[Kind]) -> Kind:
         """What views get of it: ``of_world(kind)``. Raises KeyError for what no world has."""
