@@ -259,6 +259,8 @@ def test_duplicates_come_apart_and_hold_up_what_follows(side: Make, sas: Sas) ->
     assert eventually(lambda: states(one, other) == ["accepted"])
     later(one)
     assert eventually(lambda: len(got(sas, made)) == 2)
+    # Noted, too: the next one is due so long after that.
+    assert eventually(lambda: len(tried(one, made)) == 2)
     assert states(one, made) == ["accepted", "waiting"]
     later(one)
     assert one.settled(3)
