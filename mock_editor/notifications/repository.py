@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mock_editor.base.issues import from_text
+from mock_editor.base.issues import Issue, Prose, from_text
 from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 from mock_editor.notifications.model import (
@@ -43,7 +43,8 @@ class NotificationRepository:
         return self._select("where editor = ? and appointment = ? order by id", [editor, appointment])
 
     def listing(self, wanted: NotificationFilter, page: Page = EVERYTHING) -> Listing[NotificationSummary]:
-        """A page of notifications, newest first."""
+        """A page of notifications, newest first. Equal results are one object, so that their words are made once."""
+        results = _Results()
         condition, values = where(wanted, _CONDITIONS)
         # Not the attempts themselves: their answers may weigh megabytes.
         query = f"""
@@ -58,7 +59,7 @@ class NotificationRepository:
             where {condition} order by n.id desc {LIMIT}"""  # noqa: S608 - words of ours
         with self._store.reading() as db:
             [(total,)] = db.execute(f"select count(*) from notifications n where {condition}", values)  # noqa: S608
-            return Listing([_summary(*row) for row in db.execute(query, values | page.values)], total)
+            return Listing([_summary(results, *row) for row in db.execute(query, values | page.values)], total)
 
     def counts(self, editor: str | None = None) -> dict[NotificationState, int]:
         """How many there are in each state; of one editor, if it is named."""
@@ -97,7 +98,16 @@ def _notification(
     return Notification(number, editor, appointment, NotificationState(state), *instants, body, attempts)
 
 
+class _Results(dict[str, Issue | Prose]):
+    """Results by their texts. A page has few different ones."""
+
+    def __missing__(self, text: str) -> Issue | Prose:
+        self[text] = from_text(text)
+        return self[text]
+
+
 def _summary(
+    results: _Results,
     number: int,
     editor: str,
     appointment: str,
@@ -111,5 +121,5 @@ def _summary(
     result: str | None,
 ) -> NotificationSummary:
     instants = datetime.fromisoformat(created), datetime.fromisoformat(due)
-    known, last = NotificationState(state), from_text(result) if result else None
+    known, last = NotificationState(state), results[result] if result else None
     return NotificationSummary(number, editor, appointment, known, *instants, body, bool(held), attempts, status, last)

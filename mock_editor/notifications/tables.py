@@ -42,7 +42,9 @@ _LONGEST_ANSWER = 10_000
 
 def note_attempt(db: Database, notification: int, attempt: Attempt, now: datetime) -> None:
     """Writes down an attempt, unless a reset has taken the notification away."""
-    if db.execute("select 1 from notifications where id = ?", [notification]).fetchone():
-        row = attempt._asdict() | {"notification": notification, "at": now.isoformat()}
-        kept = {"result": as_text(attempt.result), "answer": attempt.answer[:_LONGEST_ANSWER]}
-        db.table("notification_attempts").insert(row | kept)
+    method, status, seconds, result, answer = attempt
+    db.execute(
+        "insert into notification_attempts (notification, at, method, status, seconds, result, answer) "
+        "select id, ?, ?, ?, ?, ?, ? from notifications where id = ?",
+        [now.isoformat(), method, status, seconds, as_text(result), answer[:_LONGEST_ANSWER], notification],
+    )

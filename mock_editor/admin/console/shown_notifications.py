@@ -125,8 +125,11 @@ class ShownNotifications:
 
     def latest(self, most: int, editor: str | None, state: NotificationState | None) -> list[NotificationRow]:
         """The last ones, newest first."""
+        found = self._notifications.listing(NotificationFilter(editor, state), Page(most)).items
+        different = {id(one.result): one.result for one in found if one.result}
+        results = {key: french(result) for key, result in different.items()}
         rows = []
-        for one in self._notifications.listing(NotificationFilter(editor, state), Page(most)).items:
+        for one in found:
             zone, body = self._zone(one.editor), orjson.loads(one.body)
             rows.append(
                 NotificationRow(
@@ -140,7 +143,7 @@ class ShownNotifications:
                     _stamp(one.created, zone),
                     self._following(one.state, one.due, zone, held=one.held),
                     one.attempts,
-                    french(one.result) if one.result else "",
+                    results.get(id(one.result), ""),
                     one.state in FAILED and not self._replaced(one),
                 )
             )
