@@ -441,6 +441,8 @@ class Code(Enum):
     LOGOUT_TOKEN_ABOUT_NOBODY = "logout-token-about-nobody", 400, "invalid"
     LOGOUT_TOKEN_USED = "logout-token-used", 400, "invalid"
     PROVIDER_STATUS = "provider-status", 502, "transient"
+    PASSWORD_LOCKED = "password-locked", 403, "throttled"
+    PASSWORD_WRONG = "password-wrong", 403, "login"
     # --- the bench
     APPOINTMENT_CANCELATION_REASON = "appointment-cancelation-reason", 422, "invariant"
     APPOINTMENT_CODING_MISSING = "appointment-coding-missing", 422, "required"

@@ -5,8 +5,9 @@ from datetime import timedelta
 from flask import Response, g, request, url_for
 
 from mock_editor.base.errors import refused
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.parameters import Parameters
+from mock_editor.base.words import french
 from mock_editor.booking.access import accepted_origin
 from mock_editor.booking.entrance import Detour, admitted, arriving, signed_in
 from mock_editor.booking.site import SESSION_COOKIE, inside, page, redirect, set_cookie, sign_out, site
@@ -31,13 +32,13 @@ def try_password() -> Response:
         accepted_origin([origin], settings.accepted_origins)
     lock = timedelta(minutes=settings.login_lock)
     done = site().log_in.attempt(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
+    wrong = None
     if done.locked_until:
-        until = f"{done.locked_until.astimezone(g.editor.zone):%H:%M}"
-        problem = f"Trop d’essais : ce compte est verrouillé jusqu’à {until}."
-        return _log_in_page(target, origin, status=403, problem=problem, email=email)
-    if done.account is None:
-        problem = "Adresse e-mail ou mot de passe incorrect."
-        return _log_in_page(target, origin, status=403, problem=problem, email=email)
+        wrong = issue(Code.PASSWORD_LOCKED, until=f"{done.locked_until.astimezone(g.editor.zone):%H:%M}")
+    elif done.account is None:
+        wrong = issue(Code.PASSWORD_WRONG)
+    if wrong:
+        return _log_in_page(target, origin, status=wrong.code.status, problem=french(wrong), email=email)
     # With an identity provider, the regulator's level is opened there and nowhere else.
     sas = bool(origin) and provider is None
     return signed_in(admitted(done.account), target=target, sas=sas)
