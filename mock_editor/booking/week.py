@@ -44,10 +44,24 @@ STATUSES = {
 }
 
 
+def weekday(day: date) -> str:
+    """« vendredi »."""
+    return _DAYS[day.weekday()]
+
+
+def day_and_month(day: date) -> str:
+    """« 20 novembre »."""
+    return f"{day_of_month(day)} {_MONTHS[day.month - 1]}"
+
+
 def day_name(day: date) -> str:
     """« vendredi 20 novembre 2026 »."""
-    number = "1er" if day.day == 1 else str(day.day)
-    return f"{_DAYS[day.weekday()]} {number} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{weekday(day)} {day_and_month(day)} {day.year}"
+
+
+def day_of_month(day: date) -> str:
+    """« 20 », « 1er »."""
+    return "1er" if day.day == 1 else str(day.day)
 
 
 def moment(instant: datetime, zone: ZoneInfo) -> str:
@@ -121,10 +135,12 @@ class Week:
     @property
     def title(self) -> str:
         """« du 16 au 22 novembre 2026 »."""
-        first, last = (day_name(day).split(" ", 1)[1].split() for day in (self.first, self.first + timedelta(days=6)))
+        first, last = self.first, self.first + timedelta(days=6)
         # The month and the year stand once where they are the same.
-        shared = next(at for at in range(4) if first[at:] == last[at:])
-        return f"du {' '.join(first[: max(shared, 1)])} au {' '.join(last)}"
+        begin = f"{day_and_month(first)} {first.year}"
+        if first.year == last.year:
+            begin = day_of_month(first) if first.month == last.month else day_and_month(first)
+        return f"du {begin} au {day_and_month(last)} {last.year}"
 
     def days(self, slots: Sequence[Slot], zone: ZoneInfo) -> list[tuple[date, list[Slot]]]:
         """Its days, with those of ``slots`` that start on each."""

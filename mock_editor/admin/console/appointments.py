@@ -65,17 +65,20 @@ class Bookers:
 
     def name(self, one: Appointment) -> str:
         """« Solène MERCIER », « le cabinet »."""
-        if account := self.account(one):
-            return account.name
-        if one.booker == PRACTICE:
-            return "la permanence" if one.sos else "le cabinet"
-        return "un visiteur du site" if one.booker.startswith("visit-") else "un compte disparu"
+        account = self.account(one)
+        return account.name if account else " ".join(self._unnamed(one))
 
     def short(self, one: Appointment) -> str:
         """The same where there is little room: « MERCIER », « cabinet »."""
         if account := self.account(one):
             return str(account.content["name"][0]["family"])
-        return self.name(one).split(maxsplit=1)[1]
+        return self._unnamed(one)[1]
+
+    def _unnamed(self, one: Appointment) -> tuple[str, str]:
+        """Who took it without an account that is there: an article and a noun."""
+        if one.booker == PRACTICE:
+            return ("la", "permanence") if one.sos else ("le", "cabinet")
+        return ("un", "visiteur du site") if one.booker.startswith("visit-") else ("un", "compte disparu")
 
 
 def _show(console: Console, template: str, status: int = 200, **content: Any) -> Response:

@@ -16,7 +16,15 @@ from mock_editor.admin.practice import PlacedAppointment, Practice, read_slot
 from mock_editor.base.errors import refused
 from mock_editor.base.issues import Code
 from mock_editor.base.listings import Page
-from mock_editor.booking.week import CONSULTATION_TYPES, day_name, moment, read_day
+from mock_editor.booking.week import (
+    CONSULTATION_TYPES,
+    day_and_month,
+    day_name,
+    day_of_month,
+    moment,
+    read_day,
+    weekday,
+)
 from mock_editor.calendars.catalogue import OwnedCalendar, calendars_of, find_calendar
 from mock_editor.calendars.model import (
     AppointmentType,
@@ -135,9 +143,9 @@ def _placed(console: Console, identifier: str | None, at: OwnedCalendar) -> Plac
 
 def _option(cell: Cell, at: OwnedCalendar) -> str:
     """« vendredi 20, 08:15 – 08:30, PUBLIC PRO »."""
-    name, date = _short(cell.start.astimezone(at.zone).date())
+    day = cell.start.astimezone(at.zone).date()
     types = " ".join(cell.shape.types) if cell.shape else ""
-    return f"{name} {date.partition(' ')[0]}, {cell.times}, {types}"
+    return f"{weekday(day)} {day_of_month(day)}, {cell.times}, {types}"
 
 
 def _start(slot: str | None, at: OwnedCalendar) -> datetime | None:
@@ -202,8 +210,7 @@ def _days(first: date, last: date) -> str:
 
 def _short(day: date) -> tuple[str, str]:
     """« vendredi », « 20 novembre »."""
-    name, *rest = day_name(day).split()
-    return name, " ".join(rest[:2])
+    return weekday(day), day_and_month(day)
 
 
 ROUTES = (
