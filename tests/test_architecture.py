@@ -53,8 +53,21 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def feature(name: str) -> str | None:
+    """The module or package of the table that an imported name is in; None for what is none of ours."""
     parts = name.split(".")
-    return parts[1] if parts[0] == "mock_editor" and len(parts) > 1 and parts[1] in LEVELS else None
+    return parts[1] if parts[0] == "mock_editor" and parts[1:] not in ([], ["__version__"]) else None
+
+
+def test_every_module_has_its_level() -> None:
+    """An unknown module fails, wherever it stands: the table is the whole of the package."""
+    found = {path.relative_to(PACKAGE).with_suffix("").parts[0] for path in MODULES}
+    assert found - {"__init__"} == set(LEVELS)
+
+
+def test_the_bench_knows_base_only() -> None:
+    """It knows of the editors what the SAS knows: what they answer over HTTP."""
+    known = {feature(name) for path in MODULES if "bench" in path.parts for name in imported(path)}
+    assert known - {None} <= {"base", "bench"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -1,11 +1,14 @@
 """What is played, and what takes its place: another scenario, a saved state, another course of the clock."""
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from werkzeug.test import Client, TestResponse
@@ -16,6 +19,7 @@ from mock_editor.base.clock import Clock, Mode, frozen
 from mock_editor.base.database import begin_request, begin_task
 from mock_editor.base.errors import EditorError
 from mock_editor.base.store import StoreError
+from mock_editor.base.worlds import WORLD
 from mock_editor.calendars.catalogue import calendars_of
 from mock_editor.calendars.model import Appointment, AppointmentStatus, RegulatorId, SlotType, Window
 from mock_editor.faults.rules import Rule
@@ -185,6 +189,39 @@ def test_a_clock_goes_on_after_a_restart_with_the_same_scenario(played: LoadedSc
 
 
 # --- the state
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_a_world_is_let_go_when_another_one_is_played(play: Play, serves: bool) -> None:
+    on = play()
+    if serves:
+        on.world.start()
+    for path in (slot_search(GUIDE_THOMAS), "/_console/", "/agenda-ville/connexion", "/_sas/", "/_metrics"):
+        assert get(on, path).status_code in (200, 302, 303)
+    old = weakref.ref(on.world)
+    on.load(Script.read(GUIDE), keep_state=False)
+    if serves:
+        # A process that has joined the others does so by itself.
+        cast(World, old()).stop(wait=True)
+    gc.collect()
+    assert old() is None
+
+
+def test_all_worlds_share_the_routes(play: Play) -> None:
+    on = play()
+    app, rules = on.app, list(on.app.url_map.iter_rules())
+    on.load(Script.read(GUIDE), keep_state=False)
+    assert on.app is app
+    assert list(on.app.url_map.iter_rules()) == rules
+    assert editors(on) == [editor.slug for editor in on.world.scenario.editors]
+
+
+def test_a_request_ends_in_the_world_that_it_began_in(play: Play) -> None:
+    on = play()
+    world = on.world
+    on.load(Script.read(GUIDE), keep_state=False)
+    answer = Client(on.app).get("/_health", environ_base={WORLD: world})
+    assert json_of(answer)["scenario"] == world.scenario.name != on.world.scenario.name
 
 
 @pytest.mark.parametrize(
