@@ -444,6 +444,10 @@ class Code(Enum):
     PASSWORD_LOCKED = "password-locked", 403, "throttled"
     PASSWORD_WRONG = "password-wrong", 403, "login"
     # --- the bench
+    SAS_SIGN_IN_DENIED = "sas-sign-in-denied", 403, "forbidden"
+    SAS_SIGN_IN_FAILED = "sas-sign-in-failed", 502, "transient"
+    SAS_SIGN_IN_UNEXPECTED = "sas-sign-in-unexpected", 400, "security"
+    SAS_SIGN_IN_WITHDRAWN = "sas-sign-in-withdrawn", 403, "forbidden"
     APPOINTMENT_CANCELATION_REASON = "appointment-cancelation-reason", 422, "invariant"
     APPOINTMENT_CODING_MISSING = "appointment-coding-missing", 422, "required"
     APPOINTMENT_CODINGS_SEVERAL = "appointment-codings-several", 422, "structure"

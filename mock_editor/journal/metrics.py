@@ -96,9 +96,11 @@ def _families(journal: Journal, scenario: str) -> Iterator[Metric]:
 
 def _waiting(journal: Journal) -> int:
     """Of all processes that are there."""
-    told = journal.entries.processes()
-    gone = [pid for pid in told if not runs(pid)]
+    reported = journal.entries.processes()
+    gone = [pid for pid in reported if not runs(pid)]
     if gone:
         journal.entries.forget_processes(gone)
     here = os.getpid()
-    return sum(waiting for pid, waiting in told.items() if pid not in gone and pid != here) + journal.writer.waiting()
+    return (
+        sum(waiting for pid, waiting in reported.items() if pid not in gone and pid != here) + journal.writer.waiting()
+    )

@@ -201,9 +201,9 @@ def _is_secret(name: str, rules: _Rules) -> bool:
     return False
 
 
-def text(told: str) -> str:
+def text(written: str) -> str:
     """A message, e.g. of an error that quotes a URL."""
-    return _masked(told.encode("utf-8", "replace"), _OTHER, _Form.TEXT).decode("utf-8", "replace")
+    return _masked(written.encode("utf-8", "replace"), _OTHER, _Form.TEXT).decode("utf-8", "replace")
 
 
 # Most headers come again and again.

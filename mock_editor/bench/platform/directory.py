@@ -1,6 +1,6 @@
 """The directory of the platform: whom there is to consult, and where, as the national registers have it.
 
-It says nothing of editors: who keeps whose agenda is for the platform to find out.
+It says nothing of editors: who keeps whose calendar is for the platform to find out.
 """
 
 import re

@@ -53,10 +53,6 @@ def _page(template: str, status: int = 200, **content: Any) -> Response:
     return Response(render_template(f"platform/{template}", view=view, **content), status)
 
 
-def _message(status: int, title: str, text: str) -> Response:
-    return _page("message.html", status, title=title, text=text)
-
-
 def _moved(url: str) -> Response:
     return Response(status=303, headers={"Location": url})
 
@@ -90,7 +86,9 @@ def _wanted() -> SearchCriteria:
 
 @bp.errorhandler(EditorError)
 def refuse(error: EditorError) -> Response:
-    return _message(error.status, *french_page(error))
+    """The page of a refusal."""
+    title, text = french_page(error)
+    return _page("message.html", error.status, title=title, text=text)
 
 
 @bp.after_request
@@ -146,8 +144,7 @@ def come_back() -> Response:
     parameters = Parameters(request.query_string)
     pending = _platform().sign_in.pending(request.cookies.get(_FLOW), parameters.one("state"))
     if pending is None:
-        text = "Cette réponse du fournisseur d’identité n’était pas attendue, ou elle vient trop tard."
-        return _message(400, "Connexion interrompue", text)
+        return refuse(refused(Code.SAS_SIGN_IN_UNEXPECTED))
     # However it ends, it is over.
     return _set_cookie(_come_in(pending, parameters), _FLOW, "", 0)
 
@@ -155,15 +152,14 @@ def come_back() -> Response:
 def _come_in(pending: PendingSignIn, parameters: Parameters) -> Response:
     """Signs in whoever the provider says has come back, if it says so."""
     if parameters.one("error") == "access_denied":
-        return _message(403, "Connexion refusée", "L’authentification a été refusée.")
+        return refuse(refused(Code.SAS_SIGN_IN_DENIED))
     code = parameters.one("code")
     found = _platform().sign_in.finish(pending, code) if code else None
     if found is None:
-        text = "Le fournisseur d’identité n’a pas répondu comme attendu. Réessayez dans un instant."
-        return _message(502, "Connexion impossible", text)
+        return refuse(refused(Code.SAS_SIGN_IN_FAILED))
     person, sid = found
     if person.key in _platform().store.withdrawn():
-        return _message(403, "Accès retiré", f"L’habilitation de {person.name} a été retirée sur la plateforme SAS.")
+        return refuse(refused(Code.SAS_SIGN_IN_WITHDRAWN, person=person.name))
     # Signing in is what has the platform tell the editors (INT_R02).
     _platform().accounts.tell(person, active=True)
     return _set_cookie(_moved(pending.target), SESSION, _platform().store.open(person, sid), LIFETIME.total_seconds())
