@@ -1,6 +1,7 @@
 """Each code has its words in every language, and its values at each place where it is raised."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -128,3 +129,43 @@ def test_values_are_written_as_a_language_writes_them() -> None:
 def test_a_value_that_is_missing_is_an_error() -> None:
     with pytest.raises(KeyError):
         say(Language.ENGLISH, "body-too-large", {})
+
+
+# --- what is said in full
+
+# Words that English sentences have, and French ones have not.
+ENGLISH_WORDS = re.compile(
+    r"(?<!-)\b(the|of|is|are|was|were|has|have|should|must|cannot|expected|with|that|which|this|its|there|and)\b"
+)
+
+
+class Anything:
+    """A value for any message, however it formats its values."""
+
+    def __format__(self, spec: str) -> str:
+        return "…"
+
+    def __str__(self) -> str:
+        return "…"
+
+    __repr__ = __str__
+
+
+def said(language: Language, message: Message, count: int) -> str:
+    key = message.id[0] if isinstance(message.id, tuple) else message.id
+    names = {name for text in strings(message) for name in named(text)}
+    values: dict[str, object] = {name: Anything() for name in names} | {"count": count}
+    return say(language, str(key), values, message.context)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_message_can_be_said_of_one_and_of_several(language: Language) -> None:
+    for message in CATALOGUES[language]:
+        if message.id:
+            for count in (0, 1, 2):
+                assert said(language, message, count)
+
+
+def test_screens_speak_french() -> None:
+    spoken = [said(Language.FRENCH, message, 2) for message in CATALOGUES[Language.FRENCH] if message.id]
+    assert [one for one in spoken if ENGLISH_WORDS.search(one)] == []
