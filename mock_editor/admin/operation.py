@@ -47,13 +47,12 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
-from mock_editor.base import issues as data
 from mock_editor.base import validation
 from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR
-from mock_editor.base.errors import MOST_ISSUES, EditorError, InvalidValueError, Issue
+from mock_editor.base.errors import MOST_ISSUES, InvalidValueError
 from mock_editor.base.event_streams import EVENT_STREAM
 from mock_editor.base.http import MAX_BODY
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, Issue
 from mock_editor.base.schemas import Schema, alternatives, schema_of, takes_null, values
 from mock_editor.base.validation import findings
 from mock_editor.simulator.simulator import Simulator
@@ -178,7 +177,7 @@ def _typed(text: str, kind: str) -> Any:
     return orjson.loads(text) if kind in _LITERALS and re.fullmatch(_LITERALS[kind], text) else text
 
 
-def check(model: type[BaseModel], content: bytes, origin: str, issues: list[data.Issue]) -> Any:
+def check(model: type[BaseModel], content: bytes, origin: str, issues: list[Issue]) -> Any:
     """The model of some JSON; what is wrong with it is added to ``issues``, and told to be in ``origin``."""
     try:
         return model.model_validate_json(content)
@@ -188,12 +187,6 @@ def check(model: type[BaseModel], content: bytes, origin: str, issues: list[data
             place = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in one.location)
             issues.append(replace(wrong, place=origin + place))
         return None
-
-
-def refusal(status: int, what: str, where: str | None = None) -> EditorError:
-    """A refusal to raise; ``where`` is like ``body.at``, if it is about a part of the request."""
-    code = {404: "not-found", 409: "conflict", 503: "transient"}.get(status, "invalid")
-    return EditorError(status, [Issue(code, what, where)])
 
 
 # --- declarations

@@ -8,12 +8,9 @@ application sees it (``server/``).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mock_editor.base import issues as data
-from mock_editor.base.issues import Code, Prose
+from mock_editor.base.issues import Code, Issue
 from mock_editor.base.words import english, in_english
 
-# What still comes with its words.
-Issue = Prose
 # The first are enough, where a megabyte of mistakes was sent.
 MOST_ISSUES = 50
 
@@ -23,7 +20,7 @@ class EditorError(Exception):
     """A refusal with its HTTP status, at least one issue, and headers that the status asks for."""
 
     status: int
-    issues: Sequence[Issue | data.Issue]
+    issues: Sequence[Issue]
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -35,7 +32,7 @@ def refused(
     code: Code, place: str | None = None, /, *, headers: Mapping[str, str] | None = None, **values: object
 ) -> EditorError:
     """The refusal for one thing that is wrong, to be raised. Its words name ``values``."""
-    return EditorError(code.status, [data.Issue(code, place, values)], headers or {})
+    return EditorError(code.status, [Issue(code, place, values)], headers or {})
 
 
 class InvalidValueError(ValueError):
@@ -45,7 +42,7 @@ class InvalidValueError(ValueError):
     """
 
     def __init__(self, code: Code, /, **values: object) -> None:
-        self.issue = data.Issue(code, None, values)
+        self.issue = Issue(code, None, values)
         super().__init__(self.issue)
 
     def __str__(self) -> str:
@@ -57,7 +54,7 @@ class InvalidValueError(ValueError):
         return EditorError(self.issue.code.status, [replace(self.issue, place=place)])
 
 
-def reason_of(error: Exception) -> data.Issue | str:
+def reason_of(error: Exception) -> Issue | str:
     """Why something failed, as a value of an issue: ours as data, the system's and a library's in its own words."""
     if isinstance(error, InvalidValueError):
         return error.issue
@@ -67,12 +64,5 @@ def reason_of(error: Exception) -> data.Issue | str:
 class BadRequestError(EditorError):
     """400: the request cannot be understood."""
 
-    def __init__(self, *issues: Issue | data.Issue) -> None:
+    def __init__(self, *issues: Issue) -> None:
         super().__init__(400, issues)
-
-
-class NotFoundError(EditorError):
-    """404: no such editor, resource or path."""
-
-    def __init__(self, diagnostics: str) -> None:
-        super().__init__(404, [Issue("not-found", diagnostics)])

@@ -16,7 +16,6 @@ from werkzeug.http import parse_list_header, parse_options_header
 
 from mock_editor.base.codes import ACCEPTED_JSON, FHIR_JSON
 from mock_editor.base.errors import BadRequestError, InvalidValueError, refused
-from mock_editor.base.errors import Issue as _Prose
 from mock_editor.base.issues import Code, Issue
 from mock_editor.base.words import english
 
@@ -31,7 +30,7 @@ def dumps(resource: Resource | str) -> bytes:
     return orjson.dumps(resource)
 
 
-def operation_outcome(issues: Sequence[Issue | _Prose]) -> Resource:
+def operation_outcome(issues: Sequence[Issue]) -> Resource:
     """The OperationOutcome that tells ``issues``."""
     return {
         "resourceType": "OperationOutcome",
@@ -215,7 +214,7 @@ def parse_token(text: str) -> tuple[str, str]:
     return (system, value) if bar else ("", system)
 
 
-def refuse(issues: Sequence[Issue | _Prose]) -> None:
+def refuse(issues: Sequence[Issue]) -> None:
     """Raises one 400 that tells all of ``issues``, if there are any."""
     if issues:
         raise BadRequestError(*issues)

@@ -13,10 +13,9 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import Headers
 
 from mock_editor.base import fhir
-from mock_editor.base import issues as data
-from mock_editor.base.errors import MOST_ISSUES, EditorError, Issue, refused
+from mock_editor.base.errors import MOST_ISSUES, EditorError, refused
 from mock_editor.base.fhir import Resource
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.validation import Finding, Location, described, findings
 
@@ -42,7 +41,7 @@ def parse(body: bytes) -> Any:
 
 
 def structure(
-    document: Any, kind: str, model: type[BaseModel], also: Callable[[Resource], Iterable[Issue | data.Issue]]
+    document: Any, kind: str, model: type[BaseModel], also: Callable[[Resource], Iterable[Issue]]
 ) -> tuple[Resource, list[str]]:
     """``document`` as a resource of type ``kind``, without what is empty, unknown to FHIR or for the server to say.
 
@@ -114,17 +113,12 @@ def step(path: str, name: str) -> str:
     return f"{path}.{'value' if _CHOICE.fullmatch(name) else name[:60]}"
 
 
-def issue(code: str, path: str, text: str) -> Issue:
-    """An issue at ``path``, which stands in the text as well: many clients log nothing else."""
-    return Issue(code, f"{path}: {text}", path)
-
-
-def not_one_of(allowed: Collection[str], found: str, path: str) -> data.Issue:
+def not_one_of(allowed: Collection[str], found: str, path: str) -> Issue:
     """That a code is none of ``allowed``."""
-    return data.issue(Code.CODE_NOT_ONE_OF, path, allowed=sorted(allowed), found=found[:60])
+    return issue(Code.CODE_NOT_ONE_OF, path, allowed=sorted(allowed), found=found[:60])
 
 
-def refuse(status: int, issues: Iterable[Issue | data.Issue]) -> None:
+def refuse(status: int, issues: Iterable[Issue]) -> None:
     """Raises what is wrong, if anything is."""
     found = list(itertools.islice(issues, MOST_ISSUES))
     if found:
@@ -147,7 +141,7 @@ class _Cleaning:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self.issues: list[data.Issue] = []
+        self.issues: list[Issue] = []
         self.ignored: list[str] = []
 
     def value(self, value: Any, path: str, depth: int, *, gaps: bool = False) -> Any:
@@ -157,7 +151,7 @@ class _Cleaning:
         match value:
             case str():
                 if _CONTROL.search(value):
-                    self.issues.append(data.issue(Code.CONTROL_CHARACTERS, path))
+                    self.issues.append(issue(Code.CONTROL_CHARACTERS, path))
                 return value if value.strip() else None
             case dict():
                 return self._object(value, path, depth) or None
@@ -179,7 +173,7 @@ class _Cleaning:
                 continue
             if name == "resourceType" and not isinstance(inner, str):
                 # The models would fail on it.
-                self.issues.append(data.issue(Code.TYPE_NAME_EXPECTED, step(path, name)))
+                self.issues.append(issue(Code.TYPE_NAME_EXPECTED, step(path, name)))
                 continue
             # Lists of a primitive and of its extensions belong together by position.
             twin = name[1:] if name.startswith("_") else f"_{name}"
@@ -189,7 +183,7 @@ class _Cleaning:
         return kept
 
 
-def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[data.Issue], list[Location]]:
+def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
     """What fhir.resources finds wrong, and where it finds elements that FHIR does not know."""
     # The models take such a text for the object. With a second brace it is none.
     written = _TEXT_OF_OBJECT.sub(rb'"\1{{', orjson.dumps(cleaned))
@@ -202,16 +196,16 @@ def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple
         return issues, unknown
     except LookupError:
         # How the models say that they do not know the type of a contained resource.
-        return [data.issue(Code.RESOURCE_TYPE_UNKNOWN, f"{kind}.contained")], []
+        return [issue(Code.RESOURCE_TYPE_UNKNOWN, f"{kind}.contained")], []
     return [], []
 
 
-def _told(found: Finding, path: str) -> data.Issue:
+def _told(found: Finding, path: str) -> Issue:
     """What the models have found at a path."""
     # A text in the place of an object is taken for its JSON.
-    problem = data.issue(Code.OBJECT_EXPECTED) if found.type == "json_invalid" else described(found)
+    problem = issue(Code.OBJECT_EXPECTED) if found.type == "json_invalid" else described(found)
     code = Code.ELEMENT_MISSING if problem.type == "required" else Code.ELEMENT
-    return data.issue(code, path, problem=problem)
+    return issue(code, path, problem=problem)
 
 
 def _path(cleaned: Resource, kind: str, location: Location) -> str:

@@ -73,6 +73,7 @@ class Code(Enum):
     CONNECTIONS_UNWATCHED = "connections-unwatched", 503, "throttled"
     NO_MORE_THREADS = "no-more-threads", 503, "transient"
     STOPPING = "stopping", 503, "throttled"
+    UNKNOWN_CODE = "unknown-code", 500, "exception"
     TOO_MANY_WAITING = "too-many-waiting", 503, "throttled"
 
     # --- the server
@@ -202,6 +203,7 @@ class Code(Enum):
     FILE_REPLACED = "file-replaced", 503, "transient"
     STORE_OF_ANOTHER_PROGRAM = "store-of-another-program", 422, "invalid"
     STORE_OF_ANOTHER_VERSION = "store-of-another-version", 422, "invalid"
+    SNAPSHOT_SCENARIO = "snapshot-scenario", 422, "invalid"
     SNAPSHOT_DAMAGED = "snapshot-damaged", 422, "invalid"
     SNAPSHOT_NOT_SAVED = "snapshot-not-saved", 422, "invalid"
     SNAPSHOT_OF_ANOTHER_VERSION = "snapshot-of-another-version", 422, "invalid"
@@ -665,45 +667,19 @@ def issue(code: Code | DataCode, place: str | None = None, /, **values: object) 
     return Issue(code, place, values)
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
-    """An issue that still comes with its words: one thing wrong, or, with another severity, something to know.
-
-    ``code`` is a FHIR issue type; ``expression`` the FHIRPath of a body's element, if any.
-    """
-
-    code: str
-    diagnostics: str
-    expression: str | None = None
-    severity: str = "error"
-
-    @property
-    def type(self) -> str:
-        """The FHIR issue type."""
-        return self.code
-
-    @property
-    def place(self) -> str | None:
-        """Where it is."""
-        return self.expression
-
-
 # --- kept in tables
 
 _CODES: Mapping[str, Code] = {code.value: code for code in Code}
 
 
-def as_text(found: Issue | Prose) -> str:
+def as_text(found: Issue) -> str:
     """An issue as tables keep it: its code and values in JSON, which ``from_text`` reads."""
-    if isinstance(found, Prose):
-        return orjson.dumps({"text": found.diagnostics}).decode()
     return orjson.dumps(_data(found)).decode()
 
 
-def from_text(text: str) -> Issue | Prose:
+def from_text(text: str) -> Issue:
     """The issue that was kept. One whose code there is no longer says its key, and no more."""
-    data = orjson.loads(text)
-    return _from_data(data) if "code" in data else Prose("exception", data["text"])
+    return _from_data(orjson.loads(text))
 
 
 def _data(found: Issue) -> dict[str, Any]:
@@ -726,11 +702,11 @@ def _plain(value: object) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def _from_data(data: Mapping[str, Any]) -> Issue | Prose:
+def _from_data(data: Mapping[str, Any]) -> Issue:
     try:
         code = _CODES[data["code"]]
     except KeyError:
-        return Prose("exception", data["code"])
+        return issue(Code.UNKNOWN_CODE, code=data["code"])
     return Issue(code, data["place"], {name: _valued(value) for name, value in data["values"].items()})
 
 

@@ -20,7 +20,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from mock_editor.base.issues import Issue, Named, Prose, Term
+from mock_editor.base.issues import Issue, Named, Term
 
 
 class Language(StrEnum):
@@ -34,23 +34,21 @@ class Refusal(Protocol):
     """What is shown: ``EditorError``, which itself has its words from here."""
 
     status: int
-    issues: Sequence[Issue | Prose]
+    issues: Sequence[Issue]
 
 
-def english(issue: Issue | Prose) -> str:
+def english(issue: Issue) -> str:
     """What is wrong, for programs, their authors and commands."""
-    return issue.diagnostics if isinstance(issue, Prose) else _said(issue, Language.ENGLISH)
+    return _said(issue, Language.ENGLISH)
 
 
-def french(issue: Issue | Prose) -> str:
+def french(issue: Issue) -> str:
     """What is wrong, for those before a screen."""
-    return issue.diagnostics if isinstance(issue, Prose) else _said(issue, Language.FRENCH)
+    return _said(issue, Language.FRENCH)
 
 
-def french_detail(issue: Issue | Prose) -> str:
+def french_detail(issue: Issue) -> str:
     """All that is known of what went wrong, where ``french`` is made for a list."""
-    if isinstance(issue, Prose):
-        return issue.diagnostics
     try:
         return _said(issue, Language.FRENCH, "detail")
     except KeyError:
@@ -70,18 +68,15 @@ def in_french(error: Refusal) -> str:
 def french_page(error: Refusal) -> tuple[str, str]:
     """The heading and the text of a page that shows a refusal: those of its code, or else of its status."""
     first = error.issues[0]
-    keys = ([] if isinstance(first, Prose) else [first.code.value]) + [str(error.status), "400"]
+    keys = [first.code.value, str(error.status), "400"]
     title = next(filter(None, (word(Language.FRENCH, Term("title", key)) for key in keys)))
-    if isinstance(first, Prose):
-        return title, next(filter(None, (word(Language.FRENCH, Term("text", key)) for key in keys)))
     return title, in_french(error)
 
 
 def has_title(error: Refusal) -> bool:
     """Whether a refusal has words of its own for a screen: one issue, whose code has a title."""
     first, *others = error.issues
-    titled = isinstance(first, Issue) and word(Language.FRENCH, Term("title", first.code.value)) is not None
-    return titled and not others
+    return not others and word(Language.FRENCH, Term("title", first.code.value)) is not None
 
 
 def say(language: Language, key: str, values: Mapping[str, object], context: str | None = None) -> str:
@@ -151,7 +146,7 @@ class _Words(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """A value in words."""
-        if isinstance(value, Issue | Prose):
+        if isinstance(value, Issue):
             return english(value) if self._language is Language.ENGLISH else french(value)
         if isinstance(value, Named):
             return value.french if self._language is Language.FRENCH else value.english

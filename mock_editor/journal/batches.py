@@ -11,7 +11,7 @@ import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.flows import SEARCHES, Flow
-from mock_editor.base.issues import Issue, Prose, as_text
+from mock_editor.base.issues import Issue, as_text
 from mock_editor.journal import redaction
 from mock_editor.journal.model import BUCKETS, ExchangeRecord, Limits, Totals
 from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
@@ -84,10 +84,8 @@ def _row(one: ExchangeRecord, limits: Limits) -> list[Any]:
     ]  # fmt: skip
 
 
-def _kept(error: Issue | Prose) -> str:
+def _kept(error: Issue) -> str:
     """What went wrong, without the secrets that texts of others may hold."""
-    if isinstance(error, Prose):
-        return as_text(replace(error, diagnostics=redaction.text(error.diagnostics)))
     values = {name: redaction.text(value) if isinstance(value, str) else value for name, value in error.values.items()}
     return as_text(replace(error, values=values))
 

@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from mock_editor.base.errors import EditorError
 from mock_editor.base.exchanges import CERTIFICATE, ENDED, ENDING, RULE, received_at, received_url
 from mock_editor.base.flows import flow_of
-from mock_editor.base.issues import Code, Issue, Prose, issue
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.paths import Surface, classify
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.journal.writer import JournalWriter
@@ -45,7 +45,7 @@ class JournalMiddleware:
         return recording.passing(pieces)
 
     def refused(
-        self, peer: str, origin: str, method: str, url: str, status: int | None, body: bytes, error: Issue | Prose
+        self, peer: str, origin: str, method: str, url: str, status: int | None, body: bytes, error: Issue
     ) -> None:
         """Takes down what the server answers by itself, or not at all: it was no request for the application."""
         path, _, query = url.partition("?")
@@ -145,7 +145,7 @@ class _Recording:
         self._size = 0
         self._room = journal.limits.body if journal.keep else 0
         self._kept: list[bytes] = []
-        self._error: Issue | Prose | None = None
+        self._error: Issue | None = None
         self._ended = False
         self._exchange: ExchangeRecord | None = None
         self._pieces: Iterable[bytes] = ()
@@ -218,7 +218,7 @@ class _Recording:
             self._status, self._headers = f"{status} ", []
         self._fail(issue(Code.APPLICATION_FAILED, reason=f"{type(error).__name__}: {str(error)[:200]}"))
 
-    def _fail(self, error: Issue | Prose) -> None:
+    def _fail(self, error: Issue) -> None:
         self._ended = True
         if self._exchange:
             self._journal.amend(self._exchange, error)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
-from mock_editor.base.issues import Issue, Prose
+from mock_editor.base.issues import Issue
 
 # Of a longer body than is kept, this much is: of a search's answer, it is the Bundle with its links and some of the
 # first entry. Each byte has its cost, and nobody can make much of a body that is cut.
@@ -43,7 +43,7 @@ class ExchangeRecord:
     answer_headers: Sequence[tuple[str, str]] = ()
     answer_body: bytes = b""
     answer_size: int = 0
-    error: Issue | Prose | None = None
+    error: Issue | None = None
     rule: AppliedRule | None = None
     id: int = 0
     taken: bool = False
@@ -67,7 +67,7 @@ class Entry:
     flow: Flow
     method: str
     status: int | None
-    error: Issue | Prose | None
+    error: Issue | None
     rule: AppliedRule | None
     peer: str | None
     certificate: str | None
@@ -93,7 +93,7 @@ class EntrySummary(NamedTuple):
     flow: Flow
     method: str
     status: int | None
-    error: Issue | Prose | None
+    error: Issue | None
     rule: AppliedRule | None
     peer: str | None
     certificate: str | None

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from mock_editor.base import threads
 from mock_editor.base.errors import EditorError
-from mock_editor.base.issues import Issue, Prose
+from mock_editor.base.issues import Issue
 from mock_editor.journal.batches import Batch, BatchWriter
 from mock_editor.journal.model import ExchangeRecord, Limits
 from mock_editor.journal.repository import JournalRepository
@@ -137,7 +137,7 @@ class JournalWriter:
             if self._idle:
                 self._something.notify()
 
-    def amend(self, exchange: ExchangeRecord, error: Issue | Prose) -> None:
+    def amend(self, exchange: ExchangeRecord, error: Issue) -> None:
         """Notes afterwards what went wrong with an exchange that was recorded before its end."""
         with self._lock:
             exchange.error = error

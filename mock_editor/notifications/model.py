@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mock_editor.base.applied_rules import AppliedRule
-from mock_editor.base.issues import Issue, Prose
+from mock_editor.base.issues import Issue
 
 
 class NotificationState(StrEnum):
@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
     method: str
     status: int | None
     seconds: float
-    result: Issue | Prose
+    result: Issue
     answer: str
 
 
@@ -67,7 +67,7 @@ class NotificationSummary(NamedTuple):
     held: bool
     attempts: int
     status: int | None
-    result: Issue | Prose | None
+    result: Issue | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from mock_editor.base.issues import Issue, Prose, from_text
+from mock_editor.base.issues import Issue, from_text
 from mock_editor.base.listings import EVERYTHING, LIMIT, Listing, Page, says, where
 from mock_editor.base.store import Store
 from mock_editor.notifications.model import (
@@ -98,10 +98,10 @@ def _notification(
     return Notification(number, editor, appointment, NotificationState(state), *instants, body, attempts)
 
 
-class _Results(dict[str, Issue | Prose]):
+class _Results(dict[str, Issue]):
     """Results by their texts. A page has few different ones."""
 
-    def __missing__(self, text: str) -> Issue | Prose:
+    def __missing__(self, text: str) -> Issue:
         self[text] = from_text(text)
         return self[text]
 

@@ -17,7 +17,7 @@ from gunicorn.errors import HaltServer
 
 from mock_editor.base import logs
 from mock_editor.base.errors import EditorError
-from mock_editor.base.issues import Issue, Prose
+from mock_editor.base.issues import Issue
 from mock_editor.base.restarts import Restarts
 from mock_editor.base.threads import start
 from mock_editor.server.loop import STOP_SIGNALS
@@ -35,7 +35,7 @@ _DAY = 86_400.0
 
 # Called with the client's address, where it came in, the method and URL (empty when they could not be read), the status
 # and body of the answer (None and empty when a handshake failed), and what was wrong.
-OnRefusal = Callable[[str, str, str, str, int | None, bytes, Issue | Prose], None]
+OnRefusal = Callable[[str, str, str, str, int | None, bytes, Issue], None]
 
 
 class _Hooks(NamedTuple):

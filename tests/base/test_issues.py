@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mock_editor.base.issues import Code, Issue, Prose, Term, as_text, from_text, issue
+from mock_editor.base.issues import Code, Issue, Term, as_text, from_text, issue
 from mock_editor.base.words import english, french
 
 
@@ -23,10 +23,6 @@ def test_an_issue_that_was_kept_says_the_same(found: Issue) -> None:
     again = from_text(as_text(found))
     assert again == found
     assert (english(again), french(again)) == (english(found), french(found))
-
-
-def test_what_came_with_its_words_keeps_them() -> None:
-    assert english(from_text(as_text(Prose("invalid", "no")))) == "no"
 
 
 def test_a_code_that_there_is_no_longer_says_its_key() -> None:

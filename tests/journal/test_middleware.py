@@ -9,11 +9,10 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.test import run_wsgi_app as run_lazily
 
 from mock_editor.base.applied_rules import AppliedRule
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
-from mock_editor.base.issues import Code, Prose, issue
-from mock_editor.base.words import english
+from mock_editor.base.issues import Code, issue
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import RULE, JournalMiddleware
@@ -248,7 +247,7 @@ def test_an_application_that_fails_is_taken_down_with_what_the_server_answers(jo
 
 def test_a_refusal_that_gets_to_the_server_is_taken_down_with_its_status(journal: Journal) -> None:
     def app(_: dict[str, Any], __: Any) -> Iterable[bytes]:
-        raise EditorError(503, [Issue("transient", "no room")])
+        raise EditorError(503, [issue(Code.NO_MORE_THREADS, reason="no room")])
 
     with pytest.raises(EditorError):
         run_wsgi_app(recorded(journal, app), environ())
@@ -298,12 +297,12 @@ def test_a_client_that_leaves_while_the_application_reads_has_no_status(journal:
 
 def test_what_the_server_refuses_by_itself_is_taken_down(journal: Journal) -> None:
     recorder = recorded(journal, answering(list))
-    recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", Prose("invalid", "Invalid HTTP version"))
-    no = Prose("invalid", "no")
+    recorder.refused("10.0.0.1:4000", "http://lga:80", "", "", 400, b"{}", issue(Code.BODY_CUT))
+    no = issue(Code.INTERNAL)
     recorder.refused("10.0.0.1:4000", "http://lga:80", "POST", "/e/fhir/Practitioner?a=b", 501, b"{}", no)
     first, second = journal.find(EntryFilter(limit=10, oldest_first=True))
     assert (first.status, first.method, first.url, first.flow) == (400, "", "", Flow.OTHER)
     assert first.error
-    assert english(first.error) == "Invalid HTTP version"
+    assert first.error == issue(Code.BODY_CUT)
     assert (first.answer_body, first.peer) == (b"{}", "10.0.0.1:4000")
     assert (second.editor, second.flow, second.path) == ("e", Flow.INT_R02, "/e/fhir/Practitioner")

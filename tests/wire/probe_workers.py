@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from mock_editor.base.errors import EditorError, Issue
+from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code, issue
 from mock_editor.server import running
 from mock_editor.settings import Settings
 
@@ -27,7 +28,7 @@ def begin() -> None:
         starts.write(f"{os.getpid()}\n")
     match FILE.read_text():
         case "refuse":
-            raise EditorError(503, [Issue("transient", "The database is locked by somebody")])
+            raise EditorError(503, [issue(Code.NO_MORE_THREADS, reason="locked")])
         case "fail":
             raise ValueError("a mistake")
         case "die":

@@ -17,6 +17,8 @@ from tests.wire.conftest import Serve, Server, clean_environment, end, eventuall
 
 pytestmark = pytest.mark.wire
 
+LOCKED = "The system gives the simulator no more threads: locked"
+
 
 class Probe(Server):
     """A server whose workers do what it was told last."""
@@ -61,7 +63,7 @@ def test_the_others_go_on_and_it_is_tried_again(probe: Callable[..., Probe]) -> 
     [gone, stays] = server.workers()
     server.tell("refuse")
     os.kill(gone, signal.SIGKILL)
-    told = "A worker could not start: The database is locked by somebody; 1 others go on"
+    told = "A worker could not start: The system gives the simulator no more threads: locked; 1 others go on"
     assert eventually(lambda: server.log().count(told) >= 2, 20), server.log()
     assert f"{told}, and it is tried again in 1.0 s" in server.log()
     assert server.get() == (200, str(stays).encode())
@@ -88,7 +90,10 @@ def test_a_server_that_cannot_start_at_all_ends_and_says_why(
 ) -> None:
     server = probe(workers, what)
     assert server.process.wait(40) == 1
-    why = {"refuse": "The database is locked by somebody", "fail": "ValueError: a mistake"}[what]
+    why = {
+        "refuse": LOCKED,
+        "fail": "ValueError: a mistake",
+    }[what]
     assert f"Reason: the server cannot start: {why}" in server.log()
     # What is wrong outside needs no traceback.
     assert ("Traceback" in server.log()) == (what == "fail")

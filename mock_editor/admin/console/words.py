@@ -6,7 +6,7 @@ from typing import Any
 
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
-from mock_editor.base.issues import Issue, Named, Prose, Term
+from mock_editor.base.issues import Issue, Named, Term
 from mock_editor.base.words import Language, french, french_page, word
 
 # By operation; a function tells it of the result.
@@ -81,7 +81,7 @@ def refused(error: EditorError) -> tuple[str, str]:
     return (title, text) if title and text else french_page(error)
 
 
-def where(issue: Issue | Prose) -> str:
+def where(issue: Issue) -> str:
     """What an issue is about: « créneau », or its place in the request; empty for nothing in particular."""
     subject = issue.values.get("subject") if isinstance(issue, Issue) else None
     if isinstance(subject, Named):
@@ -91,7 +91,7 @@ def where(issue: Issue | Prose) -> str:
     return word(Language.FRENCH, Term("field", last)) or place
 
 
-def details(issues: Iterable[Issue | Prose]) -> list[tuple[str, str]]:
+def details(issues: Iterable[Issue]) -> list[tuple[str, str]]:
     """Issues as a page lists them: where each is, and what is wrong."""
     return [(where(one), french(one)) for one in issues]
 

@@ -7,7 +7,9 @@ from typing import Annotated
 from pydantic import Field
 from werkzeug.wsgi import FileWrapper
 
-from mock_editor.admin.operation import Control, Download, Example, Model, operation, refusal
+from mock_editor.admin.operation import Control, Download, Example, Model, operation
+from mock_editor.base.errors import EditorError
+from mock_editor.base.issues import Code, issue
 from mock_editor.base.store import StoreError
 from mock_editor.scenario import ScenarioError
 from mock_editor.world.world import StatePart
@@ -81,4 +83,7 @@ def restore_snapshot(control: Control, body: bytes) -> None:
     except StoreError as error:
         raise error.at("body") from None
     except ScenarioError as error:
-        raise refusal(422, str(error), "body") from None
+        wrong = [
+            issue(Code.SNAPSHOT_SCENARIO, "body", at=one.where(error.source), what=one.what) for one in error.problems
+        ]
+        raise EditorError(422, wrong) from None

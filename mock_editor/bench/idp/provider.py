@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 from itsdangerous import BadData, URLSafeSerializer
 from joserfc import jwt
 
-from mock_editor.base.issues import Code, Issue, Prose, issue
+from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.parameters import Parameters
 from mock_editor.base.words import english
 from mock_editor.bench.idp.clients import Registration, registered
@@ -58,7 +58,7 @@ class ProtocolError(Exception):
     """What a client is told: an error that OAuth 2.0 or OpenID Connect names, what is wrong, and a status."""
 
     error: str
-    issue: Issue | Prose
+    issue: Issue
     status: int = 400
 
     @property
@@ -71,7 +71,7 @@ class ProtocolError(Exception):
 class PageError(Exception):
     """What only the person in front of the browser can be told."""
 
-    issue: Issue | Prose
+    issue: Issue
     status: int = 400
 
 

@@ -13,7 +13,7 @@ import orjson
 from sqlite_utils import Database
 
 from mock_editor.base.instants import set_back
-from mock_editor.base.issues import Issue, Prose, as_text, from_text
+from mock_editor.base.issues import Issue, as_text, from_text
 from mock_editor.base.store import Store
 from mock_editor.bench.idp.people import Person
 
@@ -42,7 +42,7 @@ class ProvisioningResult:
 
     active: bool
     status: int | None
-    trouble: Issue | Prose | None
+    trouble: Issue | None
     at: datetime
     seconds: float
 
