@@ -25,7 +25,6 @@ from mock_editor.bench.platform import routes as platform_routes
 from mock_editor.bench.receiver import routes as receiver_routes
 from mock_editor.booking import routes as site_routes
 from mock_editor.calendars.model import Editor
-from mock_editor.faults.engine import FaultEngine
 from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.middleware import JournalMiddleware
@@ -83,7 +82,6 @@ def make_simulator(
         store=store,
         journal=journal,
         waits=waits,
-        faults=FaultEngine(store, clock.now),
         app=create_app() if serves else NotFound(),
         inside=surrounded if serves else None,
         # One for all, so that wrong tokens count wherever they are tried.

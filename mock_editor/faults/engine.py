@@ -201,10 +201,6 @@ class FaultEngine:
 
     # --- the world
 
-    def keep_time_with(self, keep_time: Callable[[Database], None]) -> None:
-        """Calls ``keep_time`` before rules that others have set are followed, so that the clock is right by then."""
-        self._keep_time = keep_time
-
     def play(self, rules: Sequence[Rule], timelines: Sequence[Timeline], seed: str) -> None:
         """What the scenario in play says, from which ``reset`` takes the rules. In every process; no SQL."""
         self._scenario = (rules, timelines, seed)

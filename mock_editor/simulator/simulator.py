@@ -74,7 +74,6 @@ class Simulator:
         store: Store,
         journal: Journal,
         waits: Waits,
-        faults: FaultEngine,
         app: WSGIApplication,
         inside: Callable[["Simulator", WSGIApplication], WSGIApplication] | None,
         parts: Sequence[object] = (),
@@ -87,19 +86,18 @@ class Simulator:
         self.clock = clock
         self.journal = journal
         self.waits = waits
-        self.faults = faults
+        self._shared_clock = SharedClock(store, clock, self._wake)
+        self.faults = FaultEngine(store, clock.now, self._shared_clock.follow_within)
         self.app: Any = app
         self._urls = Urls(public_url, fhir_url)
         self._process = Process(
-            clock, store, journal, waits, faults, inside(self, app) if inside else None, (self, *parts)
+            clock, store, journal, waits, self.faults, inside(self, app) if inside else None, (self, *parts)
         )
         self._changing = threading.RLock()
-        self._shared_clock = SharedClock(store, clock, self._wake)
         self._processes = Processes(store)
         self._generation = 0
         self._first = played.script
         self.world = self._make(played)
-        self.faults.keep_time_with(self._shared_clock.follow_within)
         self._play_faults(played)
         if leads:
             self._open(played)
