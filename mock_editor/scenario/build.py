@@ -1,23 +1,19 @@
 """From a checked scenario to the model that the simulator plays."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from mock_editor.accounts.payload import Regulator, described
 from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.issues import Code, Issue, issue
-from mock_editor.calendars.catalogue import OwnedCalendar
 from mock_editor.calendars.model import (
     Absence,
-    AppointmentType,
     Association,
     Booking,
     Calendar,
-    ConsultationType,
     Cpts,
     Editor,
     Opening,
@@ -25,45 +21,30 @@ from mock_editor.calendars.model import (
     Place,
     Plan,
     Practitioner,
-    SlotMix,
-    SlotShape,
-    SlotType,
     SosPlace,
-    Specialty,
     overlap,
 )
 from mock_editor.calendars.people import ComputedDirectory, Group, GroupDescription, NumberSpace, zone_of
 from mock_editor.faults.rules import Rule, Timeline
 from mock_editor.notifications.tls import Identity, TlsFileError
+from mock_editor.scenario.check import check
+from mock_editor.scenario.openings import ExtraOpenings, Openings, specialties_of
 from mock_editor.scenario.reader import Document, Location, Problem, ScenarioError, Script
 from mock_editor.scenario.schema import (
-    DAYS,
     AssociationSection,
     CalendarSection,
     EditorSection,
     EndingsSection,
     NotificationsSection,
-    OpeningSection,
     PlaceSection,
     PractitionerSection,
     RegulatorSection,
     ScenarioSection,
-    ShapeSection,
     SosPlaceSection,
     TlsSection,
-    check,
-    check_extra_opening,
-    refused,
 )
+from mock_editor.scenario.values import DAYS, MINUTES_A_DAY
 from mock_editor.scenario.warnings import doubtful_values, large_calendars
-
-_MINUTES_A_DAY = 24 * 60
-_DEFAULTS = ShapeSection(
-    slot_types=[SlotType.PUBLIC],
-    consultation_types=[ConsultationType.AMB],
-    reasons=[],
-    appointment_type=AppointmentType.ROUTINE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +67,7 @@ class LoadedScenario:
     notifications: Mapping[str, NotificationsSection]
     endings: Mapping[str, EndingsSection]
     tls: Mapping[str, TlsSection]
-    extra_openings: "ExtraOpenings"
+    extra_openings: ExtraOpenings
     faults: Sequence[Rule]
     timelines: Sequence[Timeline]
     seed: str
@@ -104,78 +85,6 @@ def play(script: Script) -> LoadedScenario:
     return _Builder(script, document, check(document)).build()
 
 
-class _Openings:
-    """Makes openings. ``cpts`` are by their key; ``problem`` is told what the schema cannot see of what is wrong."""
-
-    def __init__(self, cpts: Mapping[str, Cpts], problem: Callable[[Location, Issue], None]) -> None:
-        self._cpts = cpts
-        self._problem = problem
-
-    def made(self, calendar: CalendarSection, section: OpeningSection, location: Location) -> list[Opening]:
-        """Those of a section of a calendar."""
-        minutes = section.slot_minutes or calendar.slot_minutes
-        taken = calendar.taken if section.taken is None else section.taken
-        # A mix of the calendar is replaced by what the opening itself says of its slots.
-        says = any(getattr(section, name) is not None for name in ShapeSection.model_fields)
-        mix = section.mix or (None if says else calendar.mix)
-        if mix:
-            shares = [(item.share, self._shape(location, item, section, calendar, _DEFAULTS)) for item in mix]
-        else:
-            shares = [(1.0, self._shape(location, section, calendar, _DEFAULTS))]
-        for at, (start, end) in enumerate(section.hours):
-            if end - start < minutes:
-                self._problem((*location, "hours", at), issue(Code.NO_SLOT_FITS, minutes=minutes))
-        return [Opening(start, end, minutes, taken, SlotMix(shares)) for start, end in section.hours]
-
-    def _shape(self, location: Location, *sections: ShapeSection) -> SlotShape:
-        """A shape of which each part is the first value that a section gives for it."""
-
-        def first(name: str) -> Any:
-            return next((value for section in sections if (value := getattr(section, name)) is not None), None)
-
-        types = tuple(slot_type for slot_type in SlotType if slot_type in first("slot_types"))
-        cpts: list[Cpts] = []
-        if SlotType.CPTS in types:
-            keys = first("cpts") or []
-            if not keys:
-                self._problem(location, issue(Code.CPTS_KEY_MISSING))
-            for key in keys:
-                if key in self._cpts:
-                    cpts.append(self._cpts[key])
-                else:
-                    self._problem(location, issue(Code.CPTS_UNKNOWN, key=key, known=list(self._cpts)))
-        coded, texts = first("specialties"), first("other_specialties")
-        return SlotShape(
-            types=types,
-            consultation_types=tuple(first("consultation_types")),
-            reasons=tuple(first("reasons")),
-            appointment_type=first("appointment_type"),
-            cpts=tuple(cpts),
-            specialties=None if coded is None and texts is None else _specialties(coded or [], texts or []),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraOpenings:
-    """Reads openings that people give by hand: one of ``exceptional_openings``, without its date."""
-
-    cpts: Mapping[str, Cpts]
-    calendars: Mapping[Plan, CalendarSection]
-
-    def read(self, at: OwnedCalendar, section: Mapping[str, Any]) -> tuple[Opening, ...]:
-        """Those of a section; what it leaves out is as its calendar has it. Raises EditorError (422)."""
-        problems: list[tuple[Location, Issue]] = []
-        openings = _Openings(self.cpts, lambda *problem: problems.append(problem))
-        made = openings.made(self.calendars[at.calendar.plan], check_extra_opening(section), ())
-        editor = at.editor
-        if not editor.cpts and any(shape.cpts for opening in made for shape in opening.mix.shapes):
-            # Its CapabilityStatement says so.
-            problems.append((("slot_types",), issue(Code.OPENS_NOTHING_TO_CPTS, editor=editor.slug)))
-        if problems:
-            raise refused(problems)
-        return tuple(made)
-
-
 class _Builder:
     """Builds one scenario and gathers what the schema cannot see: references, doubles and overlaps."""
 
@@ -185,7 +94,7 @@ class _Builder:
         self._scenario = scenario
         self._problems: list[Problem] = []
         self._cpts = {key: Cpts(cpts.finess, cpts.name, cpts.phone) for key, cpts in scenario.cpts.items()}
-        self._openings = _Openings(self._cpts, self._problem)
+        self._openings = Openings(self._cpts, self._problem)
         self._plans: dict[str, Plan] = {}
         self._numbers = NumberSpace(scenario.seed)
 
@@ -289,7 +198,7 @@ class _Builder:
                 lead=timedelta(minutes=section.lead_minutes),
                 horizon=timedelta(days=section.horizon_days),
                 overnight=any(
-                    opening.end > _MINUTES_A_DAY for openings in (*week, *exceptional.values()) for opening in openings
+                    opening.end > MINUTES_A_DAY for openings in (*week, *exceptional.values()) for opening in openings
                 ),
             ),
         )
@@ -421,7 +330,7 @@ class _Builder:
                 )
             )
         self._no_doubles((*location, "places"), [place.key for place in places])
-        specialties = _specialties(section.specialties, section.other_specialties)
+        specialties = specialties_of(section.specialties, section.other_specialties)
         return Practitioner(national_id, section.family, section.given, specialties, tuple(places))
 
     def _association(
@@ -454,10 +363,6 @@ class _Builder:
     ) -> Calendar:
         zone = place.timezone or zone_of(place.address.postal_code) or editor.timezone or self._scenario.timezone
         return Calendar(key, zone, self._plan_named(place.calendar, (*location, "calendar")), seed, seed)
-
-
-def _specialties(coded: Iterable[str], texts: Iterable[str]) -> tuple[Specialty, ...]:
-    return (*(Specialty(code, None) for code in coded), *(Specialty(None, text) for text in texts))
 
 
 def _opens_to_cpts(plan: Plan) -> bool:

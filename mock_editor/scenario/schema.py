@@ -1,136 +1,55 @@
-"""What a scenario file may say: the keys, their types and their limits. ``docs/scenarios.md`` tells it to people."""
+"""What a scenario file may say: the keys of its sections and their limits. ``docs/scenarios.md`` tells it to people."""
 
-import re
-import typing
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
 from mock_editor.base import sas_target
-from mock_editor.base.clock import FIRST_YEAR, LAST_YEAR, Clock
-from mock_editor.base.data import communes
-from mock_editor.base.errors import EditorError, InvalidValueError
-from mock_editor.base.issues import Code, Issue, issue
-from mock_editor.base.validation import findings
+from mock_editor.base.errors import InvalidValueError
+from mock_editor.base.issues import Code
 from mock_editor.base.zones import DEFAULT_ZONE
 from mock_editor.calendars.identifiers import (
     PractitionerIdKind,
     StructureIdKind,
-    phone,
     practitioner_id,
     structure_id,
 )
-from mock_editor.calendars.model import NEVER_EXPOSED, AppointmentType, ConsultationType, SlotType
+from mock_editor.calendars.model import AppointmentType, ConsultationType
 from mock_editor.calendars.people import LARGEST_GROUP
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
-from mock_editor.faults.wrong import problems
-from mock_editor.scenario.reader import Document, Location, ScenarioError, of_part
-
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-DAYS: tuple[Day, ...] = typing.get_args(Day)
-_MINUTES_A_DAY = 24 * 60
-
-
-def _zone(name: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(name))
-    except (KeyError, ValueError, OSError):
-        raise InvalidValueError(Code.TIME_ZONE_EXPECTED) from None
-
-
-def _hours(text: object) -> tuple[int, int]:
-    """``HH:MM-HH:MM`` as minutes since midnight; an end not after the start is on the next day."""
-    found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", str(text), re.ASCII)
-    if not found or (found[3] == "24" and found[4] != "00"):
-        raise InvalidValueError(Code.HOURS_EXPECTED)
-    start, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
-    return start, end if end > start else end + _MINUTES_A_DAY
-
-
-def _day(text: object) -> tuple[date, bool]:
-    """``YYYY-MM-DD``, or ``MM-DD`` for every year (then True)."""
-    yearly = re.fullmatch(r"\d\d-\d\d", str(text), re.ASCII) is not None
-    try:
-        # 2024 is a leap year: 02-29 is a day of some years.
-        return date.fromisoformat(f"2024-{text}" if yearly else str(text)), yearly
-    except ValueError:
-        raise InvalidValueError(Code.DAY_EXPECTED) from None
-
-
-def _date(text: object) -> date:
-    try:
-        return date.fromisoformat(str(text))
-    except ValueError:
-        raise InvalidValueError(Code.DATE_OF_SCENARIO) from None
-
-
-def _playable(moment: datetime) -> datetime:
-    Clock(moment)
-    return moment
-
-
-def _hidden_alone(types: list[SlotType]) -> list[SlotType]:
-    if not NEVER_EXPOSED.isdisjoint(types) and len(types) > 1:
-        raise InvalidValueError(Code.NOT_ALONE)
-    return types
-
-
-def _siret(value: str) -> str:
-    return structure_id(StructureIdKind.SIRET, value)
-
-
-def _finess(value: str) -> str:
-    prefixed = structure_id(StructureIdKind.FINESS, value)
-    if not prefixed.isdecimal():
-        raise InvalidValueError(Code.CPTS_DIGITS)
-    return prefixed
-
-
-def _distinct(items: list[Any]) -> list[Any]:
-    if len(set(items)) < len(items):
-        raise InvalidValueError(Code.VALUE_TWICE)
-    return items
-
-
-def _department(code: str) -> str:
-    if code not in communes():
-        raise InvalidValueError(Code.DEPARTMENT_UNKNOWN, known=list(communes()))
-    return code
-
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
-YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
-# Not whatever else pydantic takes for one: seconds since 1970, an instant.
-PlayableDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)), BeforeValidator(_date)]
-Days = Annotated[list[Day], Field(min_length=1), AfterValidator(_distinct)]
-PlaceKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-SlotTypes = Annotated[list[SlotType], Field(min_length=1), AfterValidator(_distinct), AfterValidator(_hidden_alone)]
-SlotMinutes = Annotated[int, Field(ge=5, le=720)]
-Phone = Annotated[str, AfterValidator(phone)]
-SpecialtyCode = Annotated[str, StringConstraints(pattern=r"^S[A-Z]{1,3}[0-9]{2}$")]
-Specialties = Annotated[list[SpecialtyCode], AfterValidator(_distinct)]
-OtherSpecialties = Annotated[list[Text], AfterValidator(_distinct)]
-IdentifierSystem = Annotated[
-    str, StringConstraints(pattern=r"^(urn:oid:[0-2](\.(0|[1-9][0-9]*))+|https?://[^\s|]+)$", max_length=200)
-]
+from mock_editor.scenario.values import (
+    MINUTES_A_DAY,
+    Days,
+    Hours,
+    IdentifierSystem,
+    OtherSpecialties,
+    Phone,
+    PlaceKey,
+    PlayableDate,
+    Share,
+    SlotMinutes,
+    SlotTypes,
+    Slug,
+    Specialties,
+    SpecialtyCode,
+    Text,
+    YearDay,
+    Zone,
+    department,
+    distinct,
+    finess,
+    playable,
+    siret,
+)
 
 
 class _Section(BaseModel):
@@ -142,10 +61,10 @@ class ShapeSection(_Section):
     """What slots are like; what is left out is taken from the section around, at last from the calendar."""
 
     slot_types: SlotTypes | None = None
-    consultation_types: Annotated[list[ConsultationType], AfterValidator(_distinct)] | None = None
-    reasons: Annotated[list[Text], AfterValidator(_distinct)] | None = None
+    consultation_types: Annotated[list[ConsultationType], AfterValidator(distinct)] | None = None
+    reasons: Annotated[list[Text], AfterValidator(distinct)] | None = None
     appointment_type: AppointmentType | None = None
-    cpts: Annotated[list[Slug], Field(min_length=1), AfterValidator(_distinct)] | None = None
+    cpts: Annotated[list[Slug], Field(min_length=1), AfterValidator(distinct)] | None = None
     specialties: Specialties | None = None
     other_specialties: OtherSpecialties | None = None
 
@@ -182,7 +101,7 @@ class ExtraOpeningSection(OpeningSection):
 
     @model_validator(mode="after")
     def _of_one_day(self) -> "ExtraOpeningSection":
-        if any(end > _MINUTES_A_DAY for _, end in self.hours):
+        if any(end > MINUTES_A_DAY for _, end in self.hours):
             raise InvalidValueError(Code.HOURS_OF_ONE_DAY)
         return self
 
@@ -305,7 +224,7 @@ class GroupSection(_Section):
 
     name: Slug
     count: Annotated[int, Field(ge=1, le=LARGEST_GROUP)]
-    departments: Annotated[list[Annotated[str, AfterValidator(_department)]], Field(min_length=1)]
+    departments: Annotated[list[Annotated[str, AfterValidator(department)]], Field(min_length=1)]
     specialties: Annotated[list[SpecialtyCode], Field(min_length=1)] = ["SM54"]
     calendars: Annotated[list[Text], Field(min_length=1)]
     two_places: Share = 0.0
@@ -315,7 +234,7 @@ class GroupSection(_Section):
 class CptsSection(_Section):
     """A CPTS that slots may be opened to."""
 
-    finess: Annotated[str, AfterValidator(_finess)]
+    finess: Annotated[str, AfterValidator(finess)]
     name: Text | None = None
     phone: Phone | None = None
 
@@ -351,7 +270,7 @@ class SosPlaceSection(_Section):
 class AssociationSection(_Section):
     """A SOS Médecins association."""
 
-    siret: Annotated[str, AfterValidator(_siret)]
+    siret: Annotated[str, AfterValidator(siret)]
     name: Text
     places: Annotated[list[SosPlaceSection], Field(min_length=1, max_length=50)]
 
@@ -437,7 +356,7 @@ class EditorSection(_Section):
 class ClockSection(_Section):
     """Where the simulator's clock stands at the start."""
 
-    frozen_at: Annotated[AwareDatetime, AfterValidator(_playable)]
+    frozen_at: Annotated[AwareDatetime, AfterValidator(playable)]
 
 
 class ScenarioSection(_Section):
@@ -455,61 +374,3 @@ class ScenarioSection(_Section):
     editors: Annotated[list[EditorSection], Field(min_length=1, max_length=100)]
     faults: Annotated[list[Rule], Field(max_length=MOST_RULES)] = []
     timelines: Annotated[list[Timeline], Field(max_length=100)] = []
-
-
-def check(document: Document) -> ScenarioSection:
-    """The document as a scenario. Raises ScenarioError that tells every problem with its line."""
-    try:
-        return ScenarioSection.model_validate(document.data)
-    except ValidationError as error:
-        found = [document.problem(*one) for one in _problems(error, ScenarioSection)]
-        raise ScenarioError(document.source, found) from None
-
-
-def check_extra_opening(section: Mapping[str, Any]) -> ExtraOpeningSection:
-    """An extra opening. Raises EditorError (422) that tells every problem."""
-    try:
-        return ExtraOpeningSection.model_validate(section)
-    except ValidationError as error:
-        raise refused(_problems(error, ExtraOpeningSection)) from None
-
-
-def refused(problems: Iterable[tuple[Location, Issue]]) -> EditorError:
-    """422 for an extra opening, with what is wrong where in its section."""
-    return EditorError(422, [of_part(".".join(map(str, where)), what) for where, what in problems])
-
-
-def _problems(error: ValidationError, root: type[BaseModel]) -> Iterator[tuple[Location, Issue]]:
-    """Where in a ``root`` something is wrong, and what."""
-    found = zip(findings(error), problems(error, root, json=False), strict=True)
-    for one, (location, wrong) in found:
-        if one.type == "extra_forbidden" and location == one.location:
-            yield location, issue(Code.SCENARIO_KEY_UNKNOWN, part=None, known=_known_keys(location[:-1], root))
-        elif one.type == "missing":
-            yield location, issue(Code.SCENARIO_KEY_MISSING, part=None)
-        else:
-            yield location, wrong
-
-
-def _known_keys(location: Location, root: type[BaseModel]) -> list[str]:
-    """The keys that the section at ``location`` may have."""
-    at: Any = root
-    for part in location:
-        section = _section_in(at)
-        # Of a list or a mapping, each member is the section inside.
-        at = section.model_fields[str(part)].annotation if at is section else section
-    return [field.alias or name for name, field in _section_in(at).model_fields.items()]
-
-
-def _section_in(annotation: Any) -> type[BaseModel]:
-    """The section that an annotation is about: itself, or the one inside a list, a mapping or an option."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(_section_in(inner) for inner in typing.get_args(annotation) if _holds_section(inner))
-
-
-def _holds_section(annotation: Any) -> bool:
-    inner = typing.get_args(annotation)
-    if inner:
-        return any(_holds_section(one) for one in inner)
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
