@@ -151,8 +151,8 @@ def test_what_is_doubtful_is_shown_and_played_all_the_same(console: Console) -> 
     for action, state in (("checkScenario", "correct"), ("sendScenario", "en jeu")):
         console.act(action, body=own)
         assert console.told.startswith(f"Le scénario « decouverte » est {state}. À vérifier : ")
-        assert f".yaml:{line}: " in console.told
-        assert "SM98 is no code of the national list" in console.told
+        assert f".yaml:{line} : " in console.told
+        assert "SM98 n’est pas un code de la liste nationale" in console.told
 
 
 def test_lines_that_are_wrong_are_shown(console: Console, client: FlaskClient) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from mock_editor.admin.operations.scenarios import Scenario
 from mock_editor.base.errors import EditorError
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Issue, Named, Term
@@ -43,10 +44,10 @@ DONE: Mapping[str, str | Callable[[Any], str]] = {
     "replayNotifications": lambda found: _replayed(found.count),
     "pauseNotifications": "L’envoi des notifications est suspendu.",
     "resumeNotifications": "L’envoi des notifications reprend.",
-    "checkScenario": lambda one: _of_scenario(one.name, "est correct", one.warnings),
-    "loadScenario": lambda one: _of_scenario(one.name, "est en jeu", one.warnings),
-    "sendScenario": lambda one: _of_scenario(one.name, "est en jeu", one.warnings),
-    "reloadScenario": lambda one: _of_scenario(one.name, "est relu", one.warnings),
+    "checkScenario": lambda one: _of_scenario(one, "est correct"),
+    "loadScenario": lambda one: _of_scenario(one, "est en jeu"),
+    "sendScenario": lambda one: _of_scenario(one, "est en jeu"),
+    "reloadScenario": lambda one: _of_scenario(one, "est relu"),
     "reset": "Le simulateur est remis à zéro.",
     "restoreSnapshot": "L’état enregistré est rétabli.",
 }
@@ -96,9 +97,10 @@ def details(issues: Iterable[Issue]) -> list[tuple[str, str]]:
     return [(where(one), french(one)) for one in issues]
 
 
-def _of_scenario(name: str, state: str, warnings: list[str]) -> str:
-    more = f" À vérifier : {' ; '.join(warnings[:_WARNINGS])}" if warnings else ""
-    return f"Le scénario « {name} » {state}.{more}"
+def _of_scenario(scenario: Scenario, state: str) -> str:
+    doubts = [f"{where} : {french(what)}" for where, what in scenario.doubts[:_WARNINGS]]
+    more = f" À vérifier : {' ; '.join(doubts)}" if doubts else ""
+    return f"Le scénario « {scenario.name} » {state}.{more}"
 
 
 def _replayed(count: int) -> str:

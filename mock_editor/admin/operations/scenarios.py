@@ -1,7 +1,7 @@
 """Scenarios: which there are, and which is played."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,7 +10,7 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationEr
 
 from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation
 from mock_editor.base.errors import MOST_ISSUES, EditorError, refused
-from mock_editor.base.issues import Code
+from mock_editor.base.issues import Code, Issue
 from mock_editor.base.words import english
 from mock_editor.scenario import LoadedScenario, ScenarioError, Script
 from mock_editor.scenario.reader import LARGEST_FILE
@@ -42,6 +42,13 @@ class Scenario(Model):
     file: Annotated[bool, Field(description="Whether that is a file, which can be read again")]
     editors: list[ScenarioEditor]
     warnings: Annotated[list[str], Field(description="What is doubtful in it, each with its file and line")]
+    # The same as data, for screens: where, and what.
+    _doubts: Sequence[tuple[str, Issue]] = PrivateAttr(())
+
+    @property
+    def doubts(self) -> Sequence[tuple[str, Issue]]:
+        """What is doubtful in it: file and line, and what it is."""
+        return self._doubts
 
 
 class KnownScenario(Model):
@@ -77,7 +84,7 @@ class Load(Model):
 
     def is_told_of(self, played: Scenario) -> bool:
         """Whether it is what is told of the scenario in play, and so changes nothing."""
-        return self._told == played
+        return self._told is not None and self._told.model_dump() == played.model_dump()
 
 
 class Source(Model):
@@ -252,7 +259,8 @@ def _faults() -> Iterator[None]:
 
 
 def _told(played: LoadedScenario) -> Scenario:
-    return Scenario(
+    doubts = [(one.where(played.script.source), one.what) for one in played.warnings[:MOST_ISSUES]]
+    shown = Scenario(
         name=played.name,
         title=played.title,
         source=played.script.source,
@@ -266,5 +274,7 @@ def _told(played: LoadedScenario) -> Scenario:
             )
             for one in played.editors
         ],
-        warnings=[f"{one.where(played.script.source)}: {english(one.what)}" for one in played.warnings[:MOST_ISSUES]],
+        warnings=[f"{where}: {english(what)}" for where, what in doubts],
     )
+    shown._doubts = doubts
+    return shown
