@@ -78,26 +78,13 @@ class Attempts:
         """Sends a notification, as a rule wants it if one acts; ``pause`` waits between two pieces of it."""
         begin = time.monotonic()
         applied = effect.applied if effect else claimed.copy.applied if claimed.copy else None
-        sent_headers = effect.headers if effect else headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
 
         def attempt(result: Issue, status: int | None = None, answer: str = "") -> Attempt:
             return Attempt(claimed.method, status, round(time.monotonic() - begin, 3), result, answer)
 
         try:
-            with (
-                sent_by(claimed.editor, Flow.INT_R03, applied),
-                sending_with(effect, pause),
-                self._session(target).request(
-                    claimed.method,
-                    self.url(claimed, target),
-                    data=effect.body if effect else claimed.body,
-                    headers=dict(sent_headers),
-                    timeout=(target.connect_timeout, target.answer_timeout),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response,
-            ):
-                answer = _answer(response)
+            with sent_by(claimed.editor, Flow.INT_R03, applied), sending_with(effect, pause):
+                status, retry_after, answer = self._send(claimed, target, effect)
         except DroppedError as error:
             accepted = effect is not None and effect.lost is not None and effect.lost.accepted
             state = NotificationState.ACCEPTED if accepted else NotificationState.GIVEN_UP
@@ -111,18 +98,28 @@ class Attempts:
                 return Verdict(attempt(failure), NotificationState.TLS_FAILED, claimed.unsure)
             sent = not client.never_sent(error)
             return Verdict(attempt(outcomes.failed(error)), NotificationState.WAITING, claimed.unsure or sent)
-        status = response.status_code
         result = outcomes.answered(status, applied)
-        tried = attempt(result, status, answer)
-        if 200 <= status < 300:
-            return Verdict(tried, NotificationState.ACCEPTED)
-        later = status in _LATER or status in _LATER_UNSURE or status >= 500
-        if not later:
-            return Verdict(tried, NotificationState.REFUSED)
-        unsure = claimed.unsure or status not in _LATER
-        wait, retry = _retry_after(response.headers.get("Retry-After"))
+        state = _state(status)
+        if state is not NotificationState.WAITING:
+            return Verdict(attempt(result, status, answer), state)
+        wait, retry = _retry_after(retry_after)
         result = outcomes.asked_to_wait(result, retry) if retry else result
-        return Verdict(attempt(result, status, answer), NotificationState.WAITING, unsure, wait)
+        unsure = claimed.unsure or status not in _LATER
+        return Verdict(attempt(result, status, answer), state, unsure, wait)
+
+    def _send(self, claimed: Claimed, target: Target, effect: Effect | None) -> tuple[int, str | None, str]:
+        """The status of the answer, its ``Retry-After`` and its start. Raises RequestException and TlsFileError."""
+        sent_headers = effect.headers if effect else headers(claimed.copy.content_type if claimed.copy else FHIR_JSON)
+        with self._session(target).request(
+            claimed.method,
+            self.url(claimed, target),
+            data=effect.body if effect else claimed.body,
+            headers=dict(sent_headers),
+            timeout=(target.connect_timeout, target.answer_timeout),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return response.status_code, response.headers.get("Retry-After"), _answer(response)
 
     def _session(self, target: Target) -> Session:
         """A session of this thread, whose connections are used again. Raises TlsFileError."""
@@ -148,6 +145,14 @@ class Attempts:
         found = self._contexts.get(identity)
         # Two threads may make one each, and one of them is kept: setdefault is atomic.
         return found or self._contexts.setdefault(identity, identity.context())
+
+
+def _state(status: int) -> NotificationState:
+    """What an answer means for a notification."""
+    if 200 <= status < 300:
+        return NotificationState.ACCEPTED
+    later = status in _LATER or status in _LATER_UNSURE or status >= 500
+    return NotificationState.WAITING if later else NotificationState.REFUSED
 
 
 def headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
