@@ -103,6 +103,11 @@ class Sender:
         self._started.set()
         self._woken.set()
 
+    def join(self) -> None:
+        """Waits until what ``stop`` has ended has come to its end."""
+        if self._thread:
+            self._thread.join()
+
     # --- rounds
 
     def _run(self, pool: Pool, slow: Pool) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
-from threading import Thread
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
@@ -174,7 +173,6 @@ class World:
             journal=process.journal,
             faults=process.faults,
         )
-        self._sending: Thread | None = None
         # The other side.
         self._provider_store = ProviderStore(store)
         self._inbox = Inbox(store, clock.now)
@@ -280,7 +278,7 @@ class World:
         """Begins the threads that this takes, so that ``start`` cannot fail; ``stop`` ends them. Raises 503."""
         self.endings.prepare()
         if self.settings.deliver:
-            self._sending = self.sender.prepare()
+            self.sender.prepare()
 
     def start(self) -> None:
         """Begins to note what is over, and to send. Raises 503, unless ``prepare`` was called before."""
@@ -293,8 +291,8 @@ class World:
         """Ends that; what is on its way comes to its end, for which one may wait."""
         self.endings.stop()
         self.sender.stop()
-        if self._sending and wait:
-            self._sending.join()
+        if wait:
+            self.sender.join()
 
     def wake(self) -> None:
         """Looks at once at what may be due: the clock runs differently."""
