@@ -1,7 +1,7 @@
-"""``python -m mock_editor.health``, the image's health check: asks the simulator of this container whether it is well.
+"""``python -m mock_editor.health``, the image's health check: asks the simulator in this container whether it is well.
 
-It asks where ``serve`` listens, the first process of the container: as its options say, else the environment. One that
-only delivers listens nowhere, and is well as long as it is there.
+It finds the address in the options of ``serve``, the first process of the container, or else in the environment. A
+process that only delivers does not listen, and is well as long as it runs.
 """
 
 import os
@@ -12,24 +12,23 @@ from pathlib import Path
 from requests import RequestException
 
 from mock_editor.base import client
+from mock_editor.base.addresses import local_url
 from mock_editor.settings import PREFIX, Settings, SettingsError
 
 _LIMITS = client.Limits(connect=1, answer=1.5, size=100_000)
 _COMMAND = Path("/proc/1/cmdline")
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared with
 
 
 def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
-    """What is wrong with the simulator that was started with these words and variables; None if it answers."""
+    """What is wrong with the simulator that was started with these arguments and variables; None if it answers."""
     if "deliver" in words and "serve" not in words:
         return None
-    # Other variables may make sense with other options only.
+    # Other variables may be valid only together with other options.
     env = {name: env[name] for name in (f"{PREFIX}HOST", f"{PREFIX}PORT") if name in env}
     try:
         settings = Settings.from_env(env, host=_option("host", words), port=_option("port", words))
-        host = _ANY.get(settings.host, settings.host)
-        url = f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-        # Not by way of a proxy: Docker may hand its user's on to the container.
+        url = local_url(settings.host, settings.port)
+        # Not through a proxy: Docker may pass its user's settings on to the container.
         with client.session(_LIMITS) as session:
             status = session.get(f"{url}/_health").status_code
     except (SettingsError, RequestException) as error:
@@ -38,7 +37,7 @@ def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
 
 
 def _option(name: str, words: Sequence[str]) -> str | None:
-    """The value of an option, of which the last one counts."""
+    """The value of an option; the last one counts."""
     found = None
     for word, following in zip(words, [*words[1:], None], strict=True):
         if word == f"--{name}":

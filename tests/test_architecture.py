@@ -122,3 +122,8 @@ def test_every_import_stands_at_the_top() -> None:
 def test_the_file_that_commands_are_made_from_is_not_stale() -> None:
     """If it is: ``make generated``."""
     assert (PACKAGE / "commands" / FILE).read_bytes() == generate.content()
+
+
+def test_connections_are_reset_in_one_place() -> None:
+    users = [path for path in MODULES if "SO_LINGER" in path.read_text(encoding="utf-8")]
+    assert [path.relative_to(PACKAGE).as_posix() for path in users] == ["base/sockets.py"]

@@ -45,3 +45,9 @@ class Networks:
     def __contains__(self, peer: str) -> bool:
         found = read_address(peer)
         return found is not None and any(found in network for network in self._networks)
+
+
+def local_url(host: str, port: int, scheme: str = "http") -> str:
+    """The URL under which a client on this machine reaches a listener on ``host``."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared with
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"

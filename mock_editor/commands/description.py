@@ -60,7 +60,7 @@ class Description:
 
 def read(content: bytes) -> list[Description]:
     """The descriptions that ``generate.py`` has written."""
-    return [_read(one) for one in orjson.loads(content)]
+    return [_read(operation) for operation in orjson.loads(content)]
 
 
 def shipped() -> list[Description]:
@@ -68,6 +68,7 @@ def shipped() -> list[Description]:
     return read((resources.files("mock_editor.commands") / FILE).read_bytes())
 
 
-def _read(one: dict[str, Any]) -> Description:
-    arguments = [Argument(**argument) for argument in one["arguments"]]
-    return Description(**one | {"arguments": arguments, "options": [Option(**option) for option in one["options"]]})
+def _read(operation: dict[str, Any]) -> Description:
+    arguments = [Argument(**argument) for argument in operation["arguments"]]
+    options = [Option(**option) for option in operation["options"]]
+    return Description(**operation | {"arguments": arguments, "options": options})

@@ -13,7 +13,7 @@ import click
 
 from mock_editor import __version__
 from mock_editor.app import from_outside, make_client_policy, make_simulator
-from mock_editor.base.addresses import names_this_machine
+from mock_editor.base.addresses import local_url, names_this_machine
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import reason_of
 from mock_editor.base.issues import Code, Issue, issue
@@ -101,12 +101,12 @@ class _Listeners:
     def open(cls, settings: Settings) -> "_Listeners":
         """Raises Failure."""
         plain = _listen(settings.host, settings.port)
-        local_url = _local_url(settings.host, plain.getsockname()[1])
+        here = local_url(settings.host, plain.getsockname()[1])
         secure = None if settings.tls_port is None else _listen(settings.host, settings.tls_port)
         fhir_url = settings.tls_public_url
         if secure and fhir_url is None:
-            fhir_url = _local_url(settings.host, secure.getsockname()[1], "https")
-        return cls(plain, secure, local_url, settings.public_url or local_url, fhir_url)
+            fhir_url = local_url(settings.host, secure.getsockname()[1], "https")
+        return cls(plain, secure, here, settings.public_url or here, fhir_url)
 
 
 def _announce(
@@ -147,12 +147,6 @@ def _listen(host: str, port: int) -> socket.socket:
         # The text of create_server repeats the address.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise Failure(issue(Code.CANNOT_LISTEN, host=host, port=port, reason=reason)) from None
-
-
-def _local_url(host: str, port: int, scheme: str = "http") -> str:
-    """The URL of a listener for a client on this machine, when no public one is set."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared with
-    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"
 
 
 def _tls_server(settings: Settings, policy: ClientPolicy) -> TlsServer:
