@@ -91,7 +91,7 @@ class Practice:
     # --- looking
 
     def find(self, editor: str, identifier: str) -> PlacedAppointment:
-        """One of them. Raises NotFoundError."""
+        """One of them. Raises 404."""
         slug = self._world.catalogue.editor(editor).slug
         return self._placed(self._world.appointments.read(slug, identifier))
 
@@ -111,7 +111,7 @@ class Practice:
     ) -> Appointment:
         """Takes a slot as the regulator with this account, through the SAS; without one, at the practice.
 
-        Raises NotFoundError for a calendar that is not there, and 409, 422.
+        Raises 404 for a calendar that is not there, and 409, 422.
         """
         found = find_calendar(editor, key)
         if found is None:

@@ -43,12 +43,12 @@ def act(console: Console, name: str) -> Response:
     target = inside(next(iter(typed.get("vers", ())), None))
     if "refaire" in typed:
         mark, more = "&" if "?" in target else "?", typed.get("encore", [""])[-1]
-        told = Notice("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
-        return _again(console, inside(f"{target}{mark}{more}"), told, RefusedForm(operation.id, typed))
+        notice = Notice("Le formulaire a de nouveaux champs : rien n’est encore enregistré.")
+        return _again(console, inside(f"{target}{mark}{more}"), notice, RefusedForm(operation.id, typed))
     try:
         result = _run(console, operation, typed, file)
     except EditorError as error:
-        return _again(console, target, _told(error), _refused(operation, typed, error), error)
+        return _again(console, target, _notice(error), _refused(operation, typed, error), error)
     said = words.done(operation.id, result)
     if "rester" in typed:
         return _again(console, target, Notice(said), RefusedForm(operation.id, typed))
@@ -107,10 +107,10 @@ def _run(console: Console, operation: Operation, typed: Typed, file: bytes | Non
     return call(operation, console.control, place_of(typed), query_of(operation, typed, console.zone), body)
 
 
-# --- what is told
+# --- what comes out
 
 
-def _told(error: EditorError) -> Notice:
+def _notice(error: EditorError) -> Notice:
     if has_title(error):
         title, text = french_page(error)
         return Notice(text, well=False, title=title)
@@ -124,7 +124,7 @@ def _refused(operation: Operation, typed: Typed, error: EditorError) -> RefusedF
 
 
 def _again(
-    console: Console, target: str, told: Notice, form: RefusedForm, error: EditorError | None = None
+    console: Console, target: str, notice: Notice, form: RefusedForm, error: EditorError | None = None
 ) -> Response:
     """The page that the form was on, as the answer to it; or one of its own, if that one is not there any more."""
     url, _, _ = target.partition("#")
@@ -139,12 +139,12 @@ def _again(
     for name in ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING"):
         environ.pop(name, None)
     # The context of the application stays, and what is in `g`.
-    g.console_notice, g.console_refused = told, form
+    g.console_notice, g.console_refused = notice, form
     with current_app.request_context(environ):
         response = current_app.full_dispatch_request()
     if response.status_code != 200:
         response.close()
-        response = console.show("message.html", title=told.title or told.text, text=told.text, back=None)
+        response = console.show("message.html", title=notice.title or notice.text, text=notice.text, back=None)
     if error:
         response.status_code = error.status
         response.headers.update(error.headers)

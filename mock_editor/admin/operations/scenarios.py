@@ -70,7 +70,7 @@ class Load(Model):
 
     name: ScenarioName
     keep_state: Annotated[bool, _KEEP] = False
-    _told: Scenario | None = PrivateAttr(None)
+    _described: Scenario | None = PrivateAttr(None)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -79,12 +79,12 @@ class Load(Model):
             return read(value)
         found = read({"name": value["name"]})
         with contextlib.suppress(ValidationError):
-            found._told = Scenario.model_validate(value)
+            found._described = Scenario.model_validate(value)
         return found
 
-    def is_told_of(self, played: Scenario) -> bool:
+    def describes(self, played: Scenario) -> bool:
         """Whether it is what is told of the scenario in play, and so changes nothing."""
-        return self._told is not None and self._told.model_dump() == played.model_dump()
+        return self._described is not None and self._described.model_dump() == played.model_dump()
 
 
 class Source(Model):
@@ -124,7 +124,7 @@ def list_scenarios(control: Control) -> KnownScenarios:
 )
 def show_scenario(control: Control) -> Scenario:
     """The scenario in play, with its editors."""
-    return _told(control.world.scenario)
+    return _shown(control.world.scenario)
 
 
 @operation(
@@ -155,7 +155,7 @@ def show_scenario_text(control: Control) -> Download:
 def describe_scenario(control: Control, name: ScenarioName) -> Scenario:
     """A scenario of the list, with its editors."""
     with _faults():
-        return _told(checked(_script(control.simulator, name)))
+        return _shown(checked(_script(control.simulator, name)))
 
 
 @operation(
@@ -171,7 +171,7 @@ def describe_scenario(control: Control, name: ScenarioName) -> Scenario:
 def check_scenario(control: Control, query: Source, body: str) -> Scenario:  # noqa: ARG001 - as all operations have it
     """Checks a scenario that is sent as YAML: everything that loading it would check, and nothing changes."""
     with _faults():
-        return _told(checked(Script.of(query.source, body.encode())))
+        return _shown(checked(Script.of(query.source, body.encode())))
 
 
 @operation(
@@ -191,10 +191,10 @@ def load_scenario(control: Control, body: Load) -> Scenario:
     The state becomes what the scenario says, its clock included, unless it is to be kept. What `GET` tells of the
     scenario in play can be put as it is, and changes nothing.
     """
-    if body.is_told_of(now := _told(control.world.scenario)):
+    if body.describes(now := _shown(control.world.scenario)):
         return now
     with _faults():
-        return _told(control.simulator.load(_script(control.simulator, body.name), keep_state=body.keep_state))
+        return _shown(control.simulator.load(_script(control.simulator, body.name), keep_state=body.keep_state))
 
 
 @operation(
@@ -215,7 +215,7 @@ def send_scenario(control: Control, query: Sent, body: str) -> Scenario:
     """
     with _faults():
         script = Script.of(query.source, body.encode())
-        return _told(control.simulator.load(script, keep_state=query.keep_state))
+        return _shown(control.simulator.load(script, keep_state=query.keep_state))
 
 
 @operation(
@@ -233,7 +233,7 @@ def reload_scenario(control: Control, body: Reload) -> Scenario:
     if script.file and script.source not in map(str, control.simulator.files()):
         raise refused(Code.FILE_NOT_OF_SCENARIOS, file=script.source)
     with _faults():
-        return _told(control.simulator.reload(keep_state=body.keep_state))
+        return _shown(control.simulator.reload(keep_state=body.keep_state))
 
 
 def _known(simulator: Simulator) -> list[tuple[str, Path]]:
@@ -258,7 +258,7 @@ def _faults() -> Iterator[None]:
         raise EditorError(422, issues) from None
 
 
-def _told(played: LoadedScenario) -> Scenario:
+def _shown(played: LoadedScenario) -> Scenario:
     doubts = [(one.where(played.script.source), one.what) for one in played.warnings[:MOST_ISSUES]]
     shown = Scenario(
         name=played.name,
