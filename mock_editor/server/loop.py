@@ -25,9 +25,9 @@ from mock_editor.tls.server import say_goodbye
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
-# Seconds that running requests get when the server stops; without a parent, its workers stop sooner. Less than
-# gunicorn's kill, which comes without warning.
-_GRACE = 4.0
+# Seconds between the end of a worker's patience with running requests, and gunicorn's kill.
+KILL_MARGIN = 1
+# A worker without a parent stops sooner.
 _ORPHAN_GRACE = 0.5
 
 # How long bytes are still taken from a client after our FIN, so that it reads our answer and not a reset.
@@ -80,7 +80,9 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _stop(self) -> None:
         """Lets running requests finish, for a while; everything else ends now."""
-        until = time.monotonic() + (_GRACE if self.is_parent_alive() else _ORPHAN_GRACE)
+        until = time.monotonic() + (
+            self.cfg.graceful_timeout - KILL_MARGIN if self.is_parent_alive() else _ORPHAN_GRACE
+        )
         self.alive = False
         # Not in handle_exit, where a lock may be held.
         self.app.hooks.on_stop()

@@ -20,15 +20,13 @@ from mock_editor.base.errors import EditorError
 from mock_editor.base.issues import Issue
 from mock_editor.base.restarts import Restarts
 from mock_editor.base.threads import start
-from mock_editor.server.loop import STOP_SIGNALS
+from mock_editor.server.loop import KILL_MARGIN, STOP_SIGNALS
 from mock_editor.server.refusals import FIELD_LIMIT, FIELDS_LIMIT, LINE_LIMIT, reason
 from mock_editor.server.worker import Worker
 from mock_editor.settings import Settings
 from mock_editor.tls.server import TlsServer
 
 _BACKLOG = 2048
-# Seconds after which gunicorn kills a worker that does not stop.
-_KILL_AFTER = 5
 # Seconds that ``on_exit`` may take.
 _EXIT_SECONDS = 1.0
 _DAY = 86_400.0
@@ -85,6 +83,7 @@ def run(
     on_refusal: OnRefusal | None = None,
     secure: SecureListener | None = None,
     daily: Callable[[], None] = lambda: None,
+    grace: int = 4,
 ) -> None:
     """Serves ``app`` on ``listener``, which it takes over, until a signal; then leaves with SystemExit.
 
@@ -97,7 +96,7 @@ def run(
 
     In each worker, ``on_start`` is called at the start; ``on_stop`` when it begins to stop: requests that wait on
     purpose are to be woken then; ``on_exit`` when it ends, which may take a second. ``on_refusal`` is called with what
-    the server answers by itself, before the answer is sent.
+    the server answers by itself, before the answer is sent. ``grace`` is how many seconds running requests get then.
     """
     # One descriptor per connection: the usual soft limit of 1024 is below the connections that we allow.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -117,7 +116,8 @@ def run(
         "limit_request_field_size": FIELD_LIMIT,
         # Of the main loop's heartbeat, not of a request.
         "timeout": 120,
-        "graceful_timeout": _KILL_AFTER,
+        # Then gunicorn kills a worker, without warning.
+        "graceful_timeout": grace + KILL_MARGIN,
         # By default, a local client could set SCRIPT_NAME and the scheme by headers; our URLs come from the settings.
         "forwarded_allow_ips": "",
         "control_socket_disable": True,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mock_editor.base.deadlines import Deadlines, Watch
+from tests.timing import SOON
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_blocked_read_returns_when_the_time_is_over(deadlines: Deadlines, pair: 
     with deadlines.watch(pair[0], 0.2) as watch:
         assert pair[0].recv(10) == b""
     assert watch.expired
-    assert 0.2 <= time.monotonic() - begin < 1
+    assert time.monotonic() - begin >= 0.2
 
 
 def test_received_pieces_do_not_prolong_it(deadlines: Deadlines, pair: Pair) -> None:
@@ -52,7 +53,7 @@ def test_received_pieces_do_not_prolong_it(deadlines: Deadlines, pair: Pair) -> 
         while not watch.expired:
             theirs.send(b"a")
             ours.recv(10)
-            assert time.monotonic() - begin < 5
+            assert time.monotonic() - begin < SOON
 
 
 def test_answer_can_still_be_written(deadlines: Deadlines, pair: Pair) -> None:

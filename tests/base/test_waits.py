@@ -10,6 +10,7 @@ import pytest
 
 from mock_editor.base.errors import EditorError
 from mock_editor.base.waits import Ended, Waits
+from tests.timing import LONG, SOON
 from tests.wire.conftest import eventually
 
 
@@ -39,13 +40,13 @@ def test_a_wait_takes_its_time() -> None:
     with Waits(1).hold({}) as hold:
         begin = time.monotonic()
         assert hold.sleep(0.2) is Ended.TIME
-        assert 0.19 < time.monotonic() - begin < 1
+        assert time.monotonic() - begin > 0.19
 
 
 def test_a_wait_that_is_woken_may_go_on() -> None:
     with Waits(1).hold({}) as hold:
         later(0.1, hold.wake)
-        assert hold.wait(10) is None
+        assert hold.wait(LONG) is None
         assert hold.wait(0.1) is Ended.TIME
 
 
@@ -63,9 +64,9 @@ def test_all_waits_end_at_once_when_the_process_stops_and_none_begins() -> None:
     holds = [waits.hold({}) for _ in range(10)]
     later(0.1, waits.stop)
     begin = time.monotonic()
-    assert [hold.sleep(10) for hold in holds] == [Ended.STOPPING] * 10
-    assert holds[0].wait(10) is Ended.STOPPING
-    assert time.monotonic() - begin < 1
+    assert [hold.sleep(LONG) for hold in holds] == [Ended.STOPPING] * 10
+    assert holds[0].wait(LONG) is Ended.STOPPING
+    assert time.monotonic() - begin < SOON
     with pytest.raises(EditorError, match="stops") as refused:
         waits.hold({})
     assert refused.value.status == 503
@@ -91,8 +92,8 @@ def test_a_client_that_leaves_ends_its_wait(client: Client) -> None:
     with waits.hold(client.environ) as hold, waits.hold(other.environ) as unconcerned:
         later(0.1, client.sock.close)
         begin = time.monotonic()
-        assert hold.sleep(10) is Ended.GONE
-        assert 0.05 < time.monotonic() - begin < 0.3
+        assert hold.sleep(LONG) is Ended.GONE
+        assert 0.05 < time.monotonic() - begin < SOON
         assert unconcerned.sleep(0.1) is Ended.TIME
     other.sock.close()
     other.server.close()
@@ -133,18 +134,16 @@ def test_hundreds_wait_and_end_together() -> None:
 
     def wait() -> None:
         with waits.hold({}) as hold:
-            ended.append(hold.sleep(30))
+            ended.append(hold.sleep(LONG))
 
     threads = [threading.Thread(target=wait) for _ in range(300)]
     for thread in threads:
         thread.start()
     assert eventually(lambda: waits.waiting == 300)
-    begin = time.monotonic()
     waits.stop()
     for thread in threads:
-        thread.join(10)
+        thread.join(SOON)
     assert ended == [Ended.STOPPING] * 300
-    assert time.monotonic() - begin < 2
     assert waits.waiting == 0
 
 

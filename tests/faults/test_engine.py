@@ -24,6 +24,7 @@ from mock_editor.faults.engine import FaultEngine, Match, UnknownRuleError
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from mock_editor.faults.store import MOST_DIFFERENT
 from mock_editor.faults.waiting import WaitEndedError
+from tests.timing import LONG, SOON
 from tests.wire.conftest import eventually
 
 NOW = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)  # 08:00 in Paris
@@ -477,15 +478,13 @@ class Waiting:
 
     def _wait(self) -> None:
         try:
-            self.acting.wait(self.hold, 60)
+            self.acting.wait(self.hold, LONG)
             self.ended = "over"
         except WaitEndedError as ended:
             self.ended = ended.why
 
     def end(self) -> object:
-        begin = time.monotonic()
-        self._thread.join(3)
-        assert time.monotonic() - begin < 0.5
+        self._thread.join(SOON)
         return self.ended
 
 

@@ -24,6 +24,7 @@ from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
 from mock_editor.journal.tables import JournalFile
 from tests.journal.conftest import BEGAN, CLOCK, MakeJournal, exchange, limits
+from tests.timing import LONG, SOON
 from tests.wire.conftest import eventually
 
 ALL = EntryFilter()
@@ -35,6 +36,7 @@ from pathlib import Path
 from mock_editor.journal.tables import JournalFile
 from mock_editor.journal.journal import Journal
 from tests.journal.conftest import CLOCK, exchange, limits
+from tests.timing import LONG, SOON
 journal = Journal(JournalFile(Path(sys.argv[1])), lambda: CLOCK, limits(entries=1_000_000))
 count, most = 0, int(sys.argv[2])
 while count < most:
@@ -314,44 +316,44 @@ def test_a_wait_ends_as_soon_as_enough_is_there(make_journal: MakeJournal, hold:
     later(0.1, journal.writer.record, exchange())
     later(0.2, journal.writer.record, exchange())
     begin = time.monotonic()
-    assert journal.wait(EntryFilter(status="200"), 2, 10, hold) == 2
-    assert 0.15 < time.monotonic() - begin < 1
+    assert journal.wait(EntryFilter(status="200"), 2, LONG, hold) == 2
+    assert 0.15 < time.monotonic() - begin < SOON
 
 
 def test_a_wait_sees_what_another_process_writes(make_journal: MakeJournal, hold: Hold) -> None:
     here, there = make_journal(workers=2), make_journal(workers=2)
     later(0.1, there.writer.record, exchange())
     begin = time.monotonic()
-    assert here.wait(ALL, 1, 10, hold) == 1
-    assert time.monotonic() - begin < 1
+    assert here.wait(ALL, 1, LONG, hold) == 1
+    assert time.monotonic() - begin < SOON
 
 
 def test_a_wait_for_what_is_there_already_takes_no_time(journal: Journal, hold: Hold) -> None:
     journal.writer.record(exchange())
     begin = time.monotonic()
-    assert journal.wait(ALL, 1, 10, hold) == 1
-    assert time.monotonic() - begin < 0.5
+    assert journal.wait(ALL, 1, LONG, hold) == 1
+    assert time.monotonic() - begin < SOON
 
 
 def test_a_wait_tells_what_is_there_when_the_time_is_over(journal: Journal, hold: Hold) -> None:
     journal.writer.record(exchange())
     begin = time.monotonic()
     assert journal.wait(ALL, 2, 0.3, hold) == 1
-    assert 0.25 < time.monotonic() - begin < 1
+    assert time.monotonic() - begin > 0.25
 
 
 def test_a_wait_goes_on_counting_when_the_journal_is_cleared(journal: Journal, hold: Hold) -> None:
     journal.writer.record(exchange())
     later(0.05, journal.clear)
     later(0.2, journal.writer.record, exchange())
-    assert journal.wait(ALL, 2, 10, hold) == 2
+    assert journal.wait(ALL, 2, LONG, hold) == 2
 
 
 def test_a_wait_ends_when_the_client_has_left(journal: Journal, hold: Hold) -> None:
     later(0.1, hold.end, Ended.GONE)
     begin = time.monotonic()
-    assert journal.wait(ALL, 1, 10, hold) == 0
-    assert time.monotonic() - begin < 1
+    assert journal.wait(ALL, 1, LONG, hold) == 0
+    assert time.monotonic() - begin < SOON
 
 
 def test_who_follows_gets_what_comes_from_now_on_and_what_is_meant(journal: Journal, hold: Hold) -> None:

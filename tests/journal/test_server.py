@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from mock_editor.journal.journal import Journal
 from mock_editor.journal.tables import JournalFile
 from tests.forks import Python
 from tests.journal.conftest import CLOCK, limits
+from tests.timing import SOON
 from tests.wire.conftest import SHORT, Server, end, eventually, read_all, read_head
 
 pytestmark = pytest.mark.wire
@@ -131,9 +131,7 @@ def test_a_client_that_leaves_ends_its_wait_at_once(start: Start) -> None:
     sock = server.connect(b"GET /e/wait HTTP/1.1\r\nHost: x\r\n\r\n")
     assert eventually(lambda: waiting(server) == 1)
     sock.close()
-    begin = time.monotonic()
-    assert eventually(lambda: waiting(server) == 0, 5)
-    assert time.monotonic() - begin < 1.5
+    assert eventually(lambda: waiting(server) == 0, SOON)
 
 
 def test_more_waits_than_allowed_are_refused_and_others_go_on(start: Start) -> None:
@@ -151,9 +149,9 @@ def test_a_stop_ends_the_waits_and_they_are_answered_and_recorded(start: Start, 
     server = start()
     socks = [server.connect(b"GET /e/wait HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(5)]
     assert eventually(lambda: waiting(server) == 5)
-    code, seconds = server.stop()
+    code, _ = server.stop()
     assert code == 0
-    assert seconds < 2
+    # Ended by the stop, not cut off at the end of its patience.
     assert [read_all(sock).endswith(b"STOPPING") for sock in socks] == [True] * 5
     journal = Journal(JournalFile(tmp_path / "journal.db"), lambda: CLOCK, limits())
     assert journal.count(EntryFilter(path="/e/wait", status="200")) == 5
@@ -174,9 +172,7 @@ def test_a_live_stream_shows_what_comes_and_ends_with_its_client(start: Start) -
 
     assert eventually(shown)
     sock.close()
-    begin = time.monotonic()
-    assert eventually(lambda: waiting(server) == 0, 5)
-    assert time.monotonic() - begin < 1.5
+    assert eventually(lambda: waiting(server) == 0, SOON)
     assert eventually(lambda: entries(server)[0]["url"] == "/e/follow")
 
 

@@ -624,7 +624,7 @@ def test_a_body_comes_bit_by_bit(side: Make, sas: Sas) -> None:
     one.send()
     assert one.settled(1)
     [received] = sas.received
-    assert 0.5 < received.seconds < 5
+    assert received.seconds > 0.5
     assert tried(one, made) == [("POST", 201)]
 
 

@@ -18,9 +18,10 @@ import pytest
 
 from mock_editor.tls import samples
 from tests.forks import Python
+from tests.timing import SOON
 
 # Deadlines short enough for tests to wait for them.
-SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 20}
+SHORT = {"threads": 8, "header_timeout": 1, "body_timeout": 1, "write_timeout": 1, "keepalive": 300}
 
 
 def eventually(condition: Callable[[], object], seconds: float = 30) -> bool:
@@ -33,7 +34,7 @@ def eventually(condition: Callable[[], object], seconds: float = 30) -> bool:
     return True
 
 
-def read_all(sock: socket.socket, seconds: float = 10) -> bytes:
+def read_all(sock: socket.socket, seconds: float = SOON) -> bytes:
     """What arrives until the server ends the connection. A reset raises."""
     sock.settimeout(seconds)
     received = b""
@@ -42,7 +43,7 @@ def read_all(sock: socket.socket, seconds: float = 10) -> bytes:
     return received
 
 
-def read_head(sock: socket.socket, seconds: float = 10) -> bytes:
+def read_head(sock: socket.socket, seconds: float = SOON) -> bytes:
     """What arrives until the end of the first answer's head, or of the connection."""
     sock.settimeout(seconds)
     received = b""
@@ -71,12 +72,12 @@ class Server:
         self.sockets.append(sock)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.settimeout(10)
+        sock.settimeout(SOON)
         sock.connect(("127.0.0.1", self.port))
         sock.sendall(data)
         return sock
 
-    def get(self, path: str = "/now", seconds: float = 10) -> tuple[int, bytes]:
+    def get(self, path: str = "/now", seconds: float = SOON) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request("GET", path)
@@ -94,7 +95,7 @@ class Server:
 
     def answers_at_once(self) -> bool:
         begin = time.monotonic()
-        return self.get()[0] == 200 and time.monotonic() - begin < 0.8
+        return self.get(seconds=SOON)[0] == 200 and time.monotonic() - begin < SOON
 
     def workers(self) -> list[int]:
         return children(self.process.pid)
@@ -129,9 +130,10 @@ class Server:
         self.sockets.clear()
 
 
-def launch(log_file: Path, **settings: object) -> Server:
+def launch(log_file: Path, *, grace: int = 4, **settings: object) -> Server:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MOCK_EDITOR_")}
     environ |= {f"MOCK_EDITOR_{name.upper()}": str(value) for name, value in (SHORT | {"port": 0} | settings).items()}
+    environ["GRACE"] = str(grace)
     with log_file.open("wb") as log:
         process = Python(
             [sys.executable, str(Path(__file__).with_name("probe_app.py"))],
@@ -150,7 +152,7 @@ def end(server: Server) -> None:
     for pid in [*workers, server.process.pid]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(SOON)
     assert server.process.stdout
     server.process.stdout.close()
 
@@ -296,6 +298,6 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         # Not killed: its workers would notice a second later, and hold the pipes until then.
         simulator.process.terminate()
         try:
-            simulator.process.communicate(timeout=10)
+            simulator.process.communicate(timeout=SOON)
         finally:
             simulator.process.kill()

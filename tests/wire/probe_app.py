@@ -67,4 +67,4 @@ SETTINGS = Settings.from_env(os.environ)
 if __name__ == "__main__":
     listener = running.open_listener(SETTINGS.host, SETTINGS.port)
     port = listener.getsockname()[1]
-    running.run(app, listener, SETTINGS, on_ready=lambda: print(port, flush=True))
+    running.run(app, listener, SETTINGS, on_ready=lambda: print(port, flush=True), grace=int(os.environ["GRACE"]))

@@ -19,6 +19,7 @@ import requests
 
 from tests.admin.conftest import TAKEN
 from tests.conftest import GUIDE_THOMAS, slot_search
+from tests.timing import SOON
 from tests.wire.conftest import Serve, Simulator, eventually
 
 pytestmark = pytest.mark.wire
@@ -103,7 +104,7 @@ def test_every_worker_knows_the_time_at_once(simulator: Simulator) -> None:
             asked = time.monotonic()
             right = told(simulator, "/_admin/clock")["now"] == at
             fresh, stale = (fresh + 1, stale) if right else (0, max(stale, asked - begin))
-            assert asked - begin < 10
+            assert asked - begin < SOON
     # It is 0.1 s on a machine that has nothing else to do.
     assert stale < 0.5
 
@@ -205,7 +206,7 @@ def test_a_wait_that_is_not_fulfilled_says_so_in_time(simulator: Simulator) -> N
     answer = get(simulator, "/_admin/journal/wait?flow=INT_R03&count=2&timeout=0.3")
     assert answer.status_code == 409
     assert answer.json()["detail"] == "0 such exchange(s) after 0.3 s, 2 expected"
-    assert 0.3 <= time.monotonic() - begin < 5
+    assert time.monotonic() - begin >= 0.3
 
 
 def events(answer: requests.Response) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -245,11 +246,11 @@ def test_a_listener_that_leaves_frees_its_place(simulator: Simulator) -> None:
 
 def test_the_server_stops_at_once_while_somebody_listens(serve: Serve) -> None:
     stopped = serve()
-    with requests.get(f"{stopped.url}/_admin/journal/stream", stream=True, timeout=20):
-        begin = time.monotonic()
+    with requests.get(f"{stopped.url}/_admin/journal/stream", stream=True, timeout=SOON) as live:
         stopped.process.terminate()
-        assert stopped.process.wait(10) == 0
-        assert time.monotonic() - begin < 3
+        assert stopped.process.wait(SOON) == 0
+        # It has come to its end, not been cut off.
+        assert [*live.iter_lines()] == [b""]
 
 
 def test_the_numbers_of_all_workers_are_the_same(simulator: Simulator) -> None:
@@ -271,7 +272,9 @@ def test_what_waits_is_in_the_numbers(simulator: Simulator) -> None:
     change(simulator, "POST", "/_admin/clock/advance", {"minutes": 2})
     text = get(simulator, "/_metrics").text
     assert 'mock_editor_notifications{editor="agenda-ville",state="waiting"} 1.0' in text
-    assert 'mock_editor_notification_oldest_seconds{editor="agenda-ville"} 120.0' in text
+    # The other worker follows the clock within a moment.
+    age = 'mock_editor_notification_oldest_seconds{editor="agenda-ville"} 120.0'
+    assert eventually(lambda: age in get(simulator, "/_metrics").text)
 
 
 def test_a_slot_that_is_closed_is_gone_from_every_search(simulator: Simulator) -> None:
