@@ -23,7 +23,7 @@ lint: $(VENV)/.installed-dev ## Style checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed-dev ## Static types, strict on the package
+types: $(VENV)/.installed-dev ## Static types, strict on the package, the tests and the benchmarks
 	$(BIN)/mypy
 
 format: $(VENV)/.installed-dev ## Format the code

@@ -1,10 +1,11 @@
 """What most tests share: a fixed clock, the default scenario in memory, and a search written as the SAS writes it."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Generator, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
@@ -40,7 +41,7 @@ def _compile_builder_when_used(rule: Rule, append_unknown: bool = True) -> Calla
     return lambda _, *values, **more: compiled()(rule, *values, **more)
 
 
-Rule._compile_builder = _compile_builder_when_used  # type: ignore[method-assign]
+Rule._compile_builder = _compile_builder_when_used  # type: ignore[method-assign,assignment]
 
 _SLOW = ("wire", "browser", "shared")
 
@@ -99,6 +100,18 @@ def json_of(answer: TestResponse) -> Any:
     content = answer.json
     assert content is not None, answer
     return content
+
+
+def pieces_of(answer: TestResponse) -> Generator[bytes, None, None]:
+    """An answer as it comes, for those that go on; asked for with ``buffered=False``."""
+    return cast("Generator[bytes, None, None]", iter(answer.response))
+
+
+def matched(pattern: str, text: str, flags: int = 0) -> "re.Match[str]":
+    """What matches first in a text. There has to be something."""
+    found = re.search(pattern, text, flags)
+    assert found, f"{pattern} is not in {text}"
+    return found
 
 
 def of_type(bundle: dict[str, Any], kind: str) -> list[dict[str, Any]]:

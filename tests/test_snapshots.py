@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import Client, TestResponse
@@ -61,7 +62,7 @@ def craft(on: Simulator, tmp_path: Path) -> Craft:
     return make
 
 
-def call(on: Simulator, method: str, path: str, **content: object) -> TestResponse:
+def call(on: Simulator, method: str, path: str, **content: Any) -> TestResponse:
     return Client(on).open(path, method=method, environ_base={"REMOTE_ADDR": "127.0.0.1"}, **content)
 
 

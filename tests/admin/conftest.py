@@ -1,7 +1,6 @@
 """A world of its own for each test, its console, a sender that does as told, and the state that examples begin with."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
 from tests.admin.console_browser import Console
 from tests.booking.conftest import AGENDA, Browser
-from tests.conftest import NOW
+from tests.conftest import NOW, matched
 
 # What the examples begin with: two appointments, one through the SAS, which has refused to hear of it.
 TAKEN = {
@@ -96,7 +95,7 @@ def book(app: Flask) -> Callable[..., str]:
     def one(agenda: str = AGENDA, *, patient: str = "Fictif", rank: int = 0) -> str:
         browser = Browser(app)
         browser.visit(agenda)
-        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank, patient)).groups()
+        editor, identifier = matched(r"^/(.+)/rendez-vous/(.+)$", browser.book(rank, patient)).groups()
         return f"/_console/rendez-vous/{editor}/{identifier}"
 
     return one

@@ -6,6 +6,7 @@ import re
 from werkzeug.test import TestResponse
 
 from tests.booking.conftest import Browser
+from tests.conftest import matched
 
 Form = tuple[str, str, dict[str, str]]
 
@@ -47,7 +48,7 @@ class Console(Browser):
 
 def text(page: TestResponse) -> str:
     """What people read of a page: without tags, in single spaces."""
-    return words(re.search("<main.*", page.text, re.DOTALL)[0])
+    return words(matched("<main.*", page.text, re.DOTALL)[0])
 
 
 def words(inside: str) -> str:

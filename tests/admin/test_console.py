@@ -18,7 +18,7 @@ from mock_editor.scenario import LoadedScenario
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text
 from tests.booking.conftest import MERCIER, Browser
-from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application, json_of
+from tests.conftest import GUIDE_MARCEL, NOW, PUBLIC_URL, application, json_of, matched
 
 HOME, ACCOUNTS, DIARY = "/_console/", "/_console/comptes", "/_console/rendez-vous"
 SOS_AGENDA = "/agenda-sos/agenda/334173748400020?lieu=1"
@@ -27,7 +27,7 @@ Book = Callable[..., str]
 
 
 def state(console: Console) -> str:
-    return re.search(r'class="state [^>]*>([^<]*)<', console.page.text)[1]
+    return matched(r'class="state [^>]*>([^<]*)<', console.page.text)[1]
 
 
 def operations(console: Console) -> list[str]:
@@ -116,7 +116,8 @@ def test_accounts_are_listed_with_their_passwords(console: Console, client: Flas
 
 def test_a_new_password_and_accepted_terms_show(console: Console, app: Flask, client: FlaskClient) -> None:
     def password() -> str:
-        return json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"][0]["password"]
+        found: str = json_of(client.get("/_admin/accounts?editor=agenda-ville"))["accounts"][0]["password"]
+        return found
 
     old, site = password(), Browser(app)
     site.arrive(MERCIER)

@@ -20,7 +20,7 @@ from mock_editor.base.words import Language, catalogue
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text
-from tests.conftest import NOW, application, json_of
+from tests.conftest import NOW, application, json_of, matched
 
 HOME, DIARY = "/_console/", "/_console/rendez-vous"
 PARIS = ZoneInfo("Europe/Paris")
@@ -208,7 +208,7 @@ def test_what_was_typed_is_still_there_after_a_refusal(console: Console, client:
             "body.practitioner": typed,
         }
     [field] = re.findall(r"<input[^>]*body.practitioner[^>]*>", console.page.text)
-    described = re.search('aria-describedby="([^"]*)"', field)[1]
+    described = matched('aria-describedby="([^"]*)"', field)[1]
     assert 'aria-invalid="true"' in field
     assert f'id="{described}">au plus 200 caractères<' in console.page.text
     console.act("assignAppointment", practitioner="10100050075")

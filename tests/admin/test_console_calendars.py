@@ -17,7 +17,7 @@ from mock_editor.calendars.model import Editor
 from mock_editor.scenario import LoadedScenario
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
-from tests.conftest import GUIDE_THOMAS, NOW, application, json_of
+from tests.conftest import GUIDE_THOMAS, NOW, application, json_of, matched
 
 AGENDAS = "/_console/agendas"
 KEY = f"{GUIDE_THOMAS}-1"
@@ -44,7 +44,7 @@ def of(console: Console, slot: str) -> Cell:
 
 def choice(console: Console) -> str:
     """What is read where one acts."""
-    return words(re.search(r'<section class="choice[ "].*?</section>', console.page.text, re.DOTALL)[0])
+    return words(matched(r'<section class="choice[ "].*?</section>', console.page.text, re.DOTALL)[0])
 
 
 def told(client: FlaskClient, calendar: str, day: date, editor: str = "agenda-ville") -> list[dict[str, Any]]:
@@ -56,11 +56,12 @@ def told(client: FlaskClient, calendar: str, day: date, editor: str = "agenda-vi
 
 def slot_of(client: FlaskClient, state: str, rank: int = 0, calendar: str = KEY) -> str:
     """A slot of Friday that stands so."""
-    return [one for one in told(client, calendar, FRIDAY) if one["state"] == state][rank]["slot"]
+    found: str = [one for one in told(client, calendar, FRIDAY) if one["state"] == state][rank]["slot"]
+    return found
 
 
 def buttons(console: Console) -> list[str]:
-    inside = re.search(r'<section class="choice[ "].*?</section>', console.page.text, re.DOTALL)[0]
+    inside = matched(r'<section class="choice[ "].*?</section>', console.page.text, re.DOTALL)[0]
     return [words(one) for one in re.findall(r"<button[^>]*>(.*?)</button>", inside, re.DOTALL)]
 
 
@@ -140,7 +141,8 @@ def test_of_a_million_people_a_few_are_looked_at(write_scenario: Callable[[str],
     shown = text(console.open(AGENDAS))
     assert "1000000 praticiens ou associations." in shown
     assert "Par nom, parmi les 2000 premiers de l’annuaire ; par identifiant, parmi tous." in shown
-    [group] = played.editors[0].directory._groups.values()
+    directory: Any = played.editors[0].directory
+    [group] = directory._groups.values()
     far = group.practitioner(999_999)
     console.open(f"{AGENDAS}?q={far.id}")
     assert console.links(f"{AGENDAS}/grand/") == [f"{AGENDAS}/grand/{place.calendar.key}" for place in far.places]
@@ -201,7 +203,7 @@ def check_week(console: Console, client: FlaskClient, editor: Editor, calendar: 
         for slot, one in expected.items()
         if datetime.fromisoformat(one["start"]).astimezone(zone).date() in days
     }
-    shown = {re.search("creneau=([^#]*)", link)[1]: (state, said) for state, link, said in cells(console)}
+    shown = {matched("creneau=([^#]*)", link)[1]: (state, said) for state, link, said in cells(console)}
     assert set(shown) == set(expected)
     for slot, one in expected.items():
         state, said = shown[slot]

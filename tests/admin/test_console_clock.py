@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.admin.console_browser import Console, text
-from tests.conftest import NOW, json_of
+from tests.conftest import NOW, json_of, pieces_of
 
 PAGE = "/_console/horloge"
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_played_comes_back(console: Console, client: FlaskClient,
 
 def test_the_time_streams(client: FlaskClient) -> None:
     answer = client.get(f"{PAGE}/direct", buffered=False)
-    pieces = iter(answer.response)
+    pieces = pieces_of(answer)
     assert "08:00:00" in next(pieces).decode()
     client.post("/_admin/clock/advance", json={"hours": 1})
     assert "09:00:00" in next(pieces).decode()

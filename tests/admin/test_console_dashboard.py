@@ -14,7 +14,7 @@ from mock_editor.journal.model import ExchangeRecord
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.conftest import AT_SOS, TAKEN
 from tests.admin.console_browser import Console, text, words
-from tests.conftest import json_of
+from tests.conftest import json_of, pieces_of
 
 HOME, LIVE = "/_console/", "/_console/direct"
 SLOW = {"name": "coupe", "editors": ["agenda-ville"], "do": [{"kind": "cut-body", "share": 0.5}]}
@@ -149,7 +149,7 @@ def events(client: FlaskClient) -> Iterator[bytes]:
     """What the stream says, without its heartbeats."""
     answer = client.get(LIVE, buffered=False)
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
-    yield from (one for one in answer.response if one != b":\n\n")
+    yield from (one for one in pieces_of(answer) if one != b":\n\n")
 
 
 def test_what_changes_is_told_as_a_part_of_the_page(client: FlaskClient) -> None:

@@ -19,7 +19,7 @@ from mock_editor.faults.middleware import FaultMiddleware
 from mock_editor.scenario import LoadedScenario, find, load
 from mock_editor.simulator.simulator import Simulator
 from tests.admin.console_browser import Console, text
-from tests.conftest import GUIDE_THOMAS, NOW, json_of, playing, slot_search
+from tests.conftest import GUIDE_THOMAS, NOW, json_of, matched, pieces_of, playing, slot_search
 
 FAULTS, NEW = "/_console/pannes", "/_console/pannes/nouvelle?genre="
 ALL_KINDS = [name_of(kind) for kind in KINDS]
@@ -356,7 +356,7 @@ def test_a_rule_is_shown_as_the_api_takes_it(console: Console, client: FlaskClie
     put(client, "lent", priority=3, do=[{"kind": "latency", "seconds": 2}, {"kind": "empty-body"}])
     before = rules(client)["lent"]["rule"]
     page = console.open(f"{FAULTS}/regle/lent").text
-    shown = json.loads(html.unescape(re.search(r'<pre class="block">(.*?)</pre>', page, re.DOTALL)[1]))
+    shown = json.loads(html.unescape(matched(r'<pre class="block">(.*?)</pre>', page, re.DOTALL)[1]))
     client.delete("/_admin/faults/lent")
     assert client.post("/_admin/faults", json=shown).status_code == 201
     assert rules(client)["lent"]["rule"] == before
@@ -488,7 +488,7 @@ def test_a_wrong_timeline_comes_back(console: Console, client: FlaskClient) -> N
 
 def test_the_list_streams_what_changes(client: FlaskClient) -> None:
     answer = client.get(f"{FAULTS}/direct", buffered=False)
-    pieces = iter(answer.response)
+    pieces = pieces_of(answer)
     assert "Aucune panne" in next(pieces).decode()
     put(client, "lent")
     assert "/pannes/regle/lent" in next(pieces).decode()

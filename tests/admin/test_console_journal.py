@@ -20,7 +20,7 @@ from mock_editor.scenario import Script
 from mock_editor.simulator.simulator import Simulator
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.console_browser import Console, text, words
-from tests.conftest import GUIDE_THOMAS, slot_search, sos_search
+from tests.conftest import GUIDE_THOMAS, pieces_of, slot_search, sos_search
 
 FAILED = issue(Code.CALL_FAILED, reason="x")
 
@@ -318,7 +318,7 @@ def test_anything_else_is_left_alone(other: str) -> None:
 def stream(client: FlaskClient, url: str = LIVE) -> Iterator[bytes]:
     answer = client.get(url, buffered=False)
     assert (answer.status_code, answer.mimetype) == (200, "text/event-stream")
-    return iter(answer.response)
+    return pieces_of(answer)
 
 
 def test_what_comes_is_added(simulator: Simulator, client: FlaskClient, record: Callable[..., int]) -> None:
@@ -349,7 +349,7 @@ def test_a_stream_goes_on_after_what_was_seen(client: FlaskClient, record: Calla
         (f"?dernier={seen}&flow=read", {}),
     ):
         answer = client.get(f"{LIVE}{query}", headers=headers, buffered=False)
-        pieces = iter(answer.response)
+        pieces = pieces_of(answer)
         assert next(pieces) == b":\n\n"
         event = next(pieces).decode()
         assert re.findall(r"/_console/journal/(\d+)", event) == [str(one) for one in missed[::-1]]

@@ -24,7 +24,7 @@ from tests.admin.conftest import Played
 from tests.admin.console_browser import Console, text
 from tests.admin.test_console import DIARY, HOME, SOS_AGENDA, key
 from tests.booking.conftest import AGENDA, Browser
-from tests.conftest import NOW, PUBLIC_URL, application
+from tests.conftest import NOW, PUBLIC_URL, application, matched, pieces_of
 from tests.wire.conftest import eventually
 
 LIST = "/_console/notifications"
@@ -52,13 +52,13 @@ def book(app: Flask) -> Book:
             browser.choose("mercier" if agenda is AGENDA else "roussel")
         if browser.title.startswith("Conditions"):
             browser.send("/cgu", accepter="1")
-        editor, identifier = re.fullmatch(r"/(.+)/rendez-vous/(.+)", browser.book(rank)).groups()
+        editor, identifier = matched(r"^/(.+)/rendez-vous/(.+)$", browser.book(rank)).groups()
         return f"{DIARY}/{editor}/{identifier}"
 
     return one
 
 
-def filters(console: Console) -> list[str]:
+def filters(console: Console) -> list[tuple[str, str]]:
     """The states with their counts, as the list offers them."""
     return re.findall(r">([^<]*) : (\d+)</a>", console.page.text.partition('aria-label="États"')[2])
 
@@ -502,9 +502,10 @@ def test_the_list_is_a_stream_too(console: Console, book: Book, sender: Played) 
     console.open(f"{LIST}?editeur=agenda-ville")
     [live] = re.findall('data-live="([^"]*)"', console.page.text)
     assert live == f"{LIST}/direct?editeur=agenda-ville"
-    with console.client.get(live) as answer:
+    answer = console.client.get(live)
+    with answer:
         assert answer.mimetype == "text/event-stream"
-        pieces = iter(answer.response)
+        pieces = pieces_of(answer)
         assert "Aucune notification." in next(pieces).decode()
         book()
         piece = next(one for one in pieces if one.startswith(b"data:")).decode()

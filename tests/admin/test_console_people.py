@@ -16,7 +16,7 @@ from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
 from tests.admin.console_browser import Console, text, words
 from tests.booking import conftest as site
-from tests.conftest import GUIDE_MARCEL, json_of
+from tests.conftest import GUIDE_MARCEL, json_of, matched
 
 ACCOUNTS, DIARY = "/_console/comptes", "/_console/rendez-vous"
 ACCOUNT = f"{ACCOUNTS}/agenda-ville/{MERCIER}"
@@ -30,7 +30,8 @@ def make(client: FlaskClient, sas: Client | None = None, **changes: Any) -> dict
     """Creates an account at agenda-sos as the SAS does; returns it as the admin API has it."""
     answer = (sas or client).post("/agenda-sos/fhir/Practitioner", json=regulator((NATIONAL, "x/1"), **changes))
     assert answer.status_code == 201, answer.text
-    return json_of(client.get("/_admin/accounts?editor=agenda-sos"))["accounts"][-1]
+    found: dict[str, Any] = json_of(client.get("/_admin/accounts?editor=agenda-sos"))["accounts"][-1]
+    return found
 
 
 def rows(console: Console) -> list[str]:
@@ -101,7 +102,7 @@ def test_accounts_come_in_pages(console: Console, client: FlaskClient) -> None:
         console.open(console.links("page=")[-1])
     seen += rows(console)
     assert "Page suivante" not in console.page.text
-    assert [re.search(r" r(\d+)@", row)[1] for row in seen[:-1]] == [str(number) for number in range(120)][::-1]
+    assert [matched(r" r(\d+)@", row)[1] for row in seen[:-1]] == [str(number) for number in range(120)][::-1]
     assert "Solène MERCIER" in seen[-1]
     console.open(f"{ACCOUNTS}?editeur=agenda-sos&q=r11")
     assert len(rows(console)) == 11

@@ -22,14 +22,14 @@ class Turning(FlaskClient):
     playing: Simulator
 
     def open(self, *args: Any, **options: Any) -> Any:
-        self.application = self.simulator.app
+        self.application = self.playing.app
         return super().open(*args, **options)
 
 
 @pytest.fixture
 def client(simulator: Simulator) -> FlaskClient:
     found = Turning(simulator.app, use_cookies=True)
-    found.simulator = simulator
+    found.playing = simulator
     return found
 
 

@@ -18,8 +18,9 @@ from werkzeug.serving import make_server
 from werkzeug.wsgi import get_input_stream
 
 from mock_editor.admin import problem, routes
-from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation, refusal
-from mock_editor.base.errors import EditorError
+from mock_editor.admin.operation import Control, Download, Example, Line, Model, operation
+from mock_editor.base.errors import EditorError, refused
+from mock_editor.base.issues import Code
 from mock_editor.base.worlds import WORLD
 from mock_editor.commands import remote
 from mock_editor.commands.description import read
@@ -97,7 +98,7 @@ def take_file(_: Control, name: Line, body: bytes) -> Told:
 def give_file(_: Control, number: int) -> Download:
     """Gives a file."""
     if number < 1:
-        raise refusal(404, "no such file", "path.number")
+        raise refused(Code.EXCHANGE_NOT_FOUND, "path.number", number=number)
     return Download(f"file-{number}.yaml", [b"a: ", b"\xc3\xa9\n"])
 
 
@@ -131,7 +132,7 @@ def app(simulator: Simulator) -> Flask:
     made.register_blueprint(routes.blueprint(OPERATIONS))
     made.register_error_handler(EditorError, problem.response)
     answer, own = made.wsgi_app, {WORLD: simulator.world}
-    made.wsgi_app = lambda environ, start: answer(environ | own, start)  # type: ignore[method-assign]
+    made.wsgi_app = lambda environ, start: answer(environ | own, start)  # type: ignore[method-assign,assignment]
     return made
 
 
@@ -202,10 +203,10 @@ def test_a_download_has_a_name(client: FlaskClient) -> None:
     answer = client.get("/_admin/files/3")
     assert (answer.data, answer.mimetype) == ("a: é\n".encode(), "application/yaml")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="file-3.yaml"'
-    refused = client.get("/_admin/files/0")
-    assert (refused.status_code, json_of(refused)["errors"]) == (
+    answer = client.get("/_admin/files/0")
+    assert (answer.status_code, json_of(answer)["errors"]) == (
         404,
-        [{"where": "path.number", "what": "no such file"}],
+        [{"where": "path.number", "what": "The journal has no exchange 0, or not any more"}],
     )
 
 

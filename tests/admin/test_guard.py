@@ -1,6 +1,5 @@
 """Who gets in: programs and browsers of this machine, and from elsewhere those with the token."""
 
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +14,7 @@ from mock_editor.admin import guard
 from mock_editor.base.clock import Clock
 from mock_editor.base.errors import EditorError
 from mock_editor.scenario import LoadedScenario
-from tests.conftest import NOW, PUBLIC_URL, application, json_of
+from tests.conftest import NOW, PUBLIC_URL, application, json_of, matched
 
 TOKEN = "jeton-de-seize-signes-au-moins"  # noqa: S105 - of these tests only
 ACCOUNTS, HOME, ACCESS = "/_admin/accounts", "/_console/", "/_console/acces"
@@ -219,7 +218,7 @@ def test_every_refusal_is_a_problem_document_whatever_is_accepted(client: FlaskC
 
 
 def jeton(page: TestResponse) -> str:
-    return re.search(r'name="jeton" value="([^"]*)"', page.text)[1]
+    return matched(r'name="jeton" value="([^"]*)"', page.text)[1]
 
 
 def enter(client: FlaskClient, token: str, target: str = HOME) -> TestResponse:
@@ -237,7 +236,7 @@ def test_a_browser_from_elsewhere_is_sent_to_the_access_page_and_back(client: Fl
     assert "<h1>Accès à la console</h1>" in page.text
     with client.get("/_console/static/console.css", environ_overrides=FAR) as style:
         assert style.status_code == 200
-    target = re.search(r'name="vers" value="([^"]*)"', page.text)[1]
+    target = matched(r'name="vers" value="([^"]*)"', page.text)[1]
     entered = enter(client, TOKEN, target)
     assert (entered.status_code, entered.headers["Location"]) == (303, wanted)
     shown = client.get(wanted, environ_overrides=FAR)

@@ -64,7 +64,7 @@ def test_every_answer_is_in_the_document(document: Any, operation: Operation, mo
 
     @given(case=described.as_strategy(generation_mode=mode))
     @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: Any) -> None:
         case.call_and_validate(checks=CHECKS)
 
     ask()

@@ -11,6 +11,7 @@ from mock_editor.admin.operations import OPERATIONS
 from tests.admin.console_browser import Console, words
 from tests.base.test_words import ENGLISH_WORDS
 from tests.booking.conftest import Browser
+from tests.conftest import matched
 
 ACTIONS = {one.id: one for one in OPERATIONS if one.method != "GET"}
 PAGES = (
@@ -80,7 +81,7 @@ def test_a_page_is_in_french(console: Console, page: str) -> None:
 def test_what_cannot_be_shown_is_told_in_french(console: Console, path: str) -> None:
     console.open(f"/_console/{path}")
     assert console.page.status_code >= 400
-    assert ENGLISH_WORDS.findall(words(re.search("<main.*", console.page.text, re.DOTALL)[0])) == []
+    assert ENGLISH_WORDS.findall(words(matched("<main.*", console.page.text, re.DOTALL)[0])) == []
 
 
 def test_a_site_refuses_in_french(app: Flask) -> None:

@@ -13,7 +13,7 @@ from mock_editor.base.issues import Code
 from mock_editor.base.validation import Finding, described, findings, invalid, issues
 from mock_editor.base.words import english, french
 
-ERRORS = {one["type"]: one for one in list_all_errors()}
+ERRORS: dict[str, Any] = {one["type"]: one for one in list_all_errors()}
 # For each name in a message, a value that stands out.
 SAMPLES: dict[str, Any] = {
     "gt": 1, "ge": 2.0, "lt": 0.5, "le": 1e-7, "multiple_of": 5, "min_length": 1, "max_length": 2, "actual_length": 3,

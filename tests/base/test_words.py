@@ -34,7 +34,7 @@ MAKERS: dict[str, set[str]] = {
 def strings(message: Message | None) -> tuple[str, ...]:
     if message is None:
         return ()
-    return message.string if isinstance(message.string, tuple) else (message.string,)
+    return (message.string or "",) if isinstance(message.string, str | None) else tuple(message.string)
 
 
 def named(text: str) -> set[str]:

@@ -155,7 +155,7 @@ class World:
 def in_world(app: Flask, *parts: object) -> None:
     """Has an application answer in a world with these parts."""
     behind, world = app.wsgi_app, World(parts)
-    app.wsgi_app = lambda environ, start: behind(environ | {WORLD: world}, start)  # type: ignore[method-assign]
+    app.wsgi_app = lambda environ, start: behind(environ | {WORLD: world}, start)  # type: ignore[method-assign,assignment]
 
 
 def platform_app(

@@ -138,8 +138,8 @@ def code_of(browser: FlaskClient, person: Person = RENEE, **changes: str | None)
     return answered(choose(browser, ask(browser, **{"prompt": "login"} | changes), person))["code"]
 
 
-def redeem(browser: FlaskClient, code: str, **changes: str | None) -> TestResponse:
-    fields = {
+def redeem(browser: FlaskClient, code: str | None, **changes: str | None) -> TestResponse:
+    fields: dict[str, str | None] = {
         "grant_type": "authorization_code",
         "code": code,
         "redirect_uri": CALLBACK,
@@ -194,7 +194,8 @@ def relying_party(provider_url: str, client_id: str) -> FlaskClient:
     app = Flask(__name__)
     app.secret_key = "of a test"  # noqa: S105
     app.config["SESSION_COOKIE_NAME"] = client_id
-    idp = OAuth(app).register(
+    clients: Any = OAuth(app)
+    idp = clients.register(
         "idp",
         client_id=client_id,
         client_secret="any",  # noqa: S106
@@ -647,8 +648,8 @@ def test_a_code_is_bound_to_its_request(browser: FlaskClient, changes: dict[str,
 
 def test_pkce_is_not_required_and_not_pretended(browser: FlaskClient) -> None:
     without: dict[str, str | None] = {"code_challenge": None, "code_challenge_method": None}
-    assert redeem(browser, code_of(browser, **without), code_verifier=None).status_code == 200
-    assert redeem(browser, code_of(browser, **without)).get_json()["error"] == "invalid_grant"
+    assert redeem(browser, code_of(browser, RENEE, **without), code_verifier=None).status_code == 200
+    assert redeem(browser, code_of(browser, RENEE, **without)).get_json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize("client_id", ["agenda", "a+b", "https://x.example/?a=%41", "é", "a:b"])
@@ -898,7 +899,8 @@ def test_a_client_may_not_be_two(browser: FlaskClient, name: str) -> None:
     ids=str,
 )
 def test_a_wrong_token_request(browser: FlaskClient, changes: dict[str, str | None], error: str, status: int) -> None:
-    response = redeem(browser, **{"code": "x"} | changes)
+    fields = {"code": "x"} | changes
+    response = redeem(browser, fields.pop("code"), **fields)
     assert (response.status_code, response.get_json()["error"]) == (status, error)
     assert response.headers["Cache-Control"] == "no-store"
     assert ("WWW-Authenticate" in response.headers) == (status == 401)

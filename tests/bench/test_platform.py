@@ -31,7 +31,7 @@ from mock_editor.bench.platform.place_results import link
 from mock_editor.bench.platform.search import search_url
 from mock_editor.bench.platform.store import LIFETIME, PlatformStore
 from tests.bench.conftest import BRIAND, MARC, RENEE, Peers, Platform, answering, platform_app, text
-from tests.conftest import NOW
+from tests.conftest import NOW, pieces_of
 from tests.validation.guide import errors_of, needs_validator
 
 Make = Callable[..., Platform]
@@ -551,7 +551,7 @@ def test_answers_are_shown_as_they_come(editors: Peers, platform_of: Make) -> No
     assert "Interrogation des éditeurs…" in page
     assert editors.requests == []
 
-    pieces = iter(platform.client.get(address, buffered=False).response)
+    pieces = pieces_of(platform.client.get(address, buffered=False))
     read = ""
     while "1 créneau dans 1 lieu" not in read:
         read = text(next(pieces).decode())
@@ -566,10 +566,10 @@ def test_answers_are_shown_as_they_come(editors: Peers, platform_of: Make) -> No
 def test_a_browser_that_leaves_has_nobody_else_asked(editors: Peers, platform_of: Make) -> None:
     """More requests than there is room for: those that wait are dropped."""
     over = threading.Event()
-    editors.answers = {"ville": lambda _: over.wait(10)}  # type: ignore[assignment]
+    editors.answers = {"ville": lambda _: [over.wait(10)].clear()}
     many = [editors.peer("ville")] * 10
     platform = platform_of(*many, listed=people(100), seconds=10)
-    pieces = iter(platform.client.get("/_sas/recherche/flux", buffered=False).response)
+    pieces = pieces_of(platform.client.get("/_sas/recherche/flux", buffered=False))
     next(pieces)
     pieces.close()
     over.set()
@@ -583,7 +583,7 @@ def test_a_regulator_signs_in_while_searches_wait_for_a_silent_editor(editors: P
     editors.answers["muet"] = lambda _: ended.append(over.wait(5))
     editors.answers["ville"] = answering(200, b"{}")
     platform = platform_of(*[editors.peer("muet")] * 10, listed=people(100), seconds=20)
-    pieces = iter(platform.client.get("/_sas/recherche/flux", buffered=False).response)
+    pieces = pieces_of(platform.client.get("/_sas/recherche/flux", buffered=False))
     next(pieces)
     assert platform_of(editors.peer("ville")).send("/_sas/regulateurs/renee/retablissement").status_code == 303
     assert (ended, [path for method, path, _ in editors.requests if method == "PUT"] != []) == ([], True)

@@ -22,7 +22,7 @@ from mock_editor.base import codes
 from mock_editor.base.store import Store
 from mock_editor.bench.receiver.received import Inbox
 from tests.bench.conftest import BRIAND, RENEE, platform_app, text
-from tests.conftest import json_of
+from tests.conftest import json_of, pieces_of
 from tests.validation.guide import SHARED, VERSIONS, errors_of, needs_validator
 
 PUBLIC_URL = "https://sas.example"
@@ -71,7 +71,7 @@ def sent(resource: Resource) -> Resource:
     return {name: value for name, value in resource.items() if value is not ABSENT}
 
 
-def appointment(value: str = UUID, **changes: Any) -> Resource:
+def appointment(value: Any = UUID, **changes: Any) -> Resource:
     """A sound body, as the guide's own example."""
     return sent(
         {
@@ -283,7 +283,7 @@ def test_what_is_wanted_in_return(post: Send, put: Send, method: str, prefer: st
 
 
 def test_a_search_by_identifier(post: Send, client: FlaskClient) -> None:
-    told = [post(appointment(value)).json for value in ("a,b", "c|d ")]
+    told = [json_of(post(appointment(value))) for value in ("a,b", "c|d ")]
     for value, expected in (("a,b", told[0]), ("a\\,b", told[0]), ("c|d", told[1]), ("c%7Cd+", told[1])):
         bundle = json_of(client.get(f"{BASE}?identifier={EDITOR}|{value}"))
         Bundle.model_validate(bundle)
@@ -1205,7 +1205,7 @@ def test_a_version_that_there_is_not_has_no_message(client: FlaskClient, post: S
 
 
 def test_the_list_shows_what_comes_while_it_is_looked_at(client: FlaskClient, post: Send, put: Send) -> None:
-    pieces = iter(client.get("/_sas/rendez-vous/flux", buffered=False).response)
+    pieces = pieces_of(client.get("/_sas/rendez-vous/flux", buffered=False))
     assert "Aucun rendez-vous reçu." in next(pieces).decode()
     post(appointment())
     assert "Confirmé" in next(pieces).decode()

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import PUBLIC_URL
+from tests.conftest import PUBLIC_URL, matched
 
 AGENDA = "/agenda-ville/agenda/810100050075?lieu=1"
 MERCIER, ROUSSEL, TESSIER, VASSEUR = "mercier", "roussel", "tessier", "vasseur"
@@ -31,9 +31,7 @@ class Browser:
     def send(self, action: str, **fields: str) -> TestResponse:
         """Sends the page's form with this end of its ``action``, its hidden fields as they are."""
         for found in re.findall(r"<form.*?</form>", self.page.text, re.DOTALL):
-            target = (
-                html.unescape(re.search(r'action="([^"]*)"', found)[1]) if 'action="' in found else self.visited[-1]
-            )
+            target = html.unescape(matched(r'action="([^"]*)"', found)[1]) if 'action="' in found else self.visited[-1]
             if target.partition("?")[0].endswith(action):
                 hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found))
                 data = {name: html.unescape(value) for name, value in hidden.items()} | fields
@@ -48,7 +46,7 @@ class Browser:
     @property
     def title(self) -> str:
         """The heading of the page."""
-        return html.unescape(re.search(r"<h1>(.*?)</h1>", self.page.text, re.DOTALL)[1])
+        return html.unescape(matched(r"<h1>(.*?)</h1>", self.page.text, re.DOTALL)[1])
 
     def _follow(self, answer: TestResponse, url: str) -> TestResponse:
         self.visited.append(url)
@@ -68,7 +66,7 @@ class Browser:
         """Signs in at the identity provider."""
         assert "/_idp/authorize" in self.visited[-1]
         forms = re.findall(r"<form.*?</form>", self.page.text, re.DOTALL)
-        demand = re.search(r'name="demande" value="([^"]*)"', forms[-1])[1]
+        demand = matched(r'name="demande" value="([^"]*)"', forms[-1])[1]
         data = {"demande": html.unescape(demand), "personne": person}
         return self._follow(self.client.post("/_idp/connexion", data=data), "/_idp/connexion")
 

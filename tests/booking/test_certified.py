@@ -131,7 +131,7 @@ def test_the_client_authenticates_as_the_provider_takes_it(certified: Certified,
 
 
 def test_a_provider_that_takes_no_way_that_we_know_is_told_apart(certified: Certified) -> None:
-    key = {"jwks": {"keys": [RSA.as_dict(private=False)]}}
+    key: dict[str, Any] = {"jwks": {"keys": [RSA.as_dict(private=False)]}}
     issuer = certified.make("/by-key", token_endpoint_auth_method="private_key_jwt", **key)  # noqa: S106 - a method
     with pytest.raises(ProviderError, match="the token endpoint takes private_key_jwt") as raised:
         sign_in(client_of(issuer))
@@ -172,8 +172,9 @@ KEYS: dict[str, Key] = {
 def test_whatever_signs_is_believed(certified: Certified, algorithm: str, signed: str) -> None:
     key = KEYS[algorithm]
     keys = (key,) if key is RSA else (key, RSA)
-    long = {"client_secret": SECRET} if algorithm != "HS256" else {}
-    issuer = certified.make(f"/{algorithm}-{signed}", *keys, **long, **{f"{signed}_signed_response_alg": algorithm})
+    settings: dict[str, Any] = {f"{signed}_signed_response_alg": algorithm}
+    settings |= {"client_secret": SECRET} if algorithm != "HS256" else {}
+    issuer = certified.make(f"/{algorithm}-{signed}", *keys, **settings)
     found = sign_in(client_of(issuer))
     assert (found.national_ids, found.emails) == ([RPPS], [MERCIER])
 

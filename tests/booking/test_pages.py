@@ -24,7 +24,8 @@ BADGES = ("Grand public", "Professionnels", "SNP (SAS)")
 
 def password(client: FlaskClient, email: str, editor: str = "agenda-ville") -> str:
     told = json_of(client.get(f"/_admin/accounts?editor={editor}"))["accounts"]
-    return next(one["password"] for one in told if one["resource"]["telecom"][0]["value"] == email)
+    found: str = next(one["password"] for one in told if one["resource"]["telecom"][0]["value"] == email)
+    return found
 
 
 def slot_ids(bundle: dict[str, Any]) -> set[str]:
@@ -307,7 +308,7 @@ def test_signing_in_leads_nowhere_else(browser: Browser, target: str) -> None:
 def test_a_session_ends_after_a_duty(played: LoadedScenario, browser: Browser, tmp_path: Path) -> None:
     browser.arrive()
     later = application(played, Clock(NOW + timedelta(hours=12)), tmp_path).test_client()
-    for cookie in browser.client._cookies.values():
+    for cookie in (browser.client._cookies or {}).values():
         later.set_cookie(cookie.key, cookie.value, path=cookie.path)
     answer = later.get(AGENDA)
     assert "/connexion" in answer.headers["Location"]

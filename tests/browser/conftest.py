@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -42,9 +42,11 @@ class Site:
 
     def slots(self, owner: str = KERVELLA, editor: str = "agenda-ville") -> list[dict[str, Any]]:
         """The slots that a search finds now: INT_R01, or INT_R04 or SOS Médecins at the editors for these."""
-        search = {"agenda-cpts": partial(slot_search, extra=WITH_CPTS), "agenda-sos": sos_search}.get(
-            editor, slot_search
-        )
+        searches: dict[str, Callable[..., str]] = {
+            "agenda-cpts": partial(slot_search, extra=WITH_CPTS),
+            "agenda-sos": sos_search,
+        }
+        search = searches.get(editor, slot_search)
         answer = requests.get(self.url + search([owner], editor=editor), timeout=20)
         assert answer.status_code == 200, answer.text
         return of_type(answer.json(), "Slot")
@@ -152,7 +154,7 @@ def open_page(chromium: "Browser") -> Iterator[OpenPage]:
 # --- what people do and see
 
 
-def press(page: "Page", name: str | re.Pattern[str], role: str = "button") -> "Response":
+def press(page: "Page", name: str | re.Pattern[str], role: Literal["button", "link"] = "button") -> "Response":
     """Presses a button, or follows a link, and returns the answer that it ends at."""
     return led(page, page.get_by_role(role, name=name).click)
 
@@ -223,7 +225,7 @@ def arrive(page: "Page", link: str, person: str = "mercier") -> None:
         shown = session.post(f"{root}/_idp/connexion", data={"demande": asked[1], "personne": person}, timeout=20)
         terms = {"jeton": form_key(shown.text), "accepter": "1"}
         session.post(f"{root}/{slug}/cgu", data=terms, timeout=20).raise_for_status()
-        cookies = [
+        cookies: Any = [
             {name: getattr(one, name) for name in ("name", "value", "domain", "path")} for one in session.cookies
         ]
     page.context.add_cookies(cookies)
@@ -284,7 +286,7 @@ def tab_to(page: "Page", name: str) -> str:
         focused = page.locator(":focus")
         text = focused.evaluate("one => one.labels?.[0]?.innerText || one.innerText")
         if text.strip().startswith(name):
-            return text
+            return str(text)
     raise AssertionError(f"Tab does not lead to {name!r} on {page.url}")
 
 

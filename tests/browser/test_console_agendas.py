@@ -10,7 +10,7 @@ from tests.browser.conftest import MERCIER, RENNES, THOMAS, OpenPage, Site, ente
 from tests.browser.test_layout import LONG, Album
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -90,17 +90,24 @@ def test_every_page_fits_the_screen(site: Site, album: Album, page: "Page") -> N
     assert album.wrong == []
 
 
+def top(shown: "Locator") -> float:
+    """Where something begins on the page."""
+    box = shown.bounding_box()
+    assert box
+    return float(box["y"])
+
+
 def test_a_narrow_screen_shows_a_day_and_a_wide_one_the_week(site: Site, page: "Page") -> None:
     go(page, f"{site.url}/_console/agendas/agenda-ville/{KEY}")
     days = page.locator(".grid .day")
     assert [day.is_visible() for day in days.all()] == [True] * 7
     # Slots of one time stand side by side, and beside their time.
     line = page.locator(".day .cell").filter(has_text=re.compile(r"^\s*10:15 – 10:30"))
-    tops = {round(cell.bounding_box()["y"]) for cell in line.all()}
+    tops = {round(top(cell)) for cell in line.all()}
     assert len(line.all()) == 7
     assert len(tops) == 1
-    axis = page.locator(".axis li").filter(has_text="10:15").bounding_box()
-    assert abs(axis["y"] - tops.pop()) <= 2
+    axis = page.locator(".axis li").filter(has_text="10:15")
+    assert abs(top(axis) - tops.pop()) <= 2
     page.set_viewport_size({"width": 360, "height": 800})
     assert [day.is_visible() for day in days.all()] == [False] * 4 + [True] + [False] * 2
     press(page, re.compile("^dim. 22"), "link")

@@ -95,7 +95,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stranger]:
     stranger.stop()
 
 
-SECRET = {"MOCK_EDITOR_OIDC_CLIENT_SECRET": "anything"}
+SECRET: dict[str, Any] = {"MOCK_EDITOR_OIDC_CLIENT_SECRET": "anything"}
 
 
 def options(issuer: str) -> list[str]:
@@ -294,7 +294,7 @@ def rubbish(**answers: Any) -> dict[str, Any]:
     return {one: (200, "application/json", body) if isinstance(body, bytes) else body for one, body in answers.items()}
 
 
-BEFORE = {
+BEFORE: dict[str, dict[str, Any]] = {
     "configuration is a list": {"openid-configuration": b"[]"},
     "configuration is a page": {"openid-configuration": HTML},
     "configuration is empty": {"openid-configuration": b"{}"},
@@ -305,7 +305,7 @@ BEFORE = {
     "keys are a page": {"jwks": HTML},
     "keys are no keys": {"jwks": b'{"keys": [1, null, {"kty": "no"}]}'},
 }
-AFTER = {
+AFTER: dict[str, dict[str, Any]] = {
     "token is a page": {"token": HTML},
     "token is a list": {"token": b"[]"},
     "token is an error": {"token": (400, "application/json", b'{"error": "invalid_grant"}')},

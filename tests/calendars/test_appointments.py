@@ -1,9 +1,10 @@
 """Appointments in the store, and the slots that they hold in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Process:
             self.appointments.reset(db)
         self.appointments.follow()
 
-    def held(self, calendar: str = KEY) -> frozenset[object]:
+    def held(self, calendar: str = KEY) -> Set[object]:
         return self.taken.of(self.editor.seed).get(calendar, AS_MADE).held
 
 
@@ -103,9 +104,9 @@ def test_slots_are_held_and_given_back(process: Callable[[], Process]) -> None:
     kept = one.appointments.add(appointment())
     assert one.held() == {NOW}
     one.appointments.change("agenda-ville", kept.id, lambda old: replace(old, start=later, calendar="x-1"))
-    assert (one.held(), one.held("x-1")) == (frozenset(), {later})
+    assert (one.held(), one.held("x-1")) == (set(), {later})
     for status in AppointmentStatus:
-        one.appointments.change("agenda-ville", kept.id, lambda old, status=status: replace(old, status=status))
+        one.appointments.change("agenda-ville", kept.id, partial(replace, status=status))
         assert bool(one.held("x-1")) is (status is not AppointmentStatus.CANCELLED)
 
 
@@ -136,7 +137,7 @@ def test_another_worker_follows_a_reset(process: Callable[[], Process]) -> None:
     one.reset()
     one.appointments.add(appointment(calendar="x-1"))
     other.appointments.follow()
-    assert (other.held(), other.held("x-1")) == (frozenset(), {NOW})
+    assert (other.held(), other.held("x-1")) == (set(), {NOW})
 
 
 def test_a_worker_that_starts_knows_all(process: Callable[[], Process]) -> None:

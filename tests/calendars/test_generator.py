@@ -114,7 +114,7 @@ def test_a_night_belongs_to_the_day_it_begins() -> None:
 def test_absences_close_and_exceptional_openings_open() -> None:
     christmas = Absence(date(2024, 12, 24), date(2024, 12, 26), yearly=True)
     summer = Absence(date(2026, 8, 1), date(2026, 8, 15), yearly=False)
-    special = {date(2026, 12, 25): (opening("10:00-11:00", 60),)}
+    special: dict[date, tuple[Opening, ...]] = {date(2026, 12, 25): (opening("10:00-11:00", 60),)}
     made = calendar(opening("09:00-10:00", 60), absences=[christmas, summer], exceptional=special)
     assert starts(made, date(2026, 12, 24)) == []
     assert starts(made, date(2031, 12, 26)) == []

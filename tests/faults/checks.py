@@ -30,9 +30,9 @@ def links(told: AnswerBundle, asked: Asked) -> Iterator[object]:
 
 def attached(told: AnswerBundle, asked: Asked) -> Iterator[object]:
     """Slots are on the Schedule that they belong to."""
-    known = {slot["id"]: slot["schedule"] for slot in AnswerBundle(asked.right or {}).slots}
+    known: dict[str, Any] = {slot["id"]: slot["schedule"] for slot in AnswerBundle(asked.right or {}).slots}
     for slot in told.slots:
-        expected = known.get(slot["id"].removesuffix("-bis"), slot["schedule"])
+        expected: Any = known.get(slot["id"].removesuffix("-bis"), slot["schedule"])
         if slot["schedule"] != expected:
             yield f"{slot['id']} is on {slot['schedule']['reference']}, not on {expected['reference']}"
 
@@ -65,7 +65,7 @@ def _texts_and_communities(slot: Resource) -> Counter[str]:
     )
 
 
-CHECKS: Mapping[str, Callable[[AnswerBundle, Any], Iterator[object]]] = made.CHECKS | {
+CHECKS: Mapping[str, Callable[[AnswerBundle, Any], Iterator[object]]] = made.CHECKS | {  # type: ignore[operator]
     check.__name__: check for check in (links, attached, structures, contents)
 }
 

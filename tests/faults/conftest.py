@@ -135,6 +135,6 @@ def rights(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Right]:
         client, now = clients[played]
         response = client.get(query)
         assert response.status_code == 200, response.text
-        response = Response(200, tuple(response.headers.items()), response.data)
-        found[name] = Right(Asked(flow, f"{PUBLIC_URL}{query}", now, orjson.loads(response.body)), response)
+        right = Response(200, tuple(response.headers.items()), response.data)
+        found[name] = Right(Asked(flow, f"{PUBLIC_URL}{query}", now, orjson.loads(right.body)), right)
     return found

@@ -100,18 +100,25 @@ def test_a_byte_order_mark(right: Right) -> None:
     assert json.loads(response.body.decode("utf-8-sig")) == right.bundle
 
 
+def at(element: "ET.Element", path: str) -> "ET.Element":
+    """What is at a path inside an element. There has to be something."""
+    found = element.find(path)
+    assert found is not None, path
+    return found
+
+
 def test_xml(right: Right) -> None:
     response = right.spoilt_by(body.XmlBody())
     assert response.header("Content-Type") == "application/fhir+xml; charset=utf-8"
     root = ET.fromstring(response.body)  # noqa: S314 - our own
     assert root.tag == f"{XML}Bundle"
-    assert root.find(f"{XML}total").attrib == {"value": str(right.bundle["total"])}
-    found = [entry.find(f"{XML}resource")[0] for entry in root.findall(f"{XML}entry")]
+    assert at(root, f"{XML}total").attrib == {"value": str(right.bundle["total"])}
+    found = [at(entry, f"{XML}resource")[0] for entry in root.findall(f"{XML}entry")]
     expected = [entry["resource"] for entry in right.bundle["entry"]]
-    assert [(one.tag, one.find(f"{XML}id").get("value")) for one in found] == [
+    assert [(one.tag, at(one, f"{XML}id").get("value")) for one in found] == [
         (f"{XML}{one['resourceType']}", one["id"]) for one in expected
     ]
-    given = root.find(f".//{XML}given")
+    given = at(root, f".//{XML}given")
     assert given.get("value") == "Sébastien"
     roles = len(of_type(right.bundle, "PractitionerRole"))
     assert [one.tag for one in root.findall(f".//{XML}contained/*")] == [f"{XML}Location"] * roles
@@ -119,9 +126,9 @@ def test_xml(right: Right) -> None:
 
 def test_extensions_in_xml_have_their_url_as_an_attribute(rights: Mapping[str, Right]) -> None:
     root = ET.fromstring(rights["r04"].spoilt_by(body.XmlBody()).body)  # noqa: S314 - our own
-    extension = root.find(f".//{XML}extension")
+    extension = at(root, f".//{XML}extension")
     assert extension.get("url") == "http://hl7.org/fhir/5.0/StructureDefinition/extension-Slot.serviceType"
-    assert root.find(f"{XML}link/{XML}url").get("value") == rights["r04"].asked.url.replace("|", "%7C")
+    assert at(root, f"{XML}link/{XML}url").get("value") == rights["r04"].asked.url.replace("|", "%7C")
 
 
 def test_entries_twice(right: Right) -> None:

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from mock_editor.base.files import folder
 from mock_editor.base.flows import Flow
 from mock_editor.faults.catalogue import BEGIN, END, Described, catalogue, markdown, with_tables
+from mock_editor.faults.kind import Kind
 from mock_editor.faults.kinds import KINDS
 
 PAGE = folder("docs") / "faults.md"
@@ -32,7 +33,7 @@ def test_each_says_what_there_is_to_know(one: Described) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_its_defaults_fit_its_schema(kind: type) -> None:
+def test_its_defaults_fit_its_schema(kind: type[Kind]) -> None:
     [one] = [one for one in catalogue().values() if one.kind == kind.model_fields["kind"].default]
     defaults = {name: own["default"] for name, own in one.parameters["properties"].items() if "default" in own}
     given = {name: value for name, value in defaults.items() if value is not None}

@@ -385,9 +385,9 @@ def test_other_bundles_are_spoilt_as_far_as_it_goes(
         slot_search([GUIDE_THOMAS]).replace("_include", "_without"),
         sos_search(["334173748400020"]).replace("_revinclude", "_without"),
     ):
-        response = client.get(query)
-        assert json_of(response)["total"]
-        response = Response(200, (), response.data)
+        found = client.get(query)
+        assert json_of(found)["total"]
+        response = Response(200, (), found.data)
         for right in rights.values():
             spoilt = replace(right, response=response).spoilt_by(kind())
             assert orjson.loads(spoilt.body)["resourceType"] == "Bundle"

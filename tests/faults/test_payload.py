@@ -66,7 +66,7 @@ class Case(NamedTuple):
 OPERATOR = "extension.valueReference"
 ACTOR = "participant.actor.identifier"
 CASES = {
-    case.kind.kind: case
+    case.kind.name: case
     for case in (
         Case(elements.AppointmentProfileMissing(), {"-meta"}, {"profile"}, False),
         Case(claims.AppointmentProfileWrong(), {"~meta.profile"}, {"profile"}, False),

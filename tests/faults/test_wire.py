@@ -97,7 +97,12 @@ def known(server: Server) -> dict[str, Any]:
 def await_workers(server: Server) -> None:
     """Until all of them know the rules: who asks one for them has it look."""
     told: set[int] = set()
-    assert eventually(lambda: told.add(known(server)["pid"]) or told == set(server.workers()))
+
+    def all_told() -> bool:
+        told.add(known(server)["pid"])
+        return told == set(server.workers())
+
+    assert eventually(all_told)
 
 
 def waiting(server: Server) -> int:

@@ -160,8 +160,8 @@ class Container:
 
 
 @contextmanager
-def started(*arguments: Any, **environment: str) -> Iterator[Container]:
-    one = Container(*arguments, **environment)
+def started(image: Image, data: Path, *arguments: str, **environment: str) -> Iterator[Container]:
+    one = Container(image, data, *arguments, **environment)
     try:
         yield one
     finally:

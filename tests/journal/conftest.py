@@ -19,13 +19,13 @@ MakeJournal = Callable[..., Journal]
 
 
 def limits(**changed: Any) -> Limits:
-    usual = {"entries": 1000, "bytes": 10_000_000, "age": timedelta(days=36500), "body": 1000}
+    usual: dict[str, Any] = {"entries": 1000, "bytes": 10_000_000, "age": timedelta(days=36500), "body": 1000}
     return Limits(**usual | changed)
 
 
 def exchange(**changed: Any) -> ExchangeRecord:
     """A search that was answered; without bodies unless they are given."""
-    usual = {
+    usual: dict[str, Any] = {
         "began": BEGAN, "clock": CLOCK, "direction": "in", "editor": "agenda-ville", "flow": Flow.INT_R01,
         "method": "GET", "url": "/agenda-ville/fhir/Slot?status=free", "seconds": 0.002, "status": 200,
         "peer": "127.0.0.1:4000", "origin": "https://lga.example:8443",

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -299,12 +300,16 @@ def test_what_was_committed_survives_a_kill(make_journal: MakeJournal, tmp_path:
     assert urls(journal)[-1] == "/after"
 
 
+def last_is(journal: Journal, url: str) -> bool:
+    return urls(journal)[-1:] == [url]
+
+
 def test_entries_of_another_process_can_be_read_soon(make_journal: MakeJournal) -> None:
     writer, reader = make_journal(workers=2), make_journal(workers=2)
     for number in range(5):
         writer.writer.record(exchange(url=f"/{number}"))
         # A reader waits some milliseconds for other processes, of which a busy machine may need more.
-        assert eventually(lambda told=f"/{number}": urls(reader)[-1:] == [told], 30)
+        assert eventually(partial(last_is, reader, f"/{number}"), 30)
 
 
 # --- waiting for entries

@@ -10,18 +10,24 @@ from werkzeug.test import run_wsgi_app as run_lazily
 
 from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.errors import EditorError
+from mock_editor.base.exchanges import RULE
 from mock_editor.base.flows import Flow
 from mock_editor.base.http import read_body
 from mock_editor.base.issues import Code, issue
 from mock_editor.journal.filters import EntryFilter
 from mock_editor.journal.journal import Journal
-from mock_editor.journal.middleware import RULE, JournalMiddleware
+from mock_editor.journal.middleware import JournalMiddleware
 from mock_editor.journal.model import Entry
 from tests.journal.conftest import CLOCK, MakeJournal
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 PLAIN = ("Content-Type", "text/plain")
 FAILED = issue(Code.APPLICATION_FAILED, reason="KeyError: 'inside'")
+
+
+def no_start(*_: Any) -> Callable[[bytes], object]:
+    """For those who take an answer without its head."""
+    return len
 
 
 def environ(path: str = "/e/fhir/Slot", **how: Any) -> dict[str, Any]:
@@ -106,7 +112,7 @@ def test_an_answer_passes_as_it_is_and_is_taken_down(
 def test_it_is_taken_down_before_the_last_piece_is_given_away(
     journal: Journal, pieces: Callable[[], Iterable[bytes]], headers: tuple[tuple[str, str], ...]
 ) -> None:
-    answer = recorded(journal, answering(pieces, *headers))(environ(), lambda *_: None)
+    answer = recorded(journal, answering(pieces, *headers))(environ(), no_start)
     whole = b""
     for piece in answer:
         whole += piece
@@ -123,7 +129,7 @@ def test_a_stream_is_passed_on_piece_by_piece(journal: Journal) -> None:
             made.append(number)
             yield b"x"
 
-    answer = iter(recorded(journal, answering(pieces))(environ(), lambda *_: None))
+    answer = iter(recorded(journal, answering(pieces))(environ(), no_start))
     next(answer)
     assert made == [0]
 
@@ -266,7 +272,7 @@ def test_an_application_that_fails_in_the_middle_is_taken_down_as_far_as_it_came
 @pytest.mark.parametrize("taken", [1, 2])
 def test_a_client_that_leaves_is_noted(journal: Journal, taken: int, headers: tuple[tuple[str, str], ...]) -> None:
     pieces = Piecewise(b"hello ", b"world")
-    answer: Any = recorded(journal, answering(lambda: pieces, *headers))(environ(), lambda *_: None)
+    answer: Any = recorded(journal, answering(lambda: pieces, *headers))(environ(), no_start)
     for _ in range(taken):
         next(answer)
     answer.close()  # what the server does when it cannot send
@@ -278,7 +284,7 @@ def test_a_client_that_leaves_is_noted(journal: Journal, taken: int, headers: tu
 
 def test_an_answer_that_was_taken_whole_has_no_error(journal: Journal) -> None:
     pieces = Piecewise(b"hello")
-    answer: Any = recorded(journal, answering(lambda: pieces))(environ(), lambda *_: None)
+    answer: Any = recorded(journal, answering(lambda: pieces))(environ(), no_start)
     assert list(answer) == [b"hello"]
     answer.close()
     assert only(journal).error is None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import trustme
@@ -48,7 +49,7 @@ def folder(tmp_path: Path, authority: trustme.CA) -> Path:
     return tmp_path
 
 
-def show(folder: Path, issuer: trustme.CA, **dates: datetime) -> None:
+def show(folder: Path, issuer: trustme.CA, **dates: Any) -> None:
     """Puts the certificate that an editor shows into its file."""
     issuer.issue_cert("lga.example", **dates).private_key_and_cert_chain_pem.write_to_path(str(folder / "editor.pem"))
 
@@ -74,7 +75,7 @@ def pem(key: ec.EllipticCurvePrivateKey, pass_phrase: bytes | None = None) -> by
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
 
 
-def server(issuer: trustme.CA, *names: str, clients: trustme.CA | None = None, **dates: datetime) -> ssl.SSLContext:
+def server(issuer: trustme.CA, *names: str, clients: trustme.CA | None = None, **dates: Any) -> ssl.SSLContext:
     """How a SAS speaks TLS; with ``clients``, only to those whose certificate is of that authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuer.issue_cert(*(names or ("127.0.0.1",)), **dates).configure_cert(context)
@@ -106,7 +107,9 @@ class Lines:
         self._made.append(made)
         return made
 
-    def side(self, sas: Sas, *, host: str = "127.0.0.1", shows: bool = True, minimum: str = "1.2") -> Side:
+    def side(
+        self, sas: Sas, *, host: str = "127.0.0.1", shows: bool = True, minimum: Literal["1.2", "1.3"] = "1.2"
+    ) -> Side:
         own = self._folder / "editor.pem" if shows else None
         url, authority = sas.url.replace("127.0.0.1", host), self._folder / "authority.pem"
         target = Target(
@@ -267,7 +270,7 @@ def test_a_certificate_that_the_sas_refuses_is_told(
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(("version", "minimum"), [(V1_2, "1.3"), (V1_1, "1.2")])
 def test_a_sas_with_too_old_a_version_is_told_nothing(
-    lines: Lines, authority: trustme.CA, version: ssl.TLSVersion, minimum: str
+    lines: Lines, authority: trustme.CA, version: ssl.TLSVersion, minimum: Literal["1.2", "1.3"]
 ) -> None:
     if version is V1_1 and not ssl.HAS_TLSv1_1:
         pytest.skip("this OpenSSL does not speak TLS 1.1")

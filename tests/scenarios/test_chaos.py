@@ -87,8 +87,9 @@ class Played:
                 header=lambda _: None, body=f"{number}".encode, zone=PARIS,
             )  # fmt: skip
             kinds = acting.kinds if acting else ()
-            [plan] = [kind.plan(acting.draw) for kind in kinds if isinstance(kind, OutgoingKind) and acting] or [None]
-            yield plan
+            plans = [kind.plan(acting.draw) for kind in kinds if isinstance(kind, OutgoingKind) and acting]
+            assert len(plans) <= 1
+            yield plans[0] if plans else None
 
     def wrong(self, editor: str, identifier: str | None = None) -> set[str]:
         """What is wrong with the answer to a search, by the names of the checks that tell it."""

@@ -49,9 +49,9 @@ def client(tmp_path: Path) -> FlaskClient:
 
 
 def test_each_search_finds_its_own_kind(client: FlaskClient) -> None:
-    r01 = client.get(slot_search(["810100050075"], editor="tout")).json
-    r04 = client.get(slot_search(["810100050075"], editor="tout", extra=WITH_CPTS)).json
-    sos = client.get(sos_search(["300000000000001"], editor="tout")).json
+    r01 = json_of(client.get(slot_search(["810100050075"], editor="tout")))
+    r04 = json_of(client.get(slot_search(["810100050075"], editor="tout", extra=WITH_CPTS)))
+    sos = json_of(client.get(sos_search(["300000000000001"], editor="tout")))
     assert [bundle["total"] for bundle in (r01, r04, sos)] == [3, 3, 3]
     assert [bundle["meta"]["profile"] for bundle in (r01, r04, sos)] == [
         [codes.BUNDLE_PROFILE],

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -216,7 +217,7 @@ def test_what_changes_while_a_search_is_written_is_not_kept_for_before(played: L
         return described(*about)
 
     expected = plain(simulator.catalogue, INT_R01, [at])
-    writer.slots(INT_R01, "match", AskedWindow(WINDOW, NOW), [(at.owner, at.place)], closing)
+    writer.slots(INT_R01, "match", AskedWindow(WINDOW, NOW), located([at]), closing)
     assert written(writer, INT_R01, [at]) == plain(simulator.catalogue, INT_R01, [at]) != expected
     for shift in range(4):
         simulator.overrides.forget_day("agenda-ville", at.calendar.key, NOW.date() + timedelta(days=shift))
@@ -250,10 +251,14 @@ def described(_: SlotSearch, __: object, place: Any, ___: SlotShape, times: Slot
     return {"resourceType": "Slot", "id": f"{place.calendar.key}-{times.stamp}"}
 
 
+def located(asked: Sequence[OwnedCalendar]) -> Sequence[tuple[Any, Any]]:
+    """Owners and places, of people and associations alike."""
+    return [(at.owner, at.place) for at in asked]
+
+
 def written(writer: EntryWriter, flow: SlotSearch, asked: Sequence[OwnedCalendar]) -> list[str]:
     """The ids of the slots that the hot path finds."""
-    located = [(at.owner, at.place) for at in asked]
-    found = writer.slots(flow, "match", AskedWindow(WINDOW, NOW), located, described)
+    found = writer.slots(flow, "match", AskedWindow(WINDOW, NOW), located(asked), described)
     entries = json.loads(b"[" + b"".join(map(bytes, found.entries))[1:] + b"]")
     assert len(entries) == found.count
     return [entry["resource"]["id"] for entry in entries]
@@ -346,18 +351,22 @@ def change(simulator: World, editor: Editor, asked: Sequence[OwnedCalendar], dra
     ids = {kind: [one.id for one in overrides.of(slug) if one.kind is kind] for kind in OverrideKind}
     section = {"hours": [f"{draw.randrange(0, 12):02}:00-{draw.randrange(12, 24):02}:30"], "slot_minutes": 10}
     todo = draw.choice(
-        [
-            *(lambda verb=verb: getattr(overrides, f"{verb}_slot")(slug, key, start) for verb in 3 * VERBS),
-            *(lambda verb=verb: getattr(overrides, f"{verb}_day")(slug, key, day) for verb in VERBS),
-            lambda: overrides.absent(slug, at.owner.id, day, day + timedelta(days=draw.randrange(3))),
-            *2 * [lambda: overrides.end_absence(slug, str(draw.choice(ids[OverrideKind.ABSENCE] or ["none"])))],
-            lambda: overrides.add_extra(slug, key, day, section),
-            lambda: overrides.add_extra(slug, key, day, {"hours": ["05:00-06:00"], "slot_types": ["PUBLIC"]}),
-            lambda: overrides.remove_extra(slug, str(draw.choice(ids[OverrideKind.EXTRA] or ["none"]))),
-            lambda: simulator.appointments.add(
-                appointment(editor=slug, calendar=key, start=start, end=start + timedelta(minutes=5), regulator=None)
-            ),
-        ]
+        list[Callable[[], object]](
+            [
+                *(partial(getattr(overrides, f"{verb}_slot"), slug, key, start) for verb in 3 * VERBS),
+                *(partial(getattr(overrides, f"{verb}_day"), slug, key, day) for verb in VERBS),
+                lambda: overrides.absent(slug, at.owner.id, day, day + timedelta(days=draw.randrange(3))),
+                *2 * [lambda: overrides.end_absence(slug, str(draw.choice(ids[OverrideKind.ABSENCE] or ["none"])))],
+                lambda: overrides.add_extra(slug, key, day, section),
+                lambda: overrides.add_extra(slug, key, day, {"hours": ["05:00-06:00"], "slot_types": ["PUBLIC"]}),
+                lambda: overrides.remove_extra(slug, str(draw.choice(ids[OverrideKind.EXTRA] or ["none"]))),
+                lambda: simulator.appointments.add(
+                    appointment(
+                        editor=slug, calendar=key, start=start, end=start + timedelta(minutes=5), regulator=None
+                    )
+                ),
+            ]
+        )
     )
     with suppress(EditorError):
         todo()

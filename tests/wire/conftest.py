@@ -13,6 +13,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def form_key(page: str) -> str:
 class Server:
     """A server process: requests to it, and what the system knows of it."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[Any]"
     port: int
     log_file: Path
     sockets: list[socket.socket] = field(default_factory=list)
@@ -289,7 +290,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts simulators, each a process of its own, and ends them."""
     running: list[Simulator] = []
 
-    def start(*options: str, **environment: str) -> Simulator:
+    def start(*options: str, **environment: Any) -> Simulator:
         running.append(Simulator(tmp_path, *options, **environment))
         return running[-1]
 

@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -105,6 +106,12 @@ class Asked:
     id: str = ""
     standing: Standing | None = None
     unknown: Standing | None = None
+
+    @property
+    def stands(self) -> Standing:
+        """The last one, of an appointment that was acknowledged."""
+        assert self.standing
+        return self.standing
 
 
 @dataclass
@@ -277,7 +284,7 @@ class Regulator:
         slug = self.editor.slug
         told = self._session.get(f"{url}/_admin/accounts?editor={slug}", timeout=20).json()["accounts"]
         account = told[self._number % len(told)]
-        owner = next(iter(self._slots.values())).calendar.owner.id
+        owner = next(iter(self._slots.values())).at.owner.id
         for page in ("/_console/", f"/{slug}/agenda/{owner}?origin=sas"):
             self._look(page)
         email = account["resource"]["telecom"][0]["value"]
@@ -295,7 +302,7 @@ class Regulator:
         """Books, moves and cancels until the end."""
         while self._url_from(stage):
             known = [one for one in self.made if one.standing and not one.unknown]
-            open_ones = [one for one in known if one.standing.status in ("pending", "booked")]
+            open_ones = [one for one in known if one.standing and one.standing.status in ("pending", "booked")]
             if stage.left(self.booked) and (not open_ones or self._random.random() < 0.5):
                 self._book()
             elif open_ones:
@@ -332,8 +339,8 @@ class Regulator:
         one.id = urlsplit(done).path.rpartition("/")[2] if done else ""
 
     def _move(self, one: Asked) -> None:
-        start = next(self._slots[one.standing.calendar].starts)
-        wanted = one.standing._replace(start=start)
+        start = next(self._slots[one.stands.calendar].starts)
+        wanted = one.stands._replace(start=start)
         self._try(one, "moves", wanted, f"/{self.editor.slug}/rendez-vous/{one.id}/deplacer", creneau=stamp(start))
 
     def _hand_over(self, one: Asked) -> None:
@@ -342,21 +349,21 @@ class Regulator:
         about = {"path.editor": self.editor.slug, "path.appointment": one.id, "vers": page}
         act = "/_console/faire/{}Appointment".format
         if self.editor.slug == SOS:
-            doctor = self._random.choice([other for other in DOCTORS if other != one.standing.practitioner])
-            wanted = one.standing._replace(status="booked", practitioner=doctor)
+            doctor = self._random.choice([other for other in DOCTORS if other != one.stands.practitioner])
+            wanted = one.stands._replace(status="booked", practitioner=doctor)
             self._try(one, "assignments", wanted, act("assign"), **about | {"body.practitioner": doctor})
         else:
-            key = self._random.choice([other for other in self._slots if other != one.standing.calendar])
+            key = self._random.choice([other for other in self._slots if other != one.stands.calendar])
             at, starts = self._slots[key]
             start = next(starts)
-            wanted = one.standing._replace(calendar=key, start=start, practitioner=at.owner.id)
+            wanted = one.stands._replace(calendar=key, start=start, practitioner=at.owner.id)
             slot = f"{key}-{stamp(start)}"
             self._try(one, "hand-overs", wanted, act("move"), **about | {"body.slot": slot})
 
     def _cancel(self, one: Asked) -> None:
         # Fewer than the rest, or there is soon nothing left to move.
         if self._random.random() < 0.5:
-            wanted = one.standing._replace(status="cancelled")
+            wanted = one.stands._replace(status="cancelled")
             self._try(one, "cancellations", wanted, f"/{self.editor.slug}/rendez-vous/{one.id}/annuler")
 
     def _try(self, one: Asked, what: str, wanted: Standing, path: str, **fields: str) -> str | None:
@@ -472,8 +479,8 @@ class Run:
                     done = eventually(lambda: all(one.booked == each for one in people), PATIENCE)
                 finally:
                     stage.end()
-                for one in working:
-                    one.result()
+                for job in working:
+                    job.result()
             assert done, "the last life is too short for all bookings"
             self.made = [one for regulator in people for one in regulator.made]
             self._wait_for_the_end()
@@ -491,9 +498,12 @@ class Run:
             # As long as there is progress.
             while (left := self._left(notifications)) and left != before:
                 before = left
-                eventually(lambda left=left: self._left(notifications) < left, PATIENCE)
+                eventually(partial(self._fewer, notifications, left), PATIENCE)
         finally:
             store.close()
+
+    def _fewer(self, notifications: NotificationRepository, than: int) -> bool:
+        return self._left(notifications) < than
 
     def _left(self, notifications: NotificationRepository) -> int:
         counts = notifications.counts()

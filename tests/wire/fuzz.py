@@ -636,7 +636,7 @@ class Run:
         process = Process(self._folder, "simulator", *options, database=str(self._folder / "state.db"), **OPTIONS)
         try:
             url = process.url()
-            self._server = Server(process.process, urlsplit(url).port, process.log)
+            self._server = Server(process.process, urlsplit(url).port or 0, process.log)
             self._scene = Scene(url)
             self._tls_port = self._scene.known.tls_port
             workers = self._server.workers()

@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def accounts(simulator: Simulator) -> list[dict[str, Any]]:
     return [one for one in told["accounts"] if "@regulation.example" not in json.dumps(one)]
 
 
-def at_once(calls: list[Callable[[], requests.Response]]) -> list[requests.Response]:
+def at_once(calls: Sequence[Callable[[], requests.Response]]) -> list[requests.Response]:
     """Runs all calls together: each thread waits for the others before it sends."""
     start = threading.Barrier(len(calls))
 
@@ -70,10 +71,10 @@ def test_posts_racing_puts_never_share_an_identifier_or_an_e_mail(serve: Serve, 
         email = f"race-{attempt}@test.com"
         own, other = (NATIONAL, f"n-{attempt}"), (TECHNICAL, f"t-{attempt}")
         calls = [
-            lambda email=email, own=own: post(simulator.url, regulator(own, email=email)),
-            lambda email=email, own=own: put(simulator.url, own, regulator(own, email=email)),
-            lambda email=email, other=other: post(simulator.url, regulator(other, email=email.upper())),
-            lambda email=email, own=own, other=other: put(simulator.url, other, regulator(own, other, email=email)),
+            partial(post, simulator.url, regulator(own, email=email)),
+            partial(put, simulator.url, own, regulator(own, email=email)),
+            partial(post, simulator.url, regulator(other, email=email.upper())),
+            partial(put, simulator.url, other, regulator(own, other, email=email)),
         ]
         answers = at_once(calls * 5)
         assert {answer.status_code for answer in answers} <= {200, 201, 422}

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.wire
 NOW = "2026-11-20T08:00:00+01:00"
 BODY = [kind for kind in KINDS if kind.family == "body"]
 OF_THE_GUIDE = [name for name, case in CASES.items() if SEARCHES[case.search][0] == "exemples-guide"]
-INSTEAD_OF_EMPTY = {bundles.NotFoundInsteadOfEmpty: 404, bundles.ErrorInsteadOfEmpty: 500}
+INSTEAD_OF_EMPTY: dict[type[Any], int] = {bundles.NotFoundInsteadOfEmpty: 404, bundles.ErrorInsteadOfEmpty: 500}
 
 
 class World:
@@ -145,7 +145,11 @@ def test_the_sas_gets_a_notification_with_the_mistake_and_no_other(world: World,
 
 
 def test_every_kind_that_spoils_something_is_shown() -> None:
-    shown = {type(case.kind) for case in (*CASES.values(), *NOTIFICATIONS.values())} | {*INSTEAD_OF_EMPTY, *BODY}
+    shown = (
+        {type(case.kind) for case in CASES.values()}
+        | {type(case.kind) for case in NOTIFICATIONS.values()}
+        | {*INSTEAD_OF_EMPTY, *BODY}
+    )
     assert shown == {kind for kind in KINDS if kind.family in ("conformance", "body", "payload")}
 
 

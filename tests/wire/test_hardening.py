@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -40,7 +41,7 @@ Started = Callable[..., Simulator]
 def serve(tmp_path: Path) -> Iterator[Started]:
     made: list[Simulator] = []
 
-    def start(*options: str, **environment: str) -> Simulator:
+    def start(*options: str, **environment: Any) -> Simulator:
         made.append(Simulator(tmp_path, *options, **environment))
         return made[-1]
 
@@ -316,8 +317,9 @@ def test_a_snapshot_names_no_file_to_read(serve: Started, tmp_path: Path) -> Non
         db.execute("update controls set value = ? where name = ?", [json.dumps(script), name])
         db.execute("update seal set digest = ?", [digest_of(db)])
     db.close()
-    content = {"data": saved.read_bytes(), "headers": {"Content-Type": "application/octet-stream"}}
-    requests.put(f"{one.url}/_admin/snapshot", **content, timeout=WAIT).raise_for_status()
+    kind = {"Content-Type": "application/octet-stream"}
+    data = saved.read_bytes()
+    requests.put(f"{one.url}/_admin/snapshot", data=data, headers=kind, timeout=WAIT).raise_for_status()
     answer = requests.post(f"{one.url}/_admin/scenario/reload", json={}, timeout=WAIT)
     assert answer.status_code == 409
     assert "root" not in answer.text

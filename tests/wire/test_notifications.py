@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.conftest import matched
 from tests.notifications.conftest import Sas
 from tests.wire.conftest import Serve, clean_environment, eventually, run
 
@@ -42,7 +43,7 @@ class Regulator:
     def book(self) -> str:
         """Takes the first slot; returns the path of the appointment."""
         page = self.session.get(f"{self.url}{AGENDA}", timeout=10).text
-        link = re.search(r'href="([^"]*/reserver[^"]*)"', page)[1].replace("&amp;", "&")
+        link = matched(r'href="([^"]*/reserver[^"]*)"', page)[1].replace("&amp;", "&")
         form = self.session.get(self.url + link, timeout=10).text
         hidden = fields(form, "Confirmer") | {"nom": "Fictif"}
         done = self.session.post(f"{self.url}/agenda-ville/agenda/810100050075/reserver", hidden, timeout=10)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import pytest
@@ -141,7 +141,7 @@ def test_searches_go_on_while_scenarios_change(simulator: Simulator) -> None:
 def test_a_worker_that_was_killed_comes_back_to_where_the_others_are(simulator: Simulator) -> None:
     change(simulator, "PUT", "/_admin/scenario", {"name": "exemples-guide"})
     change(simulator, "POST", "/_admin/clock/freeze", {"at": LATER})
-    arguments = list(simulator.process.args)
+    arguments = [str(one) for one in cast("list[str]", simulator.process.args)]
     count = int(arguments[arguments.index("--workers") + 1])
     # The first one serves before the others are there.
     assert eventually(lambda: len(simulator.workers()) == count, 20)

@@ -755,7 +755,7 @@ WRONG: dict[str, tuple[dict[str, str | None], str]] = {
 def test_what_cannot_be_is_said_in_a_line(made: Path, case: str) -> None:
     changes, expected = WRONG[case]
     given = listening(made)
-    options = dict(zip(given[::2], given[1::2], strict=True))
+    options: dict[str, str | None] = dict(zip(given[::2], given[1::2], strict=True))
     options |= {name: value.format(made) if value else None for name, value in changes.items()}
     done = run("serve", "--port", "0", *(word for name, value in options.items() if value for word in (name, value)))
     assert (done.returncode, done.stdout) == (2, "")

@@ -79,7 +79,7 @@ def put_rule(simulator: Simulator, *kinds: dict[str, Any], **rule: Any) -> None:
 
 def read_answers(sock: socket.socket, count: int) -> list[bytes]:
     """The bodies of so many answers on one connection."""
-    received, bodies = b"", []
+    received, bodies = b"", list[bytes]()
     while len(bodies) < count:
         head, _, rest = received.partition(b"\r\n\r\n")
         size = re.search(rb"\r\nContent-Length: (\d+)", head)

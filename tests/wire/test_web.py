@@ -4,6 +4,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -81,7 +82,7 @@ def test_of_twenty_who_book_the_same_slot_at_once_one_gets_it(serve: Serve, work
     simulator = serve(*NOW, "--workers", workers)
     visitors = [Visitor(simulator).come_in() for _ in range(20)]
     for slot in visitors[0].slots()[:5]:
-        answers = at_once([lambda visitor=visitor, slot=slot: visitor.book(slot) for visitor in visitors])
+        answers = at_once([partial(visitor.book, slot) for visitor in visitors])
         assert sorted(answer.status_code for answer in answers) == [303] + [409] * 19
         assert all("Ce créneau n’est plus libre" in one.text for one in answers if one.status_code == 409)
         [won] = [one for one in answers if one.status_code == 303]
@@ -101,7 +102,7 @@ def test_a_form_sent_twenty_times_at_once_takes_one_slot(serve: Serve) -> None:
 def a_line_to_each_worker(simulator: Simulator) -> Iterator[list[HTTPConnection]]:
     """Connections to two workers, which stay with them."""
     lines: dict[int, HTTPConnection] = {}
-    opened = []
+    opened: list[HTTPConnection] = []
     try:
         while len(lines) < 2:
             assert len(opened) < 200, "one worker takes all connections"
