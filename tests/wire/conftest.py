@@ -163,7 +163,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts servers of the test's own, with settings in place of the short ones."""
     servers: list[Server] = []
 
-    def start_one(**settings: object) -> Server:
+    def start_one(**settings: Any) -> Server:
         servers.append(launch(tmp_path / f"{len(servers)}.log", **settings))
         return servers[-1]
 
