@@ -1,4 +1,4 @@
-"""Scenarios: YAML files that describe the editors to play. Read, checked strictly, and turned into the model."""
+"""Scenarios: YAML files that describe editors. They are read, checked strictly and turned into the model."""
 
 from mock_editor.scenario.build import LoadedScenario, load, play
 from mock_editor.scenario.reader import Problem, ScenarioError, Script, find, shipped

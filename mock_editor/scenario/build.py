@@ -49,12 +49,12 @@ from mock_editor.scenario.warnings import doubtful_values, large_calendars
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
-    """A scenario ready to be played, as ``script`` says.
+    """A scenario that is ready to be played. It was built from ``script``.
 
-    By the slug of an editor: the ``accounts`` that are there from the start, where it differs in its ``notifications``,
-    the ``endings`` of its appointments, whom its ``tls`` accepts. ``regulators`` are those whom the SAS knows.
-    ``extra_openings`` reads what people open by hand. ``faults`` are the rules that are there from the start,
-    ``timelines`` those that can be run; ``seed`` is for what they draw. ``warnings`` tell what is doubtful.
+    These are by the slug of an editor: ``accounts`` that exist from the start, ``notifications`` settings of its own,
+    the ``endings`` of its appointments, and the client certificates that it accepts (``tls``). The SAS knows the
+    ``regulators``. ``extra_openings`` reads openings that people add by hand. The rules in ``faults`` apply from the
+    start; ``timelines`` can be run. Both draw from ``seed``. ``warnings`` are about doubtful values.
     """
 
     script: Script
@@ -75,18 +75,18 @@ class LoadedScenario:
 
 
 def load(path: Path) -> LoadedScenario:
-    """Reads, checks and builds the scenario of a file. Raises ScenarioError that tells all that is wrong."""
+    """Reads, checks and builds the scenario of a file. Raises ScenarioError with every problem."""
     return play(Script.read(path))
 
 
 def play(script: Script) -> LoadedScenario:
-    """Checks and builds a scenario. Raises ScenarioError that tells all that is wrong."""
+    """Checks and builds a scenario. Raises ScenarioError with every problem."""
     document = Document(script)
     return _Builder(script, document, check(document)).build()
 
 
 class _Builder:
-    """Builds one scenario and gathers what the schema cannot see: references, doubles and overlaps."""
+    """Builds a scenario, and finds problems that the schema cannot see: references, duplicates and overlaps."""
 
     def __init__(self, script: Script, document: Document, scenario: ScenarioSection) -> None:
         self._script = script
@@ -102,18 +102,18 @@ class _Builder:
         scenario = self._scenario
         for name, section in scenario.calendars.items():
             self._plans[name] = self._plan(section, ("calendars", name))
-        self._no_doubles(("editors",), [editor.slug for editor in scenario.editors])
+        self._expect_distinct(("editors",), [editor.slug for editor in scenario.editors])
         editors = tuple(self._editor(section, ("editors", at)) for at, section in enumerate(scenario.editors))
         accounts = {
             section.slug: self._accounts(section, ("editors", at)) for at, section in enumerate(scenario.editors)
         }
         notifications = {
-            one.slug: self._notifications(one.notifications, ("editors", at, "notifications"))
-            for at, one in enumerate(scenario.editors)
-            if one.notifications
+            section.slug: self._notifications(section.notifications, ("editors", at, "notifications"))
+            for at, section in enumerate(scenario.editors)
+            if section.notifications
         }
-        endings = {one.slug: one.endings for one in scenario.editors if one.endings}
-        tls = {one.slug: one.tls for one in scenario.editors if one.tls}
+        endings = {section.slug: section.endings for section in scenario.editors if section.endings}
+        tls = {section.slug: section.tls for section in scenario.editors if section.tls}
         self._check_faults()
         if self._problems:
             raise ScenarioError(self._document.source, self._problems)
@@ -143,7 +143,7 @@ class _Builder:
     def _problem(self, location: Location, what: Issue) -> None:
         self._problems.append(self._document.problem(location, what))
 
-    def _no_doubles(self, location: Location, values: Iterable[str]) -> None:
+    def _expect_distinct(self, location: Location, values: Iterable[str]) -> None:
         seen: set[str] = set()
         for at, value in enumerate(values):
             if value in seen:
@@ -154,7 +154,7 @@ class _Builder:
 
     def _check_faults(self) -> None:
         scenario = self._scenario
-        self._no_doubles(("timelines",), [timeline.name for timeline in scenario.timelines])
+        self._expect_distinct(("timelines",), [timeline.name for timeline in scenario.timelines])
         self._check_rules(scenario.faults, ("faults",))
         for at, timeline in enumerate(scenario.timelines):
             known = {rule.name: None for rule in scenario.faults}
@@ -170,7 +170,7 @@ class _Builder:
                 known |= {rule.name: None for rule in step.add}
 
     def _check_rules(self, rules: Sequence[Rule], location: Location) -> None:
-        self._no_doubles(location, [rule.name for rule in rules])
+        self._expect_distinct(location, [rule.name for rule in rules])
         slugs = [editor.slug for editor in self._scenario.editors]
         for at, rule in enumerate(rules):
             for number, slug in enumerate(rule.editors):
@@ -225,8 +225,8 @@ class _Builder:
         for at, practitioner in enumerate(section.practitioners):
             where = (*location, "practitioners", at)
             listed.append(self._practitioner(practitioner, seed, section, where))
-        self._no_doubles((*location, "practitioners"), [practitioner.id for practitioner in listed])
-        self._no_doubles((*location, "groups"), [group.name for group in section.groups])
+        self._expect_distinct((*location, "practitioners"), [practitioner.id for practitioner in listed])
+        self._expect_distinct((*location, "groups"), [group.name for group in section.groups])
         groups = []
         for at, group in enumerate(section.groups):
             where = (*location, "groups", at)
@@ -250,7 +250,7 @@ class _Builder:
         for at, association in enumerate(section.associations):
             where = (*location, "associations", at)
             associations.append(self._association(association, seed, section, where))
-        self._no_doubles((*location, "associations"), [association.id for association in associations])
+        self._expect_distinct((*location, "associations"), [association.id for association in associations])
         plans = [place.calendar.plan for person in listed for place in person.places]
         plans += [plan for group in groups for plan in group.description.plans]
         return Editor(
@@ -261,36 +261,36 @@ class _Builder:
             zone,
             directory,
             associations={association.id: association for association in associations},
-            # Of an editor that opens slots to some, all: extra openings may be for others.
+            # All of them if any plan has slots for a CPTS: extra openings may be for the others.
             cpts={cpts.id: cpts for cpts in self._cpts.values()} if any(map(_opens_to_cpts, plans)) else {},
         )
 
     def _notifications(self, section: NotificationsSection, location: Location) -> NotificationsSection:
-        """The same with the paths of its files, which are relative to the scenario's, as the process sees them."""
-        found = {}
+        """The section with paths as the process sees them; in the file they are relative to the scenario."""
+        paths = {}
         for name in ("certificate", "key", "authority"):
             if value := getattr(section, name):
                 try:
                     path = self._document.beside(value)
-                    there = path.is_file()
+                    exists = path.is_file()
                 except InvalidValueError as error:
                     self._problem((*location, name), error.issue)
                     return section
                 except OSError as error:
                     self._problem((*location, name), issue(Code.FILE_UNREADABLE, file=str(path), reason=error.strerror))
                     return section
-                if not there:
+                if not exists:
                     self._problem((*location, name), issue(Code.FILE_MISSING, file=str(path)))
                     return section
-                found[name] = path
-        if "key" in found and "certificate" not in found:
+                paths[name] = path
+        if "key" in paths and "certificate" not in paths:
             self._problem((*location, "key"), issue(Code.CERTIFICATE_EXPECTED))
         else:
             try:
-                Identity(found.get("certificate"), found.get("key"), found.get("authority")).context()
+                Identity(paths.get("certificate"), paths.get("key"), paths.get("authority")).context()
             except TlsFileError as error:
                 self._problem((*location, error.name), error.issue)
-        return section.model_copy(update={name: str(path) for name, path in found.items()})
+        return section.model_copy(update={name: str(path) for name, path in paths.items()})
 
     def _accounts(self, section: EditorSection, location: Location) -> list[Regulator]:
         known = self._scenario.regulators
@@ -301,12 +301,12 @@ class _Builder:
                 unknown = issue(Code.REGULATOR_UNKNOWN, name=account.regulator, known=list(known))
                 self._problem((*location, "accounts", at, "regulator"), unknown)
                 continue
-            one = described(**known[account.regulator].model_dump(), active=account.active)
-            own = {*one.identifiers, *(one.emails if one.active else ())}
-            if not taken.isdisjoint(own):
+            regulator = described(**known[account.regulator].model_dump(), active=account.active)
+            keys = {*regulator.identifiers, *(regulator.emails if regulator.active else ())}
+            if not taken.isdisjoint(keys):
                 self._problem((*location, "accounts", at), issue(Code.ACCOUNT_TAKEN))
-            taken |= own
-            regulators.append(one)
+            taken |= keys
+            regulators.append(regulator)
         return regulators
 
     def _practitioner(
@@ -329,7 +329,7 @@ class _Builder:
                     calendar=calendar,
                 )
             )
-        self._no_doubles((*location, "places"), [place.key for place in places])
+        self._expect_distinct((*location, "places"), [place.key for place in places])
         specialties = specialties_of(section.specialties, section.other_specialties)
         return Practitioner(national_id, section.family, section.given, specialties, tuple(places))
 
@@ -355,7 +355,7 @@ class _Builder:
                     calendar=calendar,
                 )
             )
-        self._no_doubles((*location, "places"), [place.key for place in places])
+        self._expect_distinct((*location, "places"), [place.key for place in places])
         return Association(section.siret, section.name, tuple(places))
 
     def _calendar(
@@ -371,7 +371,7 @@ def _opens_to_cpts(plan: Plan) -> bool:
 
 
 def _operating_hours(place: SosPlaceSection, plan: Plan) -> tuple[OperatingHours, ...]:
-    """When a place is open: as it says, else when its calendar has slots in an ordinary week."""
+    """When a place is open: its own hours, or else the hours when its calendar has slots in an ordinary week."""
     if place.hours_of_operation is not None:
         stated = [(span, day) for section in place.hours_of_operation for span in section.hours for day in section.days]
     else:

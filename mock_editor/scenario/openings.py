@@ -1,4 +1,4 @@
-"""Openings made of the sections of a calendar, and those that people give by hand at run time."""
+"""Makes openings of the sections of a calendar, and of those that people add by hand at run time."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -34,19 +34,19 @@ _DEFAULTS = ShapeSection(
 
 
 class Openings:
-    """Makes openings. ``cpts`` are by their key; ``problem`` is told what the schema cannot see of what is wrong."""
+    """Makes openings. ``cpts`` are by their key; ``problem`` is called with problems that the schema cannot see."""
 
     def __init__(self, cpts: Mapping[str, Cpts], problem: Callable[[Location, Issue], None]) -> None:
         self._cpts = cpts
         self._problem = problem
 
     def made(self, calendar: CalendarSection, section: OpeningSection, location: Location) -> list[Opening]:
-        """Those of a section of a calendar."""
+        """The openings of a section of a calendar."""
         minutes = section.slot_minutes or calendar.slot_minutes
         taken = calendar.taken if section.taken is None else section.taken
-        # A mix of the calendar is replaced by what the opening itself says of its slots.
-        says = any(getattr(section, name) is not None for name in ShapeSection.model_fields)
-        mix = section.mix or (None if says else calendar.mix)
+        # What an opening says about its own slots replaces the calendar's mix.
+        has_shape = any(getattr(section, name) is not None for name in ShapeSection.model_fields)
+        mix = section.mix or (None if has_shape else calendar.mix)
         if mix:
             shares = [(item.share, self._shape(location, item, section, calendar, _DEFAULTS)) for item in mix]
         else:
@@ -57,7 +57,7 @@ class Openings:
         return [Opening(start, end, minutes, taken, SlotMix(shares)) for start, end in section.hours]
 
     def _shape(self, location: Location, *sections: ShapeSection) -> SlotShape:
-        """A shape of which each part is the first value that a section gives for it."""
+        """A shape. Each attribute has the first value that one of the sections gives."""
 
         def first(name: str) -> Any:
             return next((value for section in sections if (value := getattr(section, name)) is not None), None)
@@ -86,19 +86,19 @@ class Openings:
 
 @dataclass(frozen=True, slots=True)
 class ExtraOpenings:
-    """Reads openings that people give by hand: one of ``exceptional_openings``, without its date."""
+    """Reads openings that people add by hand: a section of ``exceptional_openings`` without its date."""
 
     cpts: Mapping[str, Cpts]
     calendars: Mapping[Plan, CalendarSection]
 
     def read(self, at: OwnedCalendar, section: Mapping[str, Any]) -> tuple[Opening, ...]:
-        """Those of a section; what it leaves out is as its calendar has it. Raises EditorError (422)."""
+        """The openings of a section. The calendar has what the section leaves out. Raises EditorError (422)."""
         problems: list[tuple[Location, Issue]] = []
         openings = Openings(self.cpts, lambda *problem: problems.append(problem))
         made = openings.made(self.calendars[at.calendar.plan], check_extra_opening(section), ())
         editor = at.editor
         if not editor.cpts and any(shape.cpts for opening in made for shape in opening.mix.shapes):
-            # Its CapabilityStatement says so.
+            # The editor's CapabilityStatement says that it has no such slots.
             problems.append((("slot_types",), issue(Code.OPENS_NOTHING_TO_CPTS, editor=editor.slug)))
         if problems:
             raise refused(problems)
@@ -106,5 +106,5 @@ class ExtraOpenings:
 
 
 def specialties_of(coded: Iterable[str], texts: Iterable[str]) -> tuple[Specialty, ...]:
-    """Specialities of the national list, and those that have a text only."""
+    """Specialities of the national list, then those that are text only."""
     return (*(Specialty(code, None) for code in coded), *(Specialty(None, text) for text in texts))

@@ -1,7 +1,7 @@
-"""Reads a scenario file: YAML in which every scalar is text, with the line of each part for the error messages.
+"""Reads a scenario file. It is YAML whose scalars are all text; messages about problems need the line of each part.
 
-Reading scalars as text keeps identifiers and hours as they are written (YAML would make numbers of ``0123456789`` and
-of ``12:30``); the schema then says what each has to be.
+Scalars are read as text because YAML would turn identifiers and hours (``0123456789``, ``12:30``) into numbers. The
+schema then says which type each one has.
 """
 
 import re
@@ -21,35 +21,35 @@ LARGEST_FILE = 5_000_000
 _MOST_NODES = 200_000
 _DEEPEST = 50
 
-# No FHIR text may hold them, and search/bundle.py relies on NUL for its own marks.
+# FHIR texts must not contain them, and search/bundle.py relies on NUL for its own marks.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Location = tuple[int | str, ...]
-# Their words name the part, which ``of_part`` adds.
+# The words of these codes name the part, which ``of_part`` adds.
 _NAMES_ITS_PART = frozenset({Code.SCENARIO_KEY_MISSING, Code.SCENARIO_KEY_UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a scenario, or doubtful, and where: line from 1, or 0 for all of it; path of keys."""
+    """One thing in a scenario that is wrong or doubtful: line (from 1; 0 for the whole file), path of keys, issue."""
 
     line: int
     location: Location
     issue: Issue
 
     def where(self, source: str) -> str:
-        """File and line; ``source`` is what the scenario was read from."""
+        """File and line. The scenario was read from ``source``."""
         return f"{source}:{self.line}" if self.line else source
 
     @property
     def what(self) -> Issue:
-        """What is wrong with which part of the structure."""
+        """The issue with the path of the part."""
         path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in self.location).lstrip(".")
         return of_part(path, self.issue)
 
 
 def of_part(path: str, what: Issue) -> Issue:
-    """What is wrong with the part at a path; with the whole, where the path is empty."""
+    """The issue with the path of the part that it is about. An empty path stands for the whole file."""
     if not path:
         return what
     if what.code in _NAMES_ITS_PART:
@@ -58,7 +58,7 @@ def of_part(path: str, what: Issue) -> Issue:
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be played; in text, one line per problem: file, line, place, what was expected."""
+    """A scenario cannot be played. As text it has a line per problem: file, line, place, what was expected."""
 
     def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
@@ -67,7 +67,7 @@ class ScenarioError(ValueError):
 
     def __str__(self) -> str:
         # For commands and logs.
-        return "\n".join(f"{one.where(self.source)}: {english(one.what)}" for one in self.problems)
+        return "\n".join(f"{problem.where(self.source)}: {english(problem.what)}" for problem in self.problems)
 
 
 def _unreadable(source: str, error: OSError) -> ScenarioError:
@@ -80,23 +80,21 @@ def shipped() -> list[Path]:
 
 
 def find(name: str) -> Path:
-    """The file of a shipped scenario's name, or of a path. Raises ScenarioError when there is none."""
+    """The file of a scenario, by the name of a shipped one or by a path. Raises ScenarioError if there is none."""
     paths = [folder("scenarios") / f"{name}.yaml"] if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) else []
     try:
         for path in (*paths, Path(name)):
             if path.is_file():
                 return path
     except OSError as error:
-        raise ScenarioError(
-            name, [Problem(0, (), issue(Code.SCENARIO_FILE_UNREADABLE, reason=error.strerror))]
-        ) from None
+        raise _unreadable(name, error) from None
     known = [file.stem for file in shipped()]
     raise ScenarioError(name, [Problem(0, (), issue(Code.SCENARIO_NAME_UNKNOWN, known=known))])
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A scenario as it was written. ``source`` is what its problems are told to be in; ``file``: it is a file here."""
+    """A scenario as it was written. ``source`` names it in messages; with ``file``, that is a path on this machine."""
 
     source: str
     text: str
@@ -109,14 +107,12 @@ class Script:
         try:
             raw = path.read_bytes()
         except OSError as error:
-            raise ScenarioError(
-                source, [Problem(0, (), issue(Code.SCENARIO_FILE_UNREADABLE, reason=error.strerror))]
-            ) from None
+            raise _unreadable(source, error) from None
         return cls.of(source, raw, file=True)
 
     @classmethod
     def of(cls, source: str, raw: bytes, *, file: bool = False) -> "Script":
-        """The script of some bytes. Raises ScenarioError for what is no text, or too much of it."""
+        """The script in some bytes. Raises ScenarioError if they are not UTF-8, or too many."""
         if len(raw) > LARGEST_FILE:
             raise ScenarioError(source, [Problem(1, (), issue(Code.SCENARIO_FILE_LARGE, most=LARGEST_FILE))])
         try:
@@ -127,9 +123,9 @@ class Script:
 
 
 class Document:
-    """A YAML document as plain lists, mappings and texts, that still knows on which line each part stands.
+    """A YAML document as plain lists, mappings and texts, and the line of each part.
 
-    Raises ScenarioError for what is not YAML.
+    Raises ScenarioError if it is not YAML.
     """
 
     def __init__(self, script: Script) -> None:
@@ -151,7 +147,7 @@ class Document:
         self.data = self._plain(self._root, (), ())
 
     def _expect_shallow(self, text: str) -> None:
-        """Raises for what is nested so deeply that libyaml, which recurses in C, would end the process."""
+        """Raises for deep nesting: libyaml recurses in C, and would crash the process."""
         depth = 0
         for event in yaml.parse(text, Loader=yaml.CBaseLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -179,17 +175,17 @@ class Document:
         return node.value
 
     def beside(self, name: str) -> Path:
-        """The path of a file that the scenario names. Raises InvalidValueError for one that a text may not name."""
+        """The path of a file that the scenario names. Raises InvalidValueError if a text must not name it."""
         if self._file:
             return Path(self.source).parent / name
-        # Whoever sends a text is no user of this machine, and learns nothing of its files by trying names.
+        # The sender of a text is not a user of this machine, and must not find out by guessing which files exist.
         path = Path(name)
         if not path.resolve().is_relative_to(Path.cwd()):
             raise InvalidValueError(Code.FILE_OUTSIDE)
         return path
 
     def line(self, location: Location) -> int:
-        """The line, from 1, on which the part at ``location`` stands, or the nearest part around it that there is."""
+        """The line (from 1) of the part at ``location``, or of the nearest part around it that exists."""
         node = self._root
         line = node.start_mark.line
         for part in location:
@@ -203,7 +199,7 @@ class Document:
         return int(line) + 1
 
     def error(self, location: Location, what: Issue, line: int | None = None) -> ScenarioError:
-        """The ScenarioError of one problem."""
+        """A ScenarioError with one problem."""
         return ScenarioError(self.source, [self.problem(location, what, line)])
 
     def problem(self, location: Location, what: Issue, line: int | None = None) -> Problem:

@@ -1,4 +1,4 @@
-"""What a scenario file may say: the keys of its sections and their limits. ``docs/scenarios.md`` tells it to people."""
+"""What a scenario file may say: the keys of its sections and their limits. ``docs/scenarios.md`` is for its authors."""
 
 import unicodedata
 from typing import Annotated, Any, Literal
@@ -53,12 +53,12 @@ from mock_editor.scenario.values import (
 
 
 class _Section(BaseModel):
-    # ZoneInfo is not a type that pydantic makes schemas for by itself in every release.
+    # Not every release of pydantic makes schemas for ZoneInfo by itself.
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class ShapeSection(_Section):
-    """What slots are like; what is left out is taken from the section around, at last from the calendar."""
+    """What slots are like. Missing values come from the section around it, and finally from the calendar."""
 
     slot_types: SlotTypes | None = None
     consultation_types: Annotated[list[ConsultationType], AfterValidator(distinct)] | None = None
@@ -85,19 +85,19 @@ class OpeningSection(ShapeSection):
 
 
 class WeekSection(OpeningSection):
-    """Hours of days of every week."""
+    """Hours on some days of every week."""
 
     days: Days
 
 
 class ExceptionalSection(OpeningSection):
-    """Hours of one date, besides those of its weekday; kept even during an absence."""
+    """Hours on one date, in addition to those of its weekday. They count even during an absence."""
 
     date: PlayableDate
 
 
 class ExtraOpeningSection(OpeningSection):
-    """Hours of a date that is told apart, as people open them by hand."""
+    """Hours that people open by hand. The date comes separately."""
 
     @model_validator(mode="after")
     def _of_one_day(self) -> "ExtraOpeningSection":
@@ -107,15 +107,16 @@ class ExtraOpeningSection(OpeningSection):
 
     @model_validator(mode="after")
     def _printable(self) -> "ExtraOpeningSection":
-        # The reader of scenario files does it there.
-        texts = [text for one in (self, *(self.mix or ())) for text in (one.reasons or [], one.other_specialties or [])]
-        if any(unicodedata.category(sign) in ("Cc", "Cs") for several in texts for text in several for sign in text):
+        # In a scenario file, the reader checks this.
+        shapes = (self, *(self.mix or ()))
+        texts = [text for shape in shapes for text in (*(shape.reasons or ()), *(shape.other_specialties or ()))]
+        if any(unicodedata.category(character) in ("Cc", "Cs") for text in texts for character in text):
             raise InvalidValueError(Code.TEXT_HAS_CONTROL)
         return self
 
 
 class AbsenceSection(_Section):
-    """Days without slots, both included."""
+    """Days without slots, from the first to the last, both included."""
 
     first: YearDay = Field(alias="from")
     last: YearDay = Field(alias="to")
@@ -143,7 +144,7 @@ class CalendarSection(ShapeSection):
 
 
 class StructureSection(_Section):
-    """National identifiers of a structure, with or without prefix; the guide's order of preference picks one."""
+    """National identifiers of a structure, with or without prefix. The first in the guide's order counts."""
 
     finess: str | None = None
     siret: str | None = None
@@ -276,7 +277,7 @@ class AssociationSection(_Section):
 
 
 class RegulatorSection(_Section):
-    """Somebody whom the SAS knows as a regulator; the embedded identity provider lets them sign in."""
+    """A regulator whom the SAS knows, and who can sign in at the embedded identity provider."""
 
     national_id: Text | None = None
     technical_id: Text | None = None
@@ -292,7 +293,7 @@ class RegulatorSection(_Section):
 
 
 class AccountSection(_Section):
-    """A regulator's account that is there from the start, as INT_R02 would have made it."""
+    """A regulator's account that exists from the start, as if INT_R02 had created it."""
 
     regulator: Slug
     active: bool = True
@@ -303,7 +304,7 @@ def _within(bounds: sas_target.Seconds) -> Any:
 
 
 class NotificationsSection(_Section):
-    """Where an editor sends its appointments (INT_R03), where it differs from the settings; times in seconds."""
+    """Where an editor sends its appointments (INT_R03), in place of the settings. Times are in seconds."""
 
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s?#]+$", max_length=500)] | None = None
     certificate: Text | None = None
@@ -318,14 +319,14 @@ class NotificationsSection(_Section):
 
 
 class TlsSection(_Section):
-    """Whose certificates an editor accepts on its FHIR paths, where it differs from the settings."""
+    """The client certificates that an editor accepts on its FHIR paths, in place of the settings."""
 
     client_cn: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = None
     client_ou: Annotated[list[Text], Field(min_length=1, max_length=100)] | None = None
 
 
 class EndingsSection(_Section):
-    """What comes of appointments that are over: shares of them."""
+    """How appointments end once their time is over: the share of each ending."""
 
     fulfilled: Share = 0.0
     noshow: Share = 0.0

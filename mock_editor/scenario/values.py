@@ -1,4 +1,4 @@
-"""Types of the single values of a scenario file: how each is written, and which are taken."""
+"""Types of the single values of a scenario file: how they are written, and which are accepted."""
 
 import re
 import typing
@@ -37,7 +37,7 @@ def _zone(name: object) -> ZoneInfo:
 
 
 def _hours(text: object) -> tuple[int, int]:
-    """``HH:MM-HH:MM`` as minutes since midnight; an end not after the start is on the next day."""
+    """``HH:MM-HH:MM`` as minutes since midnight. An end that is not after the start is on the next day."""
     found = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", str(text), re.ASCII)
     if not found or (found[3] == "24" and found[4] != "00"):
         raise InvalidValueError(Code.HOURS_EXPECTED)
@@ -46,10 +46,10 @@ def _hours(text: object) -> tuple[int, int]:
 
 
 def _day(text: object) -> tuple[date, bool]:
-    """``YYYY-MM-DD``, or ``MM-DD`` for every year (then True)."""
+    """``YYYY-MM-DD``, or ``MM-DD`` for every year; whether it is for every year."""
     yearly = re.fullmatch(r"\d\d-\d\d", str(text), re.ASCII) is not None
     try:
-        # 2024 is a leap year: 02-29 is a day of some years.
+        # 2024 is a leap year: 02-29 exists in some years.
         return date.fromisoformat(f"2024-{text}" if yearly else str(text)), yearly
     except ValueError:
         raise InvalidValueError(Code.DAY_EXPECTED) from None
@@ -68,7 +68,7 @@ def playable(moment: datetime) -> datetime:
     return moment
 
 
-def _hidden_alone(types: list[SlotType]) -> list[SlotType]:
+def _expect_hidden_alone(types: list[SlotType]) -> list[SlotType]:
     if not NEVER_EXPOSED.isdisjoint(types) and len(types) > 1:
         raise InvalidValueError(Code.NOT_ALONE)
     return types
@@ -88,7 +88,7 @@ def finess(value: str) -> str:
 
 
 def distinct(items: list[Any]) -> list[Any]:
-    """A list without doubles. Raises InvalidValueError."""
+    """A list without duplicates. Raises InvalidValueError."""
     if len(set(items)) < len(items):
         raise InvalidValueError(Code.VALUE_TWICE)
     return items
@@ -106,12 +106,14 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Hours = Annotated[tuple[int, int], BeforeValidator(_hours)]
 YearDay = Annotated[tuple[date, bool], BeforeValidator(_day)]
-# Not whatever else pydantic takes for one: seconds since 1970, an instant.
+# Stricter than pydantic, which also takes seconds since 1970 or an instant for a date.
 PlayableDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)), BeforeValidator(_date)]
 Days = Annotated[list[Day], Field(min_length=1), AfterValidator(distinct)]
 PlaceKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,12}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
-SlotTypes = Annotated[list[SlotType], Field(min_length=1), AfterValidator(distinct), AfterValidator(_hidden_alone)]
+SlotTypes = Annotated[
+    list[SlotType], Field(min_length=1), AfterValidator(distinct), AfterValidator(_expect_hidden_alone)
+]
 SlotMinutes = Annotated[int, Field(ge=5, le=720)]
 Phone = Annotated[str, AfterValidator(phone)]
 SpecialtyCode = Annotated[str, StringConstraints(pattern=r"^S[A-Z]{1,3}[0-9]{2}$")]

@@ -1,4 +1,4 @@
-"""What is doubtful in a scenario that can be played: values that no real editor has, although nothing forbids them."""
+"""Doubtful values of a scenario that can be played: nothing forbids them, but no real editor has them."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,31 +10,35 @@ from mock_editor.calendars.model import Plan
 from mock_editor.scenario.reader import Location
 from mock_editor.settings import Settings
 
-# What is wrong in these, is so on purpose.
+# Wrong values in these sections are wrong on purpose.
 _ON_PURPOSE = frozenset({"faults", "timelines"})
 
-# What the SAS asks for at once.
+# How much the SAS asks for in one search.
 _PRACTITIONERS, _DAYS = 25, 3
 
 
 def large_calendars(plans: Mapping[str, Plan]) -> Iterator[tuple[Location, Issue]]:
-    """Which calendars have more slots than a search answers, unless the settings say otherwise."""
+    """Calendars that have more slots than a search returns with the default settings."""
     most = Settings().search_slots
     for name, plan in plans.items():
-        openings = [one for day in plan.week for one in day]
-        a_day = sum((one.end - one.start) // one.slot_minutes * (1 - one.taken) for one in openings) / 7
-        horizon = plan.booking.horizon.days
-        asked = (
-            (issue(Code.SEARCH_OF_DAYS, days=horizon), a_day * horizon),
-            (issue(Code.SEARCH_OF_MANY, owners=_PRACTITIONERS, days=_DAYS), a_day * _DAYS * _PRACTITIONERS),
+        slots_per_week = sum(
+            (opening.end - opening.start) // opening.slot_minutes * (1 - opening.taken)
+            for openings in plan.week
+            for opening in openings
         )
-        for search, found in asked:
+        slots_per_day = slots_per_week / 7
+        horizon = plan.booking.horizon.days
+        searches = (
+            (issue(Code.SEARCH_OF_DAYS, days=horizon), slots_per_day * horizon),
+            (issue(Code.SEARCH_OF_MANY, owners=_PRACTITIONERS, days=_DAYS), slots_per_day * _DAYS * _PRACTITIONERS),
+        )
+        for search, found in searches:
             if found > most:
                 yield ("calendars", name), issue(Code.SEARCH_LARGE, search=search, found=found, most=most)
 
 
 def doubtful_values(data: Any, location: Location = ()) -> Iterator[tuple[Location, Issue]]:
-    """Where a checked scenario, as plain lists, mappings and texts, or a part of it has such a value, and why."""
+    """Where a checked scenario, or a part of it, has such values, and why. It is plain lists, mappings and texts."""
     if isinstance(data, list):
         for at, item in enumerate(data):
             yield from doubtful_values(item, (*location, at))
