@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 SHARED ?= ../shared
 RUN_ARGS ?=
 
-.PHONY: run demo test hooks lint format types generated bench clean help
+.PHONY: run demo test test-fast hooks lint format types generated bench clean help
 
 help: ## What can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
 	@exec $(BIN)/mock-editor serve $(RUN_ARGS)
@@ -18,6 +18,9 @@ demo: $(VENV)/.installed ## Start the demonstration: console, bench and a guided
 
 test: $(VENV)/.installed-dev validator axe oidc-provider ## Set up what the tests need and run them all
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-fast: $(VENV)/.installed-dev ## The tests for the loop of every change: no server, no browser, nothing that takes long
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not (wire or browser or shared or slow)"
 
 lint: $(VENV)/.installed-dev ## Style checks
 	$(BIN)/ruff check .
