@@ -43,7 +43,27 @@ def _compile_builder_when_used(rule: Rule, append_unknown: bool = True) -> Calla
 
 Rule._compile_builder = _compile_builder_when_used  # type: ignore[method-assign,assignment]
 
-_SLOW = ("wire", "browser", "shared")
+_SLOW = ("wire", "browser", "shared", "slow")
+# Files that open sockets, start processes or take long.
+_SLOW_FILES = frozenset(
+    f"{name}.py"
+    for name in (
+        *("admin/test_console_faults", "admin/test_faults", "admin/test_framework", "admin/test_openapi"),
+        *("admin/test_operations", "accounts/test_rules", "base/test_client", "base/test_deadlines", "base/test_http"),
+        *("base/test_waits", "base/test_words", "bench/test_idp", "bench/test_platform", "bench/test_receiver"),
+        *("booking/test_certified", "commands/test_loading", "faults/test_conformance", "faults/test_middleware"),
+        *("journal/test_journal", "journal/test_metrics", "journal/test_outgoing", "journal/test_redaction"),
+        *("notifications/test_faults", "notifications/test_sender", "notifications/test_tls", "scenarios/test_all"),
+        *("scenarios/test_chaos", "search/test_any_query", "search/test_large_searches", "search/test_overrides"),
+        *("test_growth", "test_health", "test_main", "test_simulator", "test_snapshots", "tls/test_certificates"),
+        *("tls/test_samples", "tls/test_server"),
+    )
+)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.relative_to(Path(__file__).parent).as_posix() in _SLOW_FILES:
+        item.add_marker("slow")
 
 
 @pytest.hookimpl(trylast=True)
