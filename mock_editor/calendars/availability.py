@@ -26,7 +26,7 @@ class Unavailable(StrEnum):
     TAKEN = "taken"
     """The scenario has it taken."""
     ABSENT = "absent"
-    """It lies in an absence that was entered by hand."""
+    """It lies in an absence: one entered by hand, or one of the scenario, which makes no slots then."""
     PAST = "past"
     """It has begun; for the practice itself: it is over."""
     TOO_SOON = "too-soon"

@@ -146,9 +146,13 @@ class Plan:
     def openings(self, day: date) -> tuple[Opening, ...]:
         """The openings of a day: those of its weekday, unless absent, and the exceptional ones of that very day."""
         exceptional = self.exceptional.get(day, ())
-        if any(absence.covers(day) for absence in self.absences):
+        if self.is_absent(day):
             return exceptional
         return self.week[day.weekday()] + exceptional
+
+    def is_absent(self, day: date) -> bool:
+        """Whether an absence takes away the openings that a day has by its weekday."""
+        return any(absence.covers(day) for absence in self.absences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,11 +89,21 @@ class Standing:
         """The slot that starts then, as it is made, and why nobody can have it."""
         local_day = start.astimezone(calendar.zone).date()
         # A slot of the night belongs to the opening that began the day before.
-        for day in (local_day, local_day - timedelta(days=1)):
+        days = (local_day, local_day - timedelta(days=1))
+        for day in days:
             for slot, why in self.day(calendar, day):
                 if slot.start == start:
                     return Availability(slot, why)
-        return Availability(None, Unavailable.NO_SLOT)
+        absent = any(_lost_to_absence(calendar, day, start) for day in days)
+        return Availability(None, Unavailable.ABSENT if absent else Unavailable.NO_SLOT)
+
+
+def _lost_to_absence(calendar: Calendar, day: date, start: datetime) -> bool:
+    """Whether the ordinary week has a slot at ``start`` on ``day``, which an absence of the plan takes away."""
+    plan = calendar.plan
+    if not plan.is_absent(day):
+        return False
+    return any(start == begin for begin, _ in times_of(plan.week[day.weekday()], calendar.zone, day))
 
 
 AS_MADE = Standing()
