@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SHARED ?= ../shared
 RUN_ARGS ?=
+# Tests start hundreds of processes: what these import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run demo test test-fast hooks lint format types generated bench clean help
 
@@ -16,8 +18,9 @@ run: $(VENV)/.installed ## Start the default scenario on http://127.0.0.1:8000
 demo: $(VENV)/.installed ## Start the demonstration: console, bench and a guided tour, in French
 	@exec $(BIN)/mock-editor serve --scenario demonstration --with-bench --browse $(RUN_ARGS)
 
+# Half of its time is waiting, for servers and deadlines: hence two processes for each core.
 test: $(VENV)/.installed-dev validator axe oidc-provider ## Set up what the tests need and run them all
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $$($(BIN)/python -c 'import os; print(2 * os.cpu_count())') --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed-dev ## The tests for the loop of every change: no server, no browser, nothing that takes long
 	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not (wire or browser or shared or slow)"

@@ -40,6 +40,7 @@ from mock_editor.calendars.taken import Taken
 from mock_editor.notifications.model import NotificationState
 from mock_editor.notifications.repository import NotificationRepository
 from mock_editor.world.tables import tables
+from tests.forks import Python
 from tests.wire.conftest import clean_environment, eventually, form_key
 
 VILLE, SOS = "agenda-ville", "agenda-sos"
@@ -187,7 +188,7 @@ class Process:
         self.log = folder / f"{name}.log"
         arguments = [*more, *(text for key, one in options.items() for text in (f"--{key.replace('_', '-')}", one))]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = Python(
                 [sys.executable, "-m", "mock_editor", "serve", "--port", "0", "--oidc-issuer", "none", *arguments],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=clean_environment(), start_new_session=True,
             )  # fmt: skip

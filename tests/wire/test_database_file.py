@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.admin.conftest import TAKEN
+from tests.forks import Python
 from tests.wire.conftest import Serve, Simulator, clean_environment, eventually
 from tests.wire.test_accounts import kill_group
 
@@ -79,7 +80,7 @@ def test_after_kill_9_the_next_stop_makes_it_whole(serve: Serve, folder: Path) -
 @pytest.fixture
 def deliverer(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     command = ["deliver", "--database", str(folder / "state.db"), "--sas-url", "http://127.0.0.1:9/fhir"]
-    process = subprocess.Popen(
+    process = Python(
         [sys.executable, "-m", "mock_editor", *command],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment(),
     )  # fmt: skip

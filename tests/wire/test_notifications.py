@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.conftest import matched
+from tests.forks import Python
 from tests.notifications.conftest import Sas
 from tests.wire.conftest import Serve, clean_environment, eventually, run
 
@@ -87,7 +88,7 @@ def test_another_sas_gets_them_from_a_process_apart(serve: Serve, sas: Sas, tmp_
     simulator = serve(*NOW, *database, "--deliver", "off")
     Regulator(simulator.url).book()
     command = [sys.executable, "-m", "mock_editor", "deliver", *database, "--sas-url", sas.url, *NOW]
-    with subprocess.Popen(
+    with Python(
         command, env=clean_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as apart:
         assert eventually(lambda: len(sas.received) == 1, 15)
