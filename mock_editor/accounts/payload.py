@@ -118,8 +118,8 @@ def edited(content: Resource, changes: Changes) -> Regulator:
     values = {codes.PRACTITIONER_OID: changes.get("national_id"), codes.SAS_OID: changes.get("technical_id")}
     for key, system in (("national_id", codes.PRACTITIONER_OID), ("technical_id", codes.SAS_OID)):
         if key in changes:
-            kept = [identifier for identifier in new["identifier"] if identifier["system"] != system]
-            new["identifier"] = [*kept, *_identifiers([(system, values[system])])]
+            others = [identifier for identifier in new["identifier"] if identifier["system"] != system]
+            new["identifier"] = [*others, *_identifiers([(system, values[system])])]
     return regulator(new)
 
 

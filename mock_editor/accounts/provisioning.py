@@ -74,7 +74,7 @@ class Provisioning:
         """
         with self._store.writing() as db:
             steps = self._matches(db, editor, asked, regulator)
-            account = next((found for step in steps if (found := _only(db, editor, step))), None)
+            account = next((match for step in steps if (match := _only(db, editor, step))), None)
             conditions.check(account.current if account else None)
             return self.save(db, editor, account, regulator)
 
@@ -174,8 +174,8 @@ def _conflicts(regulator: Regulator, by_identifiers: Iterable[Holder], by_emails
 def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Token], updated: str) -> None:
     """Takes identifiers from an inactive account, as they are given to another."""
     [holder] = tables.select(db, "where a.editor = ? and a.id = ?", [editor, identifier])
-    kept = [identifier for identifier in holder.content["identifier"] if token_of(identifier) not in tokens]
-    content = holder.content | {"identifier": kept}
-    if not kept:
+    remaining = [identifier for identifier in holder.content["identifier"] if token_of(identifier) not in tokens]
+    content = holder.content | {"identifier": remaining}
+    if not remaining:
         del content["identifier"]
     tables.update(db, holder, replace(holder, version=holder.version + 1, updated=updated, content=content))

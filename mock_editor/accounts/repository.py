@@ -55,10 +55,10 @@ class AccountRepository:
             # One editor after the other: this way, the order is that of an index.
             for editor in wanted.editors:
                 values["editor"] = editor
-                left = page.after(total, len(accounts))
-                accounts += tables.select(db, rest, values | left)
-                [(found,)] = db.execute(count, values)
-                total += found
+                part = page.after(total, len(accounts))
+                accounts += tables.select(db, rest, values | part)
+                [(matching,)] = db.execute(count, values)
+                total += matching
         return Listing(accounts, total)
 
     def identify(self, editor: str, tokens: Iterable[Token], emails: Iterable[str]) -> Account | None:

@@ -12,16 +12,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def read_address(text: str) -> Address | None:
     """The address of a peer. A listener for IPv4 and IPv6 writes an IPv4 address as an IPv6 one; this undoes it."""
     try:
-        found = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def is_loopback(text: str) -> bool:
     """Whether a peer with this address is this machine."""
-    found = read_address(text)
-    return found is not None and found.is_loopback
+    address = read_address(text)
+    return address is not None and address.is_loopback
 
 
 def split_host(host: str) -> tuple[str, int | None] | None:
@@ -43,8 +43,8 @@ class Networks:
         self._networks = [ipaddress.ip_network(text) for text in texts]
 
     def __contains__(self, peer: str) -> bool:
-        found = read_address(peer)
-        return found is not None and any(found in network for network in self._networks)
+        address = read_address(peer)
+        return address is not None and any(address in network for network in self._networks)
 
 
 def local_url(host: str, port: int, scheme: str = "http") -> str:

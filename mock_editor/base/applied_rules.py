@@ -64,5 +64,5 @@ class AppliedRule:
     @classmethod
     def from_text(cls, text: str) -> "AppliedRule":
         """What ``as_text`` wrote. Raises ValueError, KeyError or TypeError for anything else."""
-        found = orjson.loads(text)
-        return cls(str(found["name"]), tuple(map(str, found["kinds"])), RuleOutcome(found["outcome"]), found["error"])
+        data = orjson.loads(text)
+        return cls(str(data["name"]), tuple(map(str, data["kinds"])), RuleOutcome(data["outcome"]), data["error"])

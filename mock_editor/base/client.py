@@ -139,7 +139,9 @@ def timed_out(error: BaseException) -> bool:
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return True
     inner = [error.reason] if isinstance(error, MaxRetryError) else error.args
-    return any(timed_out(each) for each in (error.__cause__, *inner) if isinstance(each, BaseException))
+    return any(
+        timed_out(inner_error) for inner_error in (error.__cause__, *inner) if isinstance(inner_error, BaseException)
+    )
 
 
 def tls_error(error: object) -> ssl.SSLError | None:
@@ -179,10 +181,10 @@ class _Timed(socket.socket):
     until = math.inf
 
     def _brace(self) -> None:
-        left = self.until - time.monotonic()
-        if left <= 0:
+        seconds_left = self.until - time.monotonic()
+        if seconds_left <= 0:
             raise TimeoutError("timed out")
-        self.settimeout(min(left, _LONGEST_SILENCE))
+        self.settimeout(min(seconds_left, _LONGEST_SILENCE))
 
     def connect(self, address: Any) -> None:
         """As for any socket, before the deadline; the methods below likewise."""
@@ -270,26 +272,26 @@ class _Lookups:
         except socket.gaierror:
             pass  # not a numeric address
         with self._lock:
-            found = self._running.get((host, port)) or self._begin(host, port)
-        return found.result(max(seconds, 0))
+            lookup = self._running.get((host, port)) or self._begin(host, port)
+        return lookup.result(max(seconds, 0))
 
     def _begin(self, host: str, port: int) -> Future[list[Any]]:
-        found: Future[list[Any]] = Future()
-        looking = threading.Thread(target=self._look, args=(host, port, found), name="lookup", daemon=True)
+        lookup: Future[list[Any]] = Future()
+        looking = threading.Thread(target=self._look, args=(host, port, lookup), name="lookup", daemon=True)
         try:
             looking.start()
         except RuntimeError as error:
             raise OSError(str(error)) from None
-        self._running[host, port] = found
-        return found
+        self._running[host, port] = lookup
+        return lookup
 
-    def _look(self, host: str, port: int, found: Future[list[Any]]) -> None:
+    def _look(self, host: str, port: int, lookup: Future[list[Any]]) -> None:
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except Exception as error:
-            found.set_exception(error)
+            lookup.set_exception(error)
         else:
-            found.set_result(addresses)
+            lookup.set_result(addresses)
         with self._lock:
             self._running.pop((host, port), None)
 
@@ -300,16 +302,18 @@ _lookups = _Lookups()
 def _connected(host: str, port: int, until: float) -> _Timed:
     """Connects to one of the host's addresses; each gets its share of the time left. Raises OSError."""
     addresses = _lookups.addresses(host, port, until - time.monotonic())
-    for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+    for addresses_left, (family, kind, protocol, _, address) in zip(
+        range(len(addresses), 0, -1), addresses, strict=True
+    ):
         sock = _Timed(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             now = time.monotonic()
-            sock.until = now + (until - now) / left
+            sock.until = now + (until - now) / addresses_left
             sock.connect(address)
         except OSError:
             sock.close()
-            if left == 1:
+            if addresses_left == 1:
                 raise
         else:
             sock.until = until
@@ -467,7 +471,7 @@ def _context_for(verify: Any, cert: Any) -> ssl.SSLContext:
     files = [] if isinstance(verify, bool) else [verify]
     files += [cert] if isinstance(cert, str) else cert or ()
     # A file that is replaced is read again.
-    return _kept_context(verify, cert, *(Path(one).stat().st_mtime_ns for one in files))
+    return _kept_context(verify, cert, *(Path(file).stat().st_mtime_ns for file in files))
 
 
 @lru_cache(32)

@@ -56,9 +56,9 @@ class Course:
     def instant(self, real: datetime) -> datetime:
         """The simulated instant, in UTC, at a real one. Beyond the last year that can be played, it stands still."""
         passed = (real - self.since).total_seconds() * self.rate
-        left = (_LAST - self.at).total_seconds()
+        seconds_left = (_LAST - self.at).total_seconds()
         # A real clock that is put back must not take the simulated one before its beginning.
-        return self.at.astimezone(UTC) + timedelta(seconds=min(max(passed, 0.0), max(left, 0.0)))
+        return self.at.astimezone(UTC) + timedelta(seconds=min(max(passed, 0.0), max(seconds_left, 0.0)))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,5 +15,5 @@ def put(db: Database, name: str, value: Any) -> None:
 
 def get(db: Database, name: str) -> Any:
     """The value with this name; None when there is none."""
-    found = db.execute("select value from controls where name = ?", [name]).fetchone()
-    return orjson.loads(found[0]) if found else None
+    row = db.execute("select value from controls where name = ?", [name]).fetchone()
+    return orjson.loads(row[0]) if row else None

@@ -24,13 +24,13 @@ class Commune:
 def communes() -> Mapping[str, Sequence[Commune]]:
     """The communes by department code."""
     departments = {row["department"]: row for row in _rows("departments.csv")}
-    found: dict[str, list[Commune]] = {}
+    by_department: dict[str, list[Commune]] = {}
     for row in _rows("communes.csv"):
         department = departments[row["department"]]
         zone = ZoneInfo(department["timezone"])
         commune = Commune(row["commune"], row["postal_code"], row["department"], zone, department["phone_start"])
-        found.setdefault(row["department"], []).append(commune)
-    return found
+        by_department.setdefault(row["department"], []).append(commune)
+    return by_department
 
 
 @functools.cache

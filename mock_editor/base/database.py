@@ -348,10 +348,10 @@ class DatabaseFile:
 
 def _found(name: str) -> _Identity | None:
     try:
-        found = os.stat(name)  # noqa: PTH116
+        status = os.stat(name)  # noqa: PTH116
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _left() -> float:

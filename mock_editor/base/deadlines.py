@@ -81,9 +81,9 @@ class Deadlines:
                     self._changed.wait()
                     continue
                 when, _, watch = self._heap[0]
-                left = when - time.monotonic()
-                if left > 0:
-                    self._changed.wait(left)
+                seconds_left = when - time.monotonic()
+                if seconds_left > 0:
+                    self._changed.wait(seconds_left)
                     continue
                 heapq.heappop(self._heap)
                 if watch.sock is None:

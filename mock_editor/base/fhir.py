@@ -70,7 +70,7 @@ def legal_query(raw_query: bytes) -> str:
     """The query as received, with only what no URI may hold percent-encoded."""
     if not raw_query.translate(None, _LEGAL_IN_QUERY) and not _LONE_PERCENT.search(raw_query):
         return raw_query.decode("ascii")
-    return _ILLEGAL_IN_QUERY.sub(lambda found: b"%%%02X" % found.group()[0], raw_query).decode("ascii")
+    return _ILLEGAL_IN_QUERY.sub(lambda match: b"%%%02X" % match.group()[0], raw_query).decode("ascii")
 
 
 # --- content negotiation
@@ -108,7 +108,9 @@ def prefers_strict(prefer: str) -> bool:
 def preferred_return(prefer: str) -> str:
     """What ``Prefer: return=`` wants of a write: representation (the default), minimal or operationoutcome."""
     wanted = (part.removeprefix("return=") for part in _preferences(prefer) if part.startswith("return="))
-    return next((one for one in wanted if one in ("minimal", "operationoutcome")), "representation")
+    return next(
+        (preference for preference in wanted if preference in ("minimal", "operationoutcome")), "representation"
+    )
 
 
 def _preferences(prefer: str) -> list[str]:
@@ -149,10 +151,10 @@ def parse_date(text: str, zone: ZoneInfo) -> Period:
     The `+` of an offset may have arrived as a space. What lies before the first or after the last instant is that
     instant, and a leap second is the next one. Raises InvalidValueError.
     """
-    found = _DATE.fullmatch(text.strip())
-    if not found:
+    match = _DATE.fullmatch(text.strip())
+    if not match:
         raise InvalidValueError(Code.DATE_EXPECTED)
-    part = found.groupdict()
+    part = match.groupdict()
     year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
     try:
         if part["hour"] is None:

@@ -49,15 +49,15 @@ def structure(
     not see. Raises 400 with every problem found.
     """
     if not isinstance(document, dict) or document.get("resourceType") != kind:
-        found = document.get("resourceType") if isinstance(document, dict) else type(document).__name__
-        raise refused(Code.RESOURCE_TYPE, kind, expected=kind, found=str(found)[:60])
+        given = document.get("resourceType") if isinstance(document, dict) else type(document).__name__
+        raise refused(Code.RESOURCE_TYPE, kind, expected=kind, found=str(given)[:60])
     cleaning = _Cleaning(kind)
     meta = document.get("meta")
     # The server says which resource this is and which version: what a client says of it is not even looked at.
-    said = {name: value for name, value in document.items() if name != "id"}
+    members = {name: value for name, value in document.items() if name != "id"}
     if isinstance(meta, dict):
-        said["meta"] = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
-    cleaned = cleaning.value(said, kind, 0)
+        members["meta"] = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
+    cleaned = cleaning.value(members, kind, 0)
     issues, unknown = _model_issues(cleaned, kind, model)
     for _ in range(_MOST_ROUNDS):
         # Unknown elements hide what else is wrong.
@@ -102,9 +102,9 @@ def refuse_conditional_create(headers: Headers) -> None:
 
 def items(of: Resource, element: str, path: str) -> Iterator[tuple[str, Resource]]:
     """The members of a list in a cleaned resource, whose own FHIRPath is ``path``, with theirs in the body as sent."""
-    found = of.get(element)
-    if isinstance(found, _Items):
-        for position, item in zip(found.positions, found, strict=True):
+    members = of.get(element)
+    if isinstance(members, _Items):
+        for position, item in zip(members.positions, members, strict=True):
             yield f"{path}.{element}[{position}]", item
 
 
@@ -120,9 +120,9 @@ def not_one_of(allowed: Collection[str], found: str, path: str) -> Issue:
 
 def refuse(status: int, issues: Iterable[Issue]) -> None:
     """Raises what is wrong, if anything is."""
-    found = list(itertools.islice(issues, MOST_ISSUES))
-    if found:
-        raise EditorError(status, found)
+    problems = list(itertools.islice(issues, MOST_ISSUES))
+    if problems:
+        raise EditorError(status, problems)
 
 
 # --- cleaning
@@ -158,15 +158,15 @@ class _Cleaning:
             case list():
                 left_over = _Items()
                 for at, item in enumerate(value):
-                    left = self.value(item, f"{path}[{at}]", depth + 1)
-                    if left is not None or gaps:
-                        left_over.append(left)
+                    cleaned = self.value(item, f"{path}[{at}]", depth + 1)
+                    if cleaned is not None or gaps:
+                        left_over.append(cleaned)
                         left_over.positions.append(at)
                 return left_over or None
         return value
 
     def _object(self, value: Resource, path: str, depth: int) -> Resource:
-        kept: Resource = {}
+        cleaned: Resource = {}
         for name, inner in value.items():
             if not _ELEMENT_NAME.fullmatch(name):
                 self.ignored.append(f"{path}.{name[:60]}")
@@ -177,10 +177,10 @@ class _Cleaning:
                 continue
             # Lists of a primitive and of its extensions belong together by position.
             twin = name[1:] if name.startswith("_") else f"_{name}"
-            left = self.value(inner, step(path, name), depth + 1, gaps=twin in value)
-            if left is not None:
-                kept[name] = left
-        return kept
+            member = self.value(inner, step(path, name), depth + 1, gaps=twin in value)
+            if member is not None:
+                cleaned[name] = member
+        return cleaned
 
 
 def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
@@ -190,9 +190,13 @@ def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple
     try:
         model.model_validate_json(written)
     except ValidationError as error:
-        found = findings(error)
-        unknown = [one.location for one in found if one.type == "extra_forbidden"]
-        issues = [_told(one, _path(cleaned, kind, one.location)) for one in found if one.type != "extra_forbidden"]
+        all_findings = findings(error)
+        unknown = [finding.location for finding in all_findings if finding.type == "extra_forbidden"]
+        issues = [
+            _finding_issue(finding, _path(cleaned, kind, finding.location))
+            for finding in all_findings
+            if finding.type != "extra_forbidden"
+        ]
         return issues, unknown
     except LookupError:
         # How the models say that they do not know the type of a contained resource.
@@ -200,10 +204,10 @@ def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple
     return [], []
 
 
-def _told(found: Finding, path: str) -> Issue:
+def _finding_issue(finding: Finding, path: str) -> Issue:
     """What the models have found at a path."""
     # A text in the place of an object is taken for its JSON.
-    problem = issue(Code.OBJECT_EXPECTED) if found.type == "json_invalid" else described(found)
+    problem = issue(Code.OBJECT_EXPECTED) if finding.type == "json_invalid" else described(finding)
     code = Code.ELEMENT_MISSING if problem.type == "required" else Code.ELEMENT
     return issue(code, path, problem=problem)
 

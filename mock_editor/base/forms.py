@@ -103,8 +103,8 @@ class Forms:
 
     def _held(self) -> str | None:
         """What the browser's cookie holds, if it may be ours."""
-        found = request.cookies.get(self._cookie()[0], "")
-        return found if _NONCE.fullmatch(found) else None
+        nonce = request.cookies.get(self._cookie()[0], "")
+        return nonce if _NONCE.fullmatch(nonce) else None
 
     def _of_browser(self, nonce: str) -> str:
         return self._made(self._scope, nonce)

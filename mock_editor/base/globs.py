@@ -12,8 +12,8 @@ def matches(pattern: str, text: str) -> bool:
         return False
     # Taking the first occurrence of each part is enough: no backtracking.
     for part in between:
-        found = text.find(part, at, end)
-        if found < 0:
+        position = text.find(part, at, end)
+        if position < 0:
             return False
-        at = found + len(part)
+        at = position + len(part)
     return True

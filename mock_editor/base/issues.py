@@ -672,9 +672,9 @@ def issue(code: Code | DataCode, place: str | None = None, /, **values: object) 
 _CODES: Mapping[str, Code] = {code.value: code for code in Code}
 
 
-def as_text(found: Issue) -> str:
+def as_text(problem: Issue) -> str:
     """An issue as tables keep it: its code and values in JSON, which ``from_text`` reads."""
-    return orjson.dumps(_data(found)).decode()
+    return orjson.dumps(_data(problem)).decode()
 
 
 def from_text(text: str) -> Issue:
@@ -682,9 +682,9 @@ def from_text(text: str) -> Issue:
     return _from_data(orjson.loads(text))
 
 
-def _data(found: Issue) -> dict[str, Any]:
-    values = {name: _plain(value) for name, value in found.values.items()}
-    return {"code": found.code.value, "place": found.place, "values": values}
+def _data(problem: Issue) -> dict[str, Any]:
+    values = {name: _plain(value) for name, value in problem.values.items()}
+    return {"code": problem.code.value, "place": problem.place, "values": values}
 
 
 def _plain(value: object) -> Any:

@@ -21,12 +21,12 @@ class Keys:
         """The secret with this name, created if there is none. Raises 503."""
         if name not in self._known:
             with self._store.reading() as db:
-                found = db.execute("select value from keys where name = ?", [name]).fetchone()
-            if not found:
+                row = db.execute("select value from keys where name = ?", [name]).fetchone()
+            if not row:
                 value = make()
                 with self._store.writing() as db:
                     # Another worker may have been first.
                     db.execute("insert or ignore into keys values (?, ?)", [name, value])
-                    found = db.execute("select value from keys where name = ?", [name]).fetchone()
-            self._known[name] = found[0]
+                    row = db.execute("select value from keys where name = ?", [name]).fetchone()
+            self._known[name] = row[0]
         return self._known[name]

@@ -16,9 +16,9 @@ def visible(text: str) -> str:
     return _HARMFUL.sub(_escape, text)
 
 
-def _escape(found: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     # JSON has no \x9b. Characters below the space never stand in JSON unescaped, and read better like this.
-    character = found[0]
+    character = match[0]
     return repr(character)[1:-1] if character < " " else f"\\u{ord(character):04x}"
 
 

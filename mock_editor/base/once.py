@@ -46,8 +46,8 @@ class Once(Generic[Item]):
             if leads:
                 try:
                     # Another thread may just have finished it.
-                    run.item = found = known() or self._made(make, until)
-                    return found
+                    run.item = item = known() or self._made(make, until)
+                    return item
                 finally:
                     with self._lock:
                         del self._runs[key]

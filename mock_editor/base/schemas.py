@@ -17,14 +17,16 @@ Schema = Mapping[str, Any]
 def schema_of(model: type[BaseModel]) -> Schema:
     """The schema of what a model takes."""
     written = model.model_json_schema()
-    whole: Schema = _resolved({key: one for key, one in written.items() if key != "$defs"}, written.get("$defs", {}))
+    whole: Schema = _resolved(
+        {key: value for key, value in written.items() if key != "$defs"}, written.get("$defs", {})
+    )
     return whole
 
 
 def alternatives(schema: Schema) -> Sequence[Schema]:
     """What a value may be, apart from null."""
-    found = schema.get("anyOf") or schema.get("oneOf")
-    return [one for one in found if one.get("type") != "null"] if found else [schema]
+    options = schema.get("anyOf") or schema.get("oneOf")
+    return [option for option in options if option.get("type") != "null"] if options else [schema]
 
 
 def takes_null(schema: Schema) -> bool:
@@ -38,30 +40,30 @@ def meant(schema: Schema, tag: object = None) -> Schema:
     Empty when the tag is none of its own.
     """
     while True:
-        some = alternatives(schema)
+        options = alternatives(schema)
         if "discriminator" in schema:
             name = schema["discriminator"]["propertyName"]
-            return next((one for one in some if one["properties"][name].get("const") == tag), {})
-        if not some:
+            return next((option for option in options if option["properties"][name].get("const") == tag), {})
+        if not options:
             return {}
-        if some[0] is schema:
+        if options[0] is schema:
             return schema
-        schema = some[0]
+        schema = options[0]
 
 
 def values(schema: Schema) -> Sequence[Any]:
     """Which values there are, where they are numbered; empty where anything of a type goes."""
-    some = alternatives(schema)
-    if len(some) == 1:
-        return [some[0]["const"]] if "const" in some[0] else some[0].get("enum", ())
-    found = [values(one) for one in some]
-    return [value for one in found for value in one] if all(found) else ()
+    options = alternatives(schema)
+    if len(options) == 1:
+        return [options[0]["const"]] if "const" in options[0] else options[0].get("enum", ())
+    value_lists = [values(option) for option in options]
+    return [value for value_list in value_lists for value in value_list] if all(value_lists) else ()
 
 
 def at(schema: Schema, location: Sequence[int | str]) -> Schema:
     """The schema of the value at a location, as pydantic gives it: tags of unions stand in it. Empty where none is."""
     for part in location:
-        union = next((one for one in alternatives(schema) if "discriminator" in one), schema)
+        union = next((option for option in alternatives(schema) if "discriminator" in option), schema)
         if "discriminator" in union:
             schema = meant(union, part)
         elif isinstance(part, int):
@@ -73,17 +75,19 @@ def at(schema: Schema, location: Sequence[int | str]) -> Schema:
 
 
 def _having(schema: Schema, key: str) -> Any:
-    return next((one[key] for one in alternatives(schema) if key in one), {})
+    return next((option[key] for option in alternatives(schema) if key in option), {})
 
 
 def _resolved(schema: Any, shared: Mapping[str, Any]) -> Any:
     if isinstance(schema, list):
-        return [_resolved(one, shared) for one in schema]
+        return [_resolved(item, shared) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
         # What is said beside a reference is about this place.
-        schema = shared[schema["$ref"].rpartition("/")[2]] | {key: one for key, one in schema.items() if key != "$ref"}
+        schema = shared[schema["$ref"].rpartition("/")[2]] | {
+            key: value for key, value in schema.items() if key != "$ref"
+        }
     # A property may be called title.
     titled = isinstance(schema.get("title"), str)
-    return {key: _resolved(one, shared) for key, one in schema.items() if not (titled and key == "title")}
+    return {key: _resolved(value, shared) for key, value in schema.items() if not (titled and key == "title")}

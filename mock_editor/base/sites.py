@@ -33,7 +33,7 @@ def refuse_foreign(headers: Headers, peer: str, public_url: str) -> None:
     ``Host`` must be an address: any site can make its own name resolve to a loopback address (DNS rebinding).
     """
     foreign = headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
-    if foreign or not all(_ours(headers[one], headers, peer, public_url) for one in _TOLD if one in headers):
+    if foreign or not all(_ours(headers[header], headers, peer, public_url) for header in _TOLD if header in headers):
         raise refused(Code.FOREIGN_SITE)
 
 

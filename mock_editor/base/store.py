@@ -84,11 +84,11 @@ class Store:
         with contextlib.closing(self._file.open()) as db:
             # Before anything is written: not even the journal mode of somebody else's file may change.
             [(application,)] = db.execute("pragma application_id")
-            [(found,)] = db.execute("pragma user_version")
+            [(stored_version,)] = db.execute("pragma user_version")
             [(tables,)] = db.execute("select count(*) from sqlite_master")
             if tables and application != _APPLICATION_ID:
                 raise StoreError(Code.STORE_OF_ANOTHER_PROGRAM)
-            if tables and found != version:
+            if tables and stored_version != version:
                 raise StoreError(Code.STORE_OF_ANOTHER_VERSION)
             db.enable_wal()  # the file remembers it
             with self._file.transaction(db):
@@ -239,10 +239,10 @@ class Store:
     def _expect_saved(self, path: Path, check: Callable[[sqlite3.Connection], None]) -> None:
         marks = ("pragma application_id", "pragma user_version")
         with self.reading() as db:
-            ours, definitions = [db.execute(one).fetchall() for one in marks], db.execute(_DEFINITIONS).fetchall()
+            ours, definitions = [db.execute(mark).fetchall() for mark in marks], db.execute(_DEFINITIONS).fetchall()
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as saved:
-                if [saved.execute(one).fetchall() for one in marks] != ours:
+                if [saved.execute(mark).fetchall() for mark in marks] != ours:
                     raise StoreError(Code.SNAPSHOT_OF_ANOTHER_VERSION)
                 [(sound,)] = saved.execute("pragma quick_check(1)")
                 if sound != "ok":

@@ -18,7 +18,8 @@ _MISSING = frozenset(
     {"missing", "missing_argument", "missing_keyword_only_argument", "missing_positional_only_argument"}
 )
 _DATA_CODES = {
-    one: DataCode(f"pydantic.{one}", "required" if one in _MISSING else "structure") for one in get_args(ErrorType)
+    error_type: DataCode(f"pydantic.{error_type}", "required" if error_type in _MISSING else "structure")
+    for error_type in get_args(ErrorType)
 }
 # Types of error whose words for data that was read already name types of Python, where those for JSON do not.
 _NAMES_PYTHON = frozenset(
@@ -28,10 +29,10 @@ _NAMES_PYTHON = frozenset(
         "none_required", "ordered_dict_type", "set_type", "time_delta_parsing", "time_delta_type", "tuple_type",
     }
 )  # fmt: skip
-_PYTHON_CODES = {one: DataCode(f"pydantic.python.{one}") for one in _NAMES_PYTHON}
+_PYTHON_CODES = {name: DataCode(f"pydantic.python.{name}") for name in _NAMES_PYTHON}
 # By their keys, which are the types of the errors that our validators raise.
 _CODES: Mapping[str, Code | DataCode] = {
-    one.value: one for one in (*Code, *_DATA_CODES.values(), *_PYTHON_CODES.values())
+    code.value: code for code in (*Code, *_DATA_CODES.values(), *_PYTHON_CODES.values())
 }
 _OTHER, _OTHER_MISSING = DataCode("pydantic.other"), DataCode("pydantic.other", "required")
 # The value that a plural follows.
@@ -58,8 +59,8 @@ def invalid(code: Code | DataCode, **values: object) -> PydanticCustomError:
 
 def findings(error: ValidationError) -> list[Finding]:
     """All that pydantic has found."""
-    found = error.errors(include_url=False, include_input=False)
-    return [Finding(one["loc"], one["type"], one.get("ctx", {}), one["msg"]) for one in found]
+    errors = error.errors(include_url=False, include_input=False)
+    return [Finding(detail["loc"], detail["type"], detail.get("ctx", {}), detail["msg"]) for detail in errors]
 
 
 def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True) -> Iterator[Issue]:
@@ -68,29 +69,29 @@ def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True)
     They are in the order of ``findings``.
     """
     schema = schemas.schema_of(model)
-    return (described(one, schemas.at(schema, one.location), json=json) for one in findings(error))
+    return (described(finding, schemas.at(schema, finding.location), json=json) for finding in findings(error))
 
 
-def described(found: Finding, schema: schemas.Schema | None = None, *, json: bool = True) -> Issue:
+def described(finding: Finding, schema: schemas.Schema | None = None, *, json: bool = True) -> Issue:
     """One thing that is wrong, without its place; ``schema`` is that of the value."""
-    carried = found.context.get("error")
+    carried = finding.context.get("error")
     if isinstance(carried, InvalidValueError):
         return carried.issue
-    if found.type in _CODES:
-        return issue(_CODES[found.type], **found.context)
-    if isinstance(raised := found.context.get("error"), InvalidValueError):
+    if finding.type in _CODES:
+        return issue(_CODES[finding.type], **finding.context)
+    if isinstance(raised := finding.context.get("error"), InvalidValueError):
         return raised.issue
     # fhir.resources has types of its own, one of the name of another.
-    if found.type not in _DATA_CODES or "field" in found.context:
-        return issue(_OTHER_MISSING if found.type.endswith(".missing") else _OTHER, error=found.message)
-    code = _DATA_CODES[found.type] if json else _PYTHON_CODES.get(found.type, _DATA_CODES[found.type])
-    given = {name: _as_written(value) for name, value in found.context.items()}
+    if finding.type not in _DATA_CODES or "field" in finding.context:
+        return issue(_OTHER_MISSING if finding.type.endswith(".missing") else _OTHER, error=finding.message)
+    code = _DATA_CODES[finding.type] if json else _PYTHON_CODES.get(finding.type, _DATA_CODES[finding.type])
+    given = {name: _as_written(value) for name, value in finding.context.items()}
     for name in _COUNTED:
         if name in given:
             given["count"] = given[name]
     if "expected" in given:
         # pydantic has them as a text, with an English "or".
-        given["choices"] = [repr(one) for one in schemas.values(schema or {})] or given["expected"]
+        given["choices"] = [repr(choice) for choice in schemas.values(schema or {})] or given["expected"]
     return issue(code, **given)
 
 

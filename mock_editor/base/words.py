@@ -39,20 +39,20 @@ class Refusal(Protocol):
 
 def english(issue: Issue) -> str:
     """What is wrong, for programs, their authors and commands."""
-    return _said(issue, Language.ENGLISH)
+    return _sentence(issue, Language.ENGLISH)
 
 
 def french(issue: Issue) -> str:
     """What is wrong, for those before a screen."""
-    return _said(issue, Language.FRENCH)
+    return _sentence(issue, Language.FRENCH)
 
 
 def french_detail(issue: Issue) -> str:
     """All that is known of what went wrong, where ``french`` is made for a list."""
     try:
-        return _said(issue, Language.FRENCH, "detail")
+        return _sentence(issue, Language.FRENCH, "detail")
     except KeyError:
-        return _said(issue, Language.FRENCH)
+        return _sentence(issue, Language.FRENCH)
 
 
 def in_english(error: Refusal) -> str:
@@ -134,7 +134,7 @@ def _template(language: Language, key: str, values: Mapping[str, object], contex
     return words.pgettext(context, key) if context else words.gettext(key)
 
 
-def _said(issue: Issue, language: Language, context: str | None = None) -> str:
+def _sentence(issue: Issue, language: Language, context: str | None = None) -> str:
     return say(language, issue.code.value, {"place": issue.place, **issue.values}, context)
 
 

@@ -31,7 +31,7 @@ def describe(operation: Operation) -> Description:
         example=arguments(operation, operation.examples[0]),
         method=operation.method,
         path=operation.path,
-        arguments=[Argument(each.name, each.description) for each in parameters(operation.place)],
+        arguments=[Argument(parameter.name, parameter.description) for parameter in parameters(operation.place)],
         options=_options(operation),
         body="json" if operation.json_body else "file" if operation.body else "none",
         body_required=operation.body_required,
@@ -43,21 +43,21 @@ def describe(operation: Operation) -> Description:
 
 def content(operations: Sequence[Operation] = OPERATIONS) -> bytes:
     """The content of the file."""
-    return orjson.dumps([describe(each) for each in operations], option=orjson.OPT_INDENT_2) + b"\n"
+    return orjson.dumps([describe(operation) for operation in operations], option=orjson.OPT_INDENT_2) + b"\n"
 
 
 def arguments(operation: Operation, example: Example) -> list[str]:
     """What follows a command to do what an example does; ``FILE`` stands for a body that is a file."""
-    found = [str(example.path[each.name]) for each in parameters(operation.place)]
+    command = [str(example.path[parameter.name]) for parameter in parameters(operation.place)]
     if operation.body and not operation.json_body:
-        found.append("FILE")
+        command.append("FILE")
     values = {**example.query, **(example.body if operation.json_body and example.body else {})}
     for option in _options(operation):
         if option.name in values:
             value = values[option.name]
             texts = value if option.repeats else [_text(value)]
-            found += [text for each in texts for text in (f"--{option.name.replace('_', '-')}", each)]
-    return found
+            command += [text for value in texts for text in (f"--{option.name.replace('_', '-')}", value)]
+    return command
 
 
 def _text(value: Any) -> str:
@@ -69,9 +69,9 @@ def _text(value: Any) -> str:
 
 
 def _options(operation: Operation) -> list[Option]:
-    query = [_option(operation, "query", each) for each in (parameters(operation.query) if operation.query else ())]
+    query = [_option(operation, "query", option) for option in (parameters(operation.query) if operation.query else ())]
     body = operation.json_body
-    return query + [_option(operation, "body", each) for each in (parameters(body) if body else ())]
+    return query + [_option(operation, "body", option) for option in (parameters(body) if body else ())]
 
 
 def _option(operation: Operation, place: Literal["query", "body"], field: Parameter) -> Option:

@@ -32,16 +32,16 @@ def add_to(commands: click.Group, operations: Sequence[Description]) -> None:
 
 
 def _command(name: str, operation: Description) -> click.Command:
-    found: list[click.Parameter] = [
+    parameters: list[click.Parameter] = [
         click.Argument([argument.name], metavar=argument.name.upper()) for argument in operation.arguments
     ]
     if operation.body == "file":
-        found.append(click.Argument(["file"], type=click.File("rb"), metavar="FILE"))
-    found += [_option(option) for option in operation.options]
+        parameters.append(click.Argument(["file"], type=click.File("rb"), metavar="FILE"))
+    parameters += [_option(option) for option in operation.options]
     if operation.answers == "download":
         text = "File to write; - is standard output.  [default: -]"
-        found.append(click.Option(["--output"], metavar="FILE", default="-", help=text))
-    found.append(
+        parameters.append(click.Option(["--output"], metavar="FILE", default="-", help=text))
+    parameters.append(
         click.Option(
             ["--url"], metavar="URL", envvar=URL_VARIABLE, default=_DEFAULT_URL, show_default=True, show_envvar=True,
             help="Where the simulator is.",
@@ -57,7 +57,7 @@ def _command(name: str, operation: Description) -> click.Command:
     return click.Command(
         name,
         callback=run,
-        params=found,
+        params=parameters,
         help="\n\n".join([operation.description, *(["\b\n" + places] if places else [])]),
         short_help=operation.summary,
         epilog=f"\b\nExample:\n  {line}\n\n\b\n{_FROM_ELSEWHERE}",

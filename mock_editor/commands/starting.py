@@ -74,11 +74,13 @@ def load_scenario(name: str) -> scenario.LoadedScenario:
         loaded = checked(Script.read(path))
     except ScenarioError as error:
         source = error.source
-        problems = (issue(Code.SCENARIO_PROBLEM, each.where(source), what=each.what) for each in error.problems)
+        problems = (
+            issue(Code.SCENARIO_PROBLEM, problem.where(source), what=problem.what) for problem in error.problems
+        )
         raise Failure(*problems) from None
     for warning in loaded.warnings:
-        found = issue(Code.SCENARIO_WARNING, warning.where(loaded.script.source), what=warning.what)
-        click.echo(english(found), err=True)
+        notice = issue(Code.SCENARIO_WARNING, warning.where(loaded.script.source), what=warning.what)
+        click.echo(english(notice), err=True)
     return loaded
 
 
@@ -92,7 +94,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     path = settings.database
     with contextlib.ExitStack() as stack:
-        kept = path is not None
+        in_file = path is not None
         if path is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
@@ -102,7 +104,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
             journal = JournalFile(path)
         except StoreError as error:
             raise Failure(issue(Code.DATABASE_FILE, str(path), reason=reason_of(error))) from None
-        if kept:
+        if in_file:
             stack.callback(journal.settle)
             stack.callback(state.settle)
         yield state, journal
@@ -112,5 +114,5 @@ def warn_of_expiry(simulator: Simulator) -> None:
     """Logs which certificates of the simulator end soon."""
     settings, targets = simulator.settings, simulator.world.targets().values()
     files = [settings.tls_cert, settings.bench_certificate, *(target.certificate for target in targets)]
-    for found in ending(filter(None, files), datetime.now(UTC)):
-        _log.warning("%s", english(found))
+    for expiry in ending(filter(None, files), datetime.now(UTC)):
+        _log.warning("%s", english(expiry))

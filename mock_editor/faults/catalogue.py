@@ -79,32 +79,33 @@ def name_of(kind: type[Kind]) -> str:
 def markdown() -> str:
     """The catalogue as tables, one for each family."""
     families: dict[str, list[Described]] = {}
-    for one in catalogue().values():
-        families.setdefault(one.family, []).append(one)
+    for kind in catalogue().values():
+        families.setdefault(kind.family, []).append(kind)
     return "\n".join(line for family, kinds in families.items() for line in _table(family, kinds))
 
 
 def _table(family: str, kinds: Sequence[Described]) -> Iterator[str]:
     yield f"### {'HTTP' if family == 'http' else family.capitalize()}\n"
-    yield " ".join(dict.fromkeys(one.about for one in kinds)) + "\n"
-    [(usual, _)] = Counter(one.flows for one in kinds).most_common(1)
+    yield " ".join(dict.fromkeys(kind.about for kind in kinds)) + "\n"
+    [(usual, _)] = Counter(kind.flows for kind in kinds).most_common(1)
     if usual:
-        yield f"On {', '.join(usual)}{'' if all(one.flows == usual for one in kinds) else ', unless said otherwise'}.\n"
-    counted = Counter(parameter for one in kinds for parameter in _parameters(one))
+        exceptions = "" if all(kind.flows == usual for kind in kinds) else ", unless said otherwise"
+        yield f"On {', '.join(usual)}{exceptions}.\n"
+    counted = Counter(parameter for kind in kinds for parameter in _parameters(kind))
     common = [parameter for parameter, count in counted.items() if count >= _COMMON]
     if common:
         yield "Parameters of many:\n"
         yield from (f"- {name} {text}" for name, text in common)
         yield ""
     # Slow answers and errors break nothing.
-    columns = 4 if any(one.breaks for one in kinds) else 3
+    columns = 4 if any(kind.breaks for kind in kinds) else 3
     yield _row(["Kind", "Parameters", "What the client sees", "What it breaks"][:columns])
     yield "|---" * columns + "|"
-    for one in kinds:
-        parameters = sorted(_parameters(one), key=common.__contains__)
-        told = [name if (name, text) in common else f"{name} {text}" for name, text in parameters]
-        flows = "" if one.flows == usual else f"<br>on {', '.join(one.flows) or 'all flows'}"
-        yield _row([f"`{one.kind}`{flows}", "<br>".join(told), one.description, one.breaks][:columns])
+    for kind in kinds:
+        parameters = sorted(_parameters(kind), key=common.__contains__)
+        lines = [name if (name, text) in common else f"{name} {text}" for name, text in parameters]
+        flows = "" if kind.flows == usual else f"<br>on {', '.join(kind.flows) or 'all flows'}"
+        yield _row([f"`{kind.kind}`{flows}", "<br>".join(lines), kind.description, kind.breaks][:columns])
     yield ""
 
 
@@ -112,10 +113,10 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("``", "`").replace("|", "\\|") for cell in cells) + " |"
 
 
-def _parameters(one: Described) -> Iterator[tuple[str, str]]:
+def _parameters(kind: Described) -> Iterator[tuple[str, str]]:
     """Its parameters, those that have to be there first, and what there is to say of each."""
-    required = one.parameters.get("required", ())
-    for name, schema in sorted(one.parameters["properties"].items(), key=lambda own: own[0] not in required):
+    required = kind.parameters.get("required", ())
+    for name, schema in sorted(kind.parameters["properties"].items(), key=lambda own: own[0] not in required):
         types = [_type(schema)]
         if name in required:
             types.append("required")
@@ -141,8 +142,8 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    found = [f"{sign} {_value(schema[key])}" for key, sign in signs.items() if key in schema]
-    return " " + " and ".join(found) if found else ""
+    bounds = [f"{sign} {_value(schema[key])}" for key, sign in signs.items() if key in schema]
+    return " " + " and ".join(bounds) if bounds else ""
 
 
 def _value(value: object) -> str:
@@ -155,12 +156,12 @@ def _value(value: object) -> str:
 
 def with_tables(page: str) -> str:
     """The page with the catalogue as it is now. Raises ValueError where it has no room for it."""
-    found = re.subn(
+    replaced = re.subn(
         f"({re.escape(BEGIN)}\n).*(\n{re.escape(END)})", lambda at: at[1] + markdown() + at[2], page, flags=re.S
     )
-    if found[1] != 1:
+    if replaced[1] != 1:
         raise ValueError(f"expected {BEGIN} and {END} once, each in a line of its own")
-    return found[0]
+    return replaced[0]
 
 
 if __name__ == "__main__":

@@ -264,19 +264,19 @@ class FaultEngine:
             if not likely:
                 return None
             facts = Facts(method, url, header, body, now, zone)
-            found = [(matcher, kinds) for matcher, kinds in likely if matcher.fits(facts)]
-            if not found:
+            fitting = [(matcher, kinds) for matcher, kinds in likely if matcher.fits(facts)]
+            if not fitting:
                 return None
             known = fingerprint(editor, method, url, body())
             with self._store.writing() as db:
                 # Another worker may just have changed something, which we would hear of a moment later.
                 if store.version(db) == rules.version:
-                    return self._first_acting(db, found, known)
+                    return self._first_acting(db, fitting, known)
             self.follow()
 
-    def _first_acting(self, db: Database, found: list[Candidate], known: str) -> Match | None:
+    def _first_acting(self, db: Database, candidates: list[Candidate], known: str) -> Match | None:
         """The first rule that acts. Those before it have matched, those after it are not asked."""
-        for matcher, kinds in found:
+        for matcher, kinds in candidates:
             matched, acted = store.count_match(db, matcher.mark)
             times = store.count_request(db, matcher.mark, known)
             draw = random.Random(f"{self._scenario[2]}:{matcher.rule.name}:{known}:{times}")

@@ -113,11 +113,13 @@ class ActiveRules:
 
     def candidates(self, flow: Flow, editor: str | None) -> "Candidates":
         """Those that concern such requests."""
-        found = self._candidates.get((flow, editor))
-        if found is None:
-            each = ((matcher, matcher.kinds(flow, editor)) for matcher in self.matchers)
-            found = self._candidates[flow, editor] = Candidates([(matcher, kinds) for matcher, kinds in each if kinds])
-        return found
+        candidates = self._candidates.get((flow, editor))
+        if candidates is None:
+            by_matcher = ((matcher, matcher.kinds(flow, editor)) for matcher in self.matchers)
+            candidates = self._candidates[flow, editor] = Candidates(
+                [(matcher, kinds) for matcher, kinds in by_matcher if kinds]
+            )
+        return candidates
 
 
 class Candidates:
@@ -131,7 +133,7 @@ class Candidates:
             for clue in matcher.clues:
                 clues.setdefault(clue[:1], set()).add(clue)
         # One pattern per first letter: alternatives with a common beginning are found far faster.
-        self._clues = [re.compile("|".join(sorted(some))) for some in clues.values()]
+        self._clues = [re.compile("|".join(sorted(texts))) for texts in clues.values()]
 
     def likely(self, url: str, *, bodiless: bool) -> list[Candidate]:
         """Those that may concern such a request: most rules are about other identifiers, and need no closer look."""
@@ -162,10 +164,10 @@ class RuleSet:
     def active(self, now: datetime) -> ActiveRules:
         """The rules in force at an instant."""
         done = bisect_right(self._steps, (now - self.running.began).total_seconds()) if self.running else 0
-        found = self._active.get(done)
-        if found is None:
-            found = self._active[done] = ActiveRules(self._after(done))
-        return found
+        active = self._active.get(done)
+        if active is None:
+            active = self._active[done] = ActiveRules(self._after(done))
+        return active
 
     def _after(self, done: int) -> Iterable[tuple[Rule, str]]:
         """The rules after so many steps, with their marks."""

@@ -46,9 +46,9 @@ def _read(value: object) -> object:
     # Not whatever else pydantic takes for an instant: a number of seconds since 1970.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
-            found = datetime.fromisoformat(value)
-            if found.tzinfo and len(value) > len("2026-11-20T"):
-                return found
+            at = datetime.fromisoformat(value)
+            if at.tzinfo and len(value) > len("2026-11-20T"):
+                return at
         raise InvalidValueError(Code.FAULT_INSTANT)
     return value
 

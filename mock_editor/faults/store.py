@@ -46,8 +46,8 @@ _log = logging.getLogger(__name__)
 
 def version(db: Database) -> str | None:
     """Changes with everything that is set."""
-    found: str | None = controls.get(db, _VERSION)
-    return found
+    value: str | None = controls.get(db, _VERSION)
+    return value
 
 
 def load(db: Database) -> RuleSet:
@@ -58,12 +58,12 @@ def load(db: Database) -> RuleSet:
             rules.append((_read(text), mark))
         except ValidationError as error:
             _log.warning("The fault rule %s is left out, another version of the simulator has set it: %s", name, error)
-    found = db.execute("select timeline, began, mark from fault_timeline").fetchone()
+    row = db.execute("select timeline, began, mark from fault_timeline").fetchone()
     running = None
-    if found:
+    if row:
         try:
-            timeline = Timeline.model_validate_json(found[0])
-            running = Running(timeline, datetime.fromisoformat(found[1]).astimezone(UTC), found[2])
+            timeline = Timeline.model_validate_json(row[0])
+            running = Running(timeline, datetime.fromisoformat(row[1]).astimezone(UTC), row[2])
         except ValidationError as error:
             _log.warning("The timeline is left out, another version of the simulator has started it: %s", error)
     return RuleSet(version(db), rules, running)
@@ -90,10 +90,10 @@ def put(db: Database, rule: Rule) -> None:
 
 def switch(db: Database, name: str, *, on: bool) -> Rule | None:
     """Switches a rule on or off, and returns it; None if there is no such rule."""
-    found = db.execute("select rule from fault_rules where name = ?", [name]).fetchone()
-    if not found:
+    row = db.execute("select rule from fault_rules where name = ?", [name]).fetchone()
+    if not row:
         return None
-    rule = _read(found[0]).model_copy(update={"on": on})
+    rule = _read(row[0]).model_copy(update={"on": on})
     db.execute("update fault_rules set rule = ? where name = ?", [_written(rule), name])
     _changed(db)
     return rule

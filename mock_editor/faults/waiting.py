@@ -40,8 +40,8 @@ class RuleWaits:
             self._waiting[hold] = in_force
         try:
             # Checked only once it can be woken, so that no change is missed.
-            while in_force() and (left := until - time.monotonic()) > 0:
-                ended = hold.wait(min(left, _LOOK) if has_steps() else left)
+            while in_force() and (seconds_left := until - time.monotonic()) > 0:
+                ended = hold.wait(min(seconds_left, _LOOK) if has_steps() else seconds_left)
                 if ended in (Ended.GONE, Ended.STOPPING):
                     raise WaitEndedError(ended)
         finally:

@@ -98,5 +98,5 @@ def _await_delivery(sock: socket.socket) -> None:
 
 def _on_their_way(sock: socket.socket) -> int:
     """How many bytes the client's system has not confirmed yet."""
-    found: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-    return found
+    count: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+    return count

@@ -42,49 +42,50 @@ class Batch:
         self.lost = 0
         self.waiting: tuple[int, int] | None = None  # of the process
 
-    def count(self, one: ExchangeRecord) -> None:
+    def count(self, exchange: ExchangeRecord) -> None:
         """Counts an exchange."""
-        status = "none" if one.status is None else str(one.status)
-        sums = self.counts.setdefault((one.direction, one.editor or "", one.flow, status), [0, 0.0])
+        status = "none" if exchange.status is None else str(exchange.status)
+        sums = self.counts.setdefault((exchange.direction, exchange.editor or "", exchange.flow, status), [0, 0.0])
         sums[0] += 1
-        sums[1] += one.seconds
-        key = (one.direction, one.editor or "", one.flow, bisect_left(BUCKETS, one.seconds))
+        sums[1] += exchange.seconds
+        key = (exchange.direction, exchange.editor or "", exchange.flow, bisect_left(BUCKETS, exchange.seconds))
         self.latencies[key] = self.latencies.get(key, 0) + 1
 
-    def keep(self, one: ExchangeRecord, limits: Limits) -> None:
+    def keep(self, exchange: ExchangeRecord, limits: Limits) -> None:
         """Makes the row of an exchange, without secrets, with as much of its bodies as the limits allow."""
-        self.rows.append(_row(one, limits))
-        self.exchanges.append(one)
+        self.rows.append(_row(exchange, limits))
+        self.exchanges.append(exchange)
 
 
-def _row(one: ExchangeRecord, limits: Limits) -> list[Any]:
-    fhir = "/fhir/" in one.url.partition("?")[0] or one.flow is Flow.INT_R03
-    url = redaction.url(one.url, fhir=fhir)
-    request_body = one.request_body[: limits.kept(one.request_size)]
-    answer_body = one.answer_body[: limits.kept(one.answer_size)]
+def _row(exchange: ExchangeRecord, limits: Limits) -> list[Any]:
+    fhir = "/fhir/" in exchange.url.partition("?")[0] or exchange.flow is Flow.INT_R03
+    url = redaction.url(exchange.url, fhir=fhir)
+    request_body = exchange.request_body[: limits.bytes_of(exchange.request_size)]
+    answer_body = exchange.answer_body[: limits.bytes_of(exchange.answer_size)]
     if request_body:
         # Answers are not compressed any more when they get here; requests may be.
-        compressed = _header(one.request_headers, "content-encoding").strip().lower() not in ("", "identity")
+        compressed = _header(exchange.request_headers, "content-encoding").strip().lower() not in ("", "identity")
         request_body = (
             redaction.MASK.encode()
             if compressed
-            else _redacted(request_body, one.request_size, one.request_headers, fhir)
+            else _redacted(request_body, exchange.request_size, exchange.request_headers, fhir)
         )
     # What a search answers is made of the scenario and of the URL, and no other body is as large or as frequent.
-    if not (one.flow in SEARCHES and one.status == 200 and one.method == "GET" and url is one.url):
-        answer_body = _redacted(answer_body, one.answer_size, one.answer_headers, fhir)
-    request_headers = orjson.dumps(redaction.headers(one.request_headers)).decode()
-    answer_headers = orjson.dumps(redaction.headers(one.answer_headers)).decode()
+    if not (exchange.flow in SEARCHES and exchange.status == 200 and exchange.method == "GET" and url is exchange.url):
+        answer_body = _redacted(answer_body, exchange.answer_size, exchange.answer_headers, fhir)
+    request_headers = orjson.dumps(redaction.headers(exchange.request_headers)).decode()
+    answer_headers = orjson.dumps(redaction.headers(exchange.answer_headers)).decode()
     weight = _OVERHEAD + len(url) + len(request_headers) + len(answer_headers) + len(request_body) + len(answer_body)
     return [
-        0, weight, int(one.began * 1000), milliseconds(one.clock), round(one.seconds * 1000, 3), one.direction,
-        one.origin, one.editor, one.flow.value, one.method, one.status,
-        _kept(one.error) if one.error else None, one.rule.as_text() if one.rule else None, one.peer, one.certificate,
-        one.request_size, one.answer_size, _path(url), url, request_headers, answer_headers, request_body, answer_body,
+        0, weight, int(exchange.began * 1000), milliseconds(exchange.clock), round(exchange.seconds * 1000, 3),
+        exchange.direction, exchange.origin, exchange.editor, exchange.flow.value, exchange.method, exchange.status,
+        _error_text(exchange.error) if exchange.error else None, exchange.rule.as_text() if exchange.rule else None,
+        exchange.peer, exchange.certificate, exchange.request_size, exchange.answer_size, _path(url), url,
+        request_headers, answer_headers, request_body, answer_body,
     ]  # fmt: skip
 
 
-def _kept(error: Issue) -> str:
+def _error_text(error: Issue) -> str:
     """What went wrong, without the secrets that texts of others may hold."""
     values = {name: redaction.text(value) if isinstance(value, str) else value for name, value in error.values.items()}
     return as_text(replace(error, values=values))
@@ -133,15 +134,19 @@ class BatchWriter:
             for rows in _portions(batch.rows):
                 db.execute(_INSERT + ", ".join([_ROW] * len(rows)), list(chain.from_iterable(rows)))
             if batch.errors:
-                late = [(_kept(one.error), one.id) for one in batch.errors if one.id and one.error]
+                late = [
+                    (_error_text(exchange.error), exchange.id)
+                    for exchange in batch.errors
+                    if exchange.id and exchange.error
+                ]
                 db.conn.executemany("update entries set error = ? where id = ?", late)
             self._delete_oldest(db, totals, int((now - self.limits.age.total_seconds()) * 1000))
             _count(db, batch)
             sums = [totals.sequence, totals.entries, totals.bytes, totals.lost]
             db.execute("update totals set sequence = ?, entries = ?, bytes = ?, lost = ?", sums)
         self.store.sequence = totals.sequence
-        for one, row in zip(batch.exchanges, batch.rows, strict=True):
-            one.id = row[0]
+        for exchange, row in zip(batch.exchanges, batch.rows, strict=True):
+            exchange.id = row[0]
 
     def _delete_oldest(self, db: Database, totals: Totals, oldest: int) -> None:
         """Deletes the oldest entries while there is too much, or while they are too old."""

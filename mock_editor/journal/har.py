@@ -64,7 +64,7 @@ def as_har(entries: Iterable[Entry], *, version: str) -> Iterator[bytes]:
 
 
 def _har_entry(entry: Entry) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    har: dict[str, Any] = {
         "startedDateTime": _instant(entry.time),
         "time": entry.duration,
         "request": _har_request(entry),
@@ -82,8 +82,8 @@ def _har_entry(entry: Entry) -> dict[str, Any]:
         "_rule": entry.rule and entry.rule.english,
     }
     if entry.direction == "out" and entry.peer:
-        found["serverIPAddress"] = entry.peer.rpartition(":")[0]
-    return found
+        har["serverIPAddress"] = entry.peer.rpartition(":")[0]
+    return har
 
 
 def _absolute(entry: Entry) -> str:
@@ -143,12 +143,12 @@ def _message(headers: Headers, body: bytes, size: int) -> dict[str, Any]:
 
 def _content(body: bytes, size: int) -> dict[str, Any]:
     text, encoding = _text(body, cut=len(body) < size)
-    found = {"text": text}
+    content = {"text": text}
     if encoding:
-        found["encoding"] = encoding
+        content["encoding"] = encoding
     if len(body) < size:
-        found["comment"] = f"the first {len(body)} of {size} bytes"
-    return found
+        content["comment"] = f"the first {len(body)} of {size} bytes"
+    return content
 
 
 def _text(body: bytes, *, cut: bool) -> tuple[str, str | None]:

@@ -97,10 +97,10 @@ def _families(journal: Journal, scenario: str) -> Iterator[Metric]:
 def _waiting(journal: Journal) -> int:
     """Of all processes that are there."""
     reported = journal.entries.processes()
-    gone = [pid for pid in reported if not runs(pid)]
-    if gone:
-        journal.entries.forget_processes(gone)
+    ended = [pid for pid in reported if not runs(pid)]
+    if ended:
+        journal.entries.forget_processes(ended)
     here = os.getpid()
     return (
-        sum(waiting for pid, waiting in reported.items() if pid not in gone and pid != here) + journal.writer.waiting()
+        sum(waiting for pid, waiting in reported.items() if pid not in ended and pid != here) + journal.writer.waiting()
     )

@@ -75,13 +75,13 @@ class _Body:
     def __init__(self, stream: Any, most: int) -> None:
         self._stream = stream
         self._room = most
-        self.kept: list[bytes] = []
+        self.beginning: list[bytes] = []
         self.size = 0
 
     def _note(self, piece: bytes) -> bytes:
         self.size += len(piece)
         if self._room > 0:
-            self.kept.append(piece[: self._room])
+            self.beginning.append(piece[: self._room])
             self._room -= len(piece)
         return piece
 
@@ -162,7 +162,7 @@ class _Recording:
         for name, value in headers:
             if name == "Content-Length" and value.isdecimal():
                 self._expected = int(value)
-                self._room = min(self._room, self._journal.limits.kept(self._expected))
+                self._room = min(self._room, self._journal.limits.bytes_of(self._expected))
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
     def passing(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
@@ -233,7 +233,7 @@ class _Recording:
         # What holds itself is not let go of at once.
         environ.pop(ENDING, None)
         method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]
-        sent = b"".join(body.kept) if body else b""
+        sent = b"".join(body.beginning) if body else b""
         editor, flow = flow_of(method, environ["PATH_INFO"], query, self._editors(), sent)
         exchange = self._exchange = ExchangeRecord(
             began=self._began,

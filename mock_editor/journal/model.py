@@ -114,7 +114,7 @@ class Tally(NamedTuple):
 
     flow: Flow
     exchanges: int
-    faulted: int
+    with_faults: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,8 @@ class Limits:
     age: timedelta
     body: int
 
-    def kept(self, size: int) -> int:
-        """How many bytes are kept of a body with so many."""
+    def bytes_of(self, size: int) -> int:
+        """How many bytes of a body of ``size`` bytes are kept."""
         return size if size <= self.body else min(self.body, _BEGINNING)
 
 

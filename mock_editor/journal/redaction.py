@@ -268,25 +268,25 @@ def body(content: bytes, media_type: str, *, fhir: bool, cut: bool) -> bytes:
 
 def _masked(text: bytes, rules: _Rules, form: _Form, *, cut: bool = False, parts: bool = False) -> bytes:
     """A text without its secrets; the same object if it has none."""
-    found: list[tuple[int, int, bytes]] = []
+    replacements: list[tuple[int, int, bytes]] = []
     for layer in layers(text):
         origin = layer.origin
         for begin, end, quote in _secrets(layer, rules, form, cut=cut, parts=parts):
             sign = text[origin(quote) : origin(quote + 1)] if quote >= 0 else b""
-            found.append((origin(begin), origin(end), sign + _MASK + sign))
-    return _replaced(text, found) if found else text
+            replacements.append((origin(begin), origin(end), sign + _MASK + sign))
+    return _replaced(text, replacements) if replacements else text
 
 
-def _replaced(text: bytes, found: list[tuple[int, int, bytes]]) -> bytes:
+def _replaced(text: bytes, replacements: list[tuple[int, int, bytes]]) -> bytes:
     # Of those that overlap, the first and longest says what comes in their place.
-    found.sort(key=lambda one: (one[0], -one[1]))
-    kept: list[bytes] = []
+    replacements.sort(key=lambda replacement: (replacement[0], -replacement[1]))
+    pieces: list[bytes] = []
     at = 0
-    for begin, end, by in found:
+    for begin, end, by in replacements:
         if begin >= at:
-            kept += [text[at:begin], by]
+            pieces += [text[at:begin], by]
         at = max(at, end)
-    return b"".join([*kept, text[at:]])
+    return b"".join([*pieces, text[at:]])
 
 
 def _secrets(layer: Layer, rules: _Rules, form: _Form, *, cut: bool, parts: bool) -> Iterator[_Secret]:

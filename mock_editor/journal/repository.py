@@ -107,10 +107,10 @@ class JournalRepository:
             db.execute("delete from entries")
             db.execute("update totals set entries = 0, bytes = 0")
 
-    def forget_processes(self, gone: Iterable[int]) -> None:
+    def forget_processes(self, pids: Iterable[int]) -> None:
         """Deletes what processes that have ended reported."""
         with self.store.writing() as db:
-            db.conn.executemany("delete from processes where pid = ?", [(pid,) for pid in gone])
+            db.conn.executemany("delete from processes where pid = ?", [(pid,) for pid in pids])
 
     def _rows(self, query: str, values: Mapping[str, Any]) -> list[Any]:
         with self.store.reading() as db:
@@ -140,7 +140,9 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _summary(row: Sequence[Any]) -> EntrySummary:
-    found = EntrySummary._make(row)
+    summary = EntrySummary._make(row)
     error = from_text(row[_ERROR]) if row[_ERROR] else None
     rule = AppliedRule.from_text(row[_RULE]) if row[_RULE] else None
-    return found._replace(time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(found.flow), error=error, rule=rule)
+    return summary._replace(
+        time=_instant(row[1]), clock=_instant(row[2]), flow=Flow(summary.flow), error=error, rule=rule
+    )

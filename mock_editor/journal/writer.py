@@ -198,9 +198,9 @@ class JournalWriter:
             batch: list[ExchangeRecord] = []
             size = 0
             while self._queue and len(batch) < _BATCH and size < _BATCH_BYTES:
-                one = self._queue.popleft()
-                size += _weight(one)
-                batch.append(one)
+                exchange = self._queue.popleft()
+                size += _weight(exchange)
+                batch.append(exchange)
             self._queued_bytes -= size
             self._progress.notify_all()  # there is room again
             return batch, urgent and bool(self._queue)
@@ -224,26 +224,26 @@ class JournalWriter:
     def _batch(self, exchanges: list[ExchangeRecord]) -> Batch | None:
         """What is to be written; None if there is nothing."""
         batch = Batch()
-        for one in exchanges:
-            if one.taken:
-                batch.errors.append(one)
+        for exchange in exchanges:
+            if exchange.taken:
+                batch.errors.append(exchange)
                 continue
             with self._lock:
-                one.taken = True
-            self._add(batch, one)
+                exchange.taken = True
+            self._add(batch, exchange)
         waiting = self.waiting()
         if waiting != self._reported_waiting:
             batch.waiting = (os.getpid(), waiting)
         batch.lost = self._lost
         return batch if exchanges or batch.lost or batch.waiting or self._sweeps() else None
 
-    def _add(self, batch: Batch, one: ExchangeRecord) -> None:
+    def _add(self, batch: Batch, exchange: ExchangeRecord) -> None:
         try:
-            batch.count(one)
+            batch.count(exchange)
             if self.keep:
-                batch.keep(one, self.limits)
+                batch.keep(exchange, self.limits)
         except Exception:
-            _log.exception("An exchange cannot be written down: %s %s", one.method, one.flow)
+            _log.exception("An exchange cannot be written down: %s %s", exchange.method, exchange.flow)
             self._give_up()
 
     def _write(self, batch: Batch) -> None:
@@ -278,9 +278,9 @@ class JournalWriter:
 
     def _write_one_by_one(self, batch: Batch) -> None:
         """Writes what can be written of a batch that cannot."""
-        for one in batch.exchanges:
+        for exchange in batch.exchanges:
             alone = Batch()
-            self._add(alone, one)
+            self._add(alone, exchange)
             try:
                 self._write(alone)
             except Exception as error:

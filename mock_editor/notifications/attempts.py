@@ -179,17 +179,17 @@ def _retry_after(text: str | None) -> tuple[timedelta | None, Issue | None]:
     if text is None:
         return None, None
     text = text.strip()
-    shown = f"{text[:_LONGEST_SHOWN]}{'…' if len(text) > _LONGEST_SHOWN else ''}"
+    excerpt = f"{text[:_LONGEST_SHOWN]}{'…' if len(text) > _LONGEST_SHOWN else ''}"
     try:
         asked = float(text) if text.isascii() and text.isdecimal() else _until(text)
     except (ValueError, TypeError, LookupError, ArithmeticError):
-        return None, issue(Code.RETRY_AFTER_UNREADABLE, text=shown)
+        return None, issue(Code.RETRY_AFTER_UNREADABLE, text=excerpt)
     if asked < 0:
-        return None, issue(Code.RETRY_AFTER_PAST, text=shown)
+        return None, issue(Code.RETRY_AFTER_PAST, text=excerpt)
     longest = _LONGEST_WAIT.total_seconds()
     if asked > longest:
-        return _LONGEST_WAIT, issue(Code.RETRY_AFTER_TOO_LONG, text=shown)
-    return timedelta(seconds=asked), issue(Code.RETRY_AFTER, text=shown)
+        return _LONGEST_WAIT, issue(Code.RETRY_AFTER_TOO_LONG, text=excerpt)
+    return timedelta(seconds=asked), issue(Code.RETRY_AFTER, text=excerpt)
 
 
 def _until(date: str) -> float:

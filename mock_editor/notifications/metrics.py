@@ -17,8 +17,8 @@ def gauges(notifications: NotificationRepository, now: datetime) -> Iterator[Met
     yield gauge("mock_editor_notifications", "Notifications (INT_R03), by state.", ["editor", "state"], counts)
     waiting = [depth for depth in depths if depth.state in OPEN_STATES]
     ages = {
-        one.editor: max((now - other.oldest).total_seconds() for other in waiting if other.editor == one.editor)
-        for one in waiting
+        depth.editor: max((now - other.oldest).total_seconds() for other in waiting if other.editor == depth.editor)
+        for depth in waiting
     }
     yield gauge(
         "mock_editor_notification_oldest_seconds",

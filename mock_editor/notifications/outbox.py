@@ -86,8 +86,8 @@ class Outbox:
                 controls.put(db, _BOOT, boot())
                 db.execute("update notifications set lease = null where lease is not null")
                 db.execute("update notification_copies set lease = null where lease is not null")
-            found = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room, real + seconds)
-            for claimed in found:
+            claims = [] if controls.get(db, _PAUSED) else _due(db, now, real, most, room, real + seconds)
+            for claimed in claims:
                 if copy := claimed.copy:
                     db.execute("update notification_copies set lease = ? where id = ?", [copy.lease, copy.id])
                     continue
@@ -96,7 +96,7 @@ class Outbox:
                     "passed = 0 where id = ?",
                     [real + seconds, claimed.unsure, claimed.id],
                 )
-        return found
+        return claims
 
     def finish(
         self,
@@ -209,13 +209,13 @@ def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int]
             select 1 from notification_copies c where c.editor = n.editor and c.appointment = n.appointment
             and (not c.last or c.lease >= ?))
         order by due, id limit ?"""  # noqa: S608
-    found = []
-    for editor, some in room.items():
-        if some:
-            rows = db.execute(query, [editor, now, real, real, real, some]).fetchall()
-            found += [(due, _claimed(*row)) for due, *row in rows]
-            found += due_copies(db, editor, now, real, some - len(rows), lease)
-    return [claimed for _, claimed in sorted(found, key=lambda due: (due[0], due[1].id))[:most]]
+    due_now = []
+    for editor, places in room.items():
+        if places:
+            rows = db.execute(query, [editor, now, real, real, real, places]).fetchall()
+            due_now += [(due, _claimed(*row)) for due, *row in rows]
+            due_now += due_copies(db, editor, now, real, places - len(rows), lease)
+    return [claimed for _, claimed in sorted(due_now, key=lambda due: (due[0], due[1].id))[:most]]
 
 
 def _claimed(
@@ -231,7 +231,7 @@ def _claimed(
     passes: int,
     tls_failed: int,
 ) -> Claimed:
-    kept = RuleDraws(*orjson.loads(draws)) if draws else None
+    rule_draws = RuleDraws(*orjson.loads(draws)) if draws else None
     flags = bool(creates), bool(unsure)
     later = bool(passes), bool(tls_failed)
-    return Claimed(number, editor, appointment, body.encode(), attempts, *flags, rule, kept, *later)
+    return Claimed(number, editor, appointment, body.encode(), attempts, *flags, rule, rule_draws, *later)

@@ -102,12 +102,12 @@ def tls_failure(error: Exception, identity: Identity) -> Issue | None:
     if isinstance(found, ssl.SSLCertVerificationError):
         flaw = Term("certificate of the SAS", _FLAWS.get(found.verify_code, "invalid"))
         return issue(Code.SENDING_TLS_CERTIFICATE, flaw=flaw, reason=found.verify_message.rstrip("."))
-    shown = "certificate" if identity.certificate else "no-certificate"
+    presented = "certificate" if identity.certificate else "no-certificate"
     if found.reason in _REFUSALS:
-        ours, why = Term("refused by the SAS", shown), Term("refusal by the SAS", _REFUSALS[found.reason])
+        ours, why = Term("refused by the SAS", presented), Term("refusal by the SAS", _REFUSALS[found.reason])
         return issue(Code.SENDING_TLS_REFUSED, ours=ours, why=why, reason=found.reason)
     if found.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
-        return issue(Code.SENDING_TLS_HANDSHAKE, why=Term("failed handshake", shown), reason=found.reason)
+        return issue(Code.SENDING_TLS_HANDSHAKE, why=Term("failed handshake", presented), reason=found.reason)
     if found.reason in _TOO_OLD:
         return issue(Code.SENDING_TLS_VERSION, minimum=identity.minimum, reason=found.reason)
     if found.reason in _NO_TLS:

@@ -133,19 +133,19 @@ class Sender:
         while free < self._parallel and self._idle.acquire(blocking=False):
             free += 1
         began = time.monotonic()
-        found = 0
+        taken = 0
         try:
             for pacing in self._pacing.values():
                 shared = max(self._shared - sum(other.further for other in self._pacing.values()), 0)
-                most = min(pacing.room(shared), free - found)
+                most = min(pacing.room(shared), free - taken)
                 for claimed in self._outbox.claim(most, self._lease, dict.fromkeys(pacing.editors, most)):
-                    found += 1
+                    taken += 1
                     pacing.begin()
                     pool.submit(self._deliver, claimed, slow, began)
         finally:
-            for _ in range(free - found):
+            for _ in range(free - taken):
                 self._idle.release()
-        return bool(found)
+        return bool(taken)
 
     def _release(self) -> None:
         """Lets go what is held back by rules that are no longer in force."""
@@ -276,8 +276,8 @@ class Sender:
         """Waits between two pieces, as long as the rule is in force. Raises RequestException when the process stops."""
         until = time.monotonic() + seconds
         with contextlib.suppress(EditorError):  # the store is out of order: no time for faults
-            while (left := until - time.monotonic()) > 0 and rule in self._rules.in_force():
-                if self._stopped.wait(min(left, _LOOK)):
+            while (seconds_left := until - time.monotonic()) > 0 and rule in self._rules.in_force():
+                if self._stopped.wait(min(seconds_left, _LOOK)):
                     raise CallEndedError(issue(Code.SENDING_STOPPED))
 
 

@@ -58,11 +58,11 @@ class Identity(NamedTuple):
         except _EncryptedError:
             raise TlsFileError(name, issue(Code.TLS_FILE_ENCRYPTED, path=str(key))) from None
         except ssl.SSLError as error:
-            shown = str(certificate)
+            path = str(certificate)
             if error.reason == "KEY_VALUES_MISMATCH":
-                raise TlsFileError(name, issue(Code.TLS_FILE_OTHER_KEY, path=str(key), certificate=shown)) from None
+                raise TlsFileError(name, issue(Code.TLS_FILE_OTHER_KEY, path=str(key), certificate=path)) from None
             reason = str(error.reason or error)
-            unusable = issue(Code.TLS_FILE_UNUSABLE, path=shown, key=str(key), reason=reason)
+            unusable = issue(Code.TLS_FILE_UNUSABLE, path=path, key=str(key), reason=reason)
             raise TlsFileError("certificate", unusable) from None
 
 

@@ -64,9 +64,9 @@ def open_listener(host: str, port: int) -> socket.socket:
 
     gunicorn's own way of binding tries five times, a second apart, and logs each failure.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # A name such as localhost may stand for both families: most clients try IPv4.
-    family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    family, _, _, _, address = min(addresses, key=lambda info: info[0] != socket.AF_INET)
     both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     return socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
@@ -106,7 +106,7 @@ def run(
     tls = _Tls(secure.listener.getsockname(), secure.server) if secure else None
     options = {
         "worker_class": Worker,
-        "bind": [f"fd://{each.detach()}" for each in listeners],
+        "bind": [f"fd://{listener.detach()}" for listener in listeners],
         "workers": settings.workers,
         "threads": settings.threads,
         "worker_connections": settings.connections,

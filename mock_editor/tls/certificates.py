@@ -68,12 +68,14 @@ def is_for_clients(parsed: x509.Certificate, *, authority: bool = False) -> bool
     but a critical extension that is not understood rules it out.
     """
     extensions = parsed.extensions
-    if any(each.critical and isinstance(each.value, x509.UnrecognizedExtension) for each in extensions):
+    if any(extension.critical and isinstance(extension.value, x509.UnrecognizedExtension) for extension in extensions):
         return False
-    usage = next((each.value for each in extensions if isinstance(each.value, x509.KeyUsage)), None)
+    usage = next((extension.value for extension in extensions if isinstance(extension.value, x509.KeyUsage)), None)
     if usage and not (usage.key_cert_sign if authority else usage.digital_signature or usage.key_agreement):
         return False
-    purposes = next((each.value for each in extensions if isinstance(each.value, x509.ExtendedKeyUsage)), None)
+    purposes = next(
+        (extension.value for extension in extensions if isinstance(extension.value, x509.ExtendedKeyUsage)), None
+    )
     return purposes is None or ExtendedKeyUsageOID.CLIENT_AUTH in purposes
 
 

@@ -58,16 +58,16 @@ def from_header(text: str) -> list[bytes]:
     9440 write. And Envoy's ``x-forwarded-client-cert``, whose last element is about the proxy's own client; those
     before it are what that client says.
     """
-    found: list[bytes] = []
+    certificates: list[bytes] = []
     if _ENVOY.match(text.lstrip()):
         *_, last = _elements(text)
         own, chain = (_decoded(last.get(name, "")) for name in ("cert", "chain"))
-        found = [*own, *(der for der in chain if der not in own)]
+        certificates = [*own, *(der for der in chain if der not in own)]
     else:
-        found = _decoded(text)
-    if not found:
+        certificates = _decoded(text)
+    if not certificates:
         raise InvalidValueError(Code.FORWARDED_EMPTY)
-    return found
+    return certificates
 
 
 def _elements(text: str) -> Iterator[dict[str, str]]:
@@ -100,7 +100,7 @@ def _elements(text: str) -> Iterator[dict[str, str]]:
 
 def _decoded(text: str) -> list[bytes]:
     """The certificates of a text in PEM or in Base64, with or without escapes. Raises InvalidValueError."""
-    found: list[bytes] = []
+    certificates: list[bytes] = []
     for piece in _PEM_LINE.sub(",", unquote(text) if "%" in text else text).split(","):
         if coded := "".join(piece.split()).strip(":"):
             try:
@@ -108,10 +108,10 @@ def _decoded(text: str) -> list[bytes]:
             except ValueError:
                 raise InvalidValueError(Code.FORWARDED_ENCODING) from None
             for der in _split(content):
-                if len(found) > MOST_IN_CHAIN:
+                if len(certificates) > MOST_IN_CHAIN:
                     raise InvalidValueError(Code.FORWARDED_TOO_MANY, most=1 + MOST_IN_CHAIN)
-                found.append(der)
-    return found
+                certificates.append(der)
+    return certificates
 
 
 def _split(content: bytes) -> Iterator[bytes]:

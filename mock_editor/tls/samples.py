@@ -97,7 +97,11 @@ _FILES = (
     *_pair_names(_AUTHORITY),
     _CRL,
     *_pair_names(_OTHER),
-    *(file for name in ("server", *(each.name for each in _CLIENTS)) for file in (*_pair_names(name), f"{name}.p12")),
+    *(
+        file
+        for name in ("server", *(client.name for client in _CLIENTS))
+        for file in (*_pair_names(name), f"{name}.p12")
+    ),
     _README,
 )
 
@@ -206,22 +210,22 @@ def _contents(addresses: Sequence[x509.GeneralName], validity: Validity) -> dict
     authority = authorities[_AUTHORITY]
     server = issue(authority, subject("localhost", EDITOR_UNIT), validity, ExtendedKeyUsageOID.SERVER_AUTH, addresses)
     clients = {
-        each.name: issue(
-            authorities[each.authority],
-            subject(each.common_name, each.unit),
-            validities[each.when],
+        client.name: issue(
+            authorities[client.authority],
+            subject(client.common_name, client.unit),
+            validities[client.when],
             ExtendedKeyUsageOID.CLIENT_AUTH,
         )
-        for each in _CLIENTS
+        for client in _CLIENTS
     }
-    revoked = [revocation(clients[each.name].certificate, validity.start) for each in _CLIENTS if each.revoked]
+    revoked = [revocation(clients[client.name].certificate, validity.start) for client in _CLIENTS if client.revoked]
     contents = {_CRL: revocation_list(authority, revoked, 1, validity.start), _README: _readme(addresses, validity)}
     for name, pair in {**authorities, "server": server, **clients}.items():
         contents |= zip(_pair_names(name), pem(pair), strict=True)
     contents["server.p12"] = p12("server", server, authority, P12_PASSWORD)
     contents |= {
-        f"{each.name}.p12": p12(each.name, clients[each.name], authorities[each.authority], P12_PASSWORD)
-        for each in _CLIENTS
+        f"{client.name}.p12": p12(client.name, clients[client.name], authorities[client.authority], P12_PASSWORD)
+        for client in _CLIENTS
     }
     return {name: contents[name] for name in _FILES}
 
@@ -237,9 +241,9 @@ def _readme(addresses: Sequence[x509.GeneralName], validity: Validity) -> bytes:
         common_name=SAS_COMMON_NAME,
         unit=SAS_UNIT,
         clients="\n".join(
-            f"| `{each.name}` | {each.common_name} | {each.unit} | {each.outcome} |" for each in _CLIENTS
+            f"| `{client.name}` | {client.common_name} | {client.unit} | {client.outcome} |" for client in _CLIENTS
         ),
-        client_names=" ".join(each.name for each in _CLIENTS),
+        client_names=" ".join(client.name for client in _CLIENTS),
     ).encode()
 
 

@@ -53,7 +53,7 @@ class TlsServer:
         self._refusal = refusal
         self._now = now
         self._certificate, self._key, self._authorities = certificate, key, authorities
-        self._files = [WatchedFile(each) for each in (certificate, key, authorities) if each]
+        self._files = [WatchedFile(file) for file in (certificate, key, authorities) if file]
         self._making = threading.Lock()
         self._context = self._make_context()
         self._until = now() + _SESSION_SECONDS
@@ -73,7 +73,7 @@ class TlsServer:
         try:
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:
-            files = [str(each) for each in (certificate, key) if each]
+            files = [str(file) for file in (certificate, key) if file]
             raise TlsError(Code.TLS_FILES, files=files, reason=reason_of(error)) from None
         try:
             context.load_verify_locations(authorities)
@@ -121,9 +121,9 @@ class TlsServer:
                 # Otherwise the alert for the client would stay in the system for a while.
                 _hold_back(sock, False)
                 raise
-        shown, chain = self._presented(sock)
+        certificate, chain = self._presented(sock)
         try:
-            wrong = self._refusal(shown, chain)
+            wrong = self._refusal(certificate, chain)
         except ValueError as error:
             wrong = issue(Code.CERTIFICATE_UNREADABLE, reason=str(error))
         if wrong:
@@ -132,29 +132,31 @@ class TlsServer:
             raise HandshakeRefusedError(wrong)
         _hold_back(sock, False)
         sock.setblocking(True)
-        return shown, chain
+        return certificate, chain
 
     def _presented(self, sock: ssl.SSLSocket) -> tuple[bytes, Chain | None]:
-        shown = sock.getpeercert(binary_form=True) or b""
-        if shown and not sock.session_reused:
+        certificate = sock.getpeercert(binary_form=True) or b""
+        if certificate and not sock.session_reused:
             chain = _sent(sock)
             # A resumed session does not bring the chain again. Dictionaries keep their order, and these operations are
             # atomic: several handshakes end at the same time.
-            if self._chains.pop(shown, None) is None and len(self._chains) >= MOST_CLIENTS:
+            if self._chains.pop(certificate, None) is None and len(self._chains) >= MOST_CLIENTS:
                 self._chains.pop(next(iter(self._chains), b""), None)
-            self._chains[shown] = chain
-            return shown, chain
-        return shown, self._chains.get(shown)
+            self._chains[certificate] = chain
+            return certificate, chain
+        return certificate, self._chains.get(certificate)
 
 
 def _sent(sock: ssl.SSLSocket) -> Chain:
     """The certificates that a client has sent besides its own, in DER."""
     if hasattr(sock, "get_unverified_chain"):  # from Python 3.13 on
-        found = sock.get_unverified_chain()
+        certificates = sock.get_unverified_chain()
     else:
         inner: Any = sock._sslobj  # type: ignore[attr-defined]
-        found = [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in inner.get_unverified_chain() or ()]
-    return tuple(found[1 : 1 + MOST_IN_CHAIN])
+        certificates = [
+            ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in inner.get_unverified_chain() or ()
+        ]
+    return tuple(certificates[1 : 1 + MOST_IN_CHAIN])
 
 
 def _hold_back(sock: socket.socket, on: bool) -> None:

@@ -48,10 +48,10 @@ class WatchedFile:
 
     def _look(self) -> tuple[int, ...]:
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return ()
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def changed(self) -> bool:
         """Whether it has changed since this was asked last."""
@@ -102,7 +102,7 @@ class TrustStore:
         return paths[key]
 
     def _climb(
-        self, path: list[x509.Certificate], known: Sequence[x509.Certificate], left: list[int]
+        self, path: list[x509.Certificate], known: Sequence[x509.Certificate], signatures_left: list[int]
     ) -> Iterator[list[x509.Certificate]]:
         """The continuations of ``path``; ``left`` is how many signatures may still be checked."""
         top = path[-1]
@@ -111,10 +111,10 @@ class TrustStore:
             return
         # An authority that was renewed is there twice, under the same name and with the same key.
         for authority in known:
-            if authority.subject == top.issuer and authority not in path and left[0] > 0:
-                left[0] -= 1
+            if authority.subject == top.issuer and authority not in path and signatures_left[0] > 0:
+                signatures_left[0] -= 1
                 if _has_issued(authority, top, len(path) - 1):
-                    yield from self._climb([*path, authority], known, left)
+                    yield from self._climb([*path, authority], known, signatures_left)
 
     def refusal(
         self, certificate: Certificate, now: datetime, chain: Sequence[bytes] = (), revoked: Serials = frozenset()
@@ -142,13 +142,13 @@ def _readable(chain: Sequence[bytes]) -> Iterator[x509.Certificate]:
 
 def wrong_on(path: CertificationPath, now: datetime, revoked: Serials) -> Issue | None:
     """What is wrong on a certification path: dates and revocation of each certificate."""
-    for number, each in enumerate(path):
+    for number, certificate in enumerate(path):
         whose = _AUTHORITY if number else _OWN
-        if now < each.since:
-            return issue(Code.CERTIFICATE_NOT_YET_VALID, whose=whose, since=each.since)
-        if now > each.until:
-            return issue(Code.CERTIFICATE_EXPIRED, whose=whose, until=each.until)
-        if (each.issuer, each.serial) in revoked:
+        if now < certificate.since:
+            return issue(Code.CERTIFICATE_NOT_YET_VALID, whose=whose, since=certificate.since)
+        if now > certificate.until:
+            return issue(Code.CERTIFICATE_EXPIRED, whose=whose, until=certificate.until)
+        if (certificate.issuer, certificate.serial) in revoked:
             return issue(Code.CERTIFICATE_REVOKED, whose=whose)
     return None
 
@@ -200,9 +200,13 @@ class RevocationLists:
             lists = [*map(x509.load_pem_x509_crl, texts)] or [x509.load_der_x509_crl(content)]
         except (OSError, ValueError, x509.InvalidVersion) as error:
             raise TlsError(Code.TLS_REVOCATION_LIST, path=str(path), reason=str(error)) from None
-        for each in lists:
-            if self._trust_store and not self._trust_store.has_signed(each):
+        for revocation_list in lists:
+            if self._trust_store and not self._trust_store.has_signed(revocation_list):
                 raise TlsError(Code.TLS_REVOCATION_LIST_SIGNATURE, path=str(path))
-            if each.next_update_utc and each.next_update_utc < datetime.now(UTC):
-                _log.warning("%s was to be renewed on %s", path, each.next_update_utc)
-        return frozenset((each.issuer.rfc4514_string(), entry.serial_number) for each in lists for entry in each)
+            if revocation_list.next_update_utc and revocation_list.next_update_utc < datetime.now(UTC):
+                _log.warning("%s was to be renewed on %s", path, revocation_list.next_update_utc)
+        return frozenset(
+            (revocation_list.issuer.rfc4514_string(), entry.serial_number)
+            for revocation_list in lists
+            for entry in revocation_list
+        )

@@ -29,6 +29,8 @@ def _ending(file: Path, end: datetime, now: datetime) -> Issue:
 def _end(file: Path) -> datetime | None:
     """When the first certificate of a file ends."""
     try:
-        return min(each.not_valid_after_utc for each in x509.load_pem_x509_certificates(file.read_bytes()))
+        return min(
+            certificate.not_valid_after_utc for certificate in x509.load_pem_x509_certificates(file.read_bytes())
+        )
     except (OSError, ValueError):
         return None

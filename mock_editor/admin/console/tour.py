@@ -79,7 +79,7 @@ def _steps(console: Console) -> Sequence[Step]:
             "plus de sept secondes, et dit pourquoi cet éditeur manque.",
             "Ouvrir les pannes",
             console.base + console.to("faults"),
-            any(one.faulted for one in searches),
+            any(one.with_faults for one in searches),
         ),
         Step(
             "Réserver chez l’éditeur",

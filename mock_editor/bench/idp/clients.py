@@ -18,4 +18,7 @@ class Registration:
 
 def registered(known: Iterable[Registration], client_id: str, redirect_uri: str) -> Registration | None:
     """The one that a request means. Addresses are compared to the letter (RFC 9700, 2.1)."""
-    return next((one for one in known if one.redirect_uri == redirect_uri and one.client_id in (None, client_id)), None)
+    return next(
+        (client for client in known if client.redirect_uri == redirect_uri and client.client_id in (None, client_id)),
+        None,
+    )

@@ -234,7 +234,7 @@ class Provider:
             return []
         person = self._person(row.person)
         visits = self._store.end(row.sid)
-        return [LogoutNotice(one.logout_uri, self._logout_token(one, row.sid, person)) for one in visits]
+        return [LogoutNotice(visit.logout_uri, self._logout_token(visit, row.sid, person)) for visit in visits]
 
     def _logout_token(self, visit: Visit, sid: str, person: Person | None) -> str:
         now = int(self._now())

@@ -146,10 +146,10 @@ def authorize() -> Response:
     if session:
         return _redirect(asking.answer(provider.issuer, code=provider.code(authentication, session)))
     known = provider.people()
-    hinted = [one for one in known if one.answers_to(prompting.login_hint)]
-    shown = hinted + [one for one in known if one not in hinted]
+    hinted = [person for person in known if person.answers_to(prompting.login_hint)]
+    listed = hinted + [person for person in known if person not in hinted]
     signed = provider.suspend(authentication)
-    return _page("connexion.html", client=asking, people=shown, preselected=hinted[:1], demand=signed)
+    return _page("connexion.html", client=asking, people=listed, preselected=hinted[:1], demand=signed)
 
 
 @bp.post("/connexion")

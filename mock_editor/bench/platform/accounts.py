@@ -29,12 +29,12 @@ class Peer:
 def regulator(person: Person, *, active: bool) -> Resource:
     """The regulator on the wire (FrPractitionerRegul), with every identifier that the platform has."""
     identifiers = [
-        _identifier(*one)
-        for one in (
+        _identifier(*parts)
+        for parts in (
             (codes.PRACTITIONER_OID, "IDNPS", person.national_id),
             (codes.SAS_OID, "INTRN", person.technical_id),
         )
-        if one[2]
+        if parts[2]
     ]
     return {
         "resourceType": "Practitioner",

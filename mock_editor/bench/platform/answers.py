@@ -20,18 +20,18 @@ def json_of(body: bytes) -> Any:
 
 def refusal(result: CallResult) -> Issue:
     """What is said by an answer that is no success, with what may have led to it."""
-    said = _said(result.body)
-    return issue(Code.EDITOR_REFUSED_UNKNOWN, said=said) if result.anonymous else said
+    stated = _stated(result.body)
+    return issue(Code.EDITOR_REFUSED_UNKNOWN, said=stated) if result.anonymous else stated
 
 
-def _said(body: bytes) -> Issue:
+def _stated(body: bytes) -> Issue:
     """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
     outcome = mapping(json_of(body))
     lines = []
-    for one in mappings(outcome.get("issue")):
-        where = [place for place in sequence(one.get("expression")) if isinstance(place, str)]
-        said = text(one.get("diagnostics")) or text(mapping(one.get("details")).get("text"))
-        line = said or text(one.get("code"))
+    for entry in mappings(outcome.get("issue")):
+        where = [place for place in sequence(entry.get("expression")) if isinstance(place, str)]
+        words = text(entry.get("diagnostics")) or text(mapping(entry.get("details")).get("text"))
+        line = words or text(entry.get("code"))
         # Most editors have the place in the text already.
         lines.append(f"{where[0]} : {line}" if where and where[0] not in line else line)
     if outcome.get("resourceType") == "OperationOutcome" and lines:
@@ -52,7 +52,7 @@ def sequence(value: Any) -> list[Any]:
 
 def mappings(value: Any) -> list[dict[str, Any]]:
     """The objects of a list."""
-    return [one for one in sequence(value) if isinstance(one, dict)]
+    return [item for item in sequence(value) if isinstance(item, dict)]
 
 
 def text(value: Any) -> str:

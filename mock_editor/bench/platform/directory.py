@@ -86,13 +86,17 @@ class Directory:
     @cached_property
     def specialties(self) -> dict[str, str]:
         """The labels of the specialities that somebody has, by code, in the order of the alphabet."""
-        found = {code: label for one in self.practitioners.values() for code, label in one.specialties.items()}
-        return dict(sorted(found.items(), key=lambda item: plain(item[1])))
+        labels = {
+            code: label
+            for practitioner in self.practitioners.values()
+            for code, label in practitioner.specialties.items()
+        }
+        return dict(sorted(labels.items(), key=lambda item: plain(item[1])))
 
     @cached_property
     def territories(self) -> list[str]:
         """What one may look for: departments, communes, postal codes."""
-        sites = [site for listed in self._lists for one in listed.values() for site in one.sites]
+        sites = [site for listed in self._lists for owner in listed.values() for site in owner.sites]
         departments = {department(site.postal_code) for site in sites}
         communes = {site.city for site in sites}
         return [*sorted(departments), *sorted(communes), *sorted({site.postal_code for site in sites})]
@@ -103,24 +107,24 @@ class Directory:
         ``specialty`` is a code, or empty for any; associations have none.
         """
         listed = self.associations if offer is Offer.SOS else self.practitioners
-        found = [
-            one
-            for one in listed.values()
-            if any(_lies_in(site, territory) for site in one.sites)
-            and (offer is Offer.SOS or not specialty or specialty in one.specialties)
+        owners = [
+            owner
+            for owner in listed.values()
+            if any(_lies_in(site, territory) for site in owner.sites)
+            and (offer is Offer.SOS or not specialty or specialty in owner.specialties)
         ]
-        return sorted(found, key=lambda one: plain(one.name))
+        return sorted(owners, key=lambda owner: plain(owner.name))
 
 
 def _by_id(listed: Iterable[Listed]) -> dict[str, Listed]:
     """By identifier; who is listed twice has the sites of both."""
-    found: dict[str, Listed] = {}
-    for one in listed:
-        if known := found.get(one.id):
-            sites = [*known.sites, *(site for site in one.sites if site not in known.sites)]
-            one = Listed(one.id, one.family, one.given, {**known.specialties, **one.specialties}, sites)
-        found[one.id] = one
-    return found
+    by_id: dict[str, Listed] = {}
+    for owner in listed:
+        if known := by_id.get(owner.id):
+            sites = [*known.sites, *(site for site in owner.sites if site not in known.sites)]
+            owner = Listed(owner.id, owner.family, owner.given, {**known.specialties, **owner.specialties}, sites)
+        by_id[owner.id] = owner
+    return by_id
 
 
 def department(postal_code: str) -> str:

@@ -85,22 +85,22 @@ class Day:
 def offered_calendars(bundle: Any) -> list[OfferedCalendar]:
     """The calendars of an answer that have slots, whatever else may be wrong with it."""
     resources = [mapping(entry.get("resource")) for entry in mappings(mapping(bundle).get("entry"))]
-    by_reference = {f"{one.get('resourceType')}/{one.get('id')}": one for one in resources}
-    found: dict[str, OfferedCalendar] = {}
+    by_reference = {f"{resource.get('resourceType')}/{resource.get('id')}": resource for resource in resources}
+    calendars: dict[str, OfferedCalendar] = {}
     for slot in resources:
         if slot.get("resourceType") != "Slot":
             continue
         reference = text(mapping(slot.get("schedule")).get("reference"))
-        if reference not in found:
-            found[reference] = _offered(mapping(by_reference.get(reference)), by_reference)
-        found[reference].slots.append(slot)
-        found[reference].communities |= _communities(slot, by_reference)
-    return list(found.values())
+        if reference not in calendars:
+            calendars[reference] = _offered(mapping(by_reference.get(reference)), by_reference)
+        calendars[reference].slots.append(slot)
+        calendars[reference].communities |= _communities(slot, by_reference)
+    return list(calendars.values())
 
 
 def _offered(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> OfferedCalendar:
-    actors = [by_reference.get(text(one.get("reference")), {}) for one in mappings(schedule.get("actor"))]
-    kinds = {text(one.get("resourceType")): one for one in actors}
+    actors = [by_reference.get(text(actor.get("reference")), {}) for actor in mappings(schedule.get("actor"))]
+    kinds = {text(actor.get("resourceType")): actor for actor in actors}
     role = kinds.get("PractitionerRole", {})
     if "Location" in kinds:
         place = kinds["Location"]
@@ -110,14 +110,18 @@ def _offered(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) 
     else:
         reference = text(mapping(role.get("practitioner")).get("reference"))
         owner = kinds.get("Practitioner") or by_reference.get(reference, {})
-        contained = [one for one in mappings(role.get("contained")) if one.get("resourceType") == "Location"]
-        elsewhere = [text(one.get("reference")) for one in mappings(role.get("location"))]
-        place = next(iter(contained + [by_reference[one] for one in elsewhere if one in by_reference]), {})
+        contained = [
+            resource for resource in mappings(role.get("contained")) if resource.get("resourceType") == "Location"
+        ]
+        elsewhere = [text(location.get("reference")) for location in mappings(role.get("location"))]
+        place = next(
+            iter(contained + [by_reference[reference] for reference in elsewhere if reference in by_reference]), {}
+        )
         structure = text(mapping(mapping(role.get("organization")).get("identifier")).get("value"))
         name, telecom = _name(owner), role.get("telecom")
     address = mapping(place.get("address"))
-    lines = [text(one) for one in sequence(address.get("line"))]
-    phone = next((text(one.get("value")) for one in mappings(telecom) if one.get("system") == "phone"), "")
+    lines = [text(line) for line in sequence(address.get("line"))]
+    phone = next((text(contact.get("value")) for contact in mappings(telecom) if contact.get("system") == "phone"), "")
     site = Site(
         text(place.get("name")),
         structure,
@@ -130,27 +134,27 @@ def _offered(schedule: dict[str, Any], by_reference: dict[str, dict[str, Any]]) 
 
 
 def _identifier(resource: dict[str, Any]) -> str:
-    return next((text(one.get("value")) for one in mappings(resource.get("identifier"))), "")
+    return next((text(identifier.get("value")) for identifier in mappings(resource.get("identifier"))), "")
 
 
 def _name(practitioner: dict[str, Any]) -> str:
     for name in mappings(practitioner.get("name")):
-        given = [text(one) for one in sequence(name.get("given"))]
+        given = [text(part) for part in sequence(name.get("given"))]
         return " ".join(filter(None, [*given, text(name.get("family"))]))
     return ""
 
 
 def _communities(slot: dict[str, Any], by_reference: dict[str, dict[str, Any]]) -> dict[str, str]:
     """The names of the CPTS that a slot leads to, by the reference that it has."""
-    found = {}
+    communities = {}
     for concept in mappings(slot.get("serviceType")):
         for extension in mappings(concept.get("extension")):
             reference = text(mapping(extension.get("valueReference")).get("reference"))
             provider = text(mapping(by_reference.get(reference, {}).get("providedBy")).get("reference"))
             organization = by_reference.get(provider, {})
             if reference:
-                found[reference] = text(organization.get("name")) or _identifier(organization) or "CPTS sans nom"
-    return found
+                communities[reference] = text(organization.get("name")) or _identifier(organization) or "CPTS sans nom"
+    return communities
 
 
 # --- finding it in the directory
@@ -158,12 +162,15 @@ def _communities(slot: dict[str, Any], by_reference: dict[str, dict[str, Any]]) 
 
 def matched(offered: OfferedCalendar, listed: Iterable[Listed]) -> tuple[Listed | None, Site | None, str]:
     """Whose place it is, which of theirs, and by what it was found: structure, then address, then phone."""
-    owner = next((one for one in listed if offered.owner and offered.owner in (one.id, one.id[1:])), None)
+    owner = next(
+        (candidate for candidate in listed if offered.owner and offered.owner in (candidate.id, candidate.id[1:])),
+        None,
+    )
     if owner is None:
         return None, None, ""
     claimed = offered.site
     by_structure = [
-        one for one in owner.sites if claimed.structure and claimed.structure in (one.structure, one.structure[1:])
+        site for site in owner.sites if claimed.structure and claimed.structure in (site.structure, site.structure[1:])
     ]
     if len(by_structure) == 1:
         return owner, by_structure[0], "identifiant de structure"
@@ -181,19 +188,20 @@ def place_results(
     peer: Peer, offers: Iterable[OfferedCalendar], listed: Sequence[Listed], now: datetime
 ) -> list[PlaceResult]:
     """The places of what an editor has answered; places without a slot on the three days have none."""
-    found = []
+    results = []
     for offered in offers:
         owner, site, how = matched(offered, listed)
-        shown = [one for one in (_shown(slot, offered, now) for slot in offered.slots) if one]
+        visible = [result for result in (_shown(slot, offered, now) for slot in offered.slots) if result]
         days = [
-            sorted((one for one in shown if one.day == day), key=lambda one: one.begin) for day in range(len(_DAYS))
+            sorted((slot for slot in visible if slot.day == day), key=lambda slot: slot.begin)
+            for day in range(len(_DAYS))
         ]
-        if not shown:
+        if not visible:
             continue
         site = site or offered.site
         # Of a phone that is no number, the front end shows nothing.
         phone = offered.site.phone or site.phone or ""
-        found.append(
+        results.append(
             PlaceResult(
                 owner.name if owner else offered.owner_name or "Nom absent de la réponse",
                 site,
@@ -202,10 +210,10 @@ def place_results(
                 peer,
                 how,
                 days,
-                len(offered.slots) - len(shown),
+                len(offered.slots) - len(visible),
             )
         )
-    return found
+    return results
 
 
 def columns(now: datetime) -> list[Day]:
@@ -230,7 +238,7 @@ def _shown(slot: dict[str, Any], offered: OfferedCalendar, now: datetime) -> Sho
     walk_in = "WALKIN" in [
         coding.get("code") for coding in mappings(mapping(slot.get("appointmentType")).get("coding"))
     ]
-    security = [text(one.get("code")) for one in mappings(mapping(slot.get("meta")).get("security"))]
+    security = [text(label.get("code")) for label in mappings(mapping(slot.get("meta")).get("security"))]
     comment = text(slot.get("comment"))
     references = [
         text(mapping(extension.get("valueReference")).get("reference"))
@@ -243,11 +251,13 @@ def _shown(slot: dict[str, Any], offered: OfferedCalendar, now: datetime) -> Sho
         end=f"{end:%H:%M}{' (lendemain)' if end < start else ''}",
         day=numbers.index(start.day),
         link=link(comment) if not walk_in else "",
-        types=[one for one in _TYPES if one in security],
-        consultations=", ".join(_CONSULTATIONS[one] for one in coded if one in _CONSULTATIONS),
-        reasons=", ".join(filter(None, (text(one.get("text")) for one in mappings(slot.get("serviceType"))))),
+        types=[slot_type for slot_type in _TYPES if slot_type in security],
+        consultations=", ".join(_CONSULTATIONS[code] for code in coded if code in _CONSULTATIONS),
+        reasons=", ".join(filter(None, (text(concept.get("text")) for concept in mappings(slot.get("serviceType"))))),
         walk_in=walk_in,
-        communities=", ".join(offered.communities[one] for one in references if one in offered.communities),
+        communities=", ".join(
+            offered.communities[reference] for reference in references if reference in offered.communities
+        ),
     )
 
 
@@ -261,10 +271,10 @@ def link(comment: str) -> str:
 def _moment(value: Any) -> datetime | None:
     """A time as a browser of the place shows it: one that is naive or in UTC, in that of Paris."""
     try:
-        found = datetime.fromisoformat(text(value))
-        if found.tzinfo is None:
-            return found.replace(tzinfo=DEFAULT_ZONE)
-        return found if found.utcoffset() else found.astimezone(DEFAULT_ZONE)
+        at = datetime.fromisoformat(text(value))
+        if at.tzinfo is None:
+            return at.replace(tzinfo=DEFAULT_ZONE)
+        return at if at.utcoffset() else at.astimezone(DEFAULT_ZONE)
     # The last hour of all is none in Paris.
     except (OverflowError, ValueError):
         return None

@@ -154,10 +154,10 @@ def _come_in(pending: PendingSignIn, parameters: Parameters) -> Response:
     if parameters.one("error") == "access_denied":
         return refuse(refused(Code.SAS_SIGN_IN_DENIED))
     code = parameters.one("code")
-    found = _platform().sign_in.finish(pending, code) if code else None
-    if found is None:
+    signed_in = _platform().sign_in.finish(pending, code) if code else None
+    if signed_in is None:
         return refuse(refused(Code.SAS_SIGN_IN_FAILED))
-    person, sid = found
+    person, sid = signed_in
     if person.key in _platform().store.withdrawn():
         return refuse(refused(Code.SAS_SIGN_IN_WITHDRAWN, person=person.name))
     # Signing in is what has the platform tell the editors (INT_R02).
@@ -235,8 +235,8 @@ def _progress(asked: SearchCriteria, hold: Hold) -> Generator[str | None]:
 
 def _start(asked: SearchCriteria) -> tuple[Search, int]:
     """Begins a search; and how many were found for it."""
-    found = _platform().directory.find(asked.offer, asked.territory, asked.specialty)
-    return _platform().searcher.begin(asked.offer, found[:MOST]), len(found)
+    listed = _platform().directory.find(asked.offer, asked.territory, asked.specialty)
+    return _platform().searcher.begin(asked.offer, listed[:MOST]), len(listed)
 
 
 # --- regulators
@@ -248,8 +248,8 @@ def regulators() -> Response:
     statuses, withdrawn = _platform().store.results(), _platform().store.withdrawn()
     everybody = _platform().people()
     rows = [
-        (one, one.key in withdrawn, view.account_statuses(_platform().peers, statuses, one.key))
-        for one in everybody[:MOST]
+        (person, person.key in withdrawn, view.account_statuses(_platform().peers, statuses, person.key))
+        for person in everybody[:MOST]
     ]
     return _page("regulateurs.html", rows=rows, total=len(everybody))
 
@@ -276,9 +276,9 @@ def bring_back(key: str) -> Response:
 
 def _known(key: str) -> Person:
     """Raises 404."""
-    for one in _platform().people():
-        if one.key == key:
-            return one
+    for person in _platform().people():
+        if person.key == key:
+            return person
     raise refused(Code.SAS_REGULATOR_UNKNOWN, key=key[:100])
 
 

@@ -43,7 +43,7 @@ def search_url(offer: Offer, base: str, identifiers: Sequence[str], now: datetim
     """The URL of a search, from now to the end of the third day."""
     local = now.astimezone(DEFAULT_ZONE)
     last = datetime.combine(local.date() + timedelta(days=DAYS - 1), time(23, 59, 59, 999_000), DEFAULT_ZONE)
-    first, after = (quote(instant(one, DEFAULT_ZONE), safe=":") for one in (local, last))
+    first, after = (quote(instant(bound, DEFAULT_ZONE), safe=":") for bound in (local, last))
     if offer is Offer.SOS:
         kind, includes, prefix, system = "Schedule", _SOS, "_has:Slot:schedule:", codes.STRUCTURE_OID
         owner = "actor:Location.organization.identifier"
@@ -68,7 +68,7 @@ class SearchAnswer:
     @property
     def slots(self) -> int:
         """How many came."""
-        return sum(len(one.slots) for one in self.offered)
+        return sum(len(calendar.slots) for calendar in self.offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,10 @@ class Searcher:
     def begin(self, offer: Offer, listed: Sequence[Listed]) -> Search:
         """Asks for the slots of some."""
         now = self._now()
-        known = self._store.known([one.id for one in listed])
+        known = self._store.known([owner.id for owner in listed])
         calls = []
         for peer in self._peers:
-            whom = [one.id for one in listed if peer.slug in known[one.id] or not known[one.id]]
+            whom = [owner.id for owner in listed if peer.slug in known[owner.id] or not known[owner.id]]
             for start in range(0, len(whom), BATCH):
                 batch = whom[start : start + BATCH]
                 request = SearchRequest(offer.flow, search_url(offer, peer.base, batch, now), now)
@@ -147,7 +147,11 @@ class Searcher:
             wrong = Violation("json", [finding("", "not-json")], 1)
             return SearchAnswer(result, issue(Code.EDITOR_ANSWER_NOT_JSON), (), [wrong])
         offered = offered_calendars(bundle)
-        with_slots = {one.owner for one in offered if one.slots}
+        with_slots = {calendar.owner for calendar in offered if calendar.slots}
         # With or without its prefix.
-        self._store.learn((one, peer.slug) for one in identifiers if one in with_slots or one[1:] in with_slots)
+        self._store.learn(
+            (identifier, peer.slug)
+            for identifier in identifiers
+            if identifier in with_slots or identifier[1:] in with_slots
+        )
         return SearchAnswer(result, None, offered, violations(bundle, request))

@@ -66,10 +66,10 @@ class SignIn:
     def pending(self, cookie: str | None, state: str | None) -> PendingSignIn | None:
         """What a browser that comes back began itself, and not too long ago; else None."""
         try:
-            found = PendingSignIn(*self._serializer().loads(cookie or "", max_age=PENDING_SECONDS))
+            pending = PendingSignIn(*self._serializer().loads(cookie or "", max_age=PENDING_SECONDS))
         except (BadData, TypeError):
             return None
-        return found if secrets.compare_digest(found.state.encode(), (state or "").encode()) else None
+        return pending if secrets.compare_digest(pending.state.encode(), (state or "").encode()) else None
 
     def finish(self, pending: PendingSignIn, code: str) -> tuple[Person, str] | None:
         """Who came back with ``code``, and the ``sid`` of their session; None when the provider does not tell."""
@@ -85,7 +85,7 @@ class SignIn:
         except (RequestException, AuthlibBaseError, JoseError, ValueError, LookupError, TypeError) as error:
             _log.warning("The identity provider fails: %s: %s", type(error).__name__, error)
             return None
-        person = next((one for one in self._people() if one.claims()["sub"] == subject), None)
+        person = next((person for person in self._people() if person.claims()["sub"] == subject), None)
         return (person, sid) if person else None
 
     def ended(self, token: str) -> str | None:

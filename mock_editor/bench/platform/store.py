@@ -127,13 +127,13 @@ class PlatformStore:
             {
                 "person": key,
                 "editor": editor,
-                "active": one.active,
-                "status": one.status,
-                "trouble": as_text(one.trouble) if one.trouble else None,
-                "at": one.at.isoformat(),
-                "seconds": one.seconds,
+                "active": result.active,
+                "status": result.status,
+                "trouble": as_text(result.trouble) if result.trouble else None,
+                "at": result.at.isoformat(),
+                "seconds": result.seconds,
             }
-            for editor, one in results.items()
+            for editor, result in results.items()
         ]
         with self._store.writing() as db:
             db.table("platform_accounts").upsert_all(rows, pk=("person", "editor"))
@@ -154,15 +154,15 @@ class PlatformStore:
 
     def known(self, practitioners: Collection[str]) -> dict[str, set[str]]:
         """The editors that have answered with slots of each of these."""
-        found: dict[str, set[str]] = {one: set() for one in practitioners}
+        editors: dict[str, set[str]] = {practitioner: set() for practitioner in practitioners}
         asked = list(practitioners)
         with self._store.reading() as db:
             for start in range(0, len(asked), _MOST):
-                some = asked[start : start + _MOST]
-                query = f"select * from platform_known where practitioner in ({', '.join('?' * len(some))})"  # noqa: S608
-                for practitioner, editor in db.execute(query, some).fetchall():
-                    found[practitioner].add(editor)
-        return found
+                portion = asked[start : start + _MOST]
+                query = f"select * from platform_known where practitioner in ({', '.join('?' * len(portion))})"  # noqa: S608
+                for practitioner, editor in db.execute(query, portion).fetchall():
+                    editors[practitioner].add(editor)
+        return editors
 
     def learn(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Remembers practitioners with an editor that has answered with slots of each."""

@@ -65,22 +65,22 @@ class AccountStatus:
 
 
 def account_statuses(
-    peers: Sequence[Peer], found: Mapping[tuple[str, str], ProvisioningResult], person: str
+    peers: Sequence[Peer], provisioned: Mapping[tuple[str, str], ProvisioningResult], person: str
 ) -> list[AccountStatus]:
     """How the accounts of a regulator stand, editor by editor."""
-    return [_account_status(peer, found.get((person, peer.slug))) for peer in peers]
+    return [_account_status(peer, provisioned.get((person, peer.slug))) for peer in peers]
 
 
-def _account_status(peer: Peer, one: ProvisioningResult | None) -> AccountStatus:
-    if one is None:
+def _account_status(peer: Peer, result: ProvisioningResult | None) -> AccountStatus:
+    if result is None:
         return AccountStatus(peer, "secondary", "jamais transmis", "", "")
-    when = f"{here(one.at)}, en {duration(one.seconds)}"
-    if not one.accepted:
-        words = f"refusé (HTTP {one.status})" if one.status else "pas de réponse"
-        return AccountStatus(peer, "danger", words, french(one.trouble) if one.trouble else "", when)
-    if not one.active:
+    when = f"{here(result.at)}, en {duration(result.seconds)}"
+    if not result.accepted:
+        words = f"refusé (HTTP {result.status})" if result.status else "pas de réponse"
+        return AccountStatus(peer, "danger", words, french(result.trouble) if result.trouble else "", when)
+    if not result.active:
         return AccountStatus(peer, "warning", "retiré", "", when)
-    return AccountStatus(peer, "success", "créé" if one.status == 201 else "mis à jour", "", when)
+    return AccountStatus(peer, "success", "créé" if result.status == 201 else "mis à jour", "", when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +100,23 @@ class Results:
 
 def results(search: Search, total: int) -> Results:
     """The same for the page: places in the order of their first slot."""
-    found: list[PlaceResult] = []
+    places: list[PlaceResult] = []
     answered = [call for call in search.calls if call.answer]
     served: set[str] = set()
     for call in answered:
         if call.answer:
-            found += place_results(call.peer, call.answer.offered, search.listed, search.now)
-            served |= {one.owner for one in call.answer.offered}
+            places += place_results(call.peer, call.answer.offered, search.listed, search.now)
+            served |= {calendar.owner for calendar in call.answer.offered}
     return Results(
         total,
         len(search.listed),
         search.calls,
         len(answered),
         search.over,
-        sum(len(day) for place in found for day in place.days),
+        sum(len(day) for place in places for day in place.days),
         columns(search.now),
-        sorted(found, key=lambda place: (place.first, place.name)),
-        [one for one in search.listed if one.id not in served and one.id[1:] not in served],
+        sorted(places, key=lambda place: (place.first, place.name)),
+        [owner for owner in search.listed if owner.id not in served and owner.id[1:] not in served],
     )
 
 
@@ -140,9 +140,9 @@ def new_secret() -> str:
     return secrets.token_hex(32)
 
 
-def rule(broken: Violation) -> str:
+def rule(violation: Violation) -> str:
     """The rule that an answer breaks."""
-    return say(Language.FRENCH, broken.rule, {}, "rule")
+    return say(Language.FRENCH, violation.rule, {}, "rule")
 
 
 def finding(found: Finding) -> str:

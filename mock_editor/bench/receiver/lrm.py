@@ -30,12 +30,12 @@ _NOWHERE = "000"
 
 
 def message(
-    one: ReceivedAppointment, version: Version, listed: Mapping[str, Listed], people: Iterable[Person]
+    appointment: ReceivedAppointment, version: Version, listed: Mapping[str, Listed], people: Iterable[Person]
 ) -> dict[str, Any]:
     """The message about a version of an appointment; practitioners are ``listed``, regulators are among ``people``."""
     doctor = listed.get(practitioner_of(version.content))
     identifier, sent = (
-        f"{SENDER}_{uuid.uuid5(_NAMESPACE, f'{one.id}:{version.number}')}",
+        f"{SENDER}_{uuid.uuid5(_NAMESPACE, f'{appointment.id}:{version.number}')}",
         instant(version.received, DEFAULT_ZONE),
     )
     samu = f"fr.health.samu{_samu(doctor)}"
@@ -46,7 +46,7 @@ def message(
         "kind": "Report",
         "status": "Actual",
         "recipient": [{"name": samu.removeprefix("fr.health."), "URI": f"hubex:{samu}"}],
-        "appointment": _appointment(one.id, version, doctor, people),
+        "appointment": _appointment(appointment.id, version, doctor, people),
     }
     return {
         "distributionID": identifier,
@@ -115,7 +115,7 @@ def _practitioner(identifier: str, doctor: Listed | None) -> dict[str, Any]:
 
 def _regulator(identifier: Resource, people: Iterable[Person]) -> dict[str, Any]:
     value = identifier["value"]
-    known = next((one for one in people if value in (one.national_id, one.technical_id)), None)
+    known = next((person for person in people if value in (person.national_id, person.technical_id)), None)
     # Only a national identifier is passed on.
     national = value if identifier["system"] == codes.PRACTITIONER_OID else ""
     if known is None:

@@ -68,15 +68,17 @@ def read(body: bytes) -> IncomingAppointment:
 def moment(text: str) -> datetime | None:
     """A FHIR instant, or a dateTime if it says as much: with an offset. None for anything else."""
     try:
-        found = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return at if at.tzinfo else None
 
 
 def regulator_of(resource: Resource) -> Resource:
     """The identifier of the regulator of a sound resource."""
-    operator = next(one for one in resource["extension"] if one.get("url") == codes.APPOINTMENT_OPERATOR)
+    operator = next(
+        extension for extension in resource["extension"] if extension.get("url") == codes.APPOINTMENT_OPERATOR
+    )
     identifier: Resource = operator["valueReference"]["identifier"]
     return identifier
 
@@ -177,12 +179,12 @@ def _identifier_violations(identifier: Resource, path: str, types: Mapping[str, 
 
 def _own_identifier_violations(resource: Resource) -> Iterator[Issue]:
     """Exactly one identifier, of the editor."""
-    found = list(items(resource, "identifier", KIND))
-    if not found:
+    identifiers = list(items(resource, "identifier", KIND))
+    if not identifiers:
         yield issue(Code.APPOINTMENT_IDENTIFIER_MISSING, f"{KIND}.identifier")
-    for path, _ in found[1:]:
+    for path, _ in identifiers[1:]:
         yield issue(Code.APPOINTMENT_IDENTIFIERS_SEVERAL, path)
-    for path, identifier in found[:1]:
+    for path, identifier in identifiers[:1]:
         system = identifier.get("system")
         if system is None:
             yield issue(Code.APPOINTMENT_EDITOR_MISSING, f"{path}.system")
@@ -238,7 +240,7 @@ def _participant_violations(resource: Resource, *, sos: bool) -> Iterator[Issue]
 
 def _is_administrative(participant: Resource) -> bool:
     codings = (coding for concept in participant.get("type", ()) for coding in concept.get("coding", ()))
-    return any(one.get("system") == codes.PARTICIPATION_TYPE and one.get("code") == "ADM" for one in codings)
+    return any(coding.get("system") == codes.PARTICIPATION_TYPE and coding.get("code") == "ADM" for coding in codings)
 
 
 # --- no patient data
@@ -246,9 +248,9 @@ def _is_administrative(participant: Resource) -> bool:
 
 def _patients(document: Resource) -> Iterator[Issue]:
     """Where something is said of a patient, in the order of the body. Any nesting will do: there is no recursion."""
-    left: list[tuple[Any, str]] = [(document, KIND)]
-    while left:
-        value, path = left.pop()
+    pending: list[tuple[Any, str]] = [(document, KIND)]
+    while pending:
+        value, path = pending.pop()
         if isinstance(value, list):
             inner = [(item, f"{path}[{at}]") for at, item in enumerate(value)]
         elif _is_patient(value):
@@ -256,7 +258,7 @@ def _patients(document: Resource) -> Iterator[Issue]:
             continue
         else:
             inner = [(item, step(path, name)) for name, item in value.items()]
-        left += [one for one in reversed(inner) if isinstance(one[0], dict | list)]
+        pending += [item for item in reversed(inner) if isinstance(item[0], dict | list)]
 
 
 def _is_patient(value: Resource) -> bool:

@@ -135,13 +135,15 @@ def search() -> Response:
     """Appointments by identifier, or those that changed last."""
     parameters = _asked()
     if _IDENTIFIER in parameters.names():
-        one = _inbox().find(*asked_identifier(parameters))
-        found, total = ([one], 1) if one else ([], 0)
+        appointment = _inbox().find(*asked_identifier(parameters))
+        appointments, total = ([appointment], 1) if appointment else ([], 0)
     else:
-        found, total = _inbox().latest(_MOST)
+        appointments, total = _inbox().latest(_MOST)
     raw = request.query_string
     link = f"{_receiver().base}/{KIND}?{fhir.legal_query(raw)}" if raw else f"{_receiver().base}/{KIND}"
-    return fhir.response(fhir.dumps(_searchset(_receiver().base, link, found, total)), pretty=wants_pretty(parameters))
+    return fhir.response(
+        fhir.dumps(_searchset(_receiver().base, link, appointments, total)), pretty=wants_pretty(parameters)
+    )
 
 
 @bp.get("/fhir/metadata")
@@ -184,39 +186,44 @@ def _changes(hold: Hold) -> Generator[str | None]:
 
 
 def _listed() -> dict[str, Any]:
-    found, total = _inbox().latest(_MOST)
-    return {"rows": [view.row(one) for one in found], "total": total, "url": f"{_receiver().base}/{KIND}"}
+    appointments, total = _inbox().latest(_MOST)
+    return {
+        "rows": [view.row(appointment) for appointment in appointments],
+        "total": total,
+        "url": f"{_receiver().base}/{KIND}",
+    }
 
 
 @bp.get("/rendez-vous/<identifier>")
 def appointment(identifier: str) -> Response:
     """The page of one, with its versions."""
-    one = _inbox().read(identifier)
-    raw = url_for("receiver.read", identifier=one.id)
-    versions = [(version, _passed_on(one, version)) for version in _inbox().versions(one.id)]
-    return _page("rendez_vous.html", row=view.row(one), versions=versions, view=view, raw=raw)
+    received = _inbox().read(identifier)
+    raw = url_for("receiver.read", identifier=received.id)
+    versions = [(version, _passed_on(received, version)) for version in _inbox().versions(received.id)]
+    return _page("rendez_vous.html", row=view.row(received), versions=versions, view=view, raw=raw)
 
 
 @bp.get("/rendez-vous/<identifier>/versions/<int:number>/lrm.json")
 def for_lrm(identifier: str, number: int) -> Response:
     """What an LRM would be told of a version."""
-    one = _inbox().read(identifier)
-    version = next((each for each in _inbox().versions(one.id) if each.number == number), None)
+    received = _inbox().read(identifier)
+    version = next((version for version in _inbox().versions(received.id) if version.number == number), None)
     if version is None:
-        raise refused(Code.APPOINTMENT_NO_VERSION, appointment=f"{KIND}/{one.id}", number=number)
-    name = f"INT_L02-{one.id}-{number}.json"
+        raise refused(Code.APPOINTMENT_NO_VERSION, appointment=f"{KIND}/{received.id}", number=number)
+    name = f"INT_L02-{received.id}-{number}.json"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(view.text(_passed_on(one, version)), headers=headers, mimetype="application/json")
+    return Response(view.text(_passed_on(received, version)), headers=headers, mimetype="application/json")
 
 
-def _passed_on(one: ReceivedAppointment, version: Version) -> dict[str, Any]:
+def _passed_on(appointment: ReceivedAppointment, version: Version) -> dict[str, Any]:
     receiver = _receiver()
-    return lrm.message(one, version, receiver.directory.practitioners, receiver.people())
+    return lrm.message(appointment, version, receiver.directory.practitioners, receiver.people())
 
 
-def _searchset(base: str, link: str, found: list[ReceivedAppointment], total: int) -> fhir.Resource:
+def _searchset(base: str, link: str, appointments: list[ReceivedAppointment], total: int) -> fhir.Resource:
     entries = [
-        {"fullUrl": f"{base}/{KIND}/{one.id}", "resource": one.resource, "search": {"mode": "match"}} for one in found
+        {"fullUrl": f"{base}/{KIND}/{appointment.id}", "resource": appointment.resource, "search": {"mode": "match"}}
+        for appointment in appointments
     ]
     bundle: fhir.Resource = {"resourceType": "Bundle", "type": "searchset", "total": total}
     return bundle | {"link": [{"relation": "self", "url": link}]} | ({"entry": entries} if entries else {})

@@ -41,14 +41,14 @@ class Row:
     versions: int
 
 
-def row(one: ReceivedAppointment) -> Row:
+def row(appointment: ReceivedAppointment) -> Row:
     """What is listed of an appointment."""
-    content = one.content
+    content = appointment.content
     [identifier] = content["identifier"]
     regulator = regulator_of(content)
     actors = (participant.get("actor", {}) for participant in content["participant"])
     return Row(
-        id=one.id,
+        id=appointment.id,
         start=_as_sent(content["start"]),
         end=_as_sent(content["end"]),
         status=content["status"],
@@ -59,9 +59,9 @@ def row(one: ReceivedAppointment) -> Row:
         practitioners=[actor["identifier"]["value"] for actor in actors if "identifier" in actor],
         regulator=regulator["value"],
         regulator_kind=_REGULATORS[regulator["system"]],
-        first=here(one.first),
-        changed=here(one.changed),
-        versions=one.version,
+        first=here(appointment.first),
+        changed=here(appointment.changed),
+        versions=appointment.version,
     )
 
 
@@ -87,5 +87,5 @@ def text(content: Resource) -> str:
 
 def _as_sent(when: str) -> str:
     """A time of a notification, with the offset that the editor gave it."""
-    found = moment(when)
-    return f"{found:%d/%m/%Y à %H:%M} (UTC{found.isoformat()[-6:]})" if found else when
+    at = moment(when)
+    return f"{at:%d/%m/%Y à %H:%M} (UTC{at.isoformat()[-6:]})" if at else when

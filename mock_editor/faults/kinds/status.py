@@ -131,8 +131,10 @@ class Flapping(Kind):
         passed = request.now.timestamp() % 86_400 % (self.up_seconds + self.down_seconds)
         if passed < self.up_seconds:
             return proceed()
-        left = math.ceil(self.up_seconds + self.down_seconds - passed)
-        return _error(request, self.code, _name(self.code), retry_after_seconds=left if self.retry_after else None)
+        seconds_left = math.ceil(self.up_seconds + self.down_seconds - passed)
+        return _error(
+            request, self.code, _name(self.code), retry_after_seconds=seconds_left if self.retry_after else None
+        )
 
 
 class Quota(Kind):
@@ -155,9 +157,9 @@ class Quota(Kind):
         """The right answer, or the error."""
         if request.tally(_MINUTE) <= self.per_minute:
             return proceed()
-        left = math.ceil(_MINUTE - request.now.timestamp() % _MINUTE)
+        seconds_left = math.ceil(_MINUTE - request.now.timestamp() % _MINUTE)
         text = f"More than {self.per_minute} requests in this minute"
-        return _error(request, self.code, text, retry_after_seconds=left if self.retry_after else None)
+        return _error(request, self.code, text, retry_after_seconds=seconds_left if self.retry_after else None)
 
 
 def _name(code: int) -> str:

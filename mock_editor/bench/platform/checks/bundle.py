@@ -59,49 +59,49 @@ _PROFILES = {
 
 def profiles(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
     """Each resource claims the one of its flow; no type is there that the flow does not know."""
-    for one in (answer.bundle, *answer.resources):
-        expected = _PROFILES[Flow(request.flow)].get(one["resourceType"])
-        claimed = one.get("meta", {}).get("profile", [])
+    for resource in (answer.bundle, *answer.resources):
+        expected = _PROFILES[Flow(request.flow)].get(resource["resourceType"])
+        claimed = resource.get("meta", {}).get("profile", [])
         if expected is None:
-            yield finding(answer.at(one), "type-unknown", flow=request.flow, type=one["resourceType"])
+            yield finding(answer.at(resource), "type-unknown", flow=request.flow, type=resource["resourceType"])
         elif claimed != [expected]:
             key = "profile-other" if claimed else "profile-absent"
-            yield finding(answer.at(one, "meta.profile"), key, claimed=claimed, expected=expected)
+            yield finding(answer.at(resource, "meta.profile"), key, claimed=claimed, expected=expected)
 
 
 def references(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """All of them lead to an entry, or to what is contained."""
-    for one in answer.resources:
-        contained = {f"#{inside.get('id')}" for inside in one.get("contained", [])}
-        for path, part in parts(one):
+    for resource in answer.resources:
+        contained = {f"#{inside.get('id')}" for inside in resource.get("contained", [])}
+        for path, part in parts(resource):
             reference = part.get("reference") if isinstance(part, dict) else None
             if reference is not None and reference not in answer.by_reference and reference not in contained:
-                yield finding(answer.at(one, f"{path}.reference"), "reference-broken", reference=reference)
+                yield finding(answer.at(resource, f"{path}.reference"), "reference-broken", reference=reference)
 
 
 def companions(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """What comes along with slots is led to by something; a Schedule by a slot."""
-    led_to = {part["reference"] for one in answer.resources for part in objects(one) if "reference" in part}
-    for name, one in answer.by_reference.items():
+    led_to = {part["reference"] for resource in answer.resources for part in objects(resource) if "reference" in part}
+    for name, resource in answer.by_reference.items():
         if not name.startswith("Slot/") and name not in led_to:
-            yield finding(answer.at(one), "not-referenced")
+            yield finding(answer.at(resource), "not-referenced")
 
 
 def once(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """No address, no resource, and no time of a Schedule twice."""
     counted: dict[str, list[Any]] = {
         "url": [entry.get("fullUrl") for entry in answer.entries],
-        "resource": [name_of(one) for one in answer.resources],
+        "resource": [name_of(resource) for resource in answer.resources],
         "slot": [
             f"{slot.get('schedule', {}).get('reference')} {slot['start']} {slot.get('end')}"
             for slot in answer.slots
             if "start" in slot
         ],
     }
-    for what, found in counted.items():
-        for one, count in Counter(found).items():
+    for what, values in counted.items():
+        for value, count in Counter(values).items():
             if count > 1:
-                yield finding("Bundle.entry", f"twice-{what}", value=one, times=count)
+                yield finding("Bundle.entry", f"twice-{what}", value=value, times=count)
 
 
 def emptiness(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:

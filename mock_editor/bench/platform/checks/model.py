@@ -44,8 +44,8 @@ class SearchRequest:
 
     def bound(self, prefix: str) -> datetime:
         """The bound of its window with a prefix, ``ge`` or ``le``."""
-        found = (value for name, value in self.parameters if name.endswith("start") and value.startswith(prefix))
-        return datetime.fromisoformat(next(found).removeprefix(prefix))
+        bounds = (value for name, value in self.parameters if name.endswith("start") and value.startswith(prefix))
+        return datetime.fromisoformat(next(bounds).removeprefix(prefix))
 
     @cached_property
     def identifiers(self) -> set[str]:
@@ -61,11 +61,11 @@ class AnswerBundle:
         self.bundle = bundle
         self.entries: list[Resource] = bundle.get("entry", [])
         self.resources: list[Resource] = [entry["resource"] for entry in self.entries if "resource" in entry]
-        self.by_reference = {name_of(one): one for one in self.resources}
+        self.by_reference = {name_of(resource): resource for resource in self.resources}
 
     def of(self, *kinds: str) -> list[Resource]:
         """The resources of some types."""
-        return [one for one in self.resources if one["resourceType"] in kinds]
+        return [resource for resource in self.resources if resource["resourceType"] in kinds]
 
     @cached_property
     def slots(self) -> list[Resource]:
@@ -110,9 +110,9 @@ def objects(value: Any) -> Iterator[Resource]:
 
 def codings(concept: Resource, system: str) -> list[str]:
     """The codes that a concept has in a system."""
-    return [one.get("code", "") for one in concept.get("coding", []) if one.get("system") == system]
+    return [coding.get("code", "") for coding in concept.get("coding", []) if coding.get("system") == system]
 
 
 def concepts(slot: Resource, system: str) -> list[Resource]:
     """The service types of a slot that are coded in a system."""
-    return [one for one in slot.get("serviceType", []) if codings(one, system)]
+    return [concept for concept in slot.get("serviceType", []) if codings(concept, system)]

@@ -13,10 +13,10 @@ def asked_for(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]
     sos = request.flow == Flow.SOS
     system = codes.STRUCTURE_OID if sos else codes.PRACTITIONER_OID
     bare = {known[1:] for known in request.identifiers}
-    for one in answer.of("Organization" if sos else "Practitioner"):
-        for identifier in one.get("identifier", []):
+    for owner in answer.of("Organization" if sos else "Practitioner"):
+        for identifier in owner.get("identifier", []):
             if identifier.get("system") == system and identifier.get("value") not in request.identifiers | bare:
-                yield finding(answer.at(one, "identifier"), "not-asked-for", identifier=identifier.get("value"))
+                yield finding(answer.at(owner, "identifier"), "not-asked-for", identifier=identifier.get("value"))
 
 
 _FORMS = {
@@ -31,11 +31,11 @@ _FORMS = {
 
 def prefixes(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """National identifiers have theirs, phones their country's."""
-    for one in answer.resources:
-        for path, part in parts(one):
+    for resource in answer.resources:
+        for path, part in parts(resource):
             form, kind = _FORMS.get(part.get("system", ""), (None, "")) if isinstance(part, dict) else (None, "")
             if form and "value" in part and not re.fullmatch(form, part["value"]):
-                yield finding(answer.at(one, f"{path}.value"), f"form-{kind}", value=part["value"][:60])
+                yield finding(answer.at(resource, f"{path}.value"), f"form-{kind}", value=part["value"][:60])
 
 
 _INDIVIDUAL_ACTORS, _SOS_ACTORS = ["Practitioner", "PractitionerRole"], ["Location"]
@@ -50,5 +50,5 @@ def places(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
             key = "actors-other" if actors else "actors-absent"
             yield finding(answer.at(schedule, "actor"), key, actors=actors, expected=expected)
     for role in answer.of("PractitionerRole"):
-        if [one["resourceType"] for one in role.get("contained", [])] != ["Location"]:
+        if [contained["resourceType"] for contained in role.get("contained", [])] != ["Location"]:
             yield finding(answer.at(role, "contained"), "not-one-place")

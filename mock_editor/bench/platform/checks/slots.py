@@ -22,8 +22,8 @@ from mock_editor.bench.platform.checks.model import (
 
 def moment(text: str) -> datetime:
     """A time of a slot. Raises ValueError. One without an offset is wrong by its form only: it is taken as in Paris."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=DEFAULT_ZONE)
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=DEFAULT_ZONE)
 
 
 def _moments(slot: Resource) -> dict[str, datetime]:
@@ -72,7 +72,7 @@ _SLOT_TYPES = {
 def types_of(slot: Resource) -> list[str]:
     """The slot types of a slot."""
     security = slot.get("meta", {}).get("security", [])
-    return [one.get("code", "") for one in security if one.get("system") == codes.SLOT_TYPE]
+    return [label.get("code", "") for label in security if label.get("system") == codes.SLOT_TYPE]
 
 
 def slot_types(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
@@ -94,10 +94,10 @@ def specialties(answer: AnswerBundle, request: SearchRequest) -> Iterator[Findin
     """Slots of practitioners have one at least, coded where there is a code; a text may repeat it."""
     known = _specialty_codes()
     for slot in answer.slots if request.flow != Flow.SOS else ():
-        found = slot.get("specialty", [])
-        coded = {coding.get("code") for one in found for coding in one.get("coding", [])}
-        texts = [one["text"] for one in found if known.get(one.get("text")) not in coded | {None}]
-        if not found:
+        given = slot.get("specialty", [])
+        coded = {coding.get("code") for concept in given for coding in concept.get("coding", [])}
+        texts = [concept["text"] for concept in given if known.get(concept.get("text")) not in coded | {None}]
+        if not given:
             yield finding(answer.at(slot, "specialty"), "specialty-absent")
         elif texts:
             yield finding(answer.at(slot, "specialty"), "specialty-uncoded", text=texts[0], code=known[texts[0]])
@@ -106,10 +106,10 @@ def specialties(answer: AnswerBundle, request: SearchRequest) -> Iterator[Findin
 def consultation_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """Slots have one at least, with a code that the SAS knows."""
     for slot in answer.slots:
-        found = [code for one in concepts(slot, codes.ACT_CODE) for code in codings(one, codes.ACT_CODE)]
-        if not found or set(found) - {"AMB", "HH", "VR"}:
-            key = "consultation-types-other" if found else "consultation-types-absent"
-            yield finding(answer.at(slot, "serviceType"), key, types=found)
+        types = [code for concept in concepts(slot, codes.ACT_CODE) for code in codings(concept, codes.ACT_CODE)]
+        if not types or set(types) - {"AMB", "HH", "VR"}:
+            key = "consultation-types-other" if types else "consultation-types-absent"
+            yield finding(answer.at(slot, "serviceType"), key, types=types)
 
 
 def _appointments(slot: Resource) -> list[str]:
@@ -119,10 +119,10 @@ def _appointments(slot: Resource) -> list[str]:
 def appointment_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """Slots are booked, or walked into."""
     for slot in answer.slots:
-        found = _appointments(slot)
-        if found not in (["ROUTINE"], ["WALKIN"]):
-            key = "appointment-types-other" if found else "appointment-types-absent"
-            yield finding(answer.at(slot, "appointmentType"), key, types=found)
+        types = _appointments(slot)
+        if types not in (["ROUTINE"], ["WALKIN"]):
+            key = "appointment-types-other" if types else "appointment-types-absent"
+            yield finding(answer.at(slot, "appointmentType"), key, types=types)
 
 
 def links(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
@@ -149,13 +149,13 @@ def communities(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
     """Slots opened to CPTS, and no others, lead to each."""
     for slot in answer.slots:
         opened = "CPTS" in types_of(slot)
-        found = concepts(slot, codes.ESTABLISHMENT_CATEGORY)
+        categories = concepts(slot, codes.ESTABLISHMENT_CATEGORY)
         led_to = [
             part
-            for concept in found
+            for concept in categories
             for part in concept.get("extension", [])
             if part.get("url") == codes.SLOT_SERVICE_EXTENSION
         ]
-        if opened != bool(found) or len(led_to) != len(found):
+        if opened != bool(categories) or len(led_to) != len(categories):
             key = "communities-opened" if opened else "communities-not-opened"
-            yield finding(answer.at(slot, "serviceType"), key, types=len(found), links=len(led_to))
+            yield finding(answer.at(slot, "serviceType"), key, types=len(categories), links=len(led_to))

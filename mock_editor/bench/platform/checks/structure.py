@@ -43,10 +43,10 @@ def _alike(entries: list[Any]) -> list[list[int]]:
 
     The models need half a millisecond for a slot, and an answer may have thousands.
     """
-    found: dict[bytes, list[int]] = {}
+    groups: dict[bytes, list[int]] = {}
     for at, entry in enumerate(entries):
-        found.setdefault(orjson.dumps(_shape(entry)), []).append(at)
-    return list(found.values())
+        groups.setdefault(orjson.dumps(_shape(entry)), []).append(at)
+    return list(groups.values())
 
 
 def _shape(entry: Any) -> Any:

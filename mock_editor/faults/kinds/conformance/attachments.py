@@ -29,10 +29,10 @@ def _actor(schedule: Resource, resource_type: str) -> str | None:
 
 
 def _schedules_by_practitioner(searchset: Searchset) -> dict[str | None, list[Resource]]:
-    found: dict[str | None, list[Resource]] = {}
+    schedules: dict[str | None, list[Resource]] = {}
     for schedule in searchset.resources("Schedule"):
-        found.setdefault(_actor(schedule, "Practitioner"), []).append(schedule)
-    return found
+        schedules.setdefault(_actor(schedule, "Practitioner"), []).append(schedule)
+    return schedules
 
 
 class _Reattached(SomeMistake):
@@ -167,8 +167,8 @@ class LocationNotContained(SomeMistake):
 
     def spoil(self, searchset: Searchset) -> None:
         """Takes the places out of the roles, and lets each follow its role as an entry."""
-        found = [entry for entry in searchset.entries if entry["resource"].get("contained")]
-        spoilt = {id(entry) for entry in self.chosen(found, searchset)}
+        with_places = [entry for entry in searchset.entries if entry["resource"].get("contained")]
+        spoilt = {id(entry) for entry in self.chosen(with_places, searchset)}
         entries = []
         for entry in searchset.entries:
             entries.append(entry)
@@ -210,7 +210,8 @@ class UnaskedPractitioner(Mistake):
         its = reference_to(schedule["resource"])
         own_slots = [entry for entry in slots if entry["resource"]["schedule"]["reference"] == its][: self.slots]
         actors = [
-            searchset.find(_actor(schedule["resource"], one) or "") for one in ("PractitionerRole", "Practitioner")
+            searchset.find(_actor(schedule["resource"], resource_type) or "")
+            for resource_type in ("PractitionerRole", "Practitioner")
         ]
         person = actors[-1]
         if person is None or searchset.find(f"Practitioner/{self.identifier}"):

@@ -38,9 +38,9 @@ def parts(value: Any) -> Iterator[Resource]:
 
 def keep(resource: Resource, member: str, wanted: Callable[[Resource], object]) -> None:
     """Keeps the wanted items of a list; the member goes with its last one."""
-    kept = [item for item in resource.get(member, []) if wanted(item)]
-    if kept:
-        resource[member] = kept
+    remaining = [item for item in resource.get(member, []) if wanted(item)]
+    if remaining:
+        resource[member] = remaining
     else:
         resource.pop(member, None)
 
@@ -53,8 +53,8 @@ def read_searchset(response: Response) -> Resource | None:
         read = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         return None
-    found = isinstance(read, dict) and (read.get("resourceType"), read.get("type")) == ("Bundle", "searchset")
-    return read if found else None
+    is_searchset = isinstance(read, dict) and (read.get("resourceType"), read.get("type")) == ("Bundle", "searchset")
+    return read if is_searchset else None
 
 
 class Searchset:
@@ -67,8 +67,8 @@ class Searchset:
     @property
     def entries(self) -> list[Resource]:
         """Its entries, in order; all of them have a resource."""
-        found: list[Resource] = self.bundle.get("entry", [])
-        return found
+        entries: list[Resource] = self.bundle.get("entry", [])
+        return entries
 
     @entries.setter
     def entries(self, entries: list[Resource]) -> None:
@@ -83,8 +83,8 @@ class Searchset:
 
     def resources(self, resource_type: str) -> list[Resource]:
         """The resources of one type, in order."""
-        found = (entry["resource"] for entry in self.entries)
-        return [resource for resource in found if resource["resourceType"] == resource_type]
+        resources = (entry["resource"] for entry in self.entries)
+        return [resource for resource in resources if resource["resourceType"] == resource_type]
 
     def find(self, reference: str) -> Resource | None:
         """The entry whose resource a relative reference means."""
@@ -187,12 +187,12 @@ class Repeated(SomeMistake):
 
     def spoil(self, searchset: Searchset) -> None:
         """Lets the chosen entries be followed by their repetition."""
-        found = [entry for entry in searchset.entries if self.concerns(entry["resource"])]
-        twice = {id(entry) for entry in self.chosen(found, searchset)}
+        entries = [entry for entry in searchset.entries if self.concerns(entry["resource"])]
+        twice = {id(entry) for entry in self.chosen(entries, searchset)}
         searchset.entries = [
-            one
+            repeated
             for entry in searchset.entries
-            for one in ([entry, self.repetition(copied(entry))] if id(entry) in twice else [entry])
+            for repeated in ([entry, self.repetition(copied(entry))] if id(entry) in twice else [entry])
         ]
 
     def repetition(self, entry: Resource) -> Resource:

@@ -65,8 +65,8 @@ class AppointmentIdentifierTwice(PayloadKind):
 
     def change_drawn(self, appointment: Resource, draw: random.Random) -> None:
         """Adds one of the same system."""
-        found = appointment.get("identifier", [])
-        found += [{**identifier, "value": _uuid(draw)} for identifier in found[:1]]
+        identifiers = appointment.get("identifier", [])
+        identifiers += [{**identifier, "value": _uuid(draw)} for identifier in identifiers[:1]]
 
 
 class AppointmentIdentifierChanges(PayloadKind):

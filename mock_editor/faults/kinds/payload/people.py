@@ -19,8 +19,10 @@ _ACTOR = "FrAppointmentSAS, Appointment.participant.actor.identifier"
 
 def _operators(appointment: Resource) -> list[Resource]:
     """The identifiers of the regulator."""
-    found = (extension.get("valueReference", {}).get("identifier") for extension in appointment.get("extension", []))
-    return [identifier for identifier in found if identifier]
+    identifiers = (
+        extension.get("valueReference", {}).get("identifier") for extension in appointment.get("extension", [])
+    )
+    return [identifier for identifier in identifiers if identifier]
 
 
 class AppointmentOperatorUrl(PayloadKind):
@@ -52,8 +54,8 @@ class AppointmentOperatorTwice(PayloadKind):
 
     def change(self, appointment: Resource) -> None:
         """Repeats the first."""
-        found = appointment.get("extension", [])
-        found += found[:1]
+        extensions = appointment.get("extension", [])
+        extensions += extensions[:1]
 
 
 class AppointmentOperatorType(PayloadKind):
@@ -98,8 +100,8 @@ class AppointmentOperatorByReference(PayloadKind):
 
 def _actors(appointment: Resource) -> list[Resource]:
     """The identifiers of the practitioners."""
-    found = (participant.get("actor", {}).get("identifier") for participant in appointment.get("participant", []))
-    return [identifier for identifier in found if identifier]
+    identifiers = (participant.get("actor", {}).get("identifier") for participant in appointment.get("participant", []))
+    return [identifier for identifier in identifiers if identifier]
 
 
 class AppointmentPractitionerWithoutPrefix(PayloadKind):
