@@ -65,7 +65,6 @@ class Store:
         anew: bool = False,
     ) -> None:
         self._schemas = schemas
-        self._anew = anew
         self._file = DatabaseFile(path, settings, writers, self._renew if anew else None)
         self._listeners: list[Callable[[], None]] = []
         self._watcher: threading.Thread | None = None

@@ -16,12 +16,12 @@ from mock_editor.journal import redaction
 from mock_editor.journal.model import BUCKETS, ExchangeRecord, Limits, Totals
 from mock_editor.journal.tables import COLUMNS, TOTALS, JournalFile, milliseconds
 
-# Each step of SQLite lets another thread run and then waits for its turn again, which costs more than the row itself:
-# so there are statements for this many rows at once.
+# With each step of SQLite another thread may run, and waiting for the next turn costs more than the row itself. So
+# there are statements for this many rows at once.
 _AT_ONCE = (16, 4, 1)
 _INSERT = f"insert into entries ({', '.join(COLUMNS)}) values "  # noqa: S608
 _ROW = f"({', '.join('?' * len(COLUMNS))})"
-# Roughly what an entry takes besides its texts and bodies, in bytes.
+# The approximate size of an entry without its texts and bodies, in bytes.
 _OVERHEAD = 200
 _OLDEST_PAGE = 50
 _OLDEST = (
@@ -31,7 +31,7 @@ _OLDEST = (
 
 
 class Batch:
-    """What one transaction writes: rows of entries, and what is counted."""
+    """What one transaction writes: the rows of entries, and the counts."""
 
     def __init__(self) -> None:
         self.exchanges: list[ExchangeRecord] = []
@@ -63,14 +63,14 @@ def _row(exchange: ExchangeRecord, limits: Limits) -> list[Any]:
     request_body = exchange.request_body[: limits.bytes_of(exchange.request_size)]
     answer_body = exchange.answer_body[: limits.bytes_of(exchange.answer_size)]
     if request_body:
-        # Answers are not compressed any more when they get here; requests may be.
+        # Answers are no longer compressed at this point; requests may be.
         compressed = _header(exchange.request_headers, "content-encoding").strip().lower() not in ("", "identity")
         request_body = (
             redaction.MASK.encode()
             if compressed
             else _redacted(request_body, exchange.request_size, exchange.request_headers, fhir)
         )
-    # What a search answers is made of the scenario and of the URL, and no other body is as large or as frequent.
+    # The answer to a search is made from the scenario and the URL alone. No other body is as large or as frequent.
     if not (exchange.flow in SEARCHES and exchange.status == 200 and exchange.method == "GET" and url is exchange.url):
         answer_body = _redacted(answer_body, exchange.answer_size, exchange.answer_headers, fhir)
     request_headers = orjson.dumps(redaction.headers(exchange.request_headers)).decode()
@@ -86,7 +86,7 @@ def _row(exchange: ExchangeRecord, limits: Limits) -> list[Any]:
 
 
 def _error_text(error: Issue) -> str:
-    """What went wrong, without the secrets that texts of others may hold."""
+    """What went wrong, without the secrets that other programs' texts may hold."""
     values = {name: redaction.text(value) if isinstance(value, str) else value for name, value in error.values.items()}
     return as_text(replace(error, values=values))
 
@@ -122,7 +122,7 @@ class BatchWriter:
     limits: Limits
 
     def write(self, batch: Batch, now: float) -> None:
-        """Writes a batch and deletes what is beyond the limits; ``now`` in seconds since 1970. Raises 503."""
+        """Writes a batch and deletes what exceeds the limits; ``now`` is in seconds since 1970. Raises 503."""
         with self.store.writing() as db:
             totals = Totals(*db.execute(TOTALS).fetchone())
             for row in batch.rows:
@@ -149,11 +149,11 @@ class BatchWriter:
             exchange.id = row[0]
 
     def _delete_oldest(self, db: Database, totals: Totals, oldest: int) -> None:
-        """Deletes the oldest entries while there is too much, or while they are too old."""
+        """Deletes the oldest entries while there are too many, or while they are too old."""
         last, going = 0, True
         while going:
             going = False
-            # As one value, see _AT_ONCE. Usually as many have to go as have come.
+            # Read as one value, see _AT_ONCE. Usually as many entries are deleted as were added.
             [page] = db.execute(_OLDEST, [last, _OLDEST_PAGE]).fetchone()
             for identifier, weight, time in orjson.loads(page):
                 beyond = totals.entries > self.limits.entries or totals.bytes > self.limits.bytes

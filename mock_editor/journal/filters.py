@@ -1,4 +1,4 @@
-"""Which entries are asked for: the one filter of every list, with its page, and what it is in SQL."""
+"""Which entries are wanted: the filter that every list uses, with its page, and its form in SQL."""
 
 import re
 import sqlite3
@@ -13,13 +13,13 @@ from mock_editor.journal.tables import milliseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
-    """Entries that match everything given here. Raises ValueError for a value that makes no sense.
+    """Selects entries that match everything given here. Raises ValueError for a value that makes no sense.
 
     ``status`` is exact ("201"), a class ("4xx") or "none"; ``path`` is the beginning of the path; ``contains`` is text
     in the decoded URL or in a body; ``since`` (included) and ``until`` (excluded) are real times.
 
-    Lists give at most ``limit`` entries, the newest first unless ``oldest_first``. ``after`` and ``before`` are ids,
-    and the way to the next page: ids grow, so a page stays the same whatever comes meanwhile.
+    Lists give at most ``limit`` entries, the newest first unless ``oldest_first``. ``after`` and ``before`` are ids;
+    they lead to the next page. As ids only grow, a page stays the same when new entries come.
     """
 
     editor: str | None = None
@@ -85,7 +85,7 @@ _CONDITIONS = {
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Gives a connection the function that a condition calls."""
+    """Adds the SQL function that a condition calls to a connection."""
     connection.create_function("decoded", 1, _decoded, deterministic=True)
 
 

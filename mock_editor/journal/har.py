@@ -1,4 +1,4 @@
-"""Entries of the journal for others: as JSON, line by line, and as HAR 1.2, which browsers' tools open."""
+"""Exports entries of the journal: as JSON, as NDJSON, and as HAR 1.2, which browsers' tools can open."""
 
 import base64
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +16,9 @@ Headers = Sequence[tuple[str, str]]
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
-    """An entry as the admin API shows it. ``duration`` is in milliseconds, sizes in bytes of the whole body.
+    """An entry as the admin API shows it. ``duration`` is in milliseconds; sizes are those of the whole body, in bytes.
 
-    A body that is no UTF-8 is in base64, and says so by ``encoding``; ``cut`` says that there was more of it.
+    A body that is not UTF-8 is in base64, and ``encoding`` says so; ``cut`` says that the body was longer.
     """
     return {
         **summary(entry),
@@ -48,7 +48,7 @@ def summary(entry: Entry | EntrySummary) -> dict[str, Any]:
 
 
 def as_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """NDJSON: an entry a line."""
+    """The entries as NDJSON: one per line."""
     return (orjson.dumps(as_json(entry), option=orjson.OPT_APPEND_NEWLINE) for entry in entries)
 
 
@@ -87,7 +87,7 @@ def _har_entry(entry: Entry) -> dict[str, Any]:
 
 
 def _absolute(entry: Entry) -> str:
-    """The URL as HAR wants it. What the server could not read has none, ``OPTIONS *`` is about all of the server."""
+    """The URL as HAR wants it. An unreadable request has none; ``OPTIONS *`` is about the whole server."""
     if entry.url.startswith(("http://", "https://")):
         return entry.url
     url = "" if entry.url == "*" else entry.url.removeprefix("/")
@@ -152,7 +152,7 @@ def _content(body: bytes, size: int) -> dict[str, Any]:
 
 
 def _text(body: bytes, *, cut: bool) -> tuple[str, str | None]:
-    """A body as text, and the encoding if that is not what it is."""
+    """A body as text, and the encoding of that text if it is base64."""
     try:
         return body.decode("utf-8"), None
     except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
-"""The journal as it is asked: answers wait until what has happened can be read, and follow what comes.
+"""The journal for its readers: questions wait until everything so far can be read, or follow new entries.
 
-``writer.py`` takes exchanges down, ``repository.py`` has the SQL.
+``writer.py`` records exchanges; ``repository.py`` has the SQL.
 """
 
 import contextlib
@@ -20,16 +20,16 @@ from mock_editor.journal.writer import JournalWriter
 
 # Seconds that a reader waits for the writers of other processes: a little longer than their pace and a batch.
 _SETTLE = 0.04
-# Seconds between two looks of one that waits for entries, however often it is woken.
+# Seconds between two looks of a reader that waits for entries, however often it is woken.
 _LOOK = 0.05
 _PAGE = 200
 
 
 class Journal:
-    """The exchanges of a simulator, in a file of its own, which all its processes share.
+    """The exchanges of a simulator, in a separate file that all its processes share.
 
     ``clock_now`` is the simulator's time. Without ``keep``, exchanges are only counted. With several ``workers``,
-    readers wait a little for the entries of the others. ``waiting`` gives how many requests wait on purpose here.
+    readers wait a little for the entries of the others. ``waiting`` returns how many requests wait on purpose here.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Journal:
         self._listeners: list[Callable[[], None]] = []
 
     def start(self) -> None:
-        """Starts what writes, and what looks for the entries of other processes; after a fork, in the child.
+        """Starts the writer, and the watch for entries of other processes; after a fork, call it in the child.
 
-        Without it, the first exchange starts the writer, and the first who waits for one starts the other.
+        Without this call, the first exchange starts the writer, and the first waiting reader starts the watch.
         Raises 503.
         """
         self._watch()
@@ -70,13 +70,13 @@ class Journal:
         self._store.on_change(self._wake_listeners)
 
     def fresh(self) -> None:
-        """Waits until everything that has got its answer can be read, of all processes."""
+        """Waits until every exchange that is already answered can be read, in whichever process it was."""
         self.writer.flush()
         if self._shared:
             threading.Event().wait(_SETTLE)
 
     def find(self, wanted: EntryFilter) -> list[Entry]:
-        """A page of whole entries. Raises 503, as all of these."""
+        """A page of whole entries. Raises 503, as do all the questions below."""
         self.fresh()
         return self.entries.find(wanted)
 
@@ -86,7 +86,7 @@ class Journal:
         return self.entries.summaries(wanted)
 
     def get(self, identifier: int) -> Entry | None:
-        """One entry; None if there is none, or not any more."""
+        """One entry; None if there is none, or if it was deleted."""
         self.fresh()
         return self.entries.get(identifier)
 
@@ -96,19 +96,19 @@ class Journal:
         return self.entries.count(wanted)[0]
 
     def clear(self) -> None:
-        """Forgets all entries, those that are about to be written too; ids go on where they were."""
+        """Deletes all entries, including those about to be written; ids continue from where they were."""
         self.fresh()
         self.entries.clear()
         self._wake_listeners()
 
     def export(self, wanted: EntryFilter) -> Iterator[Entry]:
-        """All entries that match and are there now, the oldest first, without ever holding many."""
+        """All entries that match and exist now, the oldest first, without ever holding many in memory."""
         self.fresh()
         newest = self.entries.totals().sequence
         last = wanted.after or 0
         while page := [found for found in self.entries.ids(after(wanted, last, _PAGE)) if found <= newest]:
             for identifier in page:
-                # By now, it may be gone.
+                # It may have been deleted by now.
                 if entry := self.entries.get(identifier):
                     yield entry
             last = page[-1]
@@ -128,7 +128,7 @@ class Journal:
         return reached
 
     def follow(self, wanted: EntryFilter, hold: Hold, last: int | None = None) -> Generator[Entry | None]:
-        """Entries as they come, from now on or after the id ``last``; None every 15 seconds, to see who still listens.
+        """New entries as they come, from now on or after the id ``last``; None every 15 seconds, as a sign of life.
 
         Ends when the client has left or the simulator stops. Whoever made ``hold`` closes it.
         """
@@ -140,9 +140,10 @@ class Journal:
     def follow_briefly(
         self, wanted: EntryFilter, hold: Hold, pace: float, last: int | None = None
     ) -> Generator[list[EntrySummary]]:
-        """The newest of the entries that have come, from now on or after an id: as many as the filter's limit.
+        """The newest of the entries that have come since the last look, up to the filter's limit.
 
-        Every ``pace`` seconds at most; nothing at once, and every 15 seconds. Ends as ``follow`` does. Raises 503.
+        It looks every ``pace`` seconds at most, from now on or after an id. It gives an empty list at the beginning
+        and every 15 seconds. Ends as ``follow`` does. Raises 503.
         """
         self.fresh()
         if last is None:

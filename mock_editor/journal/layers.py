@@ -1,8 +1,8 @@
-"""A text as those read it who take its escapes away: percent signs, backslashes, HTML entities, even around each other.
+"""A text with its escapes removed layer by layer: percent signs, backslashes, HTML entities, nested in any order.
 
-Nobody knows what a stranger's text is: a form in JSON in a URL, or something that only looks so. So what is looked for
-is looked for in the text as it came and in each layer below its escapes, and a layer knows where its signs came from.
-All of it takes time in proportion to the text.
+The format of a stranger's text is unknown: a form in JSON in a URL, or something that only looks like one. So a search
+goes through the text as it came and through each layer below its escapes. A layer knows where in the original text
+each of its characters came from. All of this takes time linear in the length of the text.
 """
 
 import html
@@ -18,29 +18,29 @@ _ESCAPE = re.compile(
 )
 _QUOTES = (b'"', b"'", b"`")
 _LETTERS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-# Stands for a sign that is none of ASCII: no name of a secret has one.
+# Stands for a character outside ASCII: no name of a secret has one.
 _OTHER = b"\x80"
 # Deeper than any client has been seen to go.
 _MOST = 6
 
 
 class Layer:
-    """A text, and of each byte where it began in the text as it came, and how often it was escaped there."""
+    """A text; for each byte, its position in the original text and how often it was escaped there."""
 
     def __init__(self, text: bytes, starts: Sequence[int] | None = None, depths: bytearray | None = None) -> None:
         self.text, self.low = text, text.lower()
         self._starts, self._depths = starts, depths
 
     def depth(self, at: int) -> int:
-        """How often the byte there was escaped."""
+        """How often the byte at this position was escaped."""
         return self._depths[at] if self._depths else 0
 
     def origin(self, at: int) -> int:
-        """Where the byte there began in the text as it came; of the end, the end."""
+        """Where the byte at this position began in the original text; the end maps to the end."""
         return self._starts[at] if self._starts else at
 
     def below(self) -> "Layer | None":
-        """The same without its outermost escapes; None if it has none."""
+        """The text without its outermost escapes; None if it has none."""
         found = _ESCAPE.search(self.text)
         if not found:
             return None
@@ -66,7 +66,7 @@ class Layer:
         depths += self._depths[begin:end] if self._depths else bytes(end - begin)
 
     def _sign(self, found: "re.Match[bytes]") -> tuple[bytes | None, int]:
-        """What an escape stands for, and how much deeper that is."""
+        """What an escape stands for, and how many levels it adds."""
         wide, narrow, letter, old, percent, entity, zero = found.groups()
         if letter:
             # Where the quote is less deep than the backslash, it ends what the backslash belongs to.
@@ -92,7 +92,7 @@ def _ascii(code: int) -> bytes:
 
 
 def layers(text: bytes) -> Iterator[Layer]:
-    """The text as it came, then each layer below."""
+    """The original text, then each layer below."""
     layer: Layer | None = Layer(text)
     for _ in range(_MOST):
         if layer is None:

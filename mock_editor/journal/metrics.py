@@ -1,4 +1,4 @@
-"""Metrics in the text format of Prometheus. Counted by the journal's writers: every worker shows the same numbers."""
+"""Metrics in the text format of Prometheus. The journal's writers count, so every worker shows the same numbers."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def gauge(name: str, text: str, labels: Iterable[str], values: Iterable[tuple[Iterable[str], float]]) -> Metric:
-    """A family to be given to ``render``: ``values`` are those of the labels, with the number."""
+    """A metric family for ``render``: ``values`` has the values of the labels and the number of each sample."""
     family = GaugeMetricFamily(name, text, labels=list(labels))
     for of_labels, value in values:
         family.add_metric(list(of_labels), value)
@@ -32,7 +32,7 @@ def gauge(name: str, text: str, labels: Iterable[str], values: Iterable[tuple[It
 
 
 def render(journal: Journal, scenario: str, extra: Iterable[Metric] = ()) -> bytes:
-    """All metrics, those of ``extra`` too. Raises 503."""
+    """All metrics, including those of ``extra``. Raises 503."""
     journal.fresh()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families([*_families(journal, scenario), *extra]))

@@ -1,6 +1,6 @@
-"""Stands around the whole application and takes down each exchange, without changing anything of it.
+"""Wraps the whole application and records each exchange without changing it.
 
-It is in the hot path: what is not needed to take an exchange down is left to the journal's writer.
+It is in the hot path: whatever can wait is left to the journal's writer.
 """
 
 import time
@@ -17,16 +17,16 @@ from mock_editor.base.paths import Surface, classify
 from mock_editor.journal.model import ExchangeRecord
 from mock_editor.journal.writer import JournalWriter
 
-# Looking must not change what is looked at.
+# Recording must not change what is recorded.
 _UNRECORDED = frozenset({Surface.ADMIN, Surface.CONSOLE, Surface.HEALTH, Surface.METRICS, Surface.STATIC})
-# Of a posted search, so much is kept to tell which flow it is, whatever the journal keeps.
+# Bytes kept of a posted search to tell its flow, whatever the journal's limits.
 _FORM = 16_384
 _LEFT = issue(Code.CLIENT_LEFT)
 _GONE = (BrokenPipeError, ConnectionResetError)
 
 
 class JournalMiddleware:
-    """A WSGI application around the one ``behind``; ``editors`` tells the slugs of those that are played."""
+    """A WSGI application around the one ``behind``; ``editors`` returns the slugs of the played editors."""
 
     def __init__(self, behind: WSGIApplication, journal: JournalWriter, editors: Callable[[], Collection[str]]) -> None:
         self._behind = behind
@@ -47,7 +47,7 @@ class JournalMiddleware:
     def refused(
         self, peer: str, origin: str, method: str, url: str, status: int | None, body: bytes, error: Issue
     ) -> None:
-        """Takes down what the server answers by itself, or not at all: it was no request for the application."""
+        """Records what the server answers by itself, or not at all: the application never saw it."""
         path, _, query = url.partition("?")
         editor, flow = flow_of(method, path, query, self._editors())
         self._journal.record(
@@ -70,7 +70,7 @@ class JournalMiddleware:
 
 
 class _Body:
-    """The body of a request, as the application reads it. Nothing is read that it does not read."""
+    """The body of a request as the application reads it; never read further than that."""
 
     def __init__(self, stream: Any, most: int) -> None:
         self._stream = stream
@@ -102,7 +102,7 @@ class _Body:
 
 
 class _Recording:
-    """One exchange while it happens, and the answer on its way to the server."""
+    """One exchange in progress, and the answer on its way to the server."""
 
     __slots__ = (
         "_began",
@@ -157,7 +157,7 @@ class _Recording:
         environ[ENDING] = self._fail
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        """The server's, with a look at what passes."""
+        """Calls the server's ``start_response`` and notes what passes."""
         self._status, self._headers = status, headers
         for name, value in headers:
             if name == "Content-Length" and value.isdecimal():
@@ -166,7 +166,7 @@ class _Recording:
         return self._start(status, headers, exc_info) if exc_info else self._start(status, headers)
 
     def passing(self, pieces: Iterable[bytes]) -> Iterable[bytes]:
-        """The answer, which is taken down before the server gets its last piece."""
+        """The answer; it is recorded before the server gets its last piece."""
         if type(pieces) is list and self._expected < 0:
             self._expected = sum(map(len, pieces))
         self._pieces = pieces
@@ -180,7 +180,7 @@ class _Recording:
         try:
             piece = self._next()
         except StopIteration:
-            # Of an answer of unknown length, what tells its end is still to come.
+            # When the length is unknown, the end of the answer is still to come.
             self._ended = True
             self._record()
             raise
@@ -197,7 +197,7 @@ class _Recording:
         return piece
 
     def close(self) -> None:
-        """What the server calls in any case."""
+        """Ends the answer; the server calls this in any case."""
         try:
             if hasattr(self._pieces, "close"):
                 self._pieces.close()
@@ -207,7 +207,7 @@ class _Recording:
                 self._fail(_LEFT)
 
     def fail(self, error: BaseException) -> None:
-        """Notes that the application failed, which the server answers by itself if nothing has been sent yet."""
+        """Notes that the application failed; if nothing has been sent yet, the server answers by itself."""
         if self._ended:
             return  # whoever ended the connection has said so before
         if isinstance(error, _GONE):
@@ -230,7 +230,7 @@ class _Recording:
         if self._exchange:
             return
         environ, body = self._environ, self._body
-        # What holds itself is not let go of at once.
+        # Break the reference cycle, which would delay the release of the memory.
         environ.pop(ENDING, None)
         method, query = environ["REQUEST_METHOD"], environ["QUERY_STRING"]
         sent = b"".join(body.beginning) if body else b""
@@ -267,12 +267,12 @@ def _peer(environ: WSGIEnvironment) -> str | None:
 
 
 class _Names(dict[str, str]):
-    """The names of headers by those that WSGI gives them; empty for what is no header."""
+    """The names of headers by their names in WSGI; empty for what is not a header."""
 
     def __missing__(self, key: str) -> str:
         header = key.startswith(("HTTP_", "CONTENT_"))
         name = key.removeprefix("HTTP_").replace("_", "-").title() if header else ""
-        # They come from outside, so what is remembered is bounded.
+        # Clients choose these names, so only so many are remembered.
         if len(self) < 500:
             self[key] = name
         return name

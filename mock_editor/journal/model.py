@@ -1,4 +1,4 @@
-"""What the journal takes down, and what it answers with."""
+"""What the journal records, and what its readers get."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from mock_editor.base.applied_rules import AppliedRule
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Issue
 
-# Of a longer body than is kept, this much is: of a search's answer, it is the Bundle with its links and some of the
-# first entry. Each byte has its cost, and nobody can make much of a body that is cut.
+# When a body is too long to be kept whole, this many bytes are kept. For a search's answer, they hold the Bundle with
+# its links and a part of the first entry. Each byte has its cost, and a cut body is of little use.
 _BEGINNING = 2048
-# Upper bounds in seconds of the classes of the latency histogram; above the last one, there is one more.
+# Upper bounds of the buckets of the latency histogram, in seconds; one more bucket is above the last bound.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 @dataclass(slots=True, kw_only=True)
 class ExchangeRecord:
-    """An exchange as it happened, secrets included. Bodies are what was kept of them, sizes those of the whole.
+    """An exchange as it happened, secrets included. Bodies may be cut; sizes are those of the whole bodies.
 
-    ``origin`` is where it was received (``https://lga.example:8443``), if it was; ``began`` is in seconds since 1970,
-    ``seconds`` is how long it took until the answer was complete. The writer notes the ``id`` that it got, and in
-    ``taken`` that a change comes too late to go along.
+    ``origin`` is where it was received (``https://lga.example:8443``), for one that came in. ``began`` is in seconds
+    since 1970; ``seconds`` is the time until the answer was complete. The writer sets ``id``, and ``taken`` once it
+    has read the exchange: a later change needs a write of its own.
     """
 
     began: float
@@ -53,7 +53,7 @@ class ExchangeRecord:
 class Entry:
     """An exchange as the journal shows it. ``time`` is real, ``clock`` the simulator's; ``duration`` in milliseconds.
 
-    A body may be shorter than its size: then it is the beginning. Without a ``status``, ``error`` tells why; with one,
+    A body shorter than its size is only the beginning. ``error`` tells why there is no ``status`` or, if there is one,
     why the answer did not arrive whole.
     """
 
@@ -101,7 +101,7 @@ class EntrySummary(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What an editor has answered: when that was asked (milliseconds since 1970), and how long it took (likewise)."""
+    """What an editor answered, when it was asked (milliseconds since 1970), and the duration in milliseconds."""
 
     editor: str
     time: int
@@ -110,7 +110,7 @@ class Answered(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """The exchanges of a flow, and on how many of them a fault has acted."""
+    """How many exchanges a flow had, and on how many of them a fault acted."""
 
     flow: Flow
     exchanges: int
@@ -119,7 +119,7 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the journal keeps at most. A body that is longer than ``body`` is not kept whole, but its beginning is."""
+    """What the journal keeps at most. Only the beginning is kept of a body longer than ``body``."""
 
     entries: int
     bytes: int
@@ -143,7 +143,7 @@ class Count(NamedTuple):
 
 
 class Latencies(NamedTuple):
-    """How many exchanges fell into one class of the histogram, see BUCKETS."""
+    """How many exchanges fell into one bucket of the histogram, see BUCKETS."""
 
     direction: str
     editor: str
@@ -154,7 +154,7 @@ class Latencies(NamedTuple):
 
 @dataclass(slots=True)
 class Totals:
-    """Sums that would cost a scan: the last id given, the entries there are, their bytes, and exchanges lost."""
+    """Sums that would cost a scan: the last id given, the number of entries, their bytes, and the exchanges lost."""
 
     sequence: int
     entries: int

@@ -1,4 +1,4 @@
-"""Takes down what a session of ``requests`` sends, and what came of it."""
+"""Records what a session of ``requests`` sends, and what came of it."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ _sender: ContextVar[tuple[str | None, Flow, AppliedRule | None] | None] = Contex
 
 @contextlib.contextmanager
 def sent_by(editor: str | None, flow: Flow, rule: AppliedRule | None = None) -> Iterator[None]:
-    """What this thread sends in here is of that editor and flow, whatever its session says; ``rule`` acts on it."""
+    """Whatever this thread sends in the block belongs to this editor and flow; ``rule`` acts on it."""
     before = _sender.set((editor, flow, rule))
     try:
         yield
@@ -32,7 +32,7 @@ def sent_by(editor: str | None, flow: Flow, rule: AppliedRule | None = None) -> 
 
 
 def record_with(session: Session, journal: JournalWriter, editor: str | None = None, flow: Flow = Flow.OTHER) -> None:
-    """Takes down what ``session`` sends through the adapters that are mounted by now."""
+    """Records what ``session`` sends through the adapters that are mounted now."""
     for prefix, adapter in session.adapters.items():
         session.adapters[prefix] = _Recording(adapter, journal, editor, flow)
 
@@ -47,10 +47,10 @@ class _Recording(BaseAdapter):
         self._sender = editor, flow, None
 
     def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
-        """The answer, its body still to come; taken down once that has been read, or given up."""
+        """The answer, its body still to come; recorded once the body has been read or given up."""
         editor, flow, rule = _sender.get() or self._sender
         sent = request.body or b""
-        # What is read piece by piece is sent once, and not ours to read.
+        # A streamed body can be read only once, and not by us.
         body = sent.encode() if isinstance(sent, str) else sent if isinstance(sent, bytes) else b""
         begin, keep = time.perf_counter(), self._journal.keep
         exchange = ExchangeRecord(
@@ -85,7 +85,7 @@ class _Recording(BaseAdapter):
 
 
 class _Answer:
-    """The body of an answer while it is read, in the place of urllib3's, which does the work."""
+    """The body of an answer while it is read; it stands in for urllib3's, which does the work."""
 
     def __init__(self, raw: Any, journal: JournalWriter, exchange: ExchangeRecord, begin: float) -> None:
         self._raw = raw
@@ -162,7 +162,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _other_side(raw: Any) -> tuple[str | None, str | None]:
-    """Address and certificate of whoever answers, as far as urllib3 shows the socket."""
+    """The address and certificate of the other side, as far as urllib3 shows the socket."""
     sock = getattr(getattr(raw, "_connection", None), "sock", None)
     if sock is None:
         # After "Connection: close", only the answer holds it.

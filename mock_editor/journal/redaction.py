@@ -1,10 +1,10 @@
 """What the journal never holds: passwords, keys, tokens, cookies. Each is replaced by ``***``.
 
-A secret is told by its name, however that is escaped (see ``layers``), or by its own form: ``Bearer …``, a JWT, a
-password in a URL. On FHIR paths ``code`` and ``state`` are what FHIR means by them; elsewhere they are those of OpenID
-Connect. A body that was cut is treated as if its last word went on: no half of a secret is left.
+A secret is recognised by its name, however that is escaped (see ``layers``), or by its own form: ``Bearer …``, a JWT,
+a password in a URL. On FHIR paths ``code`` and ``state`` have their meaning in FHIR; elsewhere, that in OpenID
+Connect. A cut body is treated as if its last word went on, so that no half of a secret remains.
 
-Strangers choose these texts, so nothing here takes longer than in proportion to them: no pattern can begin at many
+Strangers choose these texts, so everything here takes time linear in their length: no pattern can begin at many
 places and run far from each.
 """
 
@@ -24,7 +24,7 @@ Headers = Sequence[tuple[str, str]]
 # --- names, in lower case; `access_token`, `accessToken` and `Access-Token` are one
 
 _SEP = rb"[ ._+-]?"
-# Their value may be anything, several words too.
+# Their value may be anything, even several words.
 _STRONG = (
     rb"pass(?:word|wd|phrase|code)|pwd|mot" + _SEP + rb"de" + _SEP + rb"passe|secret|credentials?|authorization|cookie"
     rb"|(?:api|access|account|admin|auth|client|encryption|functions|license|master|private|secret|shared|signing"
@@ -38,18 +38,18 @@ _TAIL = (
     rb"(?:" + _SEP + rb"(?:[0-9]{1,3}|confirm[a-z]{0,5}|confirmation|hash|new|old|repeat|value|again|provisoire))?"
     rb"(?: est| is)?"
 )
-# `demande` is what the provider's page brings back: it can be read, and holds state and nonce.
+# `demande` is what the provider's page sends back: anybody can read it, and it holds state and nonce.
 _OUTSIDE_FHIR = (
     rb"(?:(?:authorization|auth|device|user)" + _SEP + rb")?code|code" + _SEP + rb"verifier|state|nonce|demande"
     rb"|session" + _SEP + rb"state"
 )
-# A text without any of these has no such name: they are found much faster than the patterns match.
+# A text without any of these has no such name. Looking for them is much faster than matching the patterns.
 _STEMS = (
     b"pass", b"pwd", b"secret", b"credential", b"authorization", b"cookie", b"key", b"token", b"jeton", b"assertion",
     b"jwt", b"dpop", b"saml",
 )  # fmt: skip
 _STEMS_OUTSIDE_FHIR = (b"code", b"state", b"nonce", b"demande")
-_SHORT = 100  # signs of a name that are looked at
+_SHORT = 100  # characters of a name that are looked at
 
 # --- values
 
@@ -57,12 +57,12 @@ _SCHEMES = rb"(?:bearer|basic|dpop|negotiate|ntlm|digest)"
 _SCHEME = re.compile(rb"(?<![a-z0-9_-])" + _SCHEMES + rb"[ +\t]+([a-z0-9._~+/-]+=*)")
 _WITH_SCHEME = re.compile(_SCHEMES + rb"[ +\t]+")
 _SCHEME_STEMS = (b"bearer", b"basic", b"dpop", b"negotiate", b"ntlm", b"digest")
-_LONG = 20  # letters that no word of a language has, about
-# Headers that tell which scheme is wanted, and hold no secret.
+_LONG = 20  # more letters than a word of a language has, about
+# Headers that name the wanted scheme and hold no secret.
 _CHALLENGES = frozenset({"wwwauthenticate", "proxyauthenticate"})
-# What base64url makes of `{"`, or of `{` and a space.
+# The base64url form of `{"`, or of `{` and a space.
 _JWT = re.compile(rb"e(?:y[A-DI-L]|w[k-r0-3])[\w-]*(?:\.[\w-]*)*")
-_JWT_LEAST = 7  # signs of its first part
+_JWT_LEAST = 7  # characters of its first part
 _IN_JWT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 _USER = re.compile(rb"""://([^/\s"'<>@?#\\]+)@""")
 _CUT_USER = re.compile(rb"""://([^/\s"'<>@?#\\:]+:[^/\s"'<>@?#\\]*)$""")
@@ -80,7 +80,7 @@ _NESTING = re.compile(rb"[\"{}\[\]]")
 _TAG = re.compile(rb"<([a-z][\w:.-]*)")
 _ATTRIBUTE = re.compile(rb"""\s*(?:([^\s=<>"'/]+)(?:\s*=\s*("[^"]*"?|'[^']*'?|[^\s>"']+))?|[/="'])""")
 _VALUES = (b"value", b"content")
-# An element says that its text is a secret by one of these; what a label says is none.
+# An element marks its text as a secret by one of these; the text of a label is no secret.
 _TELLING = re.compile(rb"class|id|data-.*", re.DOTALL)
 _NAMING = (b"name", b"key", b"property")
 _SHOWN = re.compile(rb"secret|password|mot[-_]de[-_]passe")
@@ -101,7 +101,7 @@ _NAMED_AFTER = re.compile(
 
 
 class _Name(NamedTuple):
-    """The name of a secret: what stands between it and the value, how often that is escaped, and its own quote."""
+    """The name of a secret: the mark between it and the value, how often the mark is escaped, and the name's quote."""
 
     mark: bytes
     depth: int
@@ -109,7 +109,7 @@ class _Name(NamedTuple):
 
 
 class _Form(Enum):
-    """How a value without quotes ends: at what separates parameters, or wherever a word of a text does."""
+    """How a value without quotes ends: at a separator of parameters, or at the end of a word."""
 
     URL = auto()
     FORM = auto()
@@ -124,7 +124,7 @@ _ENDS = {
 
 
 class _Secret(NamedTuple):
-    """Where one stands. ``quote`` is where a quote does that its replacement is put into, if it needs that."""
+    """Where a secret stands. ``quote`` is the position of the quote to put around its replacement, if it needs one."""
 
     begin: int
     end: int
@@ -132,11 +132,11 @@ class _Secret(NamedTuple):
 
 
 class _Rules:
-    """The names of one world: FHIR, or all the rest."""
+    """Which names mean secrets: on FHIR paths, or everywhere else."""
 
     def __init__(self, exact: bytes, stems: Sequence[bytes]) -> None:
         self.stems = stems
-        # Names come from outside, so what is remembered of them is bounded.
+        # Clients choose the names, so only so many are remembered.
         self.harmless: set[str] = set()
         own = rb"|(?P<exact>(?<![a-z0-9_.-])(?:" + exact + rb"))" if exact else rb"|(?P<exact>(?!))"
         name = rb"(?:(?:(?P<strong>" + _STRONG + rb")|" + _WORDS + rb")" + _TAIL + own + rb")"
@@ -144,7 +144,7 @@ class _Rules:
         self.named = re.compile(name + rb"\]?(?P<quote>[\"'`]?)\s*(?P<mark>=>?|:)\s*")
 
     def secret(self, name: bytes) -> bool:
-        """Whether the value of what has this name, in lower case, is a secret."""
+        """Whether the value under this name, in lower case, is a secret."""
         return self._end.search(name[-_SHORT:]) is not None
 
     def has_stem(self, low: bytes) -> bool:
@@ -156,14 +156,14 @@ _FHIR = _Rules(b"", _STEMS)
 _OTHER = _Rules(_OUTSIDE_FHIR, (*_STEMS, *_STEMS_OUTSIDE_FHIR))
 
 
-# --- what is asked for
+# --- what others call
 
 
 def url(text: str, *, fhir: bool) -> str:
-    """A URL, or the path and query of one. One without secrets is returned as the same object."""
+    """A URL, or its path and query, without secrets. If it has none, the same object is returned."""
     rules = _FHIR if fhir else _OTHER
     path, mark, query = text.partition("?")
-    # One rare sign is found ten times faster than two of which the first is frequent.
+    # Looking for one rare character is ten times faster than for two of which the first is common.
     suspicious = (
         ("J" in text and "eyJ" in text)
         or ("D" in query and "3D" in query)
@@ -206,7 +206,7 @@ def text(written: str) -> str:
     return _masked(written.encode("utf-8", "replace"), _OTHER, _Form.TEXT).decode("utf-8", "replace")
 
 
-# Most headers come again and again.
+# Most headers repeat.
 _seen: dict[tuple[str, str], tuple[str, str]] = {}
 
 
@@ -232,7 +232,7 @@ def _header(name: str, value: str) -> str:
         return _cookie(cookie) + mark + attributes
     secret = plain != "authorization" and _OTHER.secret(name.lower().encode("utf-8", "replace"))
     whole = value.encode("utf-8", "replace")
-    # The scheme tells what a client tries; what follows it in a header is a secret whatever it looks like.
+    # The scheme shows what a client tries; in a header, whatever follows it is a secret.
     scheme = _WITH_SCHEME.match(whole.lower())
     if scheme and not secret and plain not in _CHALLENGES:
         return f"{value[: scheme.end()].strip()} {MASK}"
@@ -241,7 +241,7 @@ def _header(name: str, value: str) -> str:
     return _masked(whole, _OTHER, _Form.TEXT).decode("utf-8", "replace")
 
 
-# The names of cookies with which a sign-in is remembered have the beginning of the state in them.
+# The names of the cookies that remember a sign-in contain the beginning of the state.
 _FLOW_COOKIE = re.compile(r"((?:__(?:Host|Secure)-)?sso-)")
 
 
@@ -263,7 +263,7 @@ def body(content: bytes, media_type: str, *, fhir: bool, cut: bool) -> bytes:
     return _masked(content, _FHIR if fhir else _OTHER, form, cut=cut, parts="multipart/" in kind)
 
 
-# --- how it is found
+# --- how secrets are found
 
 
 def _masked(text: bytes, rules: _Rules, form: _Form, *, cut: bool = False, parts: bool = False) -> bytes:
@@ -278,7 +278,7 @@ def _masked(text: bytes, rules: _Rules, form: _Form, *, cut: bool = False, parts
 
 
 def _replaced(text: bytes, replacements: list[tuple[int, int, bytes]]) -> bytes:
-    # Of those that overlap, the first and longest says what comes in their place.
+    # Where several overlap, the replacement of the first and longest counts.
     replacements.sort(key=lambda replacement: (replacement[0], -replacement[1]))
     pieces: list[bytes] = []
     at = 0
@@ -306,7 +306,7 @@ def _named(layer: Layer, rules: _Rules, form: _Form) -> Iterator[_Secret]:
     at = prose = 0
     for found in rules.named.finditer(layer.low):
         if found.start() < at:
-            continue  # within a value that is gone
+            continue  # within a value already replaced
         name = _Name(
             mark=found["mark"],
             depth=layer.depth(found.start("mark")),
@@ -342,7 +342,7 @@ def _end_of_words(layer: Layer, at: int, depth: int, form: _Form) -> int:
 
 
 def _end_of_string(layer: Layer, at: int) -> int:
-    """Where the text ends that begins with the quote at ``at``: before a quote that is escaped no more often."""
+    """Where the string that begins with the quote at ``at`` ends: before a quote that is escaped no more often."""
     text, depth = layer.text, layer.depth(at)
     quote, end = text[at : at + 1], at
     while (end := text.find(quote, end + 1)) >= 0:
@@ -358,7 +358,7 @@ def _end_of_string(layer: Layer, at: int) -> int:
 
 
 def _end_of_json(layer: Layer, at: int) -> int:
-    """Where a JSON value ends that is no string: at the end of the text, if it was cut."""
+    """Where a JSON value that is not a string ends: at the end of the text, if it was cut."""
     text = layer.text
     if text[at : at + 1] not in (b"{", b"["):
         found = _WORD_END.search(text, at)
@@ -388,9 +388,9 @@ def _rest_of_line(layer: Layer, at: int) -> _Secret:
 
 
 def _words(layer: Layer, at: int) -> tuple[_Secret | None, int]:
-    """What stands after "token:" if that is a word or two, but no sentence as after "invalid_token:".
+    """The text after "token:" if it is a word or two, and not a sentence, as after "invalid_token:".
 
-    The place comes along up to which this need not be asked again.
+    Also returns the position up to which the answer stays the same.
     """
     words = _WORDS_OF_LINE.match(layer.text, _after_tags(layer, at))
     if not words:
@@ -403,7 +403,7 @@ def _pairs(layer: Layer, rules: _Rules) -> Iterator[_Secret]:
     """Values whose name is the value of the member before, or after."""
     low, at = layer.low, 0
     for found in _NAMED.finditer(low):
-        # Not within a value that is gone: one that never ends would be read to the end again and again.
+        # Not within a value already replaced: one that never ends would be read to the end again and again.
         if found.start() >= at and rules.secret(found[1]):
             name = _Name(b":", layer.depth(found.start(2)), found.start(2))
             secret = _value(layer, name, found.end(), _Form.TEXT)
@@ -416,7 +416,7 @@ def _pairs(layer: Layer, rules: _Rules) -> Iterator[_Secret]:
 
 
 def _parts(low: bytes, rules: _Rules) -> Iterator[_Secret]:
-    """Values of a form in parts, each with a head."""
+    """Values in the parts of a multipart form."""
     ends = [found.span() for found in _PART.finditer(low)]
     begins = [0, *(end for _, end in ends)]
     for begin, (end, _) in zip(begins, [*ends, (len(low), 0)], strict=True):
@@ -428,7 +428,7 @@ def _parts(low: bytes, rules: _Rules) -> Iterator[_Secret]:
 
 
 def _pages(layer: Layer, *, cut: bool) -> Iterator[_Secret]:
-    """What attributes of an element hold, and what it shows, where it says that this is a secret."""
+    """The attributes and texts of HTML elements that are marked as secret."""
     low, whole = layer.low, len(layer.low.rstrip())
     at = 0
     while tag := _TAG.search(low, at):
@@ -446,7 +446,7 @@ def _pages(layer: Layer, *, cut: bool) -> Iterator[_Secret]:
             (name in _NAMING and _OTHER.secret(value)) or (name == b"type" and value == b"password")
             for name, value, _, _ in attributes
         )
-        # Of a cut body, the last one may be the value of an input whose name was still to come.
+        # In a cut body, the last attribute may be the value of an input whose name is cut off.
         element = tag[1].rpartition(b":")[2]
         if named or _FHIR.secret(element) or (cut and at >= whole):
             yield from (_Secret(begin, end) for name, _, begin, end in attributes if name in _VALUES and begin < end)
@@ -492,7 +492,7 @@ def _formed(layer: Layer, *, cut: bool) -> Iterator[_Secret]:
 
 
 def _is_credential(layer: Layer, found: "re.Match[bytes]") -> bool:
-    """Whether what stands after "Bearer" or "Basic" is a secret, and no parameter of a challenge, nor prose."""
+    """Whether the text after "Bearer" or "Basic" is a secret, not a parameter of a challenge, nor prose."""
     text = layer.text
     begin, end = found.span(1)
     after = text[end : end + 1]

@@ -1,4 +1,4 @@
-"""What the journal is asked: all SQL that reads its entries and counts."""
+"""All SQL that reads the journal's entries and counts, or deletes them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class JournalRepository:
         return [_entry(row) for row in self._rows(f"{_SELECT} where {page}", values)]
 
     def summaries(self, wanted: EntryFilter) -> list[EntrySummary]:
-        """A page of entries without heads and bodies, which are not even read."""
+        """A page of entries; heads and bodies are not even read."""
         page, values = wanted.page()
         return [_summary(row) for row in self._rows(f"{_SUMMARY} where {page}", values)]
 
@@ -56,7 +56,7 @@ class JournalRepository:
         return found, last
 
     def answered(self, since: datetime, most: int) -> list[Answered]:
-        """What editors were asked since then, among the last ``most`` entries; the last first."""
+        """What editors were asked since ``since``, among the last ``most`` entries; the last first."""
         query = (
             "select editor, time, duration, status from "
             "(select editor, time, duration, status, direction from entries order by id desc limit :most) "
@@ -74,7 +74,7 @@ class JournalRepository:
         return [Tally(Flow(flow), *counts) for flow, *counts in self._rows(query, {"most": most})]
 
     def oldest(self) -> datetime | None:
-        """When the oldest entry began that is still there."""
+        """When the oldest remaining entry began."""
         found = self._rows("select time from entries order by id limit 1", {})
         return next((_instant(time) for (time,) in found), None)
 
@@ -102,13 +102,13 @@ class JournalRepository:
     # --- deleting
 
     def clear(self) -> None:
-        """Deletes all entries; ids go on where they were, and counts stay."""
+        """Deletes all entries; ids continue from where they were, and counts stay."""
         with self.store.writing() as db:
             db.execute("delete from entries")
             db.execute("update totals set entries = 0, bytes = 0")
 
     def forget_processes(self, pids: Iterable[int]) -> None:
-        """Deletes what processes that have ended reported."""
+        """Deletes the reports of processes that have ended."""
         with self.store.writing() as db:
             db.conn.executemany("delete from processes where pid = ?", [(pid,) for pid in pids])
 

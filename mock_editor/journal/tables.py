@@ -1,7 +1,7 @@
 """The file of the journal and its tables.
 
-Ids are given in the transaction that writes, so they follow the order of the commits over all processes: whoever has
-seen the entry 7 will never have to look for a 6 that comes later.
+Ids are given in the transaction that writes, so they follow the order of the commits of all processes: a reader that
+has seen entry 7 need not expect an entry 6 later.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from mock_editor.base.store import Store
 
-# `weight` stands before the bodies: to read it, SQLite need not read them. Totals: see Totals.
+# `weight` stands before the bodies, so that SQLite can read it without them. The columns of `totals`: see Totals.
 SCHEMA = """
 create table if not exists entries (
     id integer primary key, weight integer not null, time integer not null, clock integer not null,
@@ -39,8 +39,8 @@ COLUMNS = (
 )  # fmt: skip
 # An entry is larger than SQLite's usual page of 4 kB: with these, and without waiting for the disk, writing it takes
 # half as long. The write-ahead log is copied into the file at 4 MB, and then shortened to 8 MB if it has grown beyond.
-# Without such a log, writing costs a third less, but who reads for long holds up the writer until exchanges are lost.
-# Debian's SQLite writes zeros over whatever is deleted, unless told not to; no secret ever gets here.
+# Without such a log, writing costs a third less, but a slow reader holds up the writer until exchanges are lost.
+# Debian's SQLite overwrites deleted data with zeros unless told not to; no secret ever gets here.
 _SETTINGS = (
     "secure_delete = off",
     "page_size = 16384",
@@ -52,11 +52,11 @@ TOTALS = "select sequence, entries, bytes, lost from totals"
 
 
 class JournalFile(Store):
-    """The file of a journal, which is made if need be. Raises StoreError.
+    """The file of a journal, made if it does not exist. Raises StoreError.
 
-    ``sequence`` is the last id that this process has seen. When the file is taken away, there is soon another one, with
-    what comes from then on. Nothing in it waits for the disk: what was committed survives ``kill -9``, but a power cut
-    may spoil the file.
+    ``sequence`` is the last id that this process has seen. If the file is removed, a new one is soon made for what
+    comes from then on. Writes do not wait for the disk: what was committed survives ``kill -9``, but a power cut may
+    spoil the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,10 +64,10 @@ class JournalFile(Store):
         super().__init__(path, (SCHEMA,), settings=_SETTINGS, anew=True)
 
     def _prepared(self, db: Database) -> None:
-        # In a file that was made anew, ids go on.
+        # In a new file, ids continue.
         db.execute("update totals set sequence = max(sequence, ?)", [self.sequence])
 
 
 def milliseconds(at: datetime) -> int:
-    """How the journal writes an instant: since 1970."""
+    """An instant as the journal stores it: milliseconds since 1970."""
     return int(at.timestamp() * 1000)

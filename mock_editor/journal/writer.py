@@ -1,8 +1,8 @@
-"""Takes down exchanges without holding them up, and writes them in the background.
+"""Records exchanges without holding them up, and writes them in the background.
 
-Each process has one thread that writes, in batches: at once when there was nothing to do, else some twenty times a
-second, or fifty if others read. What it cannot write in time is given up, counted and logged; serving never waits for
-a database.
+Each process has one thread that writes, in batches: at once when it was idle, otherwise about twenty times a second,
+or fifty times if other processes read. What it cannot write in time is given up, counted and logged; serving never
+waits for a database.
 """
 
 import logging
@@ -23,32 +23,32 @@ from mock_editor.journal.tables import JournalFile
 
 _log = logging.getLogger(__name__)
 
-# Seconds between two commits under load: each costs the searches some of their time. When readers may be in other
-# processes, commits come more often.
+# Seconds between two commits under load: each slows down the searches. When readers may be in other processes,
+# commits come more often.
 _PACE, _PACE_FOR_OTHERS = 0.05, 0.02
-# What waits for the writer at most, and how large a batch is, in exchanges and bytes.
+# Limits of the queue and of a batch, each in exchanges and in bytes.
 _QUEUE, _QUEUE_BYTES = 5_000, 24_000_000
 _BATCH, _BATCH_BYTES = 500, 8_000_000
 _OVERHEAD = 2_000  # roughly the bytes of an exchange besides its bodies
-# Seconds that an exchange waits for room, and after which a write is taken for one that hangs.
+# Seconds that an exchange waits for room in the queue; seconds after which a write counts as hanging.
 _PATIENCE, _HANGS = 0.2, 1.0
-# Seconds between two attempts when the database is out of order: the first time, and at most.
+# Seconds between two attempts when the database is out of order: the first and the longest pause.
 _RETRY, _RETRY_MOST = 0.1, 5.0
-# Seconds between two looks at what changes without any exchange: old entries, the number of requests that wait.
+# Seconds between two looks at what changes without any exchange: entries grow old, requests wait.
 _TICK = 1.0
 # Seconds between two searches for old entries when there is nothing else to do.
 _SWEEP = 60.0
-# Ticks without work after which a writer ends, if nobody started it but the first exchange.
+# Ticks without work after which a writer ends, if it was only started by the first exchange.
 _LINGER = 3
-# Seconds that a reader waits for what this process has recorded.
+# Seconds that a reader waits for this process to write what it has recorded.
 _FLUSH = 2.0
 
 
 class JournalWriter:
-    """What exchanges are recorded with; ``clock_now`` is the simulator's time.
+    """Records exchanges; ``clock_now`` is the simulator's time.
 
     Without ``keep``, exchanges are only counted. ``shared`` means that other processes read the same file;
-    ``waiting`` gives how many requests wait on purpose in this one; ``committed`` is called after every batch.
+    ``waiting`` returns how many requests wait on purpose in this one; ``committed`` is called after every batch.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class JournalWriter:
     # --- the thread
 
     def start(self) -> None:
-        """Starts the thread, which the first exchange does otherwise; after a fork, in the child. Raises 503."""
+        """Starts the thread; otherwise the first exchange does. After a fork, call it in the child. Raises 503."""
         self._stays = True
         with self._lock:
             self._begin()
@@ -98,7 +98,7 @@ class JournalWriter:
             self._thread = threads.start("journal", self._run)
 
     def flush(self, seconds: float = _FLUSH) -> bool:
-        """Waits until what this process has recorded is written, or given up; False if that takes longer."""
+        """Waits until everything recorded here is written or given up; False if that takes longer than ``seconds``."""
         with self._lock:
             goal = self._recorded
             if self._done >= goal:
@@ -107,7 +107,7 @@ class JournalWriter:
             return self._progress.wait_for(lambda: self._done >= goal, seconds)
 
     def close(self, seconds: float = 1.0) -> None:
-        """Writes what is left, for so many seconds, and ends the thread."""
+        """Writes the rest, for at most ``seconds``, and ends the thread."""
         self.flush(seconds)
         with self._lock:
             self._closing = True
@@ -120,7 +120,7 @@ class JournalWriter:
     # --- recording
 
     def record(self, exchange: ExchangeRecord) -> None:
-        """Records an exchange: it is written soon after, or given up when the thread cannot follow."""
+        """Records an exchange. It is written soon after, or given up when the thread cannot keep up."""
         weight = _weight(exchange)
         with self._lock:
             try:
@@ -138,7 +138,7 @@ class JournalWriter:
                 self._something.notify()
 
     def amend(self, exchange: ExchangeRecord, error: Issue) -> None:
-        """Notes afterwards what went wrong with an exchange that was recorded before its end."""
+        """Adds what went wrong to an exchange that was recorded before its end."""
         with self._lock:
             exchange.error = error
             if exchange.taken:
@@ -152,7 +152,7 @@ class JournalWriter:
         return len(self._queue) >= _QUEUE or self._queued_bytes >= _QUEUE_BYTES
 
     def _wait_for_room(self) -> bool:
-        # Only a writer that gets on is worth waiting for.
+        # Waiting only helps while the writer makes progress.
         hangs = self._busy_since is not None and time.monotonic() - self._busy_since > _HANGS
         return not (self._failing or hangs) and self._progress.wait_for(lambda: not self._is_full(), _PATIENCE)
 
@@ -171,7 +171,7 @@ class JournalWriter:
                 exchanges, urgent = self._next()
                 self._commit(exchanges)
             except Exception:
-                # A mistake of ours, or a database that cannot even be looked at: the next batch may be written.
+                # A bug, or an unreadable database. The next batch may succeed.
                 _log.exception("The journal's writer fails")
                 exchanges, urgent = [], False
                 self._urgent.wait(_TICK)
@@ -183,11 +183,11 @@ class JournalWriter:
         with self._lock:
             ends = not self._queue and (self._closing or (idle > _LINGER and not self._stays))
             if ends:
-                self._thread = None  # the next exchange has another one begin
+                self._thread = None  # the next exchange starts another one
             return not ends
 
     def _next(self) -> tuple[list[ExchangeRecord], bool]:
-        """What there is to write, when there is something or a tick has passed; and whether somebody waits for it."""
+        """Waits for exchanges, one tick at most; returns them, and whether somebody waits for the rest."""
         with self._lock:
             if not self._queue and not self._closing:
                 self._idle = True
@@ -206,7 +206,7 @@ class JournalWriter:
             return batch, urgent and bool(self._queue)
 
     def _commit(self, exchanges: list[ExchangeRecord]) -> None:
-        """Writes exchanges, and counts them as done whatever becomes of them."""
+        """Writes exchanges, and counts them as done even if that fails."""
         try:
             batch = self._batch(exchanges)
             if batch:
@@ -222,7 +222,7 @@ class JournalWriter:
             self._committed()
 
     def _batch(self, exchanges: list[ExchangeRecord]) -> Batch | None:
-        """What is to be written; None if there is nothing."""
+        """The batch to write; None if there is nothing to write."""
         batch = Batch()
         for exchange in exchanges:
             if exchange.taken:
@@ -247,7 +247,7 @@ class JournalWriter:
             self._give_up()
 
     def _write(self, batch: Batch) -> None:
-        """Writes a batch, however often that has to be tried; gives it up only when the process ends."""
+        """Writes a batch, trying again as often as needed; gives up only when the process ends."""
         pause, failed = _RETRY, False
         while True:
             self._busy_since = time.monotonic()
@@ -277,7 +277,7 @@ class JournalWriter:
                 self._lost -= batch.lost
 
     def _write_one_by_one(self, batch: Batch) -> None:
-        """Writes what can be written of a batch that cannot."""
+        """Writes the exchanges of a failed batch one at a time."""
         for exchange in batch.exchanges:
             alone = Batch()
             self._add(alone, exchange)
@@ -288,7 +288,7 @@ class JournalWriter:
                 self._give_up()
 
     def _sweeps(self) -> bool:
-        """Whether it is time to let go of what has become too old."""
+        """Whether it is time to delete entries that have become too old."""
         if time.monotonic() - self._swept < _SWEEP:
             return False
         self._swept = time.monotonic()

@@ -1,1 +1,1 @@
-"""INT_R03: the SAS is notified of what happens to appointments that were taken through it."""
+"""INT_R03: notifies the SAS of changes to the appointments that were taken through it."""

@@ -1,4 +1,4 @@
-"""Which fault rule acts on a notification that is about to be sent; ``rule_effects.py`` says what it makes of it."""
+"""Which fault rule acts on a notification about to be sent; ``rule_effects.py`` works out its effect."""
 
 import logging
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 class ActingRules:
-    """The rules of an engine, as they act on the notifications of ``editors``; none without an engine."""
+    """The rules of an engine that act on the notifications of ``editors``; no rules without an engine."""
 
     def __init__(self, engine: FaultEngine | None, editors: Mapping[str, Editor]) -> None:
         self._engine = engine
         self._editors = editors
 
     def effect(self, claimed: Claimed, url: str, headers: Mapping[str, str]) -> Effect | None:
-        """What a rule makes of a notification that would go to ``url``; None if none acts. A copy goes as it is."""
+        """The effect of a rule on a notification to ``url``; None if no rule acts. A copy is sent unchanged."""
         if self._engine is None or claimed.copy:
             return None
         parts = urlsplit(url)
@@ -38,7 +38,7 @@ class ActingRules:
         return effect_of(rule, request, self._engine.now()) if rule else None
 
     def in_force(self) -> dict[str, Rule]:
-        """Those in force, by what the outbox calls them."""
+        """The rules in force, by their name in the outbox."""
         return {rule.model_dump_json(): rule for rule in self._engine.in_force()} if self._engine else {}
 
     def _match(self, engine: FaultEngine, request: OutgoingRequest) -> ActingRule | None:
@@ -63,11 +63,11 @@ class ActingRules:
         return ActingRule(acting.rule.model_dump_json(), acting.applied, acting.kinds, draws, tally)
 
     def _again(self, claimed: Claimed) -> ActingRule | None:
-        """The rule that held it back; None when that is no longer in force."""
+        """The rule that held the notification back; None if it is no longer in force."""
         rule = self.in_force().get(claimed.rule or "")
         if rule is None or claimed.rule is None or claimed.draws is None:
             return None
         kinds = [kind for kind in rule.do if not kind.flows or Flow.INT_R03 in kind.flows]
         applied = AppliedRule(rule.name, tuple(kind.name for kind in kinds))
-        # It had all that it asks for when it held it back.
+        # The rule's conditions were met when it held the notification back.
         return ActingRule(claimed.rule, applied, kinds, claimed.draws, lambda _: 1)

@@ -1,7 +1,7 @@
 """One attempt to send a notification, and what its answer means.
 
-Sent or not is a question of its own: a create that may have arrived is repeated as ``PUT ?identifier=``, which the SAS
-takes for an update, or for a create if it never came.
+It may stay unknown whether a notification arrived. A create that may have arrived is repeated as ``PUT ?identifier=``,
+which the SAS treats as an update, or as a create if the first one never arrived.
 """
 
 import contextlib
@@ -31,18 +31,18 @@ from mock_editor.notifications.rule_effects import Effect
 from mock_editor.notifications.target import LARGEST_ANSWER, Target
 from mock_editor.notifications.tls import Identity, TlsFileError
 
-# Answers that mean: later. After 408 and those from 500 on, a proxy may have passed the request on.
+# Answers that mean "later". With 408, or 500 and above, a proxy may have passed the request on.
 _LATER, _LATER_UNSURE = frozenset({425, 429}), frozenset({408})
 _LONGEST_WAIT = timedelta(days=1)
-# Of a header that is noted, so many characters.
+# Characters of a header that are noted.
 _LONGEST_SHOWN = 60
 
 
 class Verdict(NamedTuple):
     """An attempt and what follows from it.
 
-    WAITING and TLS_FAILED stand for: again, after ``wait`` if the SAS has asked for that; ``unsure``: the SAS may have
-    taken it.
+    WAITING and TLS_FAILED mean that it is tried again, after ``wait`` if the SAS asked for that. ``unsure``: the SAS
+    may have taken the notification.
     """
 
     attempt: Attempt
@@ -54,7 +54,7 @@ class Verdict(NamedTuple):
 class Attempts:
     """Makes attempts, with a session for each thread and target.
 
-    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent.
+    ``embedded`` carries what goes to a receiver in this process; ``journal`` records what is sent.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Attempts:
         return url
 
     def make(self, claimed: Claimed, target: Target, effect: Effect | None, pause: Callable[[float], None]) -> Verdict:
-        """Sends a notification, as a rule wants it if one acts; ``pause`` waits between two pieces of it."""
+        """Sends a notification, with the effect of a rule if one acts; ``pause`` waits between two pieces of it."""
         begin = time.monotonic()
         applied = effect.applied if effect else claimed.copy.applied if claimed.copy else None
 
@@ -93,7 +93,7 @@ class Attempts:
             return Verdict(attempt(outcomes.unusable_file(error)), NotificationState.TLS_FAILED, claimed.unsure)
         except RequestException as error:
             if failure := outcomes.tls_failure(error, target.identity):
-                # Somebody may mend it by another file in the place of one.
+                # Replacing the file may mend it.
                 self._contexts.pop(target.identity, None)
                 return Verdict(attempt(failure), NotificationState.TLS_FAILED, claimed.unsure)
             sent = not client.never_sent(error)
@@ -122,14 +122,14 @@ class Attempts:
             return response.status_code, response.headers.get("Retry-After"), _answer(response)
 
     def _session(self, target: Target) -> Session:
-        """A session of this thread, whose connections are used again. Raises TlsFileError."""
+        """A session of this thread; its connections are reused. Raises TlsFileError."""
         sessions: dict[Target, tuple[ssl.SSLContext | None, Session]] = self._sessions.__dict__.setdefault("all", {})
         context = self._context(target.identity) if target.url.startswith("https:") else None
         known, session = sessions.get(target, (None, None))
         if session is None or known is not context:
             if session:
                 session.close()
-            # Settings of the process are not those of the editor that is played: proxies, certificates.
+            # The proxies and certificates of this process are not those of the played editor.
             session = client.session(target.limits, context)
             for prefix, adapter in session.adapters.items():
                 session.adapters[prefix] = FaultyAdapter(adapter, context=context)
@@ -141,9 +141,9 @@ class Attempts:
         return session
 
     def _context(self, identity: Identity) -> ssl.SSLContext:
-        """The one that all threads share, as long as it serves. Raises TlsFileError."""
+        """The TLS context that all threads share while its files are unchanged. Raises TlsFileError."""
         found = self._contexts.get(identity)
-        # Two threads may make one each, and one of them is kept: setdefault is atomic.
+        # Two threads may each make one, but only one is kept: setdefault is atomic.
         return found or self._contexts.setdefault(identity, identity.context())
 
 
@@ -161,7 +161,7 @@ def headers(content_type: str = FHIR_JSON) -> Mapping[str, str]:
 
 
 def _answer(response: Response) -> str:
-    """The start of an answer, as far as it comes in time: the status alone decides."""
+    """The start of an answer, as far as it arrives in time; only the status matters."""
     received = b""
     with contextlib.suppress(RequestException):
         for piece in response.iter_content(4096):
@@ -172,9 +172,9 @@ def _answer(response: Response) -> str:
 
 
 def _retry_after(text: str | None) -> tuple[timedelta | None, Issue | None]:
-    """What ``Retry-After`` asks for: seconds, or a date, which is in real time; None for what makes no sense.
+    """The wait that ``Retry-After`` asks for, as seconds or as a date in real time; None if it makes no sense.
 
-    Also what there is to note about it, if there is such a header.
+    Also returns a note about the header, if there is one.
     """
     if text is None:
         return None, None
@@ -193,6 +193,6 @@ def _retry_after(text: str | None) -> tuple[timedelta | None, Issue | None]:
 
 
 def _until(date: str) -> float:
-    """Seconds from now to a date of HTTP. Raises ValueError, TypeError, LookupError or ArithmeticError."""
+    """Seconds from now to an HTTP date. Raises ValueError, TypeError, LookupError or ArithmeticError."""
     until = parsedate_to_datetime(date)
     return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()

@@ -1,6 +1,6 @@
-"""Sends a request as a fault wants it, in place of the adapter that would send it properly.
+"""Sends a request with the faults of a rule, in place of the adapter that would send it properly.
 
-It stands behind the adapter of the journal, which takes all of it down as it does any other request.
+It stands behind the journal's adapter, which records this request like any other.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from mock_editor.notifications.rule_effects import Effect
 
 
 class DroppedError(CallEndedError):
-    """Nothing was sent, as a rule wants it."""
+    """Nothing was sent, as a rule demands."""
 
 
 class _Sending(NamedTuple):
@@ -41,7 +41,7 @@ _sending: ContextVar[_Sending | None] = ContextVar("sending", default=None)
 
 @contextlib.contextmanager
 def sending_with(effect: Effect | None, wait: Callable[[float], None]) -> Iterator[None]:
-    """What this thread sends in here has this effect; ``wait`` holds it for so many seconds between two pieces."""
+    """Applies this effect to what this thread sends in the block; ``wait`` waits so many seconds between two pieces."""
     before = _sending.set(_Sending(effect, wait) if effect else None)
     try:
         yield
@@ -50,7 +50,7 @@ def sending_with(effect: Effect | None, wait: Callable[[float], None]) -> Iterat
 
 
 class FaultyAdapter(BaseAdapter):
-    """An adapter around another one, which speaks TLS with ``context``; without a ``network`` there is no connection
+    """An adapter around another one that speaks TLS with ``context``. Without a ``network``, there is no connection
     that could break."""
 
     def __init__(self, behind: BaseAdapter, *, network: bool = True, context: ssl.SSLContext | None = None) -> None:
@@ -60,7 +60,7 @@ class FaultyAdapter(BaseAdapter):
         self._context = context
 
     def send(self, request: PreparedRequest, *args: Any, **how: Any) -> Response:
-        """The answer of the SAS, or a rule's. Raises RequestException."""
+        """The answer of the SAS, or that of a rule. Raises RequestException."""
         current = _sending.get()
         if current is None:
             return self._behind.send(request, *args, **how)
@@ -74,7 +74,7 @@ class FaultyAdapter(BaseAdapter):
         if effect.closed or effect.wire.cut:
             return self._break(request, effect, wait, **how)
         if effect.wire.pace and self._network:
-            # There is a length, so urllib3 sends the pieces as they come.
+            # With a Content-Length, urllib3 sends the pieces as they come.
             request.body = _pieces(effect, effect.body, wait)  # type: ignore[assignment]
         return self._behind.send(request, *args, **how)
 
@@ -113,7 +113,7 @@ class FaultyAdapter(BaseAdapter):
 
 
 def _sent_parts(request: PreparedRequest, effect: Effect) -> tuple[bytes, bytes, bytes, bool]:
-    """What goes out of a request: of its head, of its body, and after that; and whether it ends with a reset."""
+    """Which parts of a request are sent: of its head, of its body, and after that; and whether a reset ends it."""
     if effect.closed:
         whole = (_head(request, effect.body, chunked=False), effect.body) if effect.first else (b"", b"")
         return *whole, effect.closed.sent, effect.closed.reset

@@ -1,6 +1,6 @@
-"""What fault rules do with notifications over time: they hold them back, or have them sent again once accepted.
+"""What fault rules do with notifications over time: hold them back, or send them again once they are accepted.
 
-All of it is in the tables, so that any process goes on with it. What no rule acts on knows nothing of it.
+All of this is in the tables, so that any process can continue it. Other notifications are not affected.
 """
 
 import time
@@ -20,7 +20,7 @@ from mock_editor.notifications.tables import OPEN, note_attempt
 
 
 class Resending(NamedTuple):
-    """What a rule (as JSON; ``applied`` in the journal) has sent again after a notification was accepted.
+    """A rule (as JSON; ``applied`` in the journal) that sends a notification again after it was accepted.
 
     The notification itself was sent as ``content_type`` and ``body``.
     """
@@ -33,8 +33,8 @@ class Resending(NamedTuple):
 
 
 class Holds:
-    """Notifications that rules hold back, and copies that they still have sent. ``outcomes`` is the store for what was
-    claimed before another world took over."""
+    """Notifications that rules hold back, and copies still to be sent. ``outcomes`` is the store for the results of
+    what was claimed before another world took over."""
 
     def __init__(self, store: Store, outcomes: Store, clock: Clock) -> None:
         self._store = store
@@ -44,10 +44,10 @@ class Holds:
     def hold(
         self, claimed: Claimed, rule: str, draws: RuleDraws, *, wait: timedelta, real: float = 0.0, passed: bool = False
     ) -> None:
-        """Holds back what was claimed, which is then no attempt, for a rule (as JSON).
+        """Holds back a claimed notification for a rule (as JSON); this does not count as an attempt.
 
-        ``wait`` is by the simulator's clock, ``real`` in seconds. With ``passed``, it waits until the following one of
-        its appointment is through, if there is one by then.
+        ``wait`` is by the simulator's clock, ``real`` in real seconds. With ``passed``, it waits until the next
+        notification of its appointment has been sent, if there is one by then.
         """
         with self._outcomes.writing() as db:
             now = self._clock.now()
@@ -57,7 +57,7 @@ class Holds:
                 [
                     (now + wait).isoformat(),
                     time.monotonic() + real if real else None,
-                    # Those that failed on TLS count for nothing, which the state does not say any more.
+                    # Attempts that failed on TLS do not count; the state, which said so, has changed.
                     0 if claimed.tls_failed else claimed.attempts,
                     rule,
                     orjson.dumps([*draws]).decode(),
@@ -68,7 +68,7 @@ class Holds:
             )
 
     def finish_copy(self, claimed: Claimed, attempt: Attempt) -> None:
-        """Notes that a copy was sent; whatever the result, it is not tried again."""
+        """Notes that a copy was sent; it is not tried again, whatever the result."""
         if not claimed.copy:
             raise ValueError(f"notification {claimed.id} was not claimed as a copy")
         with self._outcomes.writing() as db:
@@ -93,7 +93,7 @@ class Holds:
             return {rule for (rule,) in db.execute(query)}
 
     def release(self, rule: str) -> None:
-        """Ends what a rule (as JSON) has begun: what it holds back is due, what it would still send again is not."""
+        """Ends what a rule (as JSON) has begun: what it holds back becomes due, its remaining copies are dropped."""
         with self._store.writing() as db:
             now, real = self._clock.now().isoformat(), time.monotonic()
             db.execute(
@@ -103,7 +103,7 @@ class Holds:
             )
             free = "(lease is null or lease < ?)"
             db.execute(f"delete from notification_copies where rule = ? and {free}", [rule, real])  # noqa: S608
-            # The one that is on its way is the last.
+            # The copy being sent now is the last.
             db.execute("update notification_copies set rest = 1 where rule = ?", [rule])
 
 
@@ -111,8 +111,8 @@ class Holds:
 
 
 def due_copies(db: Database, editor: str, now: str, real: float, most: int, lease: float) -> list[tuple[str, Claimed]]:
-    """The copies of an editor that are due, each with when it was, as they are claimed until ``lease``."""
-    # Nothing else of the appointment may be on its way. Those that go last wait for all others.
+    """Claims the due copies of an editor until ``lease``; returns each with the instant at which it was due."""
+    # Nothing else of the appointment may be on its way. Copies that go last wait for all others.
     query = f"""
         select due, notification, appointment, body, id, applied, method, content_type from notification_copies c
         where editor = ? and due <= ? and (lease is null or lease < ?) and not exists (
@@ -142,7 +142,7 @@ def due_copies(db: Database, editor: str, now: str, real: float, most: int, leas
 
 
 def add_copies(db: Database, claimed: Claimed, resending: Resending, now: datetime) -> None:
-    """Writes down what is to be sent again after a notification that was accepted."""
+    """Adds the copies to be sent after a notification was accepted."""
     for plan in resending.plans:
         row = {
             "notification": claimed.id,
@@ -161,7 +161,7 @@ def add_copies(db: Database, claimed: Claimed, resending: Resending, now: dateti
         if isinstance(plan, Again):
             row["rest"] = plan.times
         elif older := _older(db, claimed.id, first=plan.first):
-            # As an update: a create would be refused, and the SAS stay as it is.
+            # As an update: a create would be refused, and the SAS would stay unchanged.
             row |= {"notification": older[0], "method": "PUT", "body": older[1].encode(), "last": True}
         else:
             continue
@@ -169,7 +169,7 @@ def add_copies(db: Database, claimed: Claimed, resending: Resending, now: dateti
 
 
 def _older(db: Database, number: int, *, first: bool) -> tuple[int, str] | None:
-    """Number and body of the notification with the first, or the last, other state of the appointment before."""
+    """The number and body of an earlier notification with another state of the appointment: the first or the last."""
     query = f"""
         select e.id, e.body from notifications e join notifications n on n.id = ? where e.editor = n.editor
         and e.appointment = n.appointment and e.id < n.id and e.body <> n.body

@@ -24,6 +24,6 @@ def gauges(notifications: NotificationRepository, now: datetime) -> Iterator[Met
         "mock_editor_notification_oldest_seconds",
         "Age of the oldest notification that is not settled, by the simulator's clock.",
         ["editor"],
-        # Once the clock was set back, some were made in what is now the future.
+        # After the clock was set back, some were made in what is now the future.
         [((editor,), max(age, 0.0)) for editor, age in ages.items()],
     )

@@ -1,4 +1,4 @@
-"""What a notification is, where it stands, and what is known of the attempts to send it."""
+"""A notification, its state, and the attempts to send it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from mock_editor.base.issues import Issue
 
 
 class NotificationState(StrEnum):
-    """Where a notification stands.
+    """The state of a notification.
 
-    TLS_FAILED waits too, and is never given up: it is not the notification's fault that certificates are wrong.
+    TLS_FAILED also waits, and is never given up: wrong certificates are not the notification's fault.
     """
 
     WAITING = "waiting"
@@ -28,7 +28,7 @@ OPEN_STATES = frozenset({NotificationState.WAITING, NotificationState.SENDING, N
 
 
 class Attempt(NamedTuple):
-    """One attempt: by which method, what was answered (None: nothing), how long it took, and what became of it."""
+    """One attempt: its method, the status of the answer (None: no answer), how long it took, and its result."""
 
     method: str
     status: int | None
@@ -52,7 +52,7 @@ class Notification:
 
 
 class NotificationSummary(NamedTuple):
-    """A notification in a list. ``held``: an earlier one of the same appointment is still open.
+    """A notification in a list. ``held`` means that an earlier one of the same appointment is still open.
 
     ``attempts`` is their number; ``status`` and ``result`` are those of the last one.
     """
@@ -72,7 +72,7 @@ class NotificationSummary(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotificationFilter:
-    """Which notifications a list is about: those for which all that is given holds.
+    """Which notifications are listed: those that match everything given here.
 
     ``text`` is looked for in the appointment's id, in what is sent, and in the answers.
     """
@@ -97,14 +97,14 @@ class QueueDepth:
 
 
 class RuleDraws(NamedTuple):
-    """What a rule has drawn and counted for a notification that it holds back, so that it goes on in the same way."""
+    """What a rule drew and counted for a notification that it holds back, so that it can continue in the same way."""
 
     seed: int
     tallies: Sequence[int] = ()
 
 
 class Copy(NamedTuple):
-    """Marks what is sent again although it was accepted, because a rule was ``applied``."""
+    """Marks a notification that is sent again although it was accepted, because a rule was ``applied``."""
 
     id: int
     applied: AppliedRule
@@ -117,8 +117,8 @@ class Claimed(NamedTuple):
     """A notification that this process is to send now.
 
     ``rule`` (as JSON) has held it back, and acts again with ``draws`` if there are any. ``passes``: an earlier one of
-    the same appointment waits until this one is through. ``tls_failed``: the last attempt failed on TLS. ``unsure``:
-    the SAS may have taken it without our knowing.
+    the same appointment waits until this one is sent. ``tls_failed``: the last attempt failed on TLS. ``unsure``: the
+    SAS may have taken it without our knowledge.
     """
 
     id: int
@@ -136,7 +136,7 @@ class Claimed(NamedTuple):
 
     @property
     def method(self) -> str:
-        """A create whose fate is unknown is repeated as an update, which the SAS takes for a create if need be."""
+        """A create whose fate is unknown is repeated as an update; the SAS treats that as a create if needed."""
         if self.copy:
             return self.copy.method
         return "POST" if self.creates and not self.unsure else "PUT"

@@ -1,7 +1,7 @@
-"""The queue of what is to be sent to the SAS: what is due is claimed, sent, and finished.
+"""The queue of notifications to the SAS: those that are due are claimed, sent, and finished.
 
-A notification is written in the transaction that changes its appointment: both are there, or neither. Those of one
-appointment go one after the other, in order; those of different ones do not wait for each other.
+A notification is written in the transaction that changes its appointment: both are there, or neither. Notifications of
+one appointment are sent one after the other, in order; those of different appointments do not wait for each other.
 """
 
 import time
@@ -28,7 +28,7 @@ _PAUSED, _BOOT = "sending paused", "boot of leases"
 
 
 class Outbox:
-    """The notifications of every editor. ``outcomes`` is the store for the results of what was claimed, if another."""
+    """The notifications of every editor. ``outcomes`` is the store for results, if it is not ``store``."""
 
     def __init__(
         self, store: Store, clock: Clock, editors: Mapping[str, Editor], outcomes: Store | None = None
@@ -40,7 +40,7 @@ class Outbox:
         self._editors = editors
 
     def add(self, db: Database, appointment: Appointment) -> None:
-        """Queues the present state of an appointment, in the transaction that made it so; only for the SAS's own."""
+        """Queues the present state of an appointment that belongs to the SAS, in the transaction that changed it."""
         if not appointment.sas:
             return
         now = self._clock.now().isoformat()
@@ -65,24 +65,24 @@ class Outbox:
     def claim(self, most: int, seconds: float, room: Mapping[str, int] | None = None) -> list[Claimed]:
         """Takes notifications that are due, at most one per appointment, and no more of an editor than ``room`` says.
 
-        They are taken for ``seconds``: after that, whoever took them is believed dead, and nobody knows how far they
+        The claim lasts ``seconds``. After that, the process that made it is presumed dead, and nobody knows how far it
         got.
         """
-        # A file may hold those of more editors: they wait for their scenario.
+        # A file may hold notifications of other editors: they wait for their scenario.
         room = dict.fromkeys(self._editors, most) if room is None else room
         if most <= 0:
             return []
         now, real = self._clock.now().isoformat(), time.monotonic()
         with self._store.reading() as db:
-            # Most looks find nothing, and need not wait for the writers.
+            # Most looks find nothing, and so need not wait for a turn to write.
             same = controls.get(db, _BOOT) == boot()
             if controls.get(db, _PAUSED) or (same and not _due(db, now, real, 1, room, real + seconds)):
                 return []
         with self._store.writing() as db:
             now = self._clock.now().isoformat()
-            # Asked again: somebody else may have been first, and hold leases by now.
+            # Looked up again: another process may have claimed them in the meantime.
             if controls.get(db, _BOOT) != boot():
-                # Whoever had taken them is gone with the machine's last start, or they come from another one.
+                # Their leases are from before the machine's last start, or from another machine.
                 controls.put(db, _BOOT, boot())
                 db.execute("update notifications set lease = null where lease is not null")
                 db.execute("update notification_copies set lease = null where lease is not null")
@@ -111,12 +111,12 @@ class Outbox:
     ) -> None:
         """Notes an attempt.
 
-        ``wait`` is until the next one, if the notification is to wait; ``unsure``: the SAS may have taken it without
-        our knowing; ``first``: those before do not count; ``resending`` follows if it is accepted.
+        ``wait`` is the time until the next attempt, if there is to be one. ``unsure``: the SAS may have taken it
+        without our knowledge. ``first``: earlier attempts do not count. ``resending`` follows if it is accepted.
         """
         with self._outcomes.writing() as db:
             now = self._clock.now()
-            # Whoever lost the lease has no say any more.
+            # A process that has lost the lease may no longer write the result.
             ours = db.execute(
                 "update notifications set state = ?, due = ?, unsure = ?, attempts = ?, lease = null, draws = null "
                 "where id = ? and state = 'sending' and attempts = ?",
@@ -140,7 +140,7 @@ class Outbox:
             note_attempt(db, claimed.id, attempt, now)
 
     def extend(self, claimed: Claimed, seconds: float) -> None:
-        """Makes the lease of what was claimed last for so many seconds from now."""
+        """Extends the lease of what was claimed to so many seconds from now."""
         with self._outcomes.writing() as db:
             db.execute(
                 "update notifications set lease = ? where id = ? and state = 'sending' and attempts = ?",
@@ -150,10 +150,10 @@ class Outbox:
     # --- starting again, pausing, putting back
 
     def replay(self, identifier: int | None = None) -> int:
-        """Makes one that was refused, given up or stopped by TLS due again, or all of them; returns how many.
+        """Makes one notification, or all, that was refused, given up or stopped by TLS due again; returns how many.
 
-        Not one after which another of its appointment was accepted, or is on its way: the SAS would fall back to an
-        older state. Raises 409 for one that cannot be sent again.
+        Left out is one that a later notification of its appointment has overtaken, accepted or on its way: the SAS
+        would fall back to an older state. Raises 409 for a single one that cannot be sent again.
         """
         again = """
             update notifications as n set state = 'waiting', due = ?, attempts = 0, rule = null
@@ -169,7 +169,7 @@ class Outbox:
             return 1
 
     def pause(self, *, paused: bool) -> None:
-        """Stops every process from sending until further notice, or lets them go on. What is on its way goes on."""
+        """Stops every process from sending until further notice, or lets them continue. Running attempts go on."""
         with self._store.writing() as db:
             controls.put(db, _PAUSED, paused)
 
@@ -179,12 +179,12 @@ class Outbox:
             return bool(controls.get(db, _PAUSED))
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets back with the clock when what is open is due."""
+        """Moves the instants at which notifications are due back with the clock."""
         set_back(db, "notifications", "due", by, f"state in {OPEN}")
         set_back(db, "notification_copies", "due", by)
 
     def reset(self, db: Database) -> None:
-        """Forgets every notification, and sends again."""
+        """Deletes every notification, and ends a pause."""
         db.execute("delete from notification_copies")
         db.execute("delete from notification_attempts")
         db.execute("delete from notifications")
@@ -192,8 +192,8 @@ class Outbox:
 
 
 def _due(db: Database, now: str, real: float, most: int, room: Mapping[str, int], lease: float) -> list[Claimed]:
-    # A lease that has run out is about a process that died on the way: nobody knows whether it got through. An editor
-    # at a time, by the index: one whose SAS is down may have thousands that are due.
+    # An expired lease means that a process died while sending: nobody knows whether the request arrived. One editor at
+    # a time, by the index: an editor whose SAS is down may have thousands of due notifications.
     query = f"""
         select due, id, editor, appointment, body, attempts, creates, unsure or state = 'sending', rule, draws, exists (
             select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment and e.id < n.id

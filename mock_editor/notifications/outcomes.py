@@ -1,7 +1,7 @@
-"""What became of an attempt, as data: issues whose words are made where somebody reads them.
+"""The result of an attempt, as data: issues, whose words are made where somebody reads them.
 
-In the French catalogue, one without an answer has two texts: a short one for lists, and, with the context ``detail``,
-all that is known.
+In the French catalogue, a result without an answer has two texts: a short one for lists and, with the context
+``detail``, a full one.
 """
 
 import ssl
@@ -14,7 +14,7 @@ from mock_editor.base.client import CallEndedError, tls_error
 from mock_editor.base.issues import Code, Issue, Term, issue
 from mock_editor.notifications.tls import Identity, TlsFileError
 
-# What answers mean, where the class of the status does not say it.
+# The meaning of answers that the class of the status does not tell.
 _MEANINGS = {408: "too-slow", 425: "too-soon", 429: "too-many"}
 _MEANINGS_BY_CLASS = {2: "accepted", 3: "redirected", 4: "refused", 5: "failed"}
 
@@ -31,7 +31,7 @@ _FLAWS = {
     62: "other-name",
     64: "other-address",
 }
-# OpenSSL's names for what the other side says while the connection is made. Under TLS 1.3 it comes with the answer.
+# OpenSSL's names for the alerts of the other side in the handshake. Under TLS 1.3, they come with the answer.
 _REFUSALS = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "required",
     "TLSV1_ALERT_UNKNOWN_CA": "unknown-authority",
@@ -47,7 +47,7 @@ _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST"})
 
 
 def answered(status: int, rule: AppliedRule | None = None) -> Issue:
-    """There was an answer; ``rule`` is the one that acted on the attempt, if one did."""
+    """The SAS answered; ``rule`` acted on the attempt, if there is one."""
     if meaning := _MEANINGS.get(status) or _MEANINGS_BY_CLASS.get(status // 100):
         answer = issue(Code.SENDING_ANSWERED, status=status, meaning=Term("answer", meaning))
     else:
@@ -63,12 +63,12 @@ def rule_acted(rule: AppliedRule) -> Issue:
 
 
 def asked_to_wait(answer: Issue, retry: Issue) -> Issue:
-    """There was an answer with a ``Retry-After``; ``retry`` says what it asks for."""
+    """The SAS answered with a ``Retry-After``; ``retry`` says what it asks for."""
     return issue(Code.SENDING_PUT_OFF, answer=answer, retry=retry)
 
 
 def failed(error: Exception) -> Issue:
-    """There was no answer; why, as we know it ourselves or as a library says."""
+    """No answer, and why: as we know it ourselves, or in a library's words."""
     reason = f"{type(error).__name__}: {str(error)[:500]}"
     match error:
         case CallEndedError():

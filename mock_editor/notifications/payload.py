@@ -1,4 +1,4 @@
-"""An appointment as the SAS gets it (INT_R03): the profiles FrAppointmentSAS, and sas-sos-appointment for SOS Médecins.
+"""An appointment as sent to the SAS (INT_R03): profile FrAppointmentSAS, or sas-sos-appointment for SOS Médecins.
 
 Source: the guide's page on appointments, and both profiles. No patient data leaves the editor.
 """
@@ -13,7 +13,7 @@ _IDENTIFIER_TYPES = {codes.PRACTITIONER_OID: "IDNPS", codes.SAS_OID: "INTRN"}
 
 
 def appointment(of: Appointment, editor: Editor) -> Resource:
-    """The whole resource, as every notification of it carries it. Raises ValueError for one that is not the SAS's."""
+    """The whole resource, as in every notification. Raises ValueError for an appointment that is not the SAS's."""
     if of.regulator is None:
         raise ValueError(f"appointment {of.id} was not taken through the SAS, so the SAS is not notified of it")
     zone = editor.zone
@@ -37,7 +37,7 @@ def appointment(of: Appointment, editor: Editor) -> Resource:
 
 def _participant(of: Appointment) -> Resource:
     if of.practitioner is None:
-        # The association has yet to say who consults.
+        # The association has not said yet who consults.
         administrator = {"system": codes.PARTICIPATION_TYPE, "code": "ADM"}
         return {"type": [{"coding": [administrator]}], "status": "needs-action"}
     return {"actor": {"identifier": _identifier(codes.PRACTITIONER_OID, of.practitioner)}, "status": "accepted"}
@@ -49,7 +49,7 @@ def _identifier(system: str, value: str) -> Resource:
 
 
 def body(of: Appointment, editor: Editor) -> bytes:
-    """The bytes to be sent, checked with the FHIR models, which never write. Raises pydantic's ValidationError."""
+    """The bytes to send, checked with the FHIR models but not written by them. Raises pydantic's ValidationError."""
     written = dumps(appointment(of, editor))
     AppointmentModel.model_validate_json(written)
     return written

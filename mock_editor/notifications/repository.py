@@ -1,4 +1,4 @@
-"""Notifications, as they are read, listed and counted."""
+"""Reads, lists and counts notifications."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -43,10 +43,10 @@ class NotificationRepository:
         return self._select("where editor = ? and appointment = ? order by id", [editor, appointment])
 
     def listing(self, wanted: NotificationFilter, page: Page = EVERYTHING) -> Listing[NotificationSummary]:
-        """A page of notifications, newest first. Equal results are one object, so that their words are made once."""
+        """A page of notifications, newest first. Equal results are the same object, so their words are made once."""
         results = _Results()
         condition, values = where(wanted, _CONDITIONS)
-        # Not the attempts themselves: their answers may weigh megabytes.
+        # Without the attempts: their answers may take megabytes.
         query = f"""
             select n.id, n.editor, n.appointment, n.state, n.created, n.due, n.body, exists (
                 select 1 from notifications e where e.editor = n.editor and e.appointment = n.appointment
@@ -62,7 +62,7 @@ class NotificationRepository:
             return Listing([_summary(results, *row) for row in db.execute(query, values | page.values)], total)
 
     def counts(self, editor: str | None = None) -> dict[NotificationState, int]:
-        """How many there are in each state; of one editor, if it is named."""
+        """How many there are in each state; of one editor only, if it is given."""
         with self._store.reading() as db:
             query = "select state, count(*) from notifications where editor = coalesce(?, editor) group by 1"
             rows = db.execute(query, [editor]).fetchall()
@@ -99,7 +99,7 @@ def _notification(
 
 
 class _Results(dict[str, Issue]):
-    """Results by their texts. A page has few different ones."""
+    """Results by their texts. A page has only a few different ones."""
 
     def __missing__(self, text: str) -> Issue:
         self[text] = from_text(text)

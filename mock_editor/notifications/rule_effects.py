@@ -1,11 +1,11 @@
-"""What a fault rule makes of one notification: how it goes out, if it does. Nothing is sent here.
+"""The effect of a fault rule on one notification: how it is sent, if at all. Nothing is sent here.
 
-Seen from an editor's side, its own message is the request. So kinds act on it as they do on an answer that an editor
-sends: a body that they spoil is that of the request, a connection that they cut breaks off in the request. A kind that
-answers by itself answers in place of the SAS, to which nothing is sent then, unless the kind has it done first.
+For an editor, its own message is the request. Kinds act on it as they act on an editor's answer elsewhere: they spoil
+the body of the request, or cut the connection within the request. A kind that answers by itself answers in place of
+the SAS; then nothing is sent to the SAS, unless the kind calls ``proceed`` first.
 
-No thread waits for a kind that waits: the notification is held back in the outbox, and all is done again when its time
-has come. The draws are the same then, because the seed is kept, and so are the tallies.
+No thread waits for a kind that waits: the notification is held back in the outbox, and everything is done again when
+its time has come. The draws are then the same, because the seed and the tallies are kept.
 """
 
 import logging
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A notification as it would be sent; ``url`` is path and query."""
+    """A notification as it would be sent without faults; ``url`` is path and query."""
 
     editor: str
     zone: ZoneInfo
@@ -42,7 +42,7 @@ class OutgoingRequest:
 
 @dataclass(frozen=True, slots=True)
 class ActingRule:
-    """A rule that acts on a notification: for the first time, or again after it has held it back."""
+    """A rule that acts on a notification: for the first time, or again after holding it back."""
 
     rule: str  # as JSON
     applied: AppliedRule
@@ -53,10 +53,10 @@ class ActingRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """How a notification goes out. ``later`` and ``waits`` (real seconds) come first, ``plans`` once it is accepted.
+    """How a notification is sent. ``later`` and ``waits`` (real seconds) come first, ``plans`` once it is accepted.
 
-    ``lost``: not at all; ``answer``: not either, and this is what comes back; ``closed``: not it, but other bytes;
-    ``first``: it goes out before such an answer or such an end, and what the SAS says is not heard.
+    ``lost``: it is never sent. ``answer``: it is not sent, and this answer comes back. ``closed``: other bytes are sent
+    instead. ``first``: it is sent before such an answer or end, and the answer of the SAS is ignored.
     """
 
     rule: str
@@ -81,7 +81,7 @@ class Effect:
 
 
 def effect_of(rule: ActingRule, request: OutgoingRequest, now: datetime) -> Effect:
-    """What becomes of a request. When a kind fails, the right one goes out, and the log and the journal tell."""
+    """The effect on a request. When a kind fails, the right request is sent, and the log and the journal say so."""
     try:
         return _Application(rule, request).effect(now)
     except Exception as error:
@@ -102,14 +102,14 @@ class _Application:
         self._proceeded = False
 
     def effect(self, now: datetime) -> Effect:
-        """How the notification goes out. Raises whatever a kind raises."""
+        """How the notification is sent. Raises whatever a kind raises."""
         plans: list[Plan] = [kind.plan(self._draw) for kind in self._rule.kinds if isinstance(kind, OutgoingKind)]
         body = self._request.body
         for kind in self._rule.kinds:
             if isinstance(kind, PayloadKind):
                 body = kind.spoil(body, self._draw)
         answer, closed = self._sent(body, now)
-        # What is made of the request has its headers still, whatever is wrong with it.
+        # The spoilt request keeps its headers, whatever else is wrong with it.
         sent = answer if answer and answer.header("Accept") else None
         return Effect(
             rule=self._rule.rule,
@@ -128,7 +128,7 @@ class _Application:
         )
 
     def _sent(self, body: bytes, now: datetime) -> tuple[Response | None, CloseConnection | None]:
-        """What the kinds make of the request, as if it were an answer, or what they answer themselves."""
+        """The request as changed by the kinds, which treat it like an answer; or their own answer."""
         request = self._request
         exchange = Request(
             editor=request.editor,
@@ -152,7 +152,7 @@ class _Application:
             return None, closed
 
     def _proceed(self, body: bytes) -> Response:
-        # The status is what a right answer would have, in case that a kind looks at it.
+        # The status is that of a right answer, in case a kind looks at it.
         status = 201 if self._request.method == "POST" else 200
         self._proceeded = True
         return Response(status, tuple(self._request.headers.items()), b"").with_body(body)

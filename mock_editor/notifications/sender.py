@@ -1,4 +1,4 @@
-"""Sends notifications (INT_R03): claims what is due, and has threads make the attempts."""
+"""Sends notifications (INT_R03): claims those that are due; threads make the attempts."""
 
 import contextlib
 import logging
@@ -30,18 +30,18 @@ from mock_editor.notifications.pacing import REST, Pacing
 from mock_editor.notifications.rule_effects import Effect
 from mock_editor.notifications.target import Target
 
-# How often the outbox is looked at when nobody says that there is something in it.
+# Seconds between two looks at the outbox when nobody reports something new.
 _LOOK = 0.25
-# What a rule has sent bit by bit has threads of its own, so many. Those that find none free come again after so long.
+# Notifications that a rule sends bit by bit have this many threads of their own. If none is free, they wait this long.
 _SLOW, _SLOW_AGAIN = 16, 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends what is in the outbox to the ``targets`` of its editors, in threads of its own.
+    """Sends the outbox to the ``targets`` of its editors, in threads of its own.
 
-    ``embedded`` carries what goes to a receiver in this very process; ``journal`` takes down what is sent; the rules of
+    ``embedded`` carries what goes to a receiver in this process; ``journal`` records what is sent; the rules of
     ``faults`` act on it.
     """
 
@@ -69,11 +69,11 @@ class Sender:
         self._pacing = {
             target: Pacing([slug for slug, its in targets.items() if its == target]) for target in targets.values()
         }
-        # One thread is kept for each SAS: one that is slow takes none from the others.
+        # One thread is reserved for each SAS, so that a slow one does not block the others.
         self._parallel = max(parallel, len(self._pacing))
         self._shared = self._parallel - len(self._pacing)
         self._idle = threading.Semaphore(self._parallel)
-        # Longer than any attempt takes: the deadline of an answer and that of a connection.
+        # Longer than any attempt: the deadlines of the connection and of the answer.
         longest = max((target.connect_timeout + target.answer_timeout for target in targets.values()), default=0.0)
         self._lease = longest + 5.0
 
@@ -82,7 +82,7 @@ class Sender:
         self._woken.set()
 
     def prepare(self) -> threading.Thread:
-        """Begins the threads that are needed, which do nothing before ``start``. Raises 503."""
+        """Creates the threads; they do nothing before ``start``. Raises 503."""
         if self._thread is None:
             with contextlib.ExitStack() as begun:
                 slow = begun.enter_context(Pool(_SLOW, "slow-notification"))
@@ -92,19 +92,19 @@ class Sender:
         return self._thread
 
     def start(self) -> threading.Thread:
-        """Sends from now on, in the background, for as long as the process lives or until ``stop``. Raises 503."""
+        """Sends in the background from now on, until ``stop`` or the end of the process. Raises 503."""
         thread = self.prepare()
         self._started.set()
         return thread
 
     def stop(self) -> None:
-        """Ends that when what is on its way has come to an end."""
+        """Stops sending once the running attempts have ended."""
         self._stopped.set()
         self._started.set()
         self._woken.set()
 
     def join(self) -> None:
-        """Waits until what ``stop`` has ended has come to its end."""
+        """Waits until everything has ended after ``stop``."""
         if self._thread:
             self._thread.join()
 
@@ -112,7 +112,7 @@ class Sender:
 
     def _run(self, pool: Pool, slow: Pool) -> None:
         self._started.wait()
-        # The second one ends first: its threads give the other one work.
+        # The second pool ends first: its threads give work to the other.
         with slow, pool:
             while not self._stopped.is_set():
                 self._woken.clear()
@@ -122,12 +122,12 @@ class Sender:
                 except Exception as error:
                     self._failed("The outbox cannot be looked at", error)
                     busy = False
-                # The end of an attempt wakes us, but its SAS may have to rest first.
+                # The end of an attempt wakes this thread, but the SAS may need a rest first.
                 if not busy and self._woken.wait(_LOOK):
                     self._stopped.wait(REST)
 
     def _round(self, pool: Pool, slow: Pool) -> bool:
-        """Claims as much as can be sent at once, and has it sent; says whether there was anything."""
+        """Claims as much as can be sent at once, and hands it to the threads; returns whether there was anything."""
         self._idle.acquire()
         free = 1
         while free < self._parallel and self._idle.acquire(blocking=False):
@@ -148,7 +148,7 @@ class Sender:
         return bool(taken)
 
     def _release(self) -> None:
-        """Lets go what is held back by rules that are no longer in force."""
+        """Releases what is held back by rules that are no longer in force."""
         if self._faults and (holding := self._outbox.holds.rules()):
             for rule in holding - self._rules.in_force().keys():
                 self._outbox.holds.release(rule)
@@ -169,7 +169,7 @@ class Sender:
             else:
                 put_off = self._send(claimed, target, effect)
         except Exception as error:
-            # Its lease runs out, and it is tried again.
+            # The lease runs out, and the notification is tried again.
             self._failed(f"Notification {claimed.id} failed", error)
         finally:
             self._pacing[target].end(put_off=put_off)
@@ -177,14 +177,14 @@ class Sender:
             self._woken.set()
 
     def _send(self, claimed: Claimed, target: Target, effect: Effect | None) -> bool:
-        """Makes an attempt and notes it; says whether the SAS has put us off."""
+        """Makes an attempt and notes it; returns whether the SAS has put us off."""
         verdict = self._attempt(claimed, target, effect)
         put_off = verdict.state in OPEN_STATES
         if claimed.copy:
             self._note(partial(self._outbox.holds.finish_copy, claimed, verdict.attempt))
             return put_off
         state, wait = verdict.state, timedelta()
-        # As long as TLS fails, the SAS has not seen it: it is not given up, and has all its tries afterwards.
+        # While TLS fails, the SAS has not seen it: it is not given up, and has all its tries afterwards.
         first = claimed.tls_failed and state is not NotificationState.TLS_FAILED
         before = 0 if first else claimed.attempts
         if state is NotificationState.WAITING and before + 1 >= target.tries:
@@ -209,25 +209,25 @@ class Sender:
         try:
             return self._attempts.make(claimed, target, effect, partial(self._pause, effect.rule if effect else ""))
         except Exception as error:
-            # An attempt it was, whatever has gone wrong about it: it has to come to an end like others.
+            # It was an attempt, whatever went wrong, and has to end like any other.
             _log.exception("Notification %d failed", claimed.id)
             attempt = Attempt(claimed.method, None, 0.0, failed(error), "")
             return Verdict(attempt, NotificationState.WAITING, unsure=True)
 
     def _note(self, note: Callable[[], None]) -> None:
-        """Writes down the result of an attempt, or it would be made again; as long as its lease may hold."""
+        """Writes down the result of an attempt, trying for as long as the lease may hold; or it would be repeated."""
         until = time.monotonic() + self._lease
         while True:
             try:
                 note()
                 return
             except EditorError:
-                # Not when another world is in play: then it is nobody's business any more.
+                # Not when another world is in play: the result no longer matters.
                 if time.monotonic() > until or self._stopped.wait(_LOOK):
                     raise
 
     def _failed(self, text: str, error: Exception) -> None:
-        """Logs an error: with its traceback, unless the store was out of order; not when its world is over."""
+        """Logs an error, with its traceback unless the store was out of order; not when its world is over."""
         if not isinstance(error, EditorError):
             _log.error(text, exc_info=error)
         elif not isinstance(error, OverError):
@@ -236,7 +236,7 @@ class Sender:
     # --- with a rule
 
     def _holds_back(self, claimed: Claimed, effect: Effect) -> bool:
-        """Holds it back, if it has to wait first; once for each rule, and not for what passes another one."""
+        """Holds a notification back if it has to wait first; once per rule, and not if another waits for it."""
         if claimed.draws:
             return False
         later = effect.later
@@ -250,7 +250,7 @@ class Sender:
         return True
 
     def _send_slowly(self, claimed: Claimed, target: Target, effect: Effect, slow: Pool, began: float) -> None:
-        """Sends it bit by bit, which may take minutes, apart from the others."""
+        """Sends a notification bit by bit in another pool, as this may take minutes."""
         if not self._slow.acquire(blocking=False):
             self._outbox.holds.hold(claimed, effect.rule, effect.draws, wait=timedelta(), real=_SLOW_AGAIN)
             return
@@ -273,7 +273,7 @@ class Sender:
             raise
 
     def _pause(self, rule: str, seconds: float) -> None:
-        """Waits between two pieces, as long as the rule is in force. Raises RequestException when the process stops."""
+        """Waits between two pieces while the rule is in force. Raises RequestException when the process stops."""
         until = time.monotonic() + seconds
         with contextlib.suppress(EditorError):  # the store is out of order: no time for faults
             while (seconds_left := until - time.monotonic()) > 0 and rule in self._rules.in_force():
@@ -282,15 +282,15 @@ class Sender:
 
 
 def _resending(effect: Effect | None) -> Resending | None:
-    """What a rule has sent again once the notification is accepted."""
+    """The copies that a rule sends once the notification is accepted."""
     if effect is None or not effect.plans or effect.lost:
         return None
     return Resending(effect.rule, effect.applied, effect.headers["Content-Type"], effect.body, effect.plans)
 
 
 def _backoff(claimed: Claimed, before: int, target: Target) -> timedelta:
-    """Twice as long each time, after so many ``before``, shortened by up to half: drawn, so that a run can be
-    repeated."""
+    """The wait after so many attempts ``before``: twice as long each time, shortened by up to half. The cut is drawn,
+    so that a run can be repeated."""
     longest = min(target.first_wait * 2.0 ** min(before, 30), target.longest_wait)
     draw = random.Random(f"{claimed.editor}:{claimed.appointment}:{claimed.id}:{before}").random()
     return timedelta(seconds=longest * (1 - draw / 2))

@@ -1,7 +1,7 @@
 """The tables of notifications, and how an attempt is noted.
 
-Instants are ISO 8601 in UTC, by the simulator's clock. A lease is in the machine's monotonic time, which nobody sets:
-it is about processes that die; a rule uses it too, to hold back what waits.
+Instants are ISO 8601 in UTC, by the simulator's clock. A lease is in the machine's monotonic time, which nobody can
+set: it guards against processes that die. Rules use it too, to hold back what waits in real time.
 """
 
 from datetime import datetime
@@ -11,9 +11,9 @@ from sqlite_utils import Database
 from mock_editor.base.issues import as_text
 from mock_editor.notifications.model import Attempt
 
-# `unsure`: an attempt went out, and nobody knows whether it was taken. `rule` (as JSON) has held it back last, `draws`
-# (see RuleDraws) are there until it has been sent after that, `passed`: the following one is to go first. Of a copy,
-# `rest` are still to be sent, `apart` seconds from each other; the `last` ones go when nothing of their appointment is
+# `unsure`: an attempt was made, and nobody knows whether the SAS took it. `rule` (as JSON) held it back last; `draws`
+# (see RuleDraws) remain until it has been sent after that; `passed`: the next one is to be sent first. A copy is still
+# to be sent `rest` times, `apart` seconds from each other; `last` ones are sent when nothing of their appointment is
 # open. The `result` of an attempt is an issue: its code and values, in JSON.
 SCHEMA = """
 create table if not exists notifications (
@@ -35,13 +35,13 @@ create table if not exists notification_copies (
     due text not null, lease real) strict;
 create index if not exists notification_copies_of on notification_copies (editor, appointment)
 """
-# As in the index: SQLite takes it for the same condition only if it is written out.
+# As in the index: SQLite recognises the same condition only if it is written out.
 OPEN = "('waiting', 'sending', 'tls failed')"
 _LONGEST_ANSWER = 10_000
 
 
 def note_attempt(db: Database, notification: int, attempt: Attempt, now: datetime) -> None:
-    """Writes down an attempt, unless a reset has taken the notification away."""
+    """Writes down an attempt, unless a reset has deleted the notification."""
     method, status, seconds, result, answer = attempt
     db.execute(
         "insert into notification_attempts (notification, at, method, status, seconds, result, answer) "

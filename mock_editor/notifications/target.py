@@ -35,7 +35,7 @@ class Target:
 
     @classmethod
     def of(cls, settings: Settings, public_url: str, own: Mapping[str, Any]) -> "Target":
-        """The target of an editor: as the settings say, but for what it has of its ``own``."""
+        """The target of an editor: as in the settings, except for what it has of its ``own``."""
         values = {field.name: getattr(settings, f"sas_{field.name}") for field in fields(cls)}
         if settings.sas_url == "embedded":
             values["url"] = f"{public_url}/_sas/fhir"
@@ -49,10 +49,10 @@ class Target:
 
     @property
     def identity(self) -> Identity:
-        """What TLS with it is made of."""
+        """What TLS with this target needs."""
         return Identity(self.certificate, self.key, self.authority, self.tls_minimum)
 
     @property
     def limits(self) -> Limits:
-        """What an attempt may take. Of an answer, only the start is read."""
+        """The limits of an attempt. Only the start of an answer is read."""
         return Limits(self.connect_timeout, self.answer_timeout, 2 * LARGEST_ANSWER)

@@ -1,4 +1,4 @@
-"""TLS with the SAS: what an editor shows and whom it trusts."""
+"""TLS with the SAS: the certificate that an editor shows, and whom it trusts."""
 
 import ssl
 from pathlib import Path
@@ -26,8 +26,8 @@ class TlsFileError(ValueError):
 
 
 class Identity(NamedTuple):
-    """What is shown (a certificate with its key, in one PEM file or two), whom one trusts (a PEM file, or those that
-    come with requests), and the lowest version that is spoken, ``1.2`` or ``1.3``."""
+    """What an editor shows (a certificate with its key, in one PEM file or two), whom it trusts (a PEM file, or the
+    authorities that come with requests), and the lowest TLS version, ``1.2`` or ``1.3``."""
 
     certificate: Path | None = None
     key: Path | None = None
@@ -35,7 +35,7 @@ class Identity(NamedTuple):
     minimum: str = "1.2"
 
     def context(self) -> ssl.SSLContext:
-        """For connections to the SAS. Raises TlsFileError; asks nobody for a pass phrase."""
+        """The context for connections to the SAS. Raises TlsFileError; never prompts for a pass phrase."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _VERSIONS[self.minimum]
         if self.authority:
