@@ -22,7 +22,7 @@ _UNLOCKED = "failures = 0, locked_until = null"
 
 
 class LogInResult(NamedTuple):
-    """What an attempt with a password led to: the account, or until when it is locked, or neither."""
+    """The result of an attempt to log in: the account, or the end of its lock, or neither."""
 
     account: Account | None
     locked_until: datetime | None
@@ -37,7 +37,7 @@ class LogIn:
         self._editors = editors
 
     def attempt(self, editor: str, email: str, password: str, *, tries: int, lock: timedelta) -> LogInResult:
-        """Tries a password. After ``tries`` wrong ones in a row, the account takes none for a while."""
+        """Tries a password. After ``tries`` wrong ones in a row, the account accepts none for a while."""
         with self._store.writing() as db:
             now = self._clock.now()
             identifier = tables.preferred(tables.holders_of_emails(db, editor, [email_key(email)]))
@@ -58,7 +58,7 @@ class LogIn:
             return LogInResult(tables.find(db, editor, identifier) if right else None, locked_until)
 
     def renew_password(self, editor: str, email: str) -> None:
-        """Gives a new password to the accounts with an e-mail, and unlocks them; nothing for an unknown one."""
+        """Gives the accounts with an e-mail a new password and unlocks them; does nothing for an unknown e-mail."""
         with self._store.writing() as db:
             for holder in tables.holders_of_emails(db, editor, [email_key(email)]):
                 query = "select number, passwords + 1 from accounts where editor = ? and id = ?"
@@ -79,7 +79,7 @@ class LogIn:
         _update(db, editor, identifier, "password = :password", password=password)
 
     def unlock(self, db: Database, editor: str, identifier: str) -> None:
-        """Has an account take passwords again."""
+        """Makes an account accept passwords again."""
         _update(db, editor, identifier, _UNLOCKED)
 
     def set_terms(self, db: Database, editor: str, identifier: str, *, accepted: bool) -> None:
@@ -89,7 +89,7 @@ class LogIn:
         _update(db, editor, identifier, change, now=now)
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets back with the clock until when accounts are locked."""
+        """Moves the ends of locks back with the clock."""
         set_back(db, "accounts", "locked_until", by)
 
 

@@ -1,4 +1,4 @@
-"""What an account of a regulator is, what a request did to one, and which ones a list is about."""
+"""A regulator's account, what a request did to it, and which accounts are listed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from mock_editor.calendars.model import RegulatorId
 class Account:
     """An account as it is stored. ``updated`` and ``terms_accepted`` are FHIR instants.
 
-    ``content`` is the resource as it was sent. ``locked_until``: the account takes no password before that instant
-    (ISO 8601), which may have passed.
+    ``content`` is the resource as it was sent. ``locked_until``: the account accepts no password before that instant
+    (ISO 8601), which may be past.
     """
 
     editor: str
@@ -45,7 +45,7 @@ class Account:
 
     @property
     def tokens(self) -> list[Token]:
-        """The identifiers, as they are compared."""
+        """The identifiers, in the form in which they are compared."""
         return [token_of(identifier) for identifier in self.content.get("identifier", ())]
 
     @property
@@ -90,7 +90,7 @@ class Saved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AccountFilter:
-    """Which accounts a list is about: those of ``editors`` for which all that is given holds.
+    """Which accounts are listed: those of ``editors`` that match everything given here.
 
     ``identifier`` is ``system|value`` or a bare value; ``email`` is compared without case; ``text`` is looked for in
     names, e-mail, identifiers and id.

@@ -1,7 +1,7 @@
-"""What a request of INT_R02 says: JSON -> ``Regulator``, or a refusal that tells all that is wrong.
+"""Reads the body of an INT_R02 request: JSON -> ``Regulator``, or a refusal that lists everything wrong.
 
-In two steps: what is no FHIR ``Practitioner`` is a 400; one that breaks a rule of the profile ``FrPractitionerRegul``
-is a 422. Source: the profile, and the guide's page on regulator accounts.
+In two steps: what is not a FHIR ``Practitioner`` is a 400; one that breaks a rule of the profile
+``FrPractitionerRegul`` is a 422. Source: the profile, and the guide's page on regulator accounts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from mock_editor.base.issues import Code, Issue, Term, issue
 
 KIND = "Practitioner"
 
-# Kind of identifier by its system: the type that has to come with it, and its name.
+# The kinds of identifier by system: the type that has to come with it, and its name.
 _IDENTIFIER_TYPES = {
     codes.PRACTITIONER_OID: ("IDNPS", Term("identifier", "national")),
     codes.SAS_OID: ("INTRN", Term("identifier", "technical")),
@@ -92,7 +92,7 @@ def described(
 
 
 class Changes(TypedDict, total=False):
-    """What is to be different in a regulator's account; an identifier of None goes."""
+    """Changes to a regulator's account; an identifier of None is removed."""
 
     active: bool
     family: str
@@ -103,7 +103,7 @@ class Changes(TypedDict, total=False):
 
 
 def edited(content: Resource, changes: Changes) -> Regulator:
-    """The regulator of an account as somebody at the editor corrects it. Raises 400 or 422 with every problem found."""
+    """The regulator of an account after a correction by the editor's staff. Raises 400 or 422 with every problem."""
     name = content["name"][0]
     new = content | {
         "active": changes.get("active", content["active"]),
@@ -124,7 +124,7 @@ def edited(content: Resource, changes: Changes) -> Regulator:
 
 
 def _identifiers(values: Sequence[tuple[str, str | None]]) -> list[Resource]:
-    """Those that have a value, with the type that belongs to their system."""
+    """The identifiers that have a value, each with the type of its system."""
     return [
         {
             "type": {"coding": [{"system": codes.FR_V2_0203, "code": _IDENTIFIER_TYPES[system][0]}]},
@@ -137,12 +137,12 @@ def _identifiers(values: Sequence[tuple[str, str | None]]) -> list[Resource]:
 
 
 def token_of(identifier: Resource) -> Token:
-    """An Identifier as it is compared."""
+    """An Identifier in the form in which it is compared."""
     return Token(identifier["system"], identifier["value"].strip())
 
 
 def email_key(address: str) -> str:
-    """An e-mail address as it is compared: without case."""
+    """An e-mail address in the form in which it is compared: without case."""
     return address.strip().casefold()
 
 
@@ -150,7 +150,7 @@ def email_key(address: str) -> str:
 
 
 def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
-    """What the model takes, and JSON for FHIR does not allow: "true" and 1 for true."""
+    """What the model accepts but FHIR JSON does not allow: "true" and 1 for true."""
     if not isinstance(cleaned.get("active", True), bool):
         yield issue(Code.ELEMENT_BOOLEAN, f"{KIND}.active")
 
@@ -235,7 +235,7 @@ def _type_violations(path: str, identifier: Resource, system: str | None) -> Ite
 
 
 def _wrong_system(types: Sequence[str], system: str, path: str) -> Issue:
-    """That an identifier of our types has another system."""
+    """The issue that an identifier of our types has another system."""
     found = system[:100]
     if len(types) == 1:
         expected = _SYSTEM_OF_TYPE[types[0]]

@@ -26,8 +26,8 @@ from mock_editor.calendars.model import Editor
 class Provisioning:
     """Creates and updates the accounts of every editor.
 
-    ``declared`` are those that the scenario brings, by editor. With ``follow_email``, an update that finds no account
-    by an identifier is about the account with its e-mail; without, it creates one or is refused.
+    ``declared`` are the accounts of the scenario, by editor. With ``follow_email``, an update that finds no account by
+    identifier goes to the account with its e-mail; otherwise it creates one or is refused.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Provisioning:
     # --- requests
 
     def create(self, editor: str, regulator: Regulator) -> Saved:
-        """A new account. Raises 422 when an active one has its identifier or e-mail."""
+        """Creates an account. Raises 422 when an active account has its identifier or e-mail."""
         with self._store.writing() as db:
             return self.save(db, editor, None, regulator)
 
     def update(self, editor: str, identifier: str, regulator: Regulator, conditions: Preconditions) -> Saved:
         """Updates the account with this id.
 
-        Raises 412 unless ``conditions`` hold for it, 422, and 405 for an unknown id, as FHIR does where the server
-        gives the ids.
+        Raises 412 unless ``conditions`` hold for it, 422, and 405 for an unknown id, as FHIR requires of servers that
+        give the ids.
         """
         with self._store.writing() as db:
             account = tables.find(db, editor, identifier)
@@ -79,7 +79,7 @@ class Provisioning:
             return self.save(db, editor, account, regulator)
 
     def _matches(self, db: Database, editor: str, asked: Token, regulator: Regulator) -> Iterator[list[Holder]]:
-        """What each step of matching finds; a later one only counts when those before found nothing."""
+        """The results of each step of matching; a later step counts only when the earlier ones found nothing."""
         yield holders_of_identifiers(db, editor, [asked])
         yield holders_of_identifiers(db, editor, regulator.identifiers)
         if self._follow_email:
@@ -88,13 +88,13 @@ class Provisioning:
     # --- the accounts of the scenario
 
     def reset(self, db: Database) -> None:
-        """Forgets every account and makes those of the scenario."""
+        """Deletes every account and creates those of the scenario."""
         for table in tables.TABLES:
             db.execute(f"delete from {table}")  # noqa: S608 - names of ours
         self.declare(db)
 
     def declare(self, db: Database) -> None:
-        """Makes the accounts of the scenario that were never made, unless others have taken their place."""
+        """Creates the scenario's accounts that were never created, unless others have taken their place."""
         for editor, regulators in self._declared.items():
             for regulator in regulators:
                 key = "|".join(next(iter(regulator.identifiers)))
@@ -108,7 +108,7 @@ class Provisioning:
     def save(
         self, db: Database, editor: str, account: Account | None, regulator: Regulator, declared: str | None = None
     ) -> Saved:
-        """Writes what ``regulator`` says into ``account``, or into a new one. Raises 422 for what others have."""
+        """Writes ``regulator`` into ``account``, or into a new one. Raises 422 for what other accounts have."""
         if account and account.content == regulator.content:
             return Saved(account, Outcome.UNCHANGED)
         own_id = account.id if account else None
@@ -157,7 +157,7 @@ def _only(db: Database, editor: str, holders: Iterable[Holder]) -> Account | Non
 
 
 def _conflicts(regulator: Regulator, by_identifiers: Iterable[Holder], by_emails: Iterable[Holder]) -> list[Issue]:
-    """What of ``regulator`` other accounts have, if they are active."""
+    """The identifiers and e-mails of ``regulator`` that other active accounts have."""
     issues = []
     for holder in by_identifiers:
         if holder.active and isinstance(holder.key, Token):
@@ -172,7 +172,7 @@ def _conflicts(regulator: Regulator, by_identifiers: Iterable[Holder], by_emails
 
 
 def _take_from(db: Database, editor: str, identifier: str, tokens: Container[Token], updated: str) -> None:
-    """Takes identifiers from an inactive account, as they are given to another."""
+    """Takes identifiers from an inactive account, because another account gets them."""
     [holder] = tables.select(db, "where a.editor = ? and a.id = ?", [editor, identifier])
     remaining = [identifier for identifier in holder.content["identifier"] if token_of(identifier) not in tokens]
     content = holder.content | {"identifier": remaining}

@@ -1,4 +1,4 @@
-"""The accounts of every editor, as they are read and listed."""
+"""Reads and lists the accounts of every editor."""
 
 from collections.abc import Iterable
 
@@ -43,7 +43,7 @@ class AccountRepository:
     def listing(
         self, wanted: AccountFilter, page: Page = EVERYTHING, *, newest_first: bool = False
     ) -> Listing[Account]:
-        """A page of accounts, by editor and in the order of their creation, or the other way round."""
+        """A page of accounts, by editor and in order of creation, or in reverse."""
         condition, values = where(wanted, _CONDITIONS)
         if wanted.email is not None:
             values["email"] = email_key(wanted.email)
@@ -52,7 +52,7 @@ class AccountRepository:
         accounts: list[Account] = []
         total = 0
         with self._store.reading() as db:
-            # One editor after the other: this way, the order is that of an index.
+            # One editor after the other, so that the order is that of an index.
             for editor in wanted.editors:
                 values["editor"] = editor
                 part = page.after(total, len(accounts))

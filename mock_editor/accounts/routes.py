@@ -27,7 +27,7 @@ def blueprint() -> Blueprint:
     bp.add_url_rule(f"/{KIND}", view_func=create, methods=["POST"])
     bp.add_url_rule(f"/{KIND}", view_func=put, methods=["PUT"])
     bp.add_url_rule(f"/{KIND}/<identifier>", view_func=update, methods=["PUT"])
-    # Ids of accounts are UUIDs, those of practitioners with calendars are not; nothing else tells them apart here.
+    # Ids of accounts are UUIDs, ids of practitioners with calendars are not. Nothing else tells them apart here.
     bp.add_url_rule(f"/{KIND}/<uuid:identifier>", view_func=read)
     return bp
 
@@ -91,7 +91,7 @@ def _answer(editor: str, parameters: Parameters, saved: Saved, regulator: Regula
 
 
 def _outcome(saved: Saved, regulator: Regulator) -> fhir.Resource:
-    """What ``Prefer: return=OperationOutcome`` gets; it says what was left aside, too."""
+    """The answer to ``Prefer: return=OperationOutcome``; it also says what was ignored."""
     values = {
         "account": f"{KIND}/{saved.account.id}",
         "outcome": Term("outcome", saved.outcome.value),

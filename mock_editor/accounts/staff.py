@@ -1,4 +1,4 @@
-"""Corrections of accounts at the editor. The admin API and the console play its staff."""
+"""Corrections of accounts by the editor's staff, whom the admin API and the console play."""
 
 from mock_editor.accounts import tables
 from mock_editor.accounts.log_in import LogIn
@@ -11,7 +11,7 @@ from mock_editor.base.store import Store
 
 
 class Staff:
-    """The staff of every editor: who corrects accounts without the SAS."""
+    """The staff of every editor, who correct accounts without the SAS."""
 
     def __init__(self, store: Store, provisioning: Provisioning, log_in: LogIn) -> None:
         self._store = store

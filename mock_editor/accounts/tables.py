@@ -1,7 +1,7 @@
 """The tables of accounts: their rows, and the keys that lead to an account.
 
-A table each for identifiers and e-mails; both are derived from the account's content, and their indexes keep the rules
-of INT_R02 whatever races: an identifier belongs to one account, an e-mail to one *active* account.
+Identifiers and e-mails have a table each, derived from the account's content. Their indexes keep the rules of INT_R02
+even when requests race: an identifier belongs to one account, an e-mail to one *active* account.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,8 @@ from sqlite_utils import Database
 from mock_editor.accounts.model import Account
 from mock_editor.accounts.payload import Token, email_key
 
-# `number` counts the accounts of an editor from 1, `passwords` those that an account has had; `declared` names the
-# account of the scenario that this one was made from.
+# `number` counts the accounts of an editor from 1; `passwords` counts the passwords that an account has had; `declared`
+# names the account of the scenario that this one was made from.
 SCHEMA = """
 create table if not exists accounts (
     editor text not null, id text not null, number integer not null, version integer not null, updated text not null,
@@ -34,7 +34,7 @@ create table if not exists account_emails (
 create index if not exists account_emails_of on account_emails (editor, account);
 create unique index if not exists account_emails_active on account_emails (editor, email) where active = 1
 """
-# In the order in which they can be emptied.
+# In an order in which they can be emptied.
 TABLES = ("account_emails", "account_identifiers", "accounts")
 _COLUMNS = [field.name for field in fields(Account)]
 _SELECT = f"select {', '.join(f'a.{column}' for column in _COLUMNS)} from accounts a"  # noqa: S608 - names of ours
@@ -44,7 +44,7 @@ _SELECT = f"select {', '.join(f'a.{column}' for column in _COLUMNS)} from accoun
 
 
 def select(db: Database, rest: str, parameters: Sequence[Any] | dict[str, Any]) -> list[Account]:
-    """The accounts (``a`` in SQL) that the rest of a query is about."""
+    """The accounts (``a`` in SQL) that match ``rest``, the end of a query."""
     return [_account(row) for row in db.execute(f"{_SELECT} {rest}", parameters)]
 
 
@@ -66,7 +66,7 @@ def insert(db: Database, account: Account, number: int, declared: str | None) ->
 
 
 def update(db: Database, before: Account, after: Account) -> None:
-    """Writes what INT_R02 says of an account; its keys too, if they are others than before."""
+    """Writes what INT_R02 says of an account, and its keys if they have changed."""
     db.execute(
         "update accounts set version = :version, updated = :updated, active = :active, content = :content "
         "where editor = :editor and id = :id",
@@ -90,7 +90,7 @@ def _account(row: Sequence[Any]) -> Account:
 
 
 def _keys(account: Account) -> tuple[set[Token], set[str], bool]:
-    """What leads to an account: identifiers, e-mails, and whether they are those of an active one."""
+    """The keys that lead to an account: identifiers, e-mails, and whether the account is active."""
     return set(account.tokens), {email_key(telecom["value"]) for telecom in account.content["telecom"]}, account.active
 
 
@@ -101,7 +101,7 @@ def _insert_keys(db: Database, account: Account) -> None:
     db.table("account_emails").insert_all({"email": email, "active": active} | owner for email in emails)
 
 
-# --- who has what
+# --- holders of identifiers and e-mails
 
 
 class Holder(NamedTuple):
@@ -112,7 +112,7 @@ class Holder(NamedTuple):
     active: bool
 
 
-# A list of keys goes in as one JSON text: there may be more of them than a statement has parameters.
+# A list of keys is passed as one JSON text: there may be more keys than a statement has parameters.
 _BY_IDENTIFIERS = """
 select i.system, i.value, a.id, a.active from json_each(?) asked
 join account_identifiers i on i.editor = ? and i.system = asked.value ->> 0 and i.value = asked.value ->> 1
@@ -131,13 +131,13 @@ def holders_of_identifiers(db: Database, editor: str, tokens: Iterable[Token]) -
 
 
 def holders_of_emails(db: Database, editor: str, emails: Iterable[str]) -> list[Holder]:
-    """The accounts that have one of these e-mails, in their order; as ``email_key`` makes them."""
+    """The accounts that have one of these e-mails (``email_key``), in their order."""
     rows = db.execute(_BY_EMAILS, [orjson.dumps(list(emails)).decode(), editor])
     return [Holder(email, account, bool(active)) for email, account, active in rows]
 
 
 def preferred(holders: Iterable[Holder]) -> str | None:
-    """The account that is meant among several: the first active one, else the first."""
+    """The account to prefer among several: the first active one, otherwise the first."""
     found = list(holders)
     active = (holder for holder in found if holder.active)
     best = next(active, next(iter(found), None))

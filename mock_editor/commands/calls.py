@@ -24,7 +24,7 @@ from mock_editor.commands.description import Description, Option
 from mock_editor.commands.failures import Failure, Refused
 from mock_editor.settings import PREFIX, SettingsError, secret
 
-# Some operations wait; what arrives piece by piece has no known end.
+# Some operations wait, and streams have no known end.
 _LIMITS = client.Limits(5, 600, 256 * 1024 * 1024)
 _ENDLESS = client.Limits(5, math.inf, math.inf)
 _LONGEST = 300
@@ -43,12 +43,12 @@ def call(operation: Description, url: str, output: str, file: Any, values: dict[
 
 
 def _token() -> str | None:
-    """What the simulator asks of other machines; no option, which a list of processes would show. Raises UsageError."""
+    """The token that the simulator asks of other machines; an option would show in process lists. Raises UsageError."""
     try:
         token = secret("admin_token", os.environ)
     except SettingsError as error:
         raise click.UsageError(english(error.issue)) from None
-    # It has to stand in a header.
+    # It has to fit into a header.
     if token and not re.fullmatch("[!-~]+", token):
         raise click.UsageError(english(issue(Code.TOKEN_SIGNS, variable=f"{PREFIX}ADMIN_TOKEN")))
     return token
@@ -123,17 +123,17 @@ def _target(output: str) -> AbstractContextManager[IO[Any]]:
 
 
 def _for_terminal(text: str) -> str:
-    """The same for a terminal: it may contain what others have sent to the simulator."""
+    """Makes a text safe for a terminal: it may contain what others have sent to the simulator."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def _problem(response: Response) -> str:
-    """What a refusal says: its title and detail, and each fault if there are several."""
+    """The text of a refusal: its title and detail, and each issue if there are several."""
     try:
         problem = orjson.loads(response.content)
         return "\n".join(_lines(problem))
     except (ValueError, KeyError, TypeError):
-        # Not from a simulator.
+        # The answer is not from a simulator.
         text = response.headers.get("Location") or " ".join(response.text.split())[:_LONGEST]
         answer = f"{response.status_code} {response.reason}"
         return english(issue(Code.NO_SIMULATOR, url=response.url, answer=answer, proxy=_proxy(response.url), text=text))
@@ -149,7 +149,7 @@ def _lines(problem: dict[str, Any]) -> Iterator[str]:
 
 
 def _proxy(url: str) -> Issue | str:
-    """By which proxy a URL is called, to be added to a message; nothing without one."""
+    """The proxy by which a URL is called, to be added to a message; empty without one."""
     proxy = client.proxy_of(url)
     return issue(Code.THROUGH_PROXY, proxy=proxy) if proxy else ""
 

@@ -1,4 +1,4 @@
-"""What ends a command early: said in a line per issue on standard error, without a traceback."""
+"""Errors that end a command early: one line per issue on standard error, without a traceback."""
 
 import click
 
@@ -17,6 +17,6 @@ class Failure(click.ClickException):
 
 
 class Refused(click.ClickException):
-    """The simulator that was called refuses; its own words say why."""
+    """The simulator refuses a call; its own words say why."""
 
     exit_code = 1

@@ -47,7 +47,7 @@ def content(operations: Sequence[Operation] = OPERATIONS) -> bytes:
 
 
 def arguments(operation: Operation, example: Example) -> list[str]:
-    """What follows a command to do what an example does; ``FILE`` stands for a body that is a file."""
+    """The arguments with which a command does what an example does; ``FILE`` stands for a body that is a file."""
     command = [str(example.path[parameter.name]) for parameter in parameters(operation.place)]
     if operation.body and not operation.json_body:
         command.append("FILE")

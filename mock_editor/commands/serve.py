@@ -89,7 +89,7 @@ def serve(browse: bool, **options: str | None) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Listeners:
-    """The listening sockets, and the URLs under which clients reach them. ``fhir_url`` is None if it is no other."""
+    """The listening sockets, and the URLs under which clients reach them. ``fhir_url`` is None if it is the same."""
 
     plain: socket.socket
     secure: socket.socket | None
@@ -99,7 +99,7 @@ class _Listeners:
 
     @classmethod
     def open(cls, settings: Settings) -> "_Listeners":
-        """Raises Failure."""
+        """Opens the listeners that the settings ask for. Raises Failure."""
         plain = _listen(settings.host, settings.port)
         here = local_url(settings.host, plain.getsockname()[1])
         secure = None if settings.tls_port is None else _listen(settings.host, settings.tls_port)
@@ -150,7 +150,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _tls_server(settings: Settings, policy: ClientPolicy) -> TlsServer:
-    """What speaks TLS with the SAS. Raises TlsError."""
+    """The TLS side for the SAS. Raises TlsError."""
 
     def refusal(der: bytes, chain: Sequence[bytes] | None) -> Issue | None:
         return policy.refusal_everywhere(read_certificate(der) if der else None, chain)
@@ -163,7 +163,7 @@ def _tls_server(settings: Settings, policy: ClientPolicy) -> TlsServer:
 
 
 def _with_token(settings: Settings) -> tuple[Settings, str | None]:
-    """The settings with a token for the admin API, and that token if it is new and others than this machine need it."""
+    """The settings with a token for the admin API, and the token if it is new and other machines need it."""
     if settings.admin_token:
         return settings, None
     token = secrets.token_urlsafe(24)

@@ -90,7 +90,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
 
     Raises Failure.
     """
-    # A start is not interrupted half-way, which would leave files behind: whoever runs then takes these signals.
+    # Signals may not interrupt a start, or files would be left behind: the server handles them afterwards.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     path = settings.database
     with contextlib.ExitStack() as stack:
@@ -98,7 +98,7 @@ def open_stores(settings: Settings) -> Iterator[tuple[Store, JournalFile]]:
         if path is None:
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mock-editor-"))) / "state.db"
         try:
-            # The other threads are for requests that write nothing.
+            # The remaining threads are for requests that write nothing.
             state = Store(path, tables(), writers=max(1, settings.threads * 3 // 4))
             path = path.with_suffix(f".journal{path.suffix}")
             journal = JournalFile(path)

@@ -109,7 +109,7 @@ class PollingWorker(ThreadWorker):  # type: ignore[misc]
             try:
                 sock = self.app.tls.server.wrap(sock)
             except OSError:
-                sock.close()  # it has gone already
+                sock.close()  # the client has already gone
                 return
         self.nr_conns += 1
         conn = Connection(self.cfg, sock, client, address)

@@ -31,8 +31,8 @@ _BACKLOG = 2048
 _EXIT_SECONDS = 1.0
 _DAY = 86_400.0
 
-# Called with the client's address, where it came in, the method and URL (empty when they could not be read), the status
-# and body of the answer (None and empty when a handshake failed), and what was wrong.
+# Called with the client's address, the origin of the listener, the method and URL (empty if unreadable), the status and
+# body of the answer (None and empty when a handshake failed), and what was wrong.
 OnRefusal = Callable[[str, str, str, str, int | None, bytes, Issue], None]
 
 
@@ -189,7 +189,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             try:
                 self.app.hooks.daily()
             except Exception:
-                self.log.exception("What is done once a day failed")  # it is no reason to end the server
+                self.log.exception("What is done once a day failed")  # no reason to end the server
 
     def init_signals(self) -> None:
         super().init_signals()

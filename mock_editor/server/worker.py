@@ -139,7 +139,7 @@ class Worker(PollingWorker):
         try:
             return bool(conn.parser.finish_body(deadline=time.monotonic() + _DRAIN_SECONDS))
         except errors.ParseException:
-            return False  # the request has had its answer: no second one
+            return False  # the request has been answered: no second answer
 
     def handle_error(
         self, req: Any, client: socket.socket, addr: Any, exc: Exception, *, reached_app: bool = True

@@ -171,6 +171,6 @@ def _no_password() -> str:
 def say_goodbye(sock: ssl.SSLSocket) -> None:
     """Tells the client that nothing more will come, without waiting for its answer."""
     sock.setblocking(False)
-    # It has not said so itself yet, or has gone.
+    # The client has not closed its side yet, or has gone.
     with contextlib.suppress(OSError, ValueError):
         sock.unwrap()

@@ -1,6 +1,6 @@
-"""Telling the editors of a regulator: INT_R02, the conditional update, which creates the account where there is none.
+"""Sends regulators' accounts to the editors: INT_R02, the conditional update, which creates missing accounts.
 
-Source: the guide on regulator accounts. The platform tells when somebody signs in, and at once of a withdrawal.
+Source: the guide on regulator accounts. The platform sends when somebody signs in, and at once after a withdrawal.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Peer:
 
 
 def regulator(person: Person, *, active: bool) -> Resource:
-    """The regulator on the wire (FrPractitionerRegul), with every identifier that the platform has."""
+    """The regulator as sent (FrPractitionerRegul), with every identifier that the platform has."""
     identifiers = [
         _identifier(*parts)
         for parts in (
@@ -62,12 +62,12 @@ class Accounts:
         self._now = now
 
     def tell(self, person: Person, *, active: bool) -> Mapping[str, ProvisioningResult]:
-        """Tells every editor at once, and what each of them answered, by slug."""
+        """Sends the account to all editors at the same time; returns what each answered, by slug."""
         body = regulator(person, active=active)
         [first, *_] = body["identifier"]
         token = quote(f"{first['system']}|{first['value']}", safe=":")
         urls = [f"{peer.base}/Practitioner?identifier={token}" for peer in self._peers]
-        # Threads of its own: whoever signs in does not wait for the searches of others.
+        # With threads of its own, a sign-in does not wait for other people's searches.
         with Pool(len(urls) or 1, "accounts") as pool:
             outcomes = list(pool.map(lambda url: self._client.call("PUT", url, body), urls))
         results = {}

@@ -1,4 +1,4 @@
-"""Reading what editors answer, whatever that is: nothing in it may be relied on."""
+"""Reads the answers of editors. Nothing in them can be relied on."""
 
 from typing import Any
 
@@ -19,20 +19,20 @@ def json_of(body: bytes) -> Any:
 
 
 def refusal(result: CallResult) -> Issue:
-    """What is said by an answer that is no success, with what may have led to it."""
+    """The words of an unsuccessful answer, with its possible cause."""
     stated = _stated(result.body)
     return issue(Code.EDITOR_REFUSED_UNKNOWN, said=stated) if result.anonymous else stated
 
 
 def _stated(body: bytes) -> Issue:
-    """What an OperationOutcome says, or the beginning of whatever else stands in its place."""
+    """The text of an OperationOutcome, or the beginning of any other body."""
     outcome = mapping(json_of(body))
     lines = []
     for entry in mappings(outcome.get("issue")):
         where = [place for place in sequence(entry.get("expression")) if isinstance(place, str)]
         words = text(entry.get("diagnostics")) or text(mapping(entry.get("details")).get("text"))
         line = words or text(entry.get("code"))
-        # Most editors have the place in the text already.
+        # Most editors already name the place in the text.
         lines.append(f"{where[0]} : {line}" if where and where[0] not in line else line)
     if outcome.get("resourceType") == "OperationOutcome" and lines:
         return issue(Code.EDITOR_REFUSED, said=" ; ".join(lines)[:_LONGEST])

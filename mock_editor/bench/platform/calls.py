@@ -1,4 +1,4 @@
-"""Calls to the editors as the platform makes them: over the network, at once, each with the time that it has in all."""
+"""Calls from the platform to the editors: over the network, in parallel, each with a total time limit."""
 
 import functools
 import ssl
@@ -18,7 +18,7 @@ from mock_editor.base.fhir import Resource, dumps
 from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.threads import Pool
 
-# Searches under way at once, in one process.
+# Searches running at the same time, in one process.
 _PARALLEL = 32
 _LARGEST = 32 * 1024 * 1024
 T = TypeVar("T")
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What became of a call. Without an answer ``status`` is None, and ``trouble`` says why.
+    """The result of a call. Without an answer ``status`` is None, and ``trouble`` says why.
 
     ``anonymous``: it may have been refused because we have no certificate to show.
     """
@@ -40,7 +40,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What the platform shows to editors, and whom it trusts: PEM files. Without ``authority``, whom everybody does."""
+    """The certificate, key and trusted authorities: PEM files. Without ``authority``, the usual authorities."""
 
     certificate: Path | None = None
     key: Path | None = None
@@ -48,14 +48,14 @@ class TlsFiles:
 
 
 class EditorClient:
-    """Makes calls that have ``seconds`` each, in all, to connect and to be answered."""
+    """Makes calls, each limited to ``seconds`` in total, from connecting to the end of the answer."""
 
     def __init__(self, seconds: float, files: TlsFiles) -> None:
         self.seconds = seconds
         self._files = files
 
     def call(self, method: str, url: str, body: Resource | None = None) -> CallResult:
-        """Makes a call. It never raises what is the editor's fault, or the network's."""
+        """Makes a call. Faults of the editor or the network are returned, never raised."""
         begin = time.monotonic()
         status, trouble, received = None, None, b""
         try:
@@ -86,7 +86,7 @@ class EditorClient:
 
 
 def begin(work: Callable[..., T], *arguments: Any) -> "Future[T]":
-    """Has a search done as soon as there is room."""
+    """Runs a search as soon as there is room."""
     return _pool().submit(work, *arguments)
 
 
@@ -120,6 +120,6 @@ def _made() -> Pool:
 
 
 def _pool() -> Pool:
-    """The one of this process. It begins with the first call: threads do not survive a fork."""
+    """The pool of this process. It is made at the first call: threads do not survive a fork."""
     with _lock:
         return _made()

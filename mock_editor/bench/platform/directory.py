@@ -1,6 +1,6 @@
-"""The directory of the platform: whom there is to consult, and where, as the national registers have it.
+"""The directory of the platform: who can be consulted and where, as in the national registers.
 
-It says nothing of editors: who keeps whose calendar is for the platform to find out.
+It knows nothing of editors: the platform has to find out which one keeps whose calendar.
 """
 
 import re
@@ -63,7 +63,7 @@ class Listed:
 
 
 class Directory:
-    """All that the registers list; ``read`` tells them when they are asked for first, for it may take a while."""
+    """Everybody in the registers. ``read`` is called on first use, because it may take a while."""
 
     def __init__(self, read: Callable[[], tuple[Iterable[Listed], Iterable[Listed]]]) -> None:
         self._read = read
@@ -85,7 +85,7 @@ class Directory:
 
     @cached_property
     def specialties(self) -> dict[str, str]:
-        """The labels of the specialities that somebody has, by code, in the order of the alphabet."""
+        """The labels of the specialities that somebody has, by code, in alphabetical order."""
         labels = {
             code: label
             for practitioner in self.practitioners.values()
@@ -95,7 +95,7 @@ class Directory:
 
     @cached_property
     def territories(self) -> list[str]:
-        """What one may look for: departments, communes, postal codes."""
+        """The territories that can be searched: departments, communes, postal codes."""
         sites = [site for listed in self._lists for owner in listed.values() for site in owner.sites]
         departments = {department(site.postal_code) for site in sites}
         communes = {site.city for site in sites}
@@ -117,7 +117,7 @@ class Directory:
 
 
 def _by_id(listed: Iterable[Listed]) -> dict[str, Listed]:
-    """By identifier; who is listed twice has the sites of both."""
+    """The owners by identifier; one listed twice gets the sites of both entries."""
     by_id: dict[str, Listed] = {}
     for owner in listed:
         if known := by_id.get(owner.id):
@@ -138,6 +138,6 @@ def _lies_in(site: Site, territory: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """A text as texts are compared: without accents, case and signs."""
+    """A text in the form in which texts are compared: without accents, case and punctuation."""
     bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^0-9a-z]+", " ", bare.casefold()).strip()

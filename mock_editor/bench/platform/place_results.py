@@ -1,7 +1,7 @@
-"""What is shown of the answers: places with their slots of today, tomorrow and the day after.
+"""What the page shows of the answers: places with their slots of today, tomorrow and the day after.
 
-It is what the platform's own front end makes of them, its simplicities included, for it is to be seen what wrong data
-do: days are told by their number in the month, a missing time is now, an end before the start is on the next day.
+It does what the real platform's front end does, simplifications included, so that the effects of wrong data can be
+seen: days are compared by their number in the month, a missing time is now, an end before the start is on the next day.
 """
 
 import re
@@ -26,7 +26,7 @@ _ORIGIN = "origin=sas"
 
 @dataclass(slots=True)
 class OfferedCalendar:
-    """The slots of one calendar as an editor tells of them; ``owner`` and ``structure`` are its identifiers."""
+    """The slots of one calendar as an editor gives them; ``owner`` and ``structure`` are its identifiers."""
 
     owner: str
     owner_name: str
@@ -157,11 +157,11 @@ def _communities(slot: dict[str, Any], by_reference: dict[str, dict[str, Any]]) 
     return communities
 
 
-# --- finding it in the directory
+# --- finding a place in the directory
 
 
 def matched(offered: OfferedCalendar, listed: Iterable[Listed]) -> tuple[Listed | None, Site | None, str]:
-    """Whose place it is, which of theirs, and by what it was found: structure, then address, then phone."""
+    """The owner of a place, their site, and how it was found: by structure, then address, then phone."""
     owner = next(
         (candidate for candidate in listed if offered.owner and offered.owner in (candidate.id, candidate.id[1:])),
         None,
@@ -199,7 +199,7 @@ def place_results(
         if not visible:
             continue
         site = site or offered.site
-        # Of a phone that is no number, the front end shows nothing.
+        # The front end hides a phone that is not a number.
         phone = offered.site.phone or site.phone or ""
         results.append(
             PlaceResult(
@@ -262,19 +262,19 @@ def _shown(slot: dict[str, Any], offered: OfferedCalendar, now: datetime) -> Sho
 
 
 def link(comment: str) -> str:
-    """Where the browser goes for a slot, with what says that it comes from the SAS; empty where there is no address."""
+    """The URL for a slot, with the mark that the visitor comes from the SAS; empty without an address."""
     if not comment.startswith(("http://", "https://")):
         return ""
     return f"{comment}{'&' if '?' in comment else '?'}{_ORIGIN}"
 
 
 def _moment(value: Any) -> datetime | None:
-    """A time as a browser of the place shows it: one that is naive or in UTC, in that of Paris."""
+    """A time as a browser there shows it: without an offset or in UTC, it becomes the time in Paris."""
     try:
         at = datetime.fromisoformat(text(value))
         if at.tzinfo is None:
             return at.replace(tzinfo=DEFAULT_ZONE)
         return at if at.utcoffset() else at.astimezone(DEFAULT_ZONE)
-    # The last hour of all is none in Paris.
+    # The last hour of the year 9999 does not exist in Paris.
     except (OverflowError, ValueError):
         return None

@@ -1,7 +1,7 @@
 """Asking the editors for slots, all at once: INT_R01, INT_R04 and the search for SOS Médecins.
 
-Source: the guide's pages on these flows. Whoever has answered with slots of somebody is asked alone for them from then
-on; for those of whom nobody has, every editor is request.
+Source: the guide's pages on these flows. Once an editor has answered with slots of a practitioner, only it is asked for
+that practitioner. For one whom no editor has offered yet, every editor is asked.
 """
 
 import threading
@@ -27,7 +27,7 @@ from mock_editor.bench.platform.store import PlatformStore
 
 BATCH = 25
 DAYS = 3
-# One answer after the other: looking at it takes the interpreter, and the others' times are being taken.
+# One answer at a time: checking it holds the interpreter, which would falsify the measured times of the others.
 _looking = threading.Lock()
 
 _INDIVIDUAL: tuple[str, ...] = ("_include=Slot:schedule", "_include:iterate=Schedule:actor")
@@ -58,7 +58,7 @@ def search_url(offer: Offer, base: str, identifiers: Sequence[str], now: datetim
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """What became of a request: what is ``offered``, even by an answer that breaks rules; ``trouble`` if it is none."""
+    """The result of a request: what is ``offered``, even if it breaks rules; ``trouble`` if it is no answer."""
 
     result: CallResult
     trouble: Issue | None
@@ -67,7 +67,7 @@ class SearchAnswer:
 
     @property
     def slots(self) -> int:
-        """How many came."""
+        """How many slots came."""
         return sum(len(calendar.slots) for calendar in self.offered)
 
 
@@ -97,11 +97,11 @@ class Search:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is to come."""
+        """Whether every answer is there."""
         return all(call.future.done() for call in self.calls)
 
     def cancel(self) -> None:
-        """Asks nobody who has not been asked yet."""
+        """Drops the requests that have not been sent yet."""
         for call in self.calls:
             call.future.cancel()
 
@@ -118,7 +118,7 @@ class Searcher:
         self._now = now
 
     def begin(self, offer: Offer, listed: Sequence[Listed]) -> Search:
-        """Asks for the slots of some."""
+        """Begins a search for the slots of ``listed``."""
         now = self._now()
         known = self._store.known([owner.id for owner in listed])
         calls = []
@@ -148,7 +148,7 @@ class Searcher:
             return SearchAnswer(result, issue(Code.EDITOR_ANSWER_NOT_JSON), (), [wrong])
         offered = offered_calendars(bundle)
         with_slots = {calendar.owner for calendar in offered if calendar.slots}
-        # With or without its prefix.
+        # Identifiers come with or without their prefix.
         self._store.learn(
             (identifier, peer.slug)
             for identifier in identifiers

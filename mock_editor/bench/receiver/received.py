@@ -1,4 +1,4 @@
-"""The appointments that editors have incoming, with every version and every delivery. All SQL of them stands here."""
+"""The appointments that editors have sent, with every version and every delivery. All their SQL is here."""
 
 import uuid
 from collections.abc import Callable
@@ -42,7 +42,7 @@ _NAMESPACE = uuid.UUID("0d3e9f60-54a7-5c55-9d0f-3f6a0c1b7e42")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedAppointment:
-    """An appointment as it was told last. It came ``first`` at one instant, and ``changed`` at another."""
+    """An appointment as last notified. ``first`` is when it came, ``changed`` when it last changed."""
 
     id: str
     version: int
@@ -52,7 +52,7 @@ class ReceivedAppointment:
 
     @property
     def current(self) -> Current:
-        """Which version of it this is."""
+        """Its current version."""
         return Current(f"{KIND}/{self.id}", self.version, self.changed)
 
     @property
@@ -72,7 +72,7 @@ class Saved(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A version of an appointment: when it came and how, what it said, and when the same came again."""
+    """A version of an appointment: when and how it came, its content, and when the same came again."""
 
     number: int
     received: datetime
@@ -82,7 +82,7 @@ class Version(NamedTuple):
 
 
 class Inbox:
-    """Keeps what comes, at the instant that ``now`` tells."""
+    """Keeps the notifications that come; ``now`` returns the instant."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class Inbox:
             return [_from_row(row) for row in rows], total
 
     def newest(self) -> int:
-        """The number of the last delivery; it is another one when there is something new, or nothing any more."""
+        """The number of the last delivery; it changes when something new has come, or after a reset."""
         with self._store.reading() as db:
             return _next_number(db)
 
@@ -162,12 +162,12 @@ class Inbox:
             return self._update(db, known, incoming)
 
     def reset(self, db: Database) -> None:
-        """Forgets everything."""
+        """Deletes everything."""
         db.execute("delete from received_deliveries")
         db.execute("delete from received_appointments")
 
     def _insert(self, db: Database, incoming: IncomingAppointment, method: str) -> Saved:
-        # Drawn from what identifies it, so that the same requests give the same ids.
+        # Derived from its identifier, so that the same requests give the same ids.
         identifier = str(uuid.uuid5(_NAMESPACE, f"{incoming.system}|{incoming.value}"))
         number = _next_number(db)
         row = {"id": identifier, "system": incoming.system, "value": incoming.value, "first": number, "latest": number}
@@ -200,7 +200,7 @@ class Inbox:
 
 
 def _changes_forbidden(known: ReceivedAppointment, incoming: IncomingAppointment) -> list[Issue]:
-    """What no version may change: by what an appointment is known, and when it was made (INT_R03)."""
+    """The issues of a version that changes what it may not: the identifiers, and the time of creation (INT_R03)."""
     issues = []
     [identifier] = known.content["identifier"]
     if (identifier["system"].strip(), identifier["value"].strip()) != (incoming.system, incoming.value):
