@@ -1,1 +1,1 @@
-"""The side of the SAS, where the real one is not there. It knows no editor: it talks HTTP to them."""
+"""Stands in for the SAS where the real one is missing. It knows no editor from inside: it talks HTTP to them."""

@@ -1,4 +1,4 @@
-"""Pages that change while they are looked at: pieces of HTML as server-sent events, for ``static/live.js``."""
+"""Pages that change while they are open: pieces of HTML as server-sent events, for ``static/live.js``."""
 
 from collections.abc import Generator
 
@@ -9,9 +9,9 @@ from mock_editor.base.waits import Ended, Hold
 
 
 def stream(hold: Hold, pieces: Generator[str | None]) -> Response:
-    """The answer that brings ``pieces`` to an element of a page; None keeps the connection alive.
+    """The answer that sends ``pieces`` to an element of a page; None keeps the connection alive.
 
-    It says when there are no more, unless the client has left or the process stops. ``hold`` is let go of at its end.
+    It says when there are no more, unless the client has left or the process stops. ``hold`` is closed at its end.
     """
     events = stream_with_context(EventStream(hold, _events(hold, pieces)))
     return Response(events, mimetype=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})

@@ -1,4 +1,4 @@
-"""The embedded OpenID Connect provider, where « Pro Santé Connect » is not there: who is one of its people says so.
+"""The embedded OpenID Connect provider, in place of « Pro Santé Connect »: people choose who they are, without proof.
 
-Flow: ``routes.py`` reads requests and writes pages, ``provider.py`` has the rules, ``store.py`` what workers share.
+Flow: ``routes.py`` reads requests and writes pages, ``provider.py`` has the rules, ``store.py`` has what workers share.
 """

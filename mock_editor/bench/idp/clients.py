@@ -1,4 +1,4 @@
-"""Whom people are sent back to after they signed in: nobody else gets a code."""
+"""The clients to which people are sent back after signing in: nobody else gets a code."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """An address that a client is answered at; ``client_id`` is None where any client may use it.
+    """An address at which a client gets its answers; ``client_id`` is None where any client may use it.
 
     The client is told at ``logout_uri``, if it has one, that a session has ended (Back-Channel Logout 1.0).
     """
@@ -17,7 +17,7 @@ class Registration:
 
 
 def registered(known: Iterable[Registration], client_id: str, redirect_uri: str) -> Registration | None:
-    """The one that a request means. Addresses are compared to the letter (RFC 9700, 2.1)."""
+    """The registration that a request means. Addresses are compared to the letter (RFC 9700, 2.1)."""
     return next(
         (client for client in known if client.redirect_uri == redirect_uri and client.client_id in (None, client_id)),
         None,

@@ -17,7 +17,7 @@ class Person:
 
     @property
     def name(self) -> str:
-        """As on the screen."""
+        """The name on screens."""
         return f"{self.given} {self.family}"
 
     def answers_to(self, hint: str) -> bool:
@@ -26,7 +26,7 @@ class Person:
         return hint.strip().casefold() in {name.casefold() for name in names if name}
 
     def claims(self) -> dict[str, Any]:
-        """What clients are told; ``SubjectNameID`` is where Pro Santé Connect has the national identifier."""
+        """The claims for clients; Pro Santé Connect has the national identifier in ``SubjectNameID``."""
         return {
             "sub": self.technical_id or self.national_id or self.key,
             **({"SubjectNameID": self.national_id} if self.national_id else {}),

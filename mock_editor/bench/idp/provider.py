@@ -1,8 +1,8 @@
 """The rules of the provider, without a framework: what may be asked, who is signed in, codes and tokens.
 
 Rules: OpenID Connect Core 1.0 with the code flow only, OAuth 2.0 (RFC 6749, 6750), PKCE (RFC 7636) and the best current
-practice (RFC 9700). Sessions and codes are kept; access tokens and what a page brings back are signed values. Who ends
-a session has its clients told (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0).
+practice (RFC 9700). Sessions and codes are stored; access tokens and what a page sends back are signed values. When a
+session ends, its clients are notified (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0).
 """
 
 import base64
@@ -41,7 +41,7 @@ CLAIMS = (
 _GRANT = "authorization_code"
 _INTERACTIVE = frozenset({"login", "consent", "select_account"})
 _PROMPTS = _INTERACTIVE | {"none"}
-# OpenID Connect Core 6 and 7.2.1: what a provider may refuse, with an error of its own each.
+# OpenID Connect Core 6 and 7.2.1: what a provider may refuse, each with an error of its own.
 _UNSUPPORTED = {
     "request": "request_not_supported",
     "request_uri": "request_uri_not_supported",
@@ -55,7 +55,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 @dataclass(eq=False)
 class ProtocolError(Exception):
-    """What a client is told: an error that OAuth 2.0 or OpenID Connect names, what is wrong, and a status."""
+    """An error for the client: its name in OAuth 2.0 or OpenID Connect, what is wrong, and a status."""
 
     error: str
     issue: Issue
@@ -69,7 +69,7 @@ class ProtocolError(Exception):
 
 @dataclass(eq=False)
 class PageError(Exception):
-    """What only the person in front of the browser can be told."""
+    """An error that only the person in front of the browser can be shown."""
 
     issue: Issue
     status: int = 400
@@ -77,7 +77,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks, and where the answer goes."""
+    """The client that asks, and where the answer goes."""
 
     id: str
     redirect_uri: str
@@ -85,7 +85,7 @@ class Client:
 
     @property
     def site(self) -> str:
-        """Where the person is sent afterwards, for the screen."""
+        """The site where the person is sent afterwards, for the screen."""
         return urlsplit(self.redirect_uri).netloc
 
     def answer(self, issuer: str, **parameters: str) -> str:
@@ -113,7 +113,7 @@ class PromptOptions:
 
 
 class Session(NamedTuple):
-    """Who signed in, and when; ``sid`` is what clients know it by."""
+    """A session: who signed in, and when; clients know it by ``sid``."""
 
     person: Person
     since: int
@@ -128,7 +128,7 @@ class LogoutNotice(NamedTuple):
 
 
 def read_client(parameters: Parameters, known: Sequence[Registration]) -> Client:
-    """Who asks. Raises PageError: where it is not known whom to answer, nobody is redirected (RFC 6749, 4.1.2.1)."""
+    """The client that asks. Raises PageError: without a known client, nobody is redirected (RFC 6749, 4.1.2.1)."""
     client_id, redirect_uri = parameters.one("client_id"), parameters.one("redirect_uri")
     if not client_id:
         raise PageError(issue(Code.OIDC_CLIENT))
@@ -174,10 +174,10 @@ def read_request(client: Client, parameters: Parameters) -> tuple[Authentication
 
 
 class Provider:
-    """The provider ``issuer``, where each of those that ``people`` tells may sign in.
+    """The provider ``issuer``, where everybody whom ``people`` returns may sign in.
 
-    ``now`` is in seconds since 1970, and it is real time wherever the simulator's clock stands: clients compare what
-    tokens say with their own clock.
+    ``now`` is in seconds since 1970. It is real time, wherever the simulator's clock stands: clients compare the times
+    in tokens with their own clock.
     """
 
     def __init__(
@@ -197,9 +197,9 @@ class Provider:
     # --- signing in
 
     def signed_in(self, cookie: str | None, prompting: PromptOptions) -> Session | None:
-        """The session of a browser, unless the client wants that the person is asked.
+        """The session of a browser, unless the client wants the person to be asked.
 
-        Raises ProtocolError when the client wants that nobody is asked, and somebody would have to be.
+        Raises ProtocolError when the client wants nobody to be asked, but the person would have to be.
         """
         session = self._session(cookie)
         # max_age=0 is prompt=login (OpenID Connect Core, 3.1.2.1).
@@ -211,9 +211,9 @@ class Provider:
         return None
 
     def sign_in(self, key: str | None, cookie: str | None) -> tuple[Session, str, list[LogoutNotice]]:
-        """The session of a person who has just been chosen, its cookie, and whom to tell that another's has ended.
+        """The session of the person just chosen, its cookie, and the logout notices if another person's session ended.
 
-        ``cookie`` is that of the browser so far. Raises PageError.
+        ``cookie`` is the browser's present one. Raises PageError.
         """
         person = self._person(key)
         if not person:
@@ -226,7 +226,7 @@ class Provider:
         return Session(person, row.since, row.sid), value, notices
 
     def sign_out(self, cookie: str | None) -> list[LogoutNotice]:
-        """Ends the session of a browser; and whom to tell."""
+        """Ends the session of a browser; returns the logout notices to send."""
         return self._end(self._row(cookie))
 
     def _end(self, row: SessionRow | None) -> list[LogoutNotice]:
@@ -266,7 +266,7 @@ class Provider:
         return next((person for person in self.people() if person.key == key), None)
 
     def suspend(self, authentication: AuthenticationRequest) -> str:
-        """What the page brings back with the choice; nobody else can write it."""
+        """The request as the page sends it back with the choice; nobody else can forge it."""
         return self._sign("demand", {"demand": asdict(authentication)}, _DEMAND_LIFETIME)
 
     def resume(self, text: str | None) -> AuthenticationRequest:
@@ -302,7 +302,7 @@ class Provider:
             raise ProtocolError("unsupported_grant_type", issue(Code.OIDC_GRANT_TYPE, grant=_GRANT))
         if not (grant_type and code and redirect_uri):
             raise ProtocolError("invalid_request", issue(Code.OIDC_GRANT_INCOMPLETE))
-        # The first attempt spends the code, even a wrong one: somebody has seen it whom it is not for.
+        # The first attempt uses up the code, even a wrong one: then somebody has seen it who should not have.
         now = int(self._now())
         content = self._store.take(code, now=now)
         lasts = content and self._store.lasts(content["sid"], now=now)
@@ -333,7 +333,7 @@ class Provider:
             "exp": now + TOKEN_LIFETIME,
             "auth_time": session.since,
             "sid": session.sid,
-            # Only the presence of somebody is tested (RFC 8176).
+            # Only somebody's presence is tested (RFC 8176).
             "amr": ["user"],
             "at_hash": _base64(hashlib.sha256(access_token.encode()).digest()[:16]),
         }
@@ -362,7 +362,7 @@ class Provider:
         return text
 
     def _signed(self, purpose: str, text: str | None) -> dict[str, Any] | None:
-        """What was signed for this purpose and has not expired."""
+        """The content that was signed for this purpose and has not expired."""
         try:
             content: dict[str, Any] = URLSafeSerializer(self._store.keys().secret, purpose).loads(text or "")
         except BadData:
@@ -376,7 +376,7 @@ def _authentication(content: Mapping[str, Any]) -> AuthenticationRequest:
 
 
 def _verifies(verifier: str | None, challenge: str | None) -> bool:
-    """Whether a code_verifier is that of the challenge; without a challenge there may be none (RFC 9700, 2.1.1)."""
+    """Whether a code_verifier fits the challenge; without a challenge, there must be none (RFC 9700, 2.1.1)."""
     if not verifier or not challenge:
         return not verifier and not challenge
     return hmac.compare_digest(_base64(hashlib.sha256(verifier.encode()).digest()), challenge)

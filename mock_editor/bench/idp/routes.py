@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 _LARGEST_BODY = 100_000
 _FORM = ("application/x-www-form-urlencoded",)
 _PAGES = frozenset({"idp.authorize", "idp.connect", "idp.disconnect"})
-# What the protocol has pages and programs of other sites send.
+# What pages and programs of other sites send by the protocol.
 FOR_OTHER_SITES = frozenset({"idp.authorize", "idp.disconnect", "idp.token", "idp.userinfo"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -49,7 +49,7 @@ _HEADERS = {
     ),
 }
 
-# What people are told of a refusal that is meant for developers, by status.
+# What people see of a refusal meant for developers, by status.
 _ON_PAGES = {
     408: Code.OIDC_BODY_LATE,
     413: Code.OIDC_BODY_TOO_LARGE,
@@ -81,7 +81,7 @@ def _set_session(response: Response, value: str, seconds: int) -> Response:
 
 
 def _notify(notices: Iterable[LogoutNotice]) -> None:
-    """Tells clients that a session has ended; one that does not take it is left alone."""
+    """Tells clients that a session has ended; a failure is ignored."""
     site = of_world(ProviderSite)
     for notice in notices:
         try:
@@ -95,7 +95,7 @@ def _notify(notices: Iterable[LogoutNotice]) -> None:
 
 @bp.get("/.well-known/openid-configuration")
 def configuration() -> Response:
-    """What OpenID Connect Discovery 1.0 wants to be known."""
+    """The metadata that OpenID Connect Discovery 1.0 asks for."""
     issuer = _provider().issuer
     return jsonify(
         issuer=issuer,
@@ -135,7 +135,7 @@ def jwks() -> Response:
 
 @bp.route("/authorize", methods=["GET", "POST"])
 def authorize() -> Response:
-    """Sends a browser back with a code, after having asked who is there if need be."""
+    """Sends a browser back with a code, after asking who is there if necessary."""
     provider, parameters = _provider(), _sent()
     asking = read_client(parameters, provider.clients)
     try:
@@ -199,7 +199,7 @@ def token() -> Response:
 
 @bp.route("/userinfo", methods=["GET", "POST"])
 def userinfo() -> Response:
-    """Who a token is of."""
+    """The person whom a token belongs to."""
     bearer = _authorization()
     if not bearer or bearer.type != "bearer" or not bearer.token:
         # RFC 6750, 3.1: no error code in the header for a client that may not know that it needs a token.
@@ -212,7 +212,7 @@ def userinfo() -> Response:
 
 @bp.errorhandler(ProtocolError)
 def refuse_client(error: ProtocolError) -> Response:
-    """What a client is told, in the form of OAuth 2.0."""
+    """An error for a client, in the form of OAuth 2.0."""
     response = jsonify(error=error.error, error_description=error.description)
     response.status_code = error.status
     if error.status == 401:
@@ -227,7 +227,7 @@ def refuse_client(error: ProtocolError) -> Response:
 
 @bp.errorhandler(EditorError)
 def refuse(error: EditorError) -> Response:
-    """What the shared modules refuse, in the form that the endpoint's clients know."""
+    """Refusals of the shared modules, in the form that the endpoint's clients know."""
     if request.endpoint in _PAGES:
         response = refuse_person(PageError(issue(_ON_PAGES.get(error.status, Code.OIDC_MALFORMED)), error.status))
     else:
@@ -239,7 +239,7 @@ def refuse(error: EditorError) -> Response:
 
 @bp.after_request
 def protect(response: Response) -> Response:
-    """Nothing of this is for caches or frames."""
+    """Forbids caches and frames."""
     response.headers.update(_HEADERS)
     return response
 
@@ -249,7 +249,7 @@ def _page(template: str, status: int = 200, **content: object) -> Response:
 
 
 def _redirect(url: str) -> Response:
-    """To a client, from wherever: 303, so that a form is never sent on (RFC 9700, 4.12)."""
+    """Redirects to a client with 303, so that a form is never sent on (RFC 9700, 4.12)."""
     return Response(status=303, headers={"Location": url})
 
 
@@ -258,7 +258,7 @@ def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
 
 
 def _authorization() -> Authorization | None:
-    """What the client presents, if that can be read."""
+    """The credentials that the client presents, if they can be read."""
     try:
         return request.authorization
     except ValueError:  # Basic with anything but ASCII
@@ -270,7 +270,7 @@ def _client_ids(parameters: Parameters) -> set[str]:
     given, header = parameters.one("client_id"), "Authorization" in request.headers
     basic = _authorization()
     if header and basic and basic.type == "basic" and basic.username:
-        # RFC 6749, 2.3.1 wants the id encoded, and not every client does it.
+        # RFC 6749, 2.3.1 wants the id encoded, but not every client does that.
         ids = {basic.username, unquote_plus(basic.username)}
     elif given and not header:
         ids = {given}

@@ -9,9 +9,9 @@ from mock_editor.bench.idp.provider import Provider
 
 @dataclass(frozen=True, slots=True)
 class ProviderSite:
-    """What the endpoints of a world have: its provider, and how clients are told that a session has ended.
+    """What the endpoints of a world need: its provider, and the way to tell clients that a session has ended.
 
-    ``to_clients`` carries what is for clients below ``public_url``. Whoever sends a body has ``body_timeout`` seconds.
+    ``to_clients`` carries calls to clients below ``public_url``. A client has ``body_timeout`` seconds to send a body.
     """
 
     provider: Provider

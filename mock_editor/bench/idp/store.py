@@ -1,4 +1,4 @@
-"""What all workers share: the keys, who is signed in and where, the codes that wait for their client. All its SQL."""
+"""What all workers share: keys, sessions and their clients, codes that wait for a client. All of its SQL."""
 
 import hashlib
 import secrets
@@ -25,7 +25,7 @@ create table if not exists idp_visited (
 
 
 class SigningKeys(NamedTuple):
-    """``signing`` is for what clients verify, ``secret`` for what comes back to us only."""
+    """``signing`` is for what clients verify, ``secret`` for what only comes back to us."""
 
     signing: RSAKey
     secret: str
@@ -40,7 +40,7 @@ class SessionRow(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A client that a session was used at, and where it wants to be told that it has ended."""
+    """A client at which a session was used, and the URL at which it wants to be told that the session has ended."""
 
     client_id: str
     logout_uri: str
@@ -64,7 +64,7 @@ class ProviderStore:
     # --- sessions
 
     def open(self, person: str, sid: str | None, *, now: int, seconds: int) -> tuple[SessionRow, str]:
-        """Begins a session, or renews that of ``sid``; and what its cookie holds. Raises 503."""
+        """Begins a session, or renews that of ``sid``; returns the value of its cookie. Raises 503."""
         cookie = secrets.token_urlsafe(32)
         row = SessionRow(sid or secrets.token_urlsafe(16), person, now)
         with self._store.writing() as db:
@@ -87,7 +87,7 @@ class ProviderStore:
         return bool(found)
 
     def end(self, sid: str) -> list[Visit]:
-        """Ends a session; and the clients to be told. Raises 503."""
+        """Ends a session; returns the clients to be told. Raises 503."""
         with self._store.writing() as db:
             db.execute("delete from idp_sessions where sid = ?", [sid])
             rows = db.execute("delete from idp_visited where sid = ? returning client, logout_uri", [sid]).fetchall()
@@ -96,9 +96,9 @@ class ProviderStore:
     # --- codes
 
     def keep(self, content: Mapping[str, Any], visit: Visit | None = None, *, now: int, seconds: int) -> str:
-        """A code that stands for ``content``, of the session ``sid`` in it, for some seconds. Raises 503.
+        """A new code for ``content``, valid for some seconds; its session is the ``sid`` in it. Raises 503.
 
-        With it, the session remembers the client that it goes to.
+        The session remembers the client that the code goes to.
         """
         code = secrets.token_urlsafe(32)
         with self._store.writing() as db:
@@ -110,7 +110,7 @@ class ProviderStore:
         return code
 
     def take(self, code: str, *, now: int) -> dict[str, Any] | None:
-        """What a code stands for, once; None for one that is unknown, taken or expired. Raises 503."""
+        """The content of a code, only once; None for a code that is unknown, used or expired. Raises 503."""
         with self._store.writing() as db:
             _forget(db, now)
             rows = db.execute("delete from idp_codes where code = ? returning content", [code]).fetchall()

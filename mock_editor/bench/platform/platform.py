@@ -1,4 +1,4 @@
-"""The platform of a world: what it knows, remembers and calls."""
+"""The platform of a world, with everything its pages need."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from mock_editor.bench.platform.search import Searcher
 from mock_editor.bench.platform.sign_in import RETURN_PATH, SignIn
 from mock_editor.bench.platform.store import PlatformStore
 
-# What the platform gives an editor to answer (guide: service level).
+# Seconds that an editor has to answer the platform (guide: service level).
 SECONDS = 7.0
 SESSION = "sas_session"
 
@@ -70,7 +70,7 @@ class Platform:
         return f"{urlsplit(self.public_url).path}/{Surface.SAS}"
 
     def visitor(self) -> Person | None:
-        """Who is signed in, in the browser of the request at hand."""
+        """The person signed in at the browser of the current request."""
         return self.store.session(request.cookies.get(SESSION))
 
     def _owner(self) -> str:

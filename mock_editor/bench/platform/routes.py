@@ -1,4 +1,4 @@
-"""The pages of the platform, ``/_sas/…``: signing in, searching, who its regulators are, the call from an LRM."""
+"""The pages of the platform, ``/_sas/…``: signing in, searching, the regulators, the call from an LRM."""
 
 from collections.abc import Generator
 from concurrent.futures import wait
@@ -28,12 +28,12 @@ from mock_editor.bench.platform.sign_in import CLIENT_ID, PENDING_SECONDS, Pendi
 from mock_editor.bench.platform.store import LIFETIME
 from mock_editor.bench.platform.view import SearchCriteria
 
-# Whoever asks for a whole country sees the beginning of it, and so does a load test of its regulators.
+# Items of a list that are shown: a search for a whole country, or a load test's regulators, may give many more.
 MOST = 100
-# Answers that come together are shown together.
+# Seconds in which answers are gathered, to be shown together.
 _TOGETHER = 0.1
 _FRAMED = ("platform", "receiver")
-# It travels in a cookie, which browsers drop beyond 4096 characters.
+# The target travels in a cookie, and browsers drop cookies longer than 4096 characters.
 _LONGEST_TARGET = 2000
 _LARGEST_LOGOUT = 20_000
 _FLOW = "sas_flow"
@@ -72,7 +72,7 @@ def _set_cookie(response: Response, name: str, value: str, lifetime: float) -> R
 
 
 def _safe_target(text: str | None) -> str:
-    """A page of ours to go to; anything else would let others send people wherever they like."""
+    """A page of ours to go to; accepting other URLs would let anybody redirect people anywhere."""
     home = url_for("platform.home")
     if not text or len(text) > _LONGEST_TARGET or "\\" in text:
         return home
@@ -80,30 +80,30 @@ def _safe_target(text: str | None) -> str:
 
 
 def _wanted() -> SearchCriteria:
-    """Raises 400 for a kind of offer that there is not."""
+    """The search that is asked for. Raises 400 for an unknown kind of offer."""
     return view.read_criteria(Parameters(request.query_string))
 
 
 @bp.errorhandler(EditorError)
 def refuse(error: EditorError) -> Response:
-    """The page of a refusal."""
+    """Shows a refusal as a page."""
     title, text = french_page(error)
     return _page("message.html", error.status, title=title, text=text)
 
 
 @bp.after_request
 def protect(response: Response) -> Response:
-    """Pages of ours have scripts of ours."""
+    """Allows our own scripts in our pages."""
     response.headers.update(pages.HEADERS_WITH_SCRIPTS)
     return response
 
 
-# The pages of what is received have the same frame, with whoever is signed in.
+# The receiver's pages have the same frame, with the person signed in.
 
 
 @bp.app_context_processor
 def frame() -> dict[str, object]:
-    """What the layout of both parts of the SAS needs."""
+    """The variables that the layout of both parts of the SAS needs."""
     return {"forms": _platform().forms, "person": _platform().visitor()} if request.blueprint in _FRAMED else {}
 
 
@@ -130,7 +130,7 @@ def home() -> Response:
 
 @bp.get("/connexion")
 def enter() -> Response:
-    """Sends whoever is not signed in to the identity provider."""
+    """Sends a person who is not signed in to the identity provider."""
     target = _safe_target(Parameters(request.query_string).one("suite"))
     if _platform().visitor():
         return _moved(target)
@@ -140,17 +140,17 @@ def enter() -> Response:
 
 @bp.get("/connexion/retour")
 def come_back() -> Response:
-    """Where the identity provider sends them back."""
+    """The page to which the identity provider sends people back."""
     parameters = Parameters(request.query_string)
     pending = _platform().sign_in.pending(request.cookies.get(_FLOW), parameters.one("state"))
     if pending is None:
         return refuse(refused(Code.SAS_SIGN_IN_UNEXPECTED))
-    # However it ends, it is over.
+    # The sign-in is over, whatever its result.
     return _set_cookie(_come_in(pending, parameters), _FLOW, "", 0)
 
 
 def _come_in(pending: PendingSignIn, parameters: Parameters) -> Response:
-    """Signs in whoever the provider says has come back, if it says so."""
+    """Signs in the person whom the provider names, if it does."""
     if parameters.one("error") == "access_denied":
         return refuse(refused(Code.SAS_SIGN_IN_DENIED))
     code = parameters.one("code")
@@ -160,14 +160,14 @@ def _come_in(pending: PendingSignIn, parameters: Parameters) -> Response:
     person, sid = signed_in
     if person.key in _platform().store.withdrawn():
         return refuse(refused(Code.SAS_SIGN_IN_WITHDRAWN, person=person.name))
-    # Signing in is what has the platform tell the editors (INT_R02).
+    # At sign-in, the platform sends the account to the editors (INT_R02).
     _platform().accounts.tell(person, active=True)
     return _set_cookie(_moved(pending.target), SESSION, _platform().store.open(person, sid), LIFETIME.total_seconds())
 
 
 @bp.post("/connexion/fin")
 def end() -> Response:
-    """Where the identity provider says that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
+    """Takes the identity provider's notice that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
     expect_media_type(request.headers, (codes.FORM,))
     sent = Parameters(read_body(request.environ, seconds=_platform().body_timeout, limit=_LARGEST_LOGOUT))
     sid = _platform().sign_in.ended(sent.one("logout_token") or "")
@@ -180,10 +180,10 @@ def end() -> Response:
 @bp.post("/deconnexion")
 def leave() -> Response:
     """Signs out."""
-    # Whoever was there when the page was shown: nobody is to be thought gone who is not.
+    # Accepted whoever the page was shown to: otherwise somebody could believe they are signed out when they are not.
     _platform().forms.read(anybodys=True)
     _platform().store.close(request.cookies.get(SESSION))
-    # The provider's session too, or the next one would be signed in as this one; with it go those of the editors.
+    # The provider's session ends too, or the next person would be signed in as this one; the editors' end with it.
     query = urlencode({"client_id": CLIENT_ID, "post_logout_redirect_uri": f"{_platform().public_url}/_sas/"})
     return _set_cookie(_moved(f"{_platform().issuer}/deconnexion?{query}"), SESSION, "", 0)
 
@@ -207,7 +207,7 @@ def search() -> Response:
 
 @bp.get("/recherche/flux")
 def results() -> Response:
-    """What a search brings, as it comes."""
+    """The results of a search as they come."""
     if not _platform().visitor():
         raise refused(Code.NOBODY_SIGNED_IN)
     asked = _wanted()
@@ -223,7 +223,7 @@ def _progress(asked: SearchCriteria, hold: Hold) -> Generator[str | None]:
         call.future.add_done_callback(lambda _: hold.wake())
     try:
         while True:
-            # Before it is rendered: what comes meanwhile is for the next time.
+            # Cleared before rendering: what comes in the meantime is shown the next time.
             over = begun.over
             found = view.results(begun, total)
             yield render_template("platform/resultats.html", found=found, view=view)
@@ -234,7 +234,7 @@ def _progress(asked: SearchCriteria, hold: Hold) -> Generator[str | None]:
 
 
 def _start(asked: SearchCriteria) -> tuple[Search, int]:
-    """Begins a search; and how many were found for it."""
+    """Begins a search; returns it, and how many matches the directory has."""
     listed = _platform().directory.find(asked.offer, asked.territory, asked.specialty)
     return _platform().searcher.begin(asked.offer, listed[:MOST]), len(listed)
 
@@ -275,7 +275,7 @@ def bring_back(key: str) -> Response:
 
 
 def _known(key: str) -> Person:
-    """Raises 404."""
+    """The person with this key. Raises 404."""
     for person in _platform().people():
         if person.key == key:
             return person

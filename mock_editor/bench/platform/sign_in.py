@@ -1,8 +1,8 @@
 """Signing regulators in at the identity provider of the bench: authorization code with state and PKCE.
 
-The session that the provider then has lets them in at the editors without being asked again, and ends theirs with it
-(back-channel logout). Who somebody is comes from its userinfo endpoint, straight from there. Protocol times are real
-ones: the provider's clock is not the simulator's.
+With the provider's session, they enter the editors' sites without being asked again; when it ends, so do the sessions
+there (back-channel logout). Their identity comes directly from the provider's userinfo endpoint. Protocol times are
+real: the provider does not follow the simulator's clock.
 """
 
 import logging
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class PendingSignIn(NamedTuple):
-    """One way to the provider and back; ``target`` is the page that was asked for."""
+    """A sign-in in progress; ``target`` is the page that was asked for."""
 
     state: str
     verifier: str
@@ -64,7 +64,7 @@ class SignIn:
         return url, self._serializer().dumps(list(pending))
 
     def pending(self, cookie: str | None, state: str | None) -> PendingSignIn | None:
-        """What a browser that comes back began itself, and not too long ago; else None."""
+        """The sign-in that this browser began itself, not too long ago; otherwise None."""
         try:
             pending = PendingSignIn(*self._serializer().loads(cookie or "", max_age=PENDING_SECONDS))
         except (BadData, TypeError):
@@ -72,7 +72,7 @@ class SignIn:
         return pending if secrets.compare_digest(pending.state.encode(), (state or "").encode()) else None
 
     def finish(self, pending: PendingSignIn, code: str) -> tuple[Person, str] | None:
-        """Who came back with ``code``, and the ``sid`` of their session; None when the provider does not tell."""
+        """The person behind ``code``, and the ``sid`` of their session; None when the provider does not tell."""
         try:
             with self._client() as session:
                 tokens = session.fetch_token(
@@ -89,7 +89,7 @@ class SignIn:
         return (person, sid) if person else None
 
     def ended(self, token: str) -> str | None:
-        """The ``sid`` of the session that a logout token ends; None for one that is not sound.
+        """The ``sid`` of the session that a logout token ends; None for an invalid token.
 
         A token that comes twice ends what has ended: a ``sid`` is of one session.
         """
@@ -103,7 +103,7 @@ class SignIn:
         return sid if sound and isinstance(sid, str) else None
 
     def _claims(self, session: OAuth2Session, token: str) -> dict[str, Any]:
-        """What the provider has signed for us. Raises RequestException, JoseError, ValueError…"""
+        """The claims that the provider has signed for us. Raises RequestException, JoseError, ValueError…"""
         answer = session.request("GET", f"{self._issuer}/jwks", withhold_token=True)
         answer.raise_for_status()
         claims = jwt.decode(token, KeySet.import_key_set(answer.json()), algorithms=["RS256"]).claims

@@ -1,4 +1,4 @@
-"""What the platform remembers: sessions, who is withdrawn, what editors said of accounts, who is known where.
+"""What the platform remembers: sessions, withdrawn regulators, editors' answers about accounts, who is known where.
 
 All SQL of the platform stands here.
 """
@@ -28,7 +28,7 @@ create table if not exists platform_known (
     practitioner text not null, editor text not null, primary key (practitioner, editor)) strict
 """
 LIFETIME = timedelta(hours=12)  # a duty
-# SQLite takes so many parameters in any build.
+# Parameters that every build of SQLite accepts in a statement.
 _MOST = 500
 
 
@@ -36,8 +36,8 @@ _MOST = 500
 class ProvisioningResult:
     """What an editor answered when it was last told of a regulator (INT_R02).
 
-    ``status`` is that of HTTP, None when there was no answer; ``trouble`` is what it said against it, or why it said
-    nothing. ``seconds`` is how long it took.
+    ``status`` is the HTTP status, None without an answer; ``trouble`` is the editor's objection, or why there was no
+    answer. ``seconds`` is how long it took.
     """
 
     active: bool
@@ -48,12 +48,12 @@ class ProvisioningResult:
 
     @property
     def accepted(self) -> bool:
-        """Whether the editor has done as told."""
+        """Whether the editor accepted the account."""
         return self.status in (200, 201)
 
 
 class PlatformStore:
-    """The tables; sessions follow the simulator's clock, which ``now`` tells."""
+    """The tables; sessions follow the simulator's clock, ``now``."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -62,7 +62,7 @@ class PlatformStore:
     # --- sessions
 
     def open(self, person: Person, sid: str | None = None) -> str:
-        """Opens a session and returns what its cookie holds. Forgets those that are over.
+        """Opens a session and returns the value of its cookie. Deletes expired sessions.
 
         ``sid`` is that of the session at the identity provider.
         """
@@ -75,7 +75,7 @@ class PlatformStore:
         return cookie
 
     def session(self, cookie: str | None) -> Person | None:
-        """Whose session a cookie is of, if it is not over, and they have not been withdrawn."""
+        """The regulator whose session a cookie is for, unless it has expired or the regulator is withdrawn."""
         if not cookie:
             return None
         with self._store.reading() as db:
@@ -95,12 +95,12 @@ class PlatformStore:
             db.execute("delete from platform_sessions where key = ?", [_hashed(cookie or "")])
 
     def close_from(self, sid: str) -> None:
-        """Ends what was opened from a session at the identity provider."""
+        """Ends the sessions opened from a session at the identity provider."""
         with self._store.writing() as db:
             db.execute("delete from platform_sessions where sid = ?", [sid])
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets back with the clock when sessions are over."""
+        """Moves the ends of sessions back with the clock."""
         set_back(db, "platform_sessions", "expires", by)
 
     # --- regulators
@@ -117,12 +117,12 @@ class PlatformStore:
             db.execute("delete from platform_withdrawn where person = ?", [key])
 
     def withdrawn(self) -> set[str]:
-        """Who may not sign in."""
+        """The regulators who may not sign in."""
         with self._store.reading() as db:
             return {key for (key,) in db.execute("select person from platform_withdrawn").fetchall()}
 
     def note(self, key: str, results: Mapping[str, ProvisioningResult]) -> None:
-        """Keeps what editors, by slug, have answered about a regulator."""
+        """Stores what each editor, by slug, answered about a regulator."""
         rows = [
             {
                 "person": key,
@@ -172,7 +172,7 @@ class PlatformStore:
                 db.table("platform_known").insert_all(rows, pk=("practitioner", "editor"), ignore=True)
 
     def reset(self, db: Database) -> None:
-        """Forgets everything."""
+        """Deletes everything."""
         for table in ("platform_sessions", "platform_withdrawn", "platform_accounts", "platform_known"):
             db.execute(f"delete from {table}")  # noqa: S608 - names of ours
 

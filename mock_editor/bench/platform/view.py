@@ -1,4 +1,4 @@
-"""What the pages of the platform show, and the words for it, in French."""
+"""What the pages of the platform show, in French words."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ _LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class SearchCriteria:
-    """What is looked for: an empty territory is anywhere, an empty speciality any.
+    """What is searched for: an empty territory means anywhere, an empty speciality any.
 
-    ``complete``: the page is to be shown when all have answered, as a browser without scripts needs it.
+    ``complete``: the page waits for all answers, for browsers without scripts.
     """
 
     offer: Offer = Offer.INDIVIDUAL
@@ -55,7 +55,7 @@ def read_criteria(parameters: Parameters) -> SearchCriteria:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatus:
-    """How an account of a regulator stands at an editor: ``sort`` is a Bootstrap colour."""
+    """The state of a regulator's account at an editor: ``sort`` is a Bootstrap colour."""
 
     peer: Peer
     sort: str
@@ -67,7 +67,7 @@ class AccountStatus:
 def account_statuses(
     peers: Sequence[Peer], provisioned: Mapping[tuple[str, str], ProvisioningResult], person: str
 ) -> list[AccountStatus]:
-    """How the accounts of a regulator stand, editor by editor."""
+    """The state of a regulator's accounts, editor by editor."""
     return [_account_status(peer, provisioned.get((person, peer.slug))) for peer in peers]
 
 
@@ -85,7 +85,7 @@ def _account_status(peer: Peer, result: ProvisioningResult | None) -> AccountSta
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What a search has brought so far. ``total`` is of those who were found, of whom the first were asked for."""
+    """The results of a search so far. ``total`` counts the matches in the directory; slots are sought for the first."""
 
     total: int
     asked: int
@@ -126,7 +126,7 @@ def here(moment: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """So many seconds."""
+    """A number of seconds, in words."""
     return f"{seconds:.2f} s".replace(".", ",")
 
 
@@ -151,5 +151,5 @@ def finding(found: Finding) -> str:
 
 
 def trouble(answer: SearchAnswer) -> str:
-    """Why an answer is none; empty for one that is."""
+    """Why an answer is unusable; empty for a usable one."""
     return french(answer.trouble) if answer.trouble else ""

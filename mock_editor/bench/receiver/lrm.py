@@ -1,8 +1,8 @@
-"""What the platform would pass on to the LRM of a SAMU: INT_L02, a message for each version of an appointment.
+"""The messages that the platform would send to the LRM of a SAMU: INT_L02, one per version of an appointment.
 
-EDXL-DE around RC-DE around the appointment, as JSON, by way of the Hub Santé. Source: the guide on passing appointments
-on to LRMs. What no notification tells is left out: the place, where a practitioner has several; the organization of a
-SOS Médecins place, as long as nobody knows who consults there.
+EDXL-DE around RC-DE around the appointment, as JSON, through the Hub Santé. Source: the guide on passing appointments
+on to LRMs. What notifications do not tell is left out: the place of a practitioner with several; the organization of a
+SOS Médecins place, until it is known who consults there.
 """
 
 import uuid
@@ -19,7 +19,7 @@ from mock_editor.bench.receiver.payload import regulator_of
 from mock_editor.bench.receiver.received import ReceivedAppointment, Version
 
 SENDER = "fr.health.test.ptfsas"
-# How long the Hub tries to pass it on.
+# How long the Hub tries to deliver it.
 _EXPIRES = timedelta(days=1)
 _NAMESPACE = uuid.UUID("6b6d1f0f-2f35-5a0a-8b0c-61c1f1f5e2a4")
 # Medical doctor, in the national list of professions.
@@ -64,7 +64,7 @@ def message(
 
 
 def _samu(doctor: Listed | None) -> str:
-    """The number of a SAMU: that of its department, with a zero behind where it has two signs."""
+    """The number of a SAMU: that of its department, followed by a zero if it has two characters."""
     departments = {department(site.postal_code) for site in doctor.sites} if doctor else set()
     return f"{departments.pop():0<3}" if len(departments) == 1 else _NOWHERE
 
@@ -91,13 +91,13 @@ def _appointment(identifier: str, version: Version, doctor: Listed | None, peopl
 
 
 def practitioner_of(content: Resource) -> str:
-    """The prefixed identifier of who consults; empty as long as that is not known."""
+    """The prefixed identifier of the practitioner; empty while it is not known who consults."""
     actors = (participant.get("actor", {}) for participant in content["participant"])
     return next((str(actor["identifier"]["value"]).strip() for actor in actors if "identifier" in actor), "")
 
 
 def _practitioner(identifier: str, doctor: Listed | None) -> dict[str, Any]:
-    # An ADELI is no RPPS.
+    # An ADELI number is not an RPPS number.
     rpps = identifier[1:] if identifier.startswith("8") else ""
     if doctor is None:
         return _filled(rppsId=rpps)

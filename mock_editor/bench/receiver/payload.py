@@ -1,6 +1,6 @@
-"""What a notification of INT_R03 says: JSON -> ``IncomingAppointment``, or a refusal that tells all that is wrong.
+"""Reads a notification of INT_R03: JSON -> ``IncomingAppointment``, or a refusal that lists everything wrong.
 
-In two steps: what is no FHIR ``Appointment`` is a 400; one that breaks a rule of the flow, or of the profile that it
+In two steps: what is not a FHIR ``Appointment`` is a 400; one that breaks a rule of the flow, or of the profile that it
 claims (``FrAppointmentSAS``, ``sas-sos-appointment``), is a 422. Source: both profiles, and the guide on INT_R03.
 """
 
@@ -33,8 +33,8 @@ _PRACTITIONER_TYPES = {codes.PRACTITIONER_OID: "IDNPS"}
 _PRACTITIONER_ID = re.compile("8[0-9]{11}|0[0-9A-Z]{9}")
 _EDITOR_SYSTEM = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+|https?://[^\s/?#]\S*")
 
-# How patients show: by the type of a resource or of what a reference means, or by their national identifier (INS: NIR
-# and NIA, those for tests and demonstrations).
+# How patients can be recognised: by the type of a resource or of a reference's target, or by their national identifier
+# (INS: NIR and NIA, including those for tests and demonstrations).
 _PATIENTS = frozenset({"Patient", "RelatedPerson"})
 _TO_PATIENT = re.compile(r"(.*/)?(Patient|RelatedPerson)([/?].*)?", re.DOTALL)
 _PATIENT_SYSTEMS = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8, 9, 10, 11))
@@ -42,7 +42,7 @@ _PATIENT_SYSTEMS = frozenset(f"urn:oid:1.2.250.1.213.1.4.{last}" for last in (8,
 
 @dataclass(frozen=True, slots=True)
 class IncomingAppointment:
-    """What a sound body says of an appointment.
+    """An appointment as a valid body describes it.
 
     ``content`` is the resource as it was sent, without what is empty, unknown to FHIR or for the server to say.
     ``system`` and ``value`` identify the appointment; ``place`` is the FHIRPath of where they stand.
@@ -56,7 +56,7 @@ class IncomingAppointment:
 
 
 def read(body: bytes) -> IncomingAppointment:
-    """The notification that a body is. Raises 400 or 422 with every problem found."""
+    """The notification in a body. Raises 400 or 422 with every problem found."""
     document = parse(body)
     cleaned, ignored = structure(document, KIND, AppointmentModel, _unlike_json)
     # Patients are looked for in what was sent: they may stand where FHIR has no element.
@@ -66,7 +66,7 @@ def read(body: bytes) -> IncomingAppointment:
 
 
 def moment(text: str) -> datetime | None:
-    """A FHIR instant, or a dateTime if it says as much: with an offset. None for anything else."""
+    """A FHIR instant, or a dateTime that is as precise and has an offset. None for anything else."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -75,7 +75,7 @@ def moment(text: str) -> datetime | None:
 
 
 def regulator_of(resource: Resource) -> Resource:
-    """The identifier of the regulator of a sound resource."""
+    """The identifier of the regulator in a valid resource."""
     operator = next(
         extension for extension in resource["extension"] if extension.get("url") == codes.APPOINTMENT_OPERATOR
     )
@@ -87,7 +87,7 @@ def regulator_of(resource: Resource) -> Resource:
 
 
 def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
-    """What the model takes, and JSON for FHIR does not allow: the number of seconds for an instant."""
+    """What the model accepts but FHIR JSON does not allow: a number of seconds as an instant."""
     for name in _MOMENTS:
         if type(cleaned.get(name)) in (int, float):
             yield issue(Code.APPOINTMENT_TIME_NO_TEXT, f"{KIND}.{name}")
@@ -99,7 +99,7 @@ def _unlike_json(cleaned: Resource) -> Iterator[Issue]:
 def _violations(resource: Resource) -> Iterator[Issue]:
     """What ``resource`` breaks of the rules, each with its place.
 
-    Where it claims neither profile, it may be what either allows.
+    If it claims neither profile, whatever either of them allows is accepted.
     """
     profiles = resource.get("meta", {}).get("profile", ())
     claimed = profiles[0] if len(profiles) == 1 else None
@@ -247,7 +247,7 @@ def _is_administrative(participant: Resource) -> bool:
 
 
 def _patients(document: Resource) -> Iterator[Issue]:
-    """Where something is said of a patient, in the order of the body. Any nesting will do: there is no recursion."""
+    """The places that mention a patient, in the order of the body. There is no recursion, so any nesting works."""
     pending: list[tuple[Any, str]] = [(document, KIND)]
     while pending:
         value, path = pending.pop()

@@ -1,4 +1,4 @@
-"""The receiver of a world: what it keeps and knows."""
+"""The receiver of a world, with everything its endpoints need."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,9 @@ from mock_editor.bench.receiver.received import Inbox
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the endpoints and pages of a world have. A client has ``body_timeout`` seconds to send a body.
+    """What the endpoints and pages of a world need. A client has ``body_timeout`` seconds to send a body.
 
-    What an LRM would be told of an appointment comes from ``directory`` and ``people``, the regulators. ``base`` is the
-    URL of the FHIR base.
+    Messages to an LRM are made with ``directory`` and ``people``, the regulators. ``base`` is the URL of the FHIR base.
     """
 
     inbox: Inbox

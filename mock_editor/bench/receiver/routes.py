@@ -1,4 +1,4 @@
-"""The endpoints of INT_R03 on the side of the SAS, ``/_sas/fhir/…``, and the pages that show what came."""
+"""The endpoints of INT_R03 on the SAS side, ``/_sas/fhir/…``, and the pages that show what was received."""
 
 from collections.abc import Generator
 from typing import Any
@@ -26,9 +26,9 @@ from mock_editor.bench.receiver.received import Inbox, ReceivedAppointment, Save
 from mock_editor.bench.receiver.receiver import Receiver
 
 _IDENTIFIER = "identifier"
-# A load test leaves more behind than a client, or a browser, wants at once.
+# Appointments listed at most: a load test leaves more than a client or a browser wants at once.
 _MOST = 200
-# Seconds between two looks for what is new; a look takes some microseconds.
+# Seconds between two looks for something new; a look takes some microseconds.
 _LOOK = 0.5
 
 
@@ -43,7 +43,7 @@ def _inbox() -> Inbox:
     return _receiver().inbox
 
 
-# --- what every request brings, and gets
+# --- shared by all requests
 
 
 def _asked() -> Parameters:
@@ -77,7 +77,7 @@ def _page(template: str, status: int = 200, **content: Any) -> Response:
 
 @bp.errorhandler(EditorError)
 def refuse(error: EditorError) -> Response:
-    """On FHIR paths for developers, elsewhere in French."""
+    """Answers a refusal: for developers on FHIR paths, in French elsewhere."""
     if classify(request.path).fhir:
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
     title, text = french_page(error)
@@ -86,7 +86,7 @@ def refuse(error: EditorError) -> Response:
 
 @bp.after_request
 def protect(response: Response) -> Response:
-    """Pages of ours have scripts of ours."""
+    """Allows our own scripts in our pages."""
     response.headers.update(forms.HEADERS_WITH_SCRIPTS)
     return response
 
@@ -96,7 +96,7 @@ def protect(response: Response) -> Response:
 
 @bp.post(f"/fhir/{KIND}")
 def create() -> Response:
-    """Takes an appointment that is new."""
+    """Takes a new appointment."""
     parameters = _asked()
     refuse_conditional_create(request.headers)
     incoming = _body()
@@ -159,13 +159,13 @@ def metadata() -> Response:
 
 @bp.get("/rendez-vous")
 def appointments() -> Response:
-    """The page of all that came."""
+    """The page of all received appointments."""
     return _page("liste.html", live=url_for("receiver.news"), **_listed())
 
 
 @bp.get("/rendez-vous/flux")
 def news() -> Response:
-    """What changes on it."""
+    """The parts of that page that change."""
     if request.method == "HEAD":
         return Response(mimetype=EVENT_STREAM)
     hold = _receiver().waits.hold(request.environ)
@@ -196,7 +196,7 @@ def _listed() -> dict[str, Any]:
 
 @bp.get("/rendez-vous/<identifier>")
 def appointment(identifier: str) -> Response:
-    """The page of one, with its versions."""
+    """The page of one appointment, with its versions."""
     received = _inbox().read(identifier)
     raw = url_for("receiver.read", identifier=received.id)
     versions = [(version, _passed_on(received, version)) for version in _inbox().versions(received.id)]
@@ -205,7 +205,7 @@ def appointment(identifier: str) -> Response:
 
 @bp.get("/rendez-vous/<identifier>/versions/<int:number>/lrm.json")
 def for_lrm(identifier: str, number: int) -> Response:
-    """What an LRM would be told of a version."""
+    """The message to an LRM about a version."""
     received = _inbox().read(identifier)
     version = next((version for version in _inbox().versions(received.id) if version.number == number), None)
     if version is None:
@@ -230,7 +230,7 @@ def _searchset(base: str, link: str, appointments: list[ReceivedAppointment], to
 
 
 def _outcome(saved: Saved, incoming: IncomingAppointment) -> fhir.Resource:
-    """What ``Prefer: return=OperationOutcome`` gets; it tells what was left aside, too."""
+    """The answer to ``Prefer: return=OperationOutcome``; it also says what was ignored."""
     values = {
         "appointment": f"{KIND}/{saved.appointment.id}",
         "outcome": Term("outcome", saved.outcome),

@@ -1,4 +1,4 @@
-"""What the pages show of the appointments that came, in French."""
+"""What the pages show of received appointments, in French."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ _REGULATORS = {codes.PRACTITIONER_OID: "national", codes.SAS_OID: "technique SAS
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An appointment as it is listed. ``practitioners`` is empty as long as nobody knows who consults."""
+    """An appointment in a list. ``practitioners`` is empty while it is not known who consults."""
 
     id: str
     start: str
@@ -42,7 +42,7 @@ class Row:
 
 
 def row(appointment: ReceivedAppointment) -> Row:
-    """What is listed of an appointment."""
+    """The row of an appointment."""
     content = appointment.content
     [identifier] = content["identifier"]
     regulator = regulator_of(content)
@@ -66,12 +66,12 @@ def row(appointment: ReceivedAppointment) -> Row:
 
 
 def status(content: Resource) -> str:
-    """The state that a version says."""
+    """The state of the appointment in a version."""
     return _STATUSES[content["status"]]
 
 
 def interval(content: Resource) -> str:
-    """When a version says that the appointment is."""
+    """The time of the appointment in a version."""
     return f"Du {_as_sent(content['start'])} au {_as_sent(content['end'])}"
 
 
@@ -81,7 +81,7 @@ def here(received: datetime) -> str:
 
 
 def text(content: Resource) -> str:
-    """A resource as it is read: indented."""
+    """A resource as indented text."""
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
 

@@ -1,4 +1,4 @@
-"""Checks of the Bundle as a whole: its total and links, profiles, references, and what may not be there twice."""
+"""Checks of the Bundle as a whole: its total and links, profiles, references, and what may not occur twice."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ from mock_editor.bench.platform.checks.model import (
 
 
 def total(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """It counts the slots."""
+    """The total counts the slots."""
     if answer.bundle.get("total") != len(answer.slots):
         yield finding("Bundle.total", "total", total=answer.bundle.get("total"), slots=len(answer.slots))
 
 
 def self_link(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """It is the request."""
+    """The self link is the request."""
     links = [link.get("url", "") for link in answer.bundle.get("link", []) if link.get("relation") == "self"]
     for link in links or [""]:
         answered = SearchRequest(request.flow, link, request.now)
@@ -58,7 +58,7 @@ _PROFILES = {
 
 
 def profiles(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Each resource claims the one of its flow; no type is there that the flow does not know."""
+    """Each resource claims the profile of its flow; there is no type that the flow does not know."""
     for resource in (answer.bundle, *answer.resources):
         expected = _PROFILES[Flow(request.flow)].get(resource["resourceType"])
         claimed = resource.get("meta", {}).get("profile", [])
@@ -70,7 +70,7 @@ def profiles(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
 
 
 def references(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """All of them lead to an entry, or to what is contained."""
+    """All references lead to an entry, or to a contained resource."""
     for resource in answer.resources:
         contained = {f"#{inside.get('id')}" for inside in resource.get("contained", [])}
         for path, part in parts(resource):
@@ -80,7 +80,7 @@ def references(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
 
 
 def companions(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """What comes along with slots is led to by something; a Schedule by a slot."""
+    """Something refers to each resource that comes with the slots; to a Schedule, a slot does."""
     led_to = {part["reference"] for resource in answer.resources for part in objects(resource) if "reference" in part}
     for name, resource in answer.by_reference.items():
         if not name.startswith("Slot/") and name not in led_to:
@@ -88,7 +88,7 @@ def companions(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
 
 
 def once(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """No address, no resource, and no time of a Schedule twice."""
+    """No fullUrl, no resource, and no time of a Schedule occurs twice."""
     counted: dict[str, list[Any]] = {
         "url": [entry.get("fullUrl") for entry in answer.entries],
         "resource": [name_of(resource) for resource in answer.resources],

@@ -17,7 +17,7 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
 
 
 class Finding(NamedTuple):
-    """One thing wrong: where, as a path in the answer, and what; its words are those of ``key``, with the values."""
+    """One thing wrong: its path in the answer, and what it is; ``key`` leads to its words, which name the values."""
 
     place: str
     key: str
@@ -49,7 +49,7 @@ class SearchRequest:
 
     @cached_property
     def identifiers(self) -> set[str]:
-        """Whom it asks for."""
+        """The identifiers that it asks for."""
         lists = (value for name, value in self.parameters if name.endswith(".identifier") and name != "identifier")
         return {token.partition("|")[2] for value in lists for token in value.split(",")}
 
@@ -83,7 +83,7 @@ class AnswerBundle:
         return f"{path}.{element}{name}" if element else f"{path}{name}"
 
 
-# Finds what breaks one rule, whose words are those of the name of the function.
+# Finds what breaks one rule; the name of the function leads to the rule's words.
 Check = Callable[[AnswerBundle, SearchRequest], Iterator[Finding]]
 
 

@@ -9,7 +9,7 @@ from mock_editor.bench.platform.checks.model import AnswerBundle, Finding, Searc
 
 
 def asked_for(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Nobody is there that was not asked for."""
+    """Nobody is there who was not asked for."""
     sos = request.flow == Flow.SOS
     system = codes.STRUCTURE_OID if sos else codes.PRACTITIONER_OID
     bare = {known[1:] for known in request.identifiers}
@@ -30,7 +30,7 @@ _FORMS = {
 
 
 def prefixes(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """National identifiers have theirs, phones their country's."""
+    """National identifiers have their prefix, phones that of their country."""
     for resource in answer.resources:
         for path, part in parts(resource):
             form, kind = _FORMS.get(part.get("system", ""), (None, "")) if isinstance(part, dict) else (None, "")
@@ -42,7 +42,7 @@ _INDIVIDUAL_ACTORS, _SOS_ACTORS = ["Practitioner", "PractitionerRole"], ["Locati
 
 
 def places(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Each Schedule is that of one place; the place of a practitioner is inside the role."""
+    """Each Schedule belongs to one place; the place of a practitioner is contained in the role."""
     expected = _SOS_ACTORS if request.flow == Flow.SOS else _INDIVIDUAL_ACTORS
     for schedule in answer.of("Schedule"):
         actors = [actor.get("reference", "").partition("/")[0] for actor in schedule.get("actor", [])]

@@ -21,7 +21,7 @@ from mock_editor.bench.platform.checks.model import (
 
 
 def moment(text: str) -> datetime:
-    """A time of a slot. Raises ValueError. One without an offset is wrong by its form only: it is taken as in Paris."""
+    """A time of a slot. Raises ValueError. Without an offset, only the form is wrong: it is read as Paris time."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=DEFAULT_ZONE)
 
@@ -31,7 +31,7 @@ def _moments(slot: Resource) -> dict[str, datetime]:
 
 
 def window(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Slots start inside of it, and not before now."""
+    """Slots start within the window, and not before now."""
     first, last = max(request.bound("ge"), request.now), request.bound("le")
     for slot in answer.slots:
         start = _moments(slot).get("start")
@@ -48,7 +48,7 @@ def times(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
 
 
 def date_form(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """Three decimals and an offset in digits."""
+    """Dates have three decimals and an offset in digits."""
     for slot in answer.slots:
         for name in ("start", "end"):
             if name in slot and not INSTANT.fullmatch(str(slot[name])):
@@ -56,7 +56,7 @@ def date_form(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
 
 
 def free(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """Slots are."""
+    """Slots are free."""
     for slot in answer.slots:
         if slot.get("status") != "free":
             yield finding(answer.at(slot, "status"), "not-free", status=slot.get("status"))
@@ -76,7 +76,7 @@ def types_of(slot: Resource) -> list[str]:
 
 
 def slot_types(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Slots have one at least, of those of the flow."""
+    """Slots have at least one type, and only types of the flow."""
     allowed = _SLOT_TYPES[Flow(request.flow)]
     for slot in answer.slots:
         found = types_of(slot)
@@ -91,7 +91,7 @@ def _specialty_codes() -> Mapping[str, str]:
 
 
 def specialties(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Slots of practitioners have one at least, coded where there is a code; a text may repeat it."""
+    """Slots of practitioners have at least one speciality, coded where there is a code; a text may repeat it."""
     known = _specialty_codes()
     for slot in answer.slots if request.flow != Flow.SOS else ():
         given = slot.get("specialty", [])
@@ -104,7 +104,7 @@ def specialties(answer: AnswerBundle, request: SearchRequest) -> Iterator[Findin
 
 
 def consultation_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """Slots have one at least, with a code that the SAS knows."""
+    """Slots have at least one type of consultation, with a code that the SAS knows."""
     for slot in answer.slots:
         types = [code for concept in concepts(slot, codes.ACT_CODE) for code in codings(concept, codes.ACT_CODE)]
         if not types or set(types) - {"AMB", "HH", "VR"}:
@@ -126,9 +126,9 @@ def appointment_types(answer: AnswerBundle, _: SearchRequest) -> Iterator[Findin
 
 
 def links(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
-    """Slots have that of their calendar; those of a practitioner's place all have the same.
+    """Slots have the link of their calendar; those of a practitioner's place all have the same link.
 
-    Where nothing is booked, a place of SOS Médecins need not have any.
+    Where nothing is booked, a place of SOS Médecins need not have a link.
     """
     first: dict[str, str] = {}
     for slot in answer.slots:
@@ -146,7 +146,7 @@ def links(answer: AnswerBundle, request: SearchRequest) -> Iterator[Finding]:
 
 
 def communities(answer: AnswerBundle, _: SearchRequest) -> Iterator[Finding]:
-    """Slots opened to CPTS, and no others, lead to each."""
+    """Slots opened to CPTS, and no others, lead to each of these communities."""
     for slot in answer.slots:
         opened = "CPTS" in types_of(slot)
         categories = concepts(slot, codes.ESTABLISHMENT_CATEGORY)

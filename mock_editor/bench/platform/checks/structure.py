@@ -1,4 +1,4 @@
-"""What is no FHIR in an answer."""
+"""Finds what is not FHIR in an answer."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mock_editor.bench.platform.checks.model import BROKEN, INSTANT, Finding, fi
 
 
 def structure(bundle: Any) -> list[Finding]:
-    """What is no FHIR in an answer that is JSON."""
+    """What is not FHIR in an answer that is JSON."""
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         kind = bundle.get("resourceType") if isinstance(bundle, dict) else type(bundle).__name__
         return [finding("Bundle", "not-a-bundle", found=str(kind)[:60])]
@@ -29,7 +29,7 @@ def structure(bundle: Any) -> list[Finding]:
             for location in _everywhere(wrong.location, alike)
         ]
     except BROKEN:
-        # How the models say that they do not know the type of a resource.
+        # The models report an unknown type of resource like this.
         return [finding("Bundle.entry", "resource-type-unknown")]
     return []
 
@@ -39,7 +39,7 @@ _SOUND = "\0"
 
 
 def _alike(entries: list[Any]) -> list[list[int]]:
-    """The places of the entries that differ in nothing but sound ids and times: one of each is enough to look at.
+    """Groups the entries that differ only in sound ids and times: checking one of each group is enough.
 
     The models need half a millisecond for a slot, and an answer may have thousands.
     """
@@ -75,7 +75,7 @@ def _is_instant(value: Any) -> bool:
 
 
 def _everywhere(location: tuple[int | str, ...], alike: list[list[int]]) -> Iterator[tuple[int | str, ...]]:
-    """A location in what was looked at, in all that is like it."""
+    """A location in a checked entry, for all entries of its group."""
     match location:
         case ("entry", int(at), *rest):
             yield from (("entry", place, *rest) for place in alike[at])

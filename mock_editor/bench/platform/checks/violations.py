@@ -10,7 +10,7 @@ from mock_editor.bench.platform.checks import places, slots
 from mock_editor.bench.platform.checks.model import BROKEN, AnswerBundle, Check, Finding, SearchRequest, finding
 from mock_editor.bench.platform.checks.structure import structure
 
-# Of each check; an answer that is wrong everywhere is told in a page's worth.
+# Findings kept of each check, so that an answer that is wrong everywhere fills only a page.
 _MOST = 20
 # By their names, in the order in which they are shown.
 CHECKS: Mapping[str, Check] = {
@@ -42,7 +42,7 @@ CHECKS: Mapping[str, Check] = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that an answer breaks, by name, with the first places where it does; ``count`` is of all."""
+    """A rule that an answer breaks, by name, with the first findings; ``count`` is the number of all."""
 
     rule: str
     findings: list[Finding]
@@ -63,7 +63,7 @@ def violations(bundle: Any, request: SearchRequest) -> list[Violation]:
         try:
             findings = list(check())
         except BROKEN:
-            # The structure tells what it tripped over; if not, that is worth a line.
+            # The structure has usually reported what the check tripped over; if not, say so.
             findings = [] if wrong else [finding("Bundle", "unchecked")]
         if findings:
             found.append(Violation(name, findings[:_MOST], len(findings)))
