@@ -1,6 +1,6 @@
-"""Appointments, and the slots that they hold. All SQL about them stands here.
+"""Appointments and the slots that they hold, with all SQL about them.
 
-One slot is held by one appointment at most: an index of the table says so, whatever races.
+A slot is held by one appointment at most: an index of the table enforces this, even for concurrent requests.
 """
 
 import contextlib
@@ -53,9 +53,9 @@ _CONDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AppointmentFilter:
-    """Which appointments are meant: those for which all of this holds that is given.
+    """Which appointments are wanted. Only those match that meet every condition given.
 
-    ``since`` and ``until`` (not included) are about when they start; ``text`` stands in what is said of them.
+    ``since`` and ``until`` (exclusive) are about their start. ``text`` is searched in patient, reason, ids and people.
     """
 
     editors: Collection[str]
@@ -69,10 +69,10 @@ class AppointmentFilter:
 
 
 class Appointments:
-    """The appointments of every editor. ``taken`` follows them: call ``follow`` when others may have changed some.
+    """The appointments of every editor. ``taken`` mirrors them: call ``follow`` when others may have changed some.
 
-    ``on_write`` is called with each new state of an appointment, in the transaction that writes it; ``check`` before
-    one takes a slot (editor, calendar, start), and raises what speaks against it.
+    ``on_write`` is called with each new state of an appointment, in the transaction that writes it. ``check`` is called
+    with editor, calendar and start before an appointment takes a slot, and raises an error if it may not.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Appointments:
             return _read(db, editor, identifier)
 
     def of(self, editor: str, booker: str | None = None) -> list[Appointment]:
-        """Those of an editor, or of somebody there, the next to come last."""
+        """The appointments of an editor, or of one booker there, by start."""
         where, parameters = "where editor = ?", [editor]
         if booker is not None:
             where, parameters = "where editor = ? and booker = ?", [editor, booker]
@@ -111,11 +111,11 @@ class Appointments:
             return [_from_row(row) for row in db.execute(f"{_SELECT} {where} order by start, number", parameters)]
 
     def listing(self, wanted: AppointmentFilter, page: Page = EVERYTHING) -> Listing[Appointment]:
-        """A page of those that are asked for, the very last that was made first."""
+        """A page of the wanted appointments, the newest first."""
         condition, values = where(wanted, _CONDITIONS)
         values |= {"editors": json.dumps([*wanted.editors])}
         values |= {name: values[name].astimezone(UTC).isoformat() for name in ("since", "until") if name in values}
-        # Under a frozen clock all are made at once; those of one instant come by the order of the editors.
+        # Under a frozen clock many have the same instant: these are sorted in the order of the editors.
         ranks = "(select key from json_each(:editors) where value = editor)"
         query = f"{_SELECT} where {condition} order by created desc, start desc, {ranks}, number {LIMIT}"
         with self._store.reading() as db:
@@ -123,7 +123,7 @@ class Appointments:
             return Listing([_from_row(row) for row in db.execute(query, values | page.values)], total)
 
     def during(self, editor: str, calendar: str, window: Window) -> list[Appointment]:
-        """Those of a calendar that start in a window and hold their slots, in order."""
+        """The appointments of a calendar that start in a window and hold their slots, in order."""
         where = "where editor = ? and calendar = ? and status <> 'cancelled' and start >= ? and start < ?"
         with self._store.reading() as db:
             rows = db.execute(
@@ -133,7 +133,7 @@ class Appointments:
             return [_from_row(row) for row in rows]
 
     def over(self, editor: str, now: datetime) -> list[Appointment]:
-        """Those of an editor that have ended, and of which nobody has said whether the patient came."""
+        """The appointments of an editor that are over, while nobody has noted yet whether the patient came."""
         where = """where editor = ? and status = 'booked' and "end" <= ? order by "end", number"""
         with self._store.reading() as db:
             rows = db.execute(f"{_SELECT} {where}", [editor, now.isoformat()])
@@ -142,12 +142,12 @@ class Appointments:
     # --- writing
 
     def add(self, appointment: Appointment) -> Appointment:
-        """Keeps a new appointment, and gives it its id. Raises 409 when the slot is held or closed."""
+        """Stores a new appointment and gives it an id. Raises 409 when the slot is held or closed."""
         with self._store.writing() as db:
             self._check(db, appointment.editor, appointment.calendar, appointment.start)
             query = "select coalesce(max(number), 0) + 1 from appointments where editor = ?"
             [(number,)] = db.execute(query, [appointment.editor])
-            # Drawn, so that the same requests give the same appointments.
+            # Derived from the seed, so that the same requests give the same appointments.
             seed = f"{self._editors[appointment.editor].seed}:appointment:{number}"
             added = replace(appointment, id=str(uuid.uuid5(_NAMESPACE, seed)))
             with _held():
@@ -158,7 +158,7 @@ class Appointments:
         return added
 
     def change(self, editor: str, identifier: str, edit: Callable[[Appointment], Appointment]) -> Appointment:
-        """Replaces an appointment by what ``edit`` makes of it. Raises 404, 409, and what ``edit`` raises."""
+        """Replaces an appointment by the result of ``edit``. Raises 404, 409, and what ``edit`` raises."""
         with self._store.writing() as db:
             old = _read(db, editor, identifier)
             new = edit(old)
@@ -174,21 +174,21 @@ class Appointments:
         return new
 
     def reset(self, db: Database) -> None:
-        """Forgets every appointment. ``follow`` is for after the transaction."""
+        """Deletes every appointment. Call ``follow`` after the transaction."""
         db.execute("delete from appointments")
         following.note_all(db)
 
     def _follow_own(self) -> None:
-        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
-        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+        """Follows what was just written here. The write has succeeded, so a failed read is not its error."""
+        with contextlib.suppress(EditorError):  # the regular look for changes tries again
             self.follow()
 
     def follow(self) -> None:
-        """Brings what is in memory up to date. Cheap when there is nothing new."""
+        """Updates what is in memory. Cheap when nothing has changed."""
         self._follower.follow()
 
     def _everything(self, db: Database) -> set[tuple[str, str]]:
-        # A copy each, as others add to them.
+        # Copies, as other threads add to these mappings.
         known = {(slug, key) for slug, editor in self._editors.items() for key in list(self._taken.of(editor.seed))}
         return known.union(db.execute("select distinct editor, calendar from appointments").fetchall())
 
@@ -198,7 +198,7 @@ class Appointments:
 
 
 def held(db: Database, editor: str, calendar: str) -> dict[datetime, datetime]:
-    """The slots of a calendar that appointments hold: when each ends, by its start, in UTC."""
+    """The slots of a calendar that appointments hold: their ends by their starts, in UTC."""
     query = """select start, "end" from appointments where editor = ? and calendar = ? and status <> 'cancelled'"""
     rows = db.execute(query, [editor, calendar])
     return {datetime.fromisoformat(start): datetime.fromisoformat(end) for start, end in rows}
@@ -206,7 +206,7 @@ def held(db: Database, editor: str, calendar: str) -> dict[datetime, datetime]:
 
 @contextlib.contextmanager
 def _held() -> Iterator[None]:
-    """Turns the refusal of the index into one of ours."""
+    """Turns a violation of the index into a 409."""
     try:
         yield
     except sqlite3.IntegrityError:

@@ -1,4 +1,4 @@
-"""Why a slot cannot be had: one list of reasons for searches, the web site, the console and the API."""
+"""Why a slot is not available: one list of reasons for searches, the web site, the console and the API."""
 
 from collections.abc import Set
 from datetime import datetime
@@ -11,12 +11,12 @@ from mock_editor.calendars.model import Booking, Slot, SlotType
 
 
 class Unavailable(StrEnum):
-    """Why a slot cannot be had. The first that applies counts."""
+    """Why a slot is not available. The first reason that applies counts."""
 
     NO_SLOT = "no-slot"
     """None starts at that time."""
     NOT_FOR_THEM = "not-for-them"
-    """It is for others than those who ask: none of its types is exposed to them."""
+    """None of its types is exposed to the caller."""
     BOOKED = "booked"
     """An appointment holds it."""
     CLOSED = "closed"
@@ -28,7 +28,7 @@ class Unavailable(StrEnum):
     ABSENT = "absent"
     """It lies in an absence: one entered by hand, or one of the scenario, which makes no slots then."""
     PAST = "past"
-    """It has begun; for the practice itself: it is over."""
+    """It has begun. For the practice itself: it is over."""
     TOO_SOON = "too-soon"
     """It begins before the lead time is over."""
     TOO_FAR = "too-far"
@@ -50,12 +50,12 @@ _CODES = {
 
 
 def refusal(why: Unavailable) -> EditorError:
-    """409, which names the reason."""
+    """A 409 that gives the reason."""
     return refused(_CODES[why])
 
 
 class Availability(NamedTuple):
-    """A slot, if there is one, and why it cannot be had; None when it can."""
+    """A slot, if there is one, and why it is not available; ``why`` is None when it is."""
 
     slot: Slot | None
     why: Unavailable | None
@@ -64,10 +64,10 @@ class Availability(NamedTuple):
 def for_whom_and_when(
     found: Availability, exposed: Set[SlotType] | None, booking: Booking, now: datetime
 ) -> Availability:
-    """The same slot for those who ask, at this time; ``found`` is how it stands for anybody.
+    """The availability of a slot for one caller at this time; ``found`` is its availability for anybody.
 
-    ``exposed`` are the types that they see; None stands for the practice itself, for which neither types nor lead times
-    count. ``Catalogue.free_slots`` and the searches decide the same, for all slots of a window at once.
+    ``exposed`` are the types that the caller sees. None stands for the practice itself: neither types nor lead times
+    apply to it. ``Catalogue.free_slots`` and the searches follow the same rules for all slots of a window at once.
     """
     slot, why = found
     if slot is None:

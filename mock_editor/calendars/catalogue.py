@@ -26,12 +26,12 @@ _STAMP = "%Y%m%d%H%M"
 
 
 def stamp(start: datetime) -> str:
-    """The part of a slot's id that tells when it starts: UTC, because local times come twice in autumn."""
+    """The part of a slot's id that gives its start: in UTC, because local times occur twice in autumn."""
     return start.strftime(_STAMP)
 
 
 def read_stamp(text: str) -> datetime:
-    """The way back from ``stamp``. Raises ValueError."""
+    """The start that ``stamp`` wrote. Raises ValueError."""
     start = datetime.strptime(text, _STAMP).replace(tzinfo=UTC)
     if stamp(start) != text or not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise ValueError(f"not a stamp: {text!r}")
@@ -39,7 +39,7 @@ def read_stamp(text: str) -> datetime:
 
 
 class OwnedCalendar(NamedTuple):
-    """A calendar of an editor with what is around it: a practitioner's at a place, or that of a SOS Médecins place."""
+    """A calendar with its editor, owner and place: a practitioner's at a place, or that of a SOS Médecins place."""
 
     editor: Editor
     owner: Practitioner | Association
@@ -62,7 +62,7 @@ class OwnedCalendar(NamedTuple):
 
 
 def calendars_of(editor: Editor, owner: str) -> list[OwnedCalendar]:
-    """Those of a practitioner or of an association, by prefixed national identifier; none for one that is unknown."""
+    """The calendars of a practitioner or association, by prefixed national identifier; none if it is unknown."""
     if person := editor.directory.find(owner):
         return [OwnedCalendar(editor, person, place) for place in person.places]
     if association := editor.associations.get(owner):
@@ -71,13 +71,13 @@ def calendars_of(editor: Editor, owner: str) -> list[OwnedCalendar]:
 
 
 def find_calendar(editor: Editor, key: str) -> OwnedCalendar | None:
-    """The one whose calendar has this key, which is made of the owner's identifier and the place's key."""
+    """The calendar with this key, which consists of the owner's identifier and the place's key."""
     found = calendars_of(editor, key.rpartition("-")[0])
     return next((at for at in found if at.key == key), None)
 
 
 class Catalogue:
-    """What is on offer: editors by slug, slots by calendar. ``taken`` is how these stand now."""
+    """What is on offer: editors by slug, slots by calendar. ``taken`` holds the current state of the calendars."""
 
     def __init__(self, editors: Sequence[Editor], clock: Clock, taken: Taken | None = None) -> None:
         self.editors = {editor.slug: editor for editor in editors}
@@ -85,14 +85,14 @@ class Catalogue:
         self.taken = taken or Taken()
 
     def editor(self, slug: str) -> Editor:
-        """The editor with this slug. Raises 404, which names those there are."""
+        """The editor with this slug. Raises 404, which lists the known ones."""
         try:
             return self.editors[slug]
         except KeyError:
             raise refused(Code.EDITOR_NOT_FOUND, name=slug, known=list(self.editors)) from None
 
     def free_slots(self, calendar: Calendar, window: Window, exposed: Set[SlotType]) -> Iterator[Slot]:
-        """The slots of a calendar that may be seen: free, of an exposed type, starting in the window, bookable now."""
+        """The visible slots of a calendar: free, of an exposed type, starting in the window, bookable now."""
         bookable = window.bookable(calendar.plan.booking, self.clock.now())
         for day in bookable.days(calendar.plan.booking, calendar.zone):
             for slot in self.taken.slots_of_day(calendar, date.fromordinal(day)):
@@ -100,9 +100,9 @@ class Catalogue:
                     yield slot
 
     def availability(self, calendar: Calendar, start: datetime, exposed: Set[SlotType] | None) -> Availability:
-        """The slot of a calendar that starts then, and why those who see the types ``exposed`` cannot have it now.
+        """The slot of a calendar that starts then, and why it is not available now to those who see ``exposed`` types.
 
-        None stands for the practice itself, for which neither types nor lead times count.
+        None stands for the practice itself: neither types nor lead times apply to it.
         """
         found = self.taken.standing(calendar).availability(calendar, start)
         return for_whom_and_when(found, exposed, calendar.plan.booking, self.clock.now())

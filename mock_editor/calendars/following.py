@@ -1,4 +1,4 @@
-"""How each worker comes to know what any of them changed in calendars: a log in the store, and who follows it."""
+"""How each worker learns which calendars any of them has changed: a log in the store, and its followers."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -7,12 +7,12 @@ from sqlite_utils import Database
 
 from mock_editor.base.store import Store
 
-# Which calendars to look at again; one without a calendar: all of them.
+# The calendars to look at again. A row without a calendar stands for all of them.
 SCHEMA = """
 create table if not exists calendar_changes (
     id integer primary key autoincrement, editor text, calendar text) strict
 """
-_KEPT = 10_000  # far more than happen between two looks
+_KEPT = 10_000  # far more than are written between two looks
 
 
 def note(db: Database, editor: str, calendar: str) -> None:
@@ -28,10 +28,10 @@ def note_all(db: Database) -> None:
 
 
 class Follower:
-    """Keeps true what is in memory of calendars.
+    """Keeps what is in memory about calendars up to date.
 
-    ``everything`` names the calendars (editor, key) that have something, in the store or in memory; ``look`` brings
-    one of them up to date.
+    ``everything`` lists the calendars (editor, key) about which the store or the memory has anything; ``look`` updates
+    one of them.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Follower:
         self._seen = -1
 
     def follow(self) -> None:
-        """Brings what is in memory up to date. Cheap when there is nothing new."""
+        """Updates what is in memory. Cheap when nothing has changed."""
         with self._following, self._store.reading() as db:
             news = "select id, editor, calendar from calendar_changes where id > ? order by id"
             changes = db.execute(news, [self._seen]).fetchall()

@@ -1,7 +1,7 @@
 """The slots of a calendar on a day: a pure function of (seed, calendar, day), without clock, store or state.
 
-The same scenario therefore gives the same slots in every process and on every machine, and a million calendars cost
-nothing until somebody asks for one of their days.
+So the same scenario gives the same slots in every process and on every machine, and a million calendars cost nothing
+until somebody asks for one of their days.
 """
 
 import functools
@@ -15,15 +15,15 @@ from zoneinfo import ZoneInfo
 
 from mock_editor.calendars.model import Calendar, Opening, Plan, Slot, start_of_day
 
-# A slot's draws are found by the five-minute step at which it starts, so that another opening, slot length or absence
-# elsewhere in the day leaves them as they were. Slots are at least this long (checked with the scenario).
+# The draws of a slot depend on the five-minute step at which it starts. A change of openings, slot lengths or absences
+# elsewhere in the day leaves them unchanged. Slots are at least this long (checked with the scenario).
 _STEP = timedelta(minutes=5)
 _DRAWS = 2  # per step: is it taken, and which shape
 _RANGE = 65536
 
 
 class _Interval(NamedTuple):
-    """Where a slot lies, whatever its calendar's draws make of it. ``step`` counts from the day's midnight."""
+    """The times of a slot, before its calendar's draws are applied. ``step`` counts from the day's midnight."""
 
     start: datetime
     end: datetime
@@ -34,21 +34,21 @@ class _Interval(NamedTuple):
 def slots_of_day(calendar: Calendar, day: date, extra: Sequence[Opening] = ()) -> tuple[Slot, ...]:
     """All slots of the openings that begin on ``day`` (local), in order: free and taken, exposed or not.
 
-    ``extra`` are openings besides those of the calendar's plan, which leave the slots of these as they are, but for
-    those that they lie over: they take their place.
-    An opening that runs past midnight belongs to the day it begins. Openings are laid out in elapsed time: a night
-    has one hour less or more of slots when the clocks change.
+    ``extra`` are openings besides those of the calendar's plan. They replace the slots of the plan that they overlap;
+    the other slots are unchanged.
+    An opening that runs past midnight belongs to the day on which it begins. Openings are laid out in elapsed time:
+    a night has one hour of slots less or more when the clocks change.
     """
     intervals = _layout(calendar.plan, calendar.zone, day)
     if extra:
-        over = _intervals(extra, calendar.zone, day)
-        left = [one for one in intervals if not any(one.start < more.end and more.start < one.end for more in over)]
-        intervals = _in_order((*left, *over))
+        added = _intervals(extra, calendar.zone, day)
+        remaining = [old for old in intervals if not any(old.start < new.end and new.start < old.end for new in added)]
+        intervals = _in_order((*remaining, *added))
     if not intervals:
         return ()
     count = (intervals[-1].step + 1) * _DRAWS
     seed = f"{calendar.seed}:{calendar.key}:{day.isoformat()}".encode()
-    # However many are drawn, the first ones are the same.
+    # The first draws are the same, however many follow.
     draws = unpack(f">{count}H", shake_256(seed).digest(2 * count))
     slots = []
     for start, end, step, opening in intervals:
@@ -59,8 +59,8 @@ def slots_of_day(calendar: Calendar, day: date, extra: Sequence[Opening] = ()) -
 
 
 def times_of(openings: Sequence[Opening], zone: ZoneInfo, day: date) -> list[tuple[datetime, datetime]]:
-    """From when to when the slots of openings last that begin on ``day``, in UTC."""
-    return [(one.start, one.end) for one in _intervals(openings, zone, day)]
+    """Start and end, in UTC, of each slot of openings that begin on ``day``."""
+    return [(interval.start, interval.end) for interval in _intervals(openings, zone, day)]
 
 
 @functools.lru_cache(maxsize=4096)  # most calendars share a plan and a zone
@@ -86,7 +86,7 @@ def _in_order(intervals: Sequence[_Interval]) -> tuple[_Interval, ...]:
 
 
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, of a local wall-clock time; one that the change of clocks skips is that change itself."""
+    """The instant, in UTC, of a local wall-clock time. A time that the change of clocks skips is that change itself."""
     wall = datetime.combine(day, time()) + timedelta(minutes=minutes)
     while True:
         instant = wall.replace(tzinfo=zone).astimezone(UTC)

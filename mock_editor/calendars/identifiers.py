@@ -1,4 +1,4 @@
-"""National identifiers and phone numbers, brought to the form that the guide wants on the wire.
+"""National identifiers and phone numbers, converted to the form that the guide requires on the wire.
 
 An editor's own data may hold them with or without prefix, with spaces, with a leading zero. Source: the guide's pages
 on INT_R01 (prefixes of PS and structure identifiers, phone format).
@@ -32,7 +32,7 @@ class StructureIdKind(StrEnum):
 
 
 _FORM = "identifier form"
-# kind -> (prefix on the wire, pattern without it, how to say it)
+# kind -> (prefix on the wire, pattern without the prefix, its name in messages)
 _PRACTITIONER = {
     PractitionerIdKind.RPPS: ("8", r"[0-9]{11}", Term(_FORM, "11-digits")),
     PractitionerIdKind.ADELI: ("0", r"[0-9A-Z]{9}", Term(_FORM, "9-characters")),
@@ -67,25 +67,26 @@ def structure_id(kind: StructureIdKind, value: str) -> str:
 
 
 def read_practitioner_id(typed: str) -> str | None:
-    """The identifier of a practitioner, prefixed; None for what is none."""
+    """The prefixed identifier of a practitioner; None if the text is not an identifier."""
     for kind in PractitionerIdKind:
         with contextlib.suppress(ValueError):
             return practitioner_id(kind, typed.upper())
     return None
 
 
-# Country codes of the French numbering plan. A number that several of them have is overseas: metropolitan France leaves
-# those ranges to the departments. La Réunion comes first and Guyane last, whose range of 09 76 covers those of others.
+# Country codes of the French numbering plan. A number that is valid under several of them is overseas: metropolitan
+# France leaves those ranges to the departments. La Réunion comes first. Guyane comes last, as its range 09 76 covers
+# ranges of the others.
 _METROPOLITAN = 33
 _OVERSEAS = (262, 590, 596, 594)
-# Kept for works of fiction (ARCEP, décision 2018-0881). Other ranges for them are valid anyway.
+# Reserved for works of fiction (ARCEP, décision 2018-0881). The other reserved ranges are valid for libphonenumber.
 _FICTION = re.compile(r"\+3363998[0-9]{4}")
 
 
 def phone(value: str) -> str:
     """A phone number as ``+33``, ``+262``, ``+590``, ``+594`` or ``+596`` and 9 digits. Raises InvalidValueError.
 
-    The range of a number says where it is (libphonenumber), unless a country code is given that has it.
+    The range of a number gives its country code (libphonenumber), unless the text has a country code with that range.
     """
     bare = re.sub(r"[\s.\-/]", "", value).replace("(0)", "")
     if bare.startswith("00"):
@@ -97,12 +98,12 @@ def phone(value: str) -> str:
     given = int(found[1] or _METROPOLITAN)
     # Special numbers (08) are the same everywhere.
     likely = (given, *_OVERSEAS) if found[1] or digits.startswith("8") else (*_OVERSEAS, given)
-    code = next((one for one in (*likely, _METROPOLITAN) if _is_valid(one, digits)), given)
+    code = next((country for country in (*likely, _METROPOLITAN) if _is_valid(country, digits)), given)
     return f"+{code}{digits}"
 
 
 def is_assigned(number: str) -> bool:
-    """Whether a number, as ``phone`` writes it, is of a range that is given out, or kept for works of fiction."""
+    """Whether a number, as ``phone`` writes it, is in a range that is assigned, or reserved for works of fiction."""
     return _is_valid(int(number[1:-9]), number[-9:]) or _FICTION.fullmatch(number) is not None
 
 

@@ -1,4 +1,4 @@
-"""The words of the domain as types: practitioner, structure, place, calendar, slot. A scenario makes them once."""
+"""The terms of the domain as types: practitioner, structure, place, calendar, slot. A scenario creates them once."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 
 class SlotType(StrEnum):
-    """For whom a slot is. Own-patients, private and structure are never exposed to the SAS; the others by flow."""
+    """Whom a slot is for. Own-patients, private and structure are never exposed to the SAS; others vary by flow."""
 
     PUBLIC = "PUBLIC"
     PRO = "PRO"
@@ -59,9 +59,9 @@ class Cpts:
 
 @dataclass(frozen=True, slots=True)
 class SlotShape:
-    """All that slots of one sort have in common, their times aside.
+    """What slots of one sort have in common: everything but their times.
 
-    ``cpts`` are those that a slot of type CPTS is open to. ``specialties`` stand in place of the practitioner's.
+    ``cpts`` are the communities to which a slot of type CPTS is open. ``specialties`` replace the practitioner's.
     """
 
     types: tuple[SlotType, ...]
@@ -74,7 +74,7 @@ class SlotShape:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Hours during which a calendar has slots, in minutes since local midnight of the day it belongs to.
+    """Hours during which a calendar has slots, in minutes since local midnight of the day to which they belong.
 
     ``end`` is above 1440 when the opening runs past midnight. ``taken`` is the share of slots already booked.
     """
@@ -87,9 +87,11 @@ class Opening:
 
 
 def overlap(days: Iterable[tuple[int, Iterable[Opening]]]) -> bool:
-    """Whether openings of some days overlap; each day is given by its distance to any one of them."""
+    """Whether openings of some days overlap. Each day is given by its distance, in days, to a common one."""
     shift = 24 * 60
-    spans = sorted((day * shift + one.start, day * shift + one.end) for day, openings in days for one in openings)
+    spans = sorted(
+        (day * shift + opening.start, day * shift + opening.end) for day, openings in days for opening in openings
+    )
     return any(later[0] < earlier[1] for earlier, later in pairwise(spans))
 
 
@@ -99,24 +101,24 @@ class SlotMix:
     def __init__(self, shares: Sequence[tuple[float, SlotShape]]) -> None:
         total = sum(share for share, _ in shares)
         self.shapes = tuple(shape for _, shape in shares)
-        # Without the last edge, which rounding might leave below 1.
+        # The last edge is left out: rounding might put it below 1.
         self._edges = [edge / total for edge in accumulate(share for share, _ in shares[:-1])]
 
     def shape(self, draw: float) -> SlotShape:
-        """The shape that falls to a draw in [0, 1)."""
+        """The shape for a draw in [0, 1)."""
         return self.shapes[bisect_right(self._edges, draw)]
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Days without any slot, both ends included; of every year when ``yearly`` (the year is then not looked at)."""
+    """Days without slots, both ends included. A ``yearly`` absence recurs every year: its own years do not count."""
 
     first: date
     last: date
     yearly: bool
 
     def covers(self, day: date) -> bool:
-        """Whether ``day`` is one of them; a yearly absence may run over New Year."""
+        """Whether ``day`` is one of these days. A yearly absence may run over New Year."""
         if not self.yearly:
             return self.first <= day <= self.last
         begin, end, today = ((d.month, d.day) for d in (self.first, self.last, day))
@@ -126,7 +128,7 @@ class Absence:
 class Booking(NamedTuple):
     """When slots can be booked: until ``lead`` before they start, up to ``horizon`` ahead.
 
-    ``overnight``: some openings run past midnight, so that a day's slots may lie on the next.
+    ``overnight``: some openings run past midnight, so a day's slots may lie on the next day.
     """
 
     lead: timedelta
@@ -134,7 +136,7 @@ class Booking(NamedTuple):
     overnight: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # what is worked out for a plan is kept for that very one
+@dataclass(frozen=True, slots=True, eq=False)  # caches use the plan itself as their key
 class Plan:
     """How a calendar is filled: shared by all calendars that follow the same description."""
 
@@ -144,22 +146,22 @@ class Plan:
     booking: Booking
 
     def openings(self, day: date) -> tuple[Opening, ...]:
-        """The openings of a day: those of its weekday, unless absent, and the exceptional ones of that very day."""
+        """The openings of a day: those of its weekday, unless it is in an absence, and its exceptional ones."""
         exceptional = self.exceptional.get(day, ())
         if self.is_absent(day):
             return exceptional
         return self.week[day.weekday()] + exceptional
 
     def is_absent(self, day: date) -> bool:
-        """Whether an absence takes away the openings that a day has by its weekday."""
+        """Whether an absence removes the openings of a day's weekday."""
         return any(absence.covers(day) for absence in self.absences)
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One calendar at one place, a ``Schedule`` on the wire. ``seed`` makes its draws its own.
+    """One calendar at one place, a ``Schedule`` on the wire. Its slots are drawn from ``seed``.
 
-    ``editor`` is the seed of its editor, by which ``Taken`` has it: another one for practitioners made in bulk.
+    ``editor`` is the seed of its editor, the key in ``Taken``. For practitioners made in bulk, the two seeds differ.
     """
 
     key: str
@@ -248,17 +250,17 @@ class Directory(Protocol):
     def __iter__(self) -> Iterator[Practitioner]: ...
 
     def starting(self, position: int) -> Iterator[Practitioner]:
-        """Those from a position on, counted from 0; the cost does not depend on how many come before."""
+        """The practitioners from a position on, counted from 0. The cost does not depend on the position."""
 
     def find(self, national_id: str) -> Practitioner | None:
-        """The practitioner with this prefixed national identifier; the cost does not depend on their number."""
+        """The practitioner with this prefixed national identifier. The cost does not depend on the size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """One agenda software that is played. ``identifier_system`` is its own OID or URL.
+    """One simulated agenda software. ``identifier_system`` is its own OID or URL.
 
-    ``associations`` and ``cpts`` are by their id. ``seed`` is what everything drawn for it begins with.
+    ``associations`` and ``cpts`` are keyed by id. ``seed`` is the start of every seed used for it.
     """
 
     slug: str
@@ -272,7 +274,7 @@ class Editor:
 
 
 class AppointmentStatus(StrEnum):
-    """Where an appointment stands (FHIR appointment status). ``PENDING``: a SOS place has yet to say who consults."""
+    """FHIR appointment status. ``PENDING``: a SOS place has not said yet who consults."""
 
     PENDING = "pending"
     BOOKED = "booked"
@@ -281,13 +283,13 @@ class AppointmentStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Those still to come, which may be moved or cancelled; and those of which it can be said whether the patient came.
+# Appointments still to come, which may be moved or cancelled; and those for which attendance can be noted.
 OPEN_STATUSES = frozenset({AppointmentStatus.PENDING, AppointmentStatus.BOOKED})
 HELD_STATUSES = frozenset({AppointmentStatus.BOOKED, AppointmentStatus.FULFILLED, AppointmentStatus.NOSHOW})
 
 
 class RegulatorId(NamedTuple):
-    """How the SAS knows a regulator: a national identifier, or its own technical one."""
+    """How the SAS identifies a regulator: by a national identifier, or by its own technical one."""
 
     system: str
     value: str
@@ -295,11 +297,11 @@ class RegulatorId(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
-    """A slot that somebody took for a patient. Instants are in UTC.
+    """A slot that somebody booked for a patient. Instants are in UTC.
 
-    ``regulator`` is there when it was taken through the SAS. ``booker`` is who took it: the id of an account, or of a
-    visit without one. ``practitioner`` is the national identifier of who sees the patient, if that is known; ``sos``
-    tells that it is at a place of SOS Médecins.
+    ``regulator`` is set when it was booked through the SAS. ``booker`` is the id of an account, or of a visit without
+    one. ``practitioner`` is the national identifier of the practitioner who sees the patient, if known. ``sos``: it is
+    at a place of SOS Médecins.
     """
 
     id: str
@@ -319,22 +321,22 @@ class Appointment:
 
     @property
     def sas(self) -> bool:
-        """Whether a regulator took it through the SAS."""
+        """Whether a regulator booked it through the SAS."""
         return self.regulator is not None
 
 
 class Window(NamedTuple):
-    """Instants from ``first`` up to, not including, ``after``: where a slot has to start. Both in UTC."""
+    """Instants from ``first`` up to, not including, ``after``, in which a slot has to start. Both in UTC."""
 
     first: datetime
     after: datetime
 
     def bookable(self, booking: Booking, now: datetime) -> "Window":
-        """The part of it in which a calendar offers slots: after the lead time, before the horizon."""
+        """The part of the window in which a calendar offers slots: after the lead time, before the horizon."""
         return Window(max(self.first, now + booking.lead), min(self.after, now + booking.horizon))
 
     def days(self, booking: Booking, zone: ZoneInfo) -> range:
-        """The days whose openings may have slots in the window, as ordinals: a night belongs to the day it began."""
+        """Ordinals of the days whose openings may have slots in the window. A night belongs to the day it begins."""
         if self.first >= self.after:
             return range(0)
         first = self.first.astimezone(zone).toordinal() - booking.overnight

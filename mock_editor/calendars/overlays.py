@@ -1,4 +1,4 @@
-"""What lies over a calendar, made from the rows of what was opened and closed by hand."""
+"""Overlays of calendars, built from the rows of what was opened and closed by hand."""
 
 import functools
 import json
@@ -17,21 +17,21 @@ from mock_editor.calendars.taken import Overlay
 
 _log = logging.getLogger(__name__)
 
-# Turns the section of an extra opening, as a scenario writes it, into openings. Raises 422.
+# Turns the section of an extra opening, written as in a scenario, into openings. Raises 422.
 ReadOpening = Callable[[OwnedCalendar, Section], tuple[Opening, ...]]
 
 
 class Overlays:
-    """Reads overlays; ``read_opening`` makes openings of the section of an extra one."""
+    """Reads overlays. ``read_opening`` turns the section of an extra opening into openings."""
 
     def __init__(self, catalogue: Catalogue, read_opening: ReadOpening) -> None:
         self._catalogue = catalogue
         self._read_opening = read_opening
-        # The same openings each time: what is kept of a calendar then stays good.
+        # The same objects each time, so that cached slots of a calendar stay valid.
         self._openings = functools.lru_cache(maxsize=1024)(self._parsed)
 
     def read(self, db: Database, at: OwnedCalendar) -> Overlay:
-        """What the store says of a calendar."""
+        """The overlay of a calendar, as the store has it."""
         editor = at.editor.slug
         slots = {row.start: row.open for row in rows.slots(db, editor, at.key)}
         days = {row.day: row for row in rows.days(db, editor, at.key)}
@@ -41,7 +41,7 @@ class Overlays:
         overlay = Overlay(slots, {day: row.open for day, row in days.items()}, absences, extra, again)
         for row in rows.extra_openings(db, editor, at.key):
             openings, others = self.openings(editor, at.key, row.section), extra.get(row.day, ())
-            # Those that do not fit are of a scenario that has changed since.
+            # One that does not fit was made before the scenario changed.
             if fits(at, row.day, openings, others, overlay):
                 extra[row.day] = (*others, *openings)
                 of_day = days.get(row.day)
@@ -52,7 +52,7 @@ class Overlays:
         return overlay
 
     def openings(self, editor: str, calendar: str, section: str) -> tuple[Opening, ...]:
-        """The openings of a section in the store; none, when the scenario in play has no longer what it names."""
+        """The openings of a stored section; none when the scenario no longer has what the section names."""
         try:
             return self._openings(editor, calendar, section)
         except EditorError as error:
@@ -67,14 +67,14 @@ class Overlays:
 def fits(
     at: OwnedCalendar, day: date, openings: tuple[Opening, ...], others: tuple[Opening, ...], overlay: Overlay
 ) -> bool:
-    """Whether extra openings of a day overlap neither with others that are on offer nor with each other."""
-    there = (*_on_offer(at, day, overlay), *others, *openings)
-    # Those of a night stay slots of the day before, closed or not.
-    return not overlap([(-1, at.calendar.plan.openings(day - timedelta(days=1))), (0, there)])
+    """Whether extra openings of a day overlap neither with each other nor with others on offer."""
+    of_day = (*_on_offer(at, day, overlay), *others, *openings)
+    # Slots of a night belong to the day before, closed or not.
+    return not overlap([(-1, at.calendar.plan.openings(day - timedelta(days=1))), (0, of_day)])
 
 
 def _on_offer(at: OwnedCalendar, day: date, overlay: Overlay) -> tuple[Opening, ...]:
-    """The openings of the scenario on a day, but for those that are closed by hand."""
+    """The openings of the scenario on a day, except those closed by hand."""
     plan = at.calendar.plan
     if not overlay.covers(day):
         return plan.openings(day)

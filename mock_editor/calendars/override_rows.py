@@ -1,6 +1,6 @@
-"""The rows of what people open and close by hand: slots, days, absences, extra openings. All their SQL.
+"""The tables of what people open and close by hand: slots, days, absences, extra openings, with all their SQL.
 
-``overrides`` has the rules. The functions work in their caller's transaction.
+The rules are in ``overrides``. The functions work in their caller's transaction.
 """
 
 import json
@@ -14,8 +14,8 @@ from sqlite_utils import Database
 
 from mock_editor.calendars.catalogue import OwnedCalendar
 
-# Instants are in UTC, days local. The numbers count what was ever made, so that no id is given twice. `extra` is the
-# number of the last extra opening when a day was opened or closed: later ones are not affected by it.
+# Instants are in UTC, days local. The numbers count everything ever created, so that no id is used twice. `extra` is
+# the number of the last extra opening when a day was opened or closed: later ones are not affected by that.
 SCHEMA = """
 create table if not exists slot_overrides (
     editor text not null, calendar text not null, start text not null, open integer not null,
@@ -40,7 +40,7 @@ Section = Mapping[str, Any]
 
 
 class OverrideKind(StrEnum):
-    """What an override is about."""
+    """What an override opens or closes."""
 
     SLOT = "slot"
     DAY = "day"
@@ -56,8 +56,8 @@ _NUMBERED = {OverrideKind.ABSENCE: "absences", OverrideKind.EXTRA: "extra_openin
 class Override:
     """One thing that was opened or closed by hand, from the local day ``first`` to ``last``, both included.
 
-    Absences and extra openings have an ``id``. An absence has no ``calendar``: it closes all those of its owner. A slot
-    has its ``start`` (UTC), an extra opening its ``section`` as it was given; ``again``: it opens a closed day.
+    Absences and extra openings have an ``id``. An absence has no ``calendar``: it closes all calendars of its owner.
+    A slot has a ``start`` (UTC), an extra opening its ``section`` as given; ``again``: it reopens a closed day.
     """
 
     kind: OverrideKind
@@ -103,7 +103,7 @@ class DayRow(NamedTuple):
 
 
 class AbsenceRow(NamedTuple):
-    """An absence of the owner of calendars."""
+    """An absence of an owner of calendars."""
 
     number: int
     owner: str
@@ -130,7 +130,7 @@ class AbsenceRow(NamedTuple):
 
 
 class ExtraRow(NamedTuple):
-    """An extra opening; ``section`` is what was given, as JSON."""
+    """An extra opening; ``section`` is the given one, as JSON."""
 
     number: int
     calendar: str
@@ -143,7 +143,7 @@ class ExtraRow(NamedTuple):
         return f"{OverrideKind.EXTRA}-{self.number}"
 
     def override(self, at: OwnedCalendar, *, again: bool) -> Override:
-        """The row as a record; ``at`` is its calendar, ``again`` whether it opens a closed day."""
+        """The row as a record; ``at`` is its calendar, ``again`` whether it reopens a closed day."""
         kind = OverrideKind.EXTRA
         return Override(
             kind=kind,
@@ -162,29 +162,30 @@ class ExtraRow(NamedTuple):
 
 
 def slots(db: Database, editor: str, calendar: str | None = None) -> list[SlotRow]:
-    """Slots of an editor, or of one of its calendars, that were opened or closed, by calendar and start."""
+    """The slots opened or closed at an editor, or in one of its calendars, by calendar and start."""
     query = "select calendar, start, open from slot_overrides"
     rows = _of(db, query, editor, "calendar", calendar, "calendar, start")
     return [SlotRow(key, datetime.fromisoformat(start), bool(is_open)) for key, start, is_open in rows]
 
 
 def days(db: Database, editor: str, calendar: str | None = None) -> list[DayRow]:
-    """Days of an editor's calendars, or of one of them, that were opened or closed, by calendar and day."""
+    """The days opened or closed at an editor, or in one of its calendars, by calendar and day."""
     query = "select calendar, day, open, extra from day_overrides"
     rows = _of(db, query, editor, "calendar", calendar, "calendar, day")
     return [DayRow(key, date.fromisoformat(day), bool(is_open), extra) for key, day, is_open, extra in rows]
 
 
 def absences(db: Database, editor: str, owner: str | None = None) -> list[AbsenceRow]:
-    """Absences at an editor, or of one owner there, in the order in which they were entered."""
+    """The absences at an editor, or of one owner there, in the order of their entry."""
     rows = _of(db, "select number, owner, first, last from absences", editor, "owner", owner, "number")
     return [
-        AbsenceRow(number, of, date.fromisoformat(first), date.fromisoformat(last)) for number, of, first, last in rows
+        AbsenceRow(number, absent, date.fromisoformat(first), date.fromisoformat(last))
+        for number, absent, first, last in rows
     ]
 
 
 def extra_openings(db: Database, editor: str, calendar: str | None = None) -> list[ExtraRow]:
-    """Extra openings at an editor, or of one calendar there, in the order in which they were made."""
+    """The extra openings at an editor, or in one calendar there, in the order of their entry."""
     query = "select number, calendar, day, section from extra_openings"
     rows = _of(db, query, editor, "calendar", calendar, "number")
     return [ExtraRow(number, key, date.fromisoformat(day), section) for number, key, day, section in rows]
@@ -199,14 +200,14 @@ def _of(db: Database, query: str, editor: str, column: str, value: str | None, o
 
 
 def last_extra(db: Database, editor: str) -> int:
-    """The number of the last extra opening that was ever made at an editor; 0 before the first."""
+    """The number of the last extra opening ever made at an editor; 0 before the first."""
     query = "select coalesce(max(last), 0) from override_numbers where editor = ? and kind = ?"
     [(number,)] = db.execute(query, [editor, OverrideKind.EXTRA.value]).fetchall()
     return int(number)
 
 
 def calendars(db: Database) -> Iterator[tuple[str, str]]:
-    """Editor and key of each calendar that has an override of its own: absences are not among these."""
+    """Editor and key of each calendar with overrides of its own. Absences, which have no calendar, do not count."""
     for table in ("slot_overrides", "day_overrides", "extra_openings"):
         yield from db.execute(f"select distinct editor, calendar from {table}").fetchall()  # noqa: S608 - names of ours
 
@@ -226,13 +227,13 @@ def put_slot(db: Database, editor: str, row: SlotRow) -> None:
 
 
 def delete_slot(db: Database, editor: str, calendar: str, start: datetime) -> bool:
-    """Forgets that a slot was opened or closed; False if it was not."""
+    """Removes the override of a slot; False if there was none."""
     query = "delete from slot_overrides where editor = ? and calendar = ? and start = ?"
     return bool(db.execute(query, [editor, calendar, start.isoformat()]).rowcount)
 
 
 def delete_slots(db: Database, editor: str, calendar: str, starts: Iterable[datetime]) -> None:
-    """Forgets which of these slots were opened or closed."""
+    """Removes the overrides of these slots."""
     for start in starts:
         delete_slot(db, editor, calendar, start)
 
@@ -244,7 +245,7 @@ def put_day(db: Database, editor: str, row: DayRow) -> None:
 
 
 def delete_day(db: Database, editor: str, calendar: str, day: date) -> None:
-    """Forgets that a day was opened or closed."""
+    """Removes the override of a day."""
     query = "delete from day_overrides where editor = ? and calendar = ? and day = ?"
     db.execute(query, [editor, calendar, day.isoformat()])
 
@@ -273,7 +274,7 @@ def delete(db: Database, editor: str, row: AbsenceRow | ExtraRow) -> None:
 
 
 def delete_all(db: Database) -> None:
-    """Forgets everything that was opened and closed by hand."""
+    """Deletes every override."""
     for table in _TABLES:
         db.execute(f"delete from {table}")  # noqa: S608 - names of ours
 

@@ -1,7 +1,7 @@
-"""What people open and close by hand while the simulator runs: slots, days, absences, extra openings. The rules.
+"""Rules for what people open and close by hand while the simulator runs: slots, days, absences, extra openings.
 
-It lies over what the scenario makes of a calendar (``taken.Overlay`` says what stands before what). Appointments that
-exist are never touched by it. ``override_rows`` has the tables.
+Overrides change what the scenario offers (``taken.Overlay`` gives their order of precedence). They never change
+existing appointments. The tables are in ``override_rows``.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ from mock_editor.calendars.override_rows import AbsenceRow, DayRow, ExtraRow, Ov
 from mock_editor.calendars.taken import Standing
 
 LONGEST_ABSENCE = 3660  # days
-# How many of those that exist a refusal names.
+# How many existing ones a refusal lists.
 _NAMED = 12
 
 
 class Overrides:
-    """What is opened and closed by hand in the calendars of a catalogue, whose ``taken`` follows: see ``follow``.
+    """What is opened and closed by hand in the calendars of a catalogue. ``follow`` updates the catalogue's ``taken``.
 
-    Every operation raises 404 for an editor, a calendar (by key), an owner (by prefixed national identifier)
-    or a slot (by start) that is not there, and 422 for days that cannot be played.
+    Calendars are given by key, owners by prefixed national identifier, slots by start. Every operation raises 404 for
+    an unknown editor, calendar, owner or slot, and 422 for days that cannot be simulated.
     """
 
     def __init__(self, store: Store, catalogue: Catalogue, read_opening: ReadOpening) -> None:
@@ -49,7 +49,7 @@ class Overrides:
     # --- slots
 
     def close_slot(self, editor: str, calendar: str, start: datetime) -> Override:
-        """Takes a slot off the offer."""
+        """Closes a slot, so that it is no longer offered."""
         return self._set_slot(self._calendar(editor, calendar), start, is_open=False)
 
     def open_slot(self, editor: str, calendar: str, start: datetime) -> Override:
@@ -57,7 +57,7 @@ class Overrides:
         return self._set_slot(self._calendar(editor, calendar), start, is_open=True)
 
     def forget_slot(self, editor: str, calendar: str, start: datetime) -> None:
-        """Has a slot be as it would be without ``open_slot`` and ``close_slot``."""
+        """Undoes ``open_slot`` and ``close_slot``."""
         at, start = self._calendar(editor, calendar), _instant(start)
         with self._store.writing() as db:
             if not rows.delete_slot(db, editor, calendar, start):
@@ -78,7 +78,7 @@ class Overrides:
         return row.override(at)
 
     def _expect_slot(self, db: Database, at: OwnedCalendar, start: datetime) -> None:
-        """Raises 404 when no slot starts then, which names those around."""
+        """Raises 404, which lists the slots around, when no slot starts then."""
         standing, zone = Standing(overlay=self._overlays.read(db, at)), at.zone
         if standing.availability(at.calendar, start).slot:
             return
@@ -93,20 +93,20 @@ class Overrides:
     # --- days
 
     def close_day(self, editor: str, calendar: str, day: date) -> Override:
-        """Takes the openings that begin on a day off the offer."""
+        """Closes a day: the openings that begin on it are no longer offered."""
         return self._set_day(self._calendar(editor, calendar), day, is_open=False)
 
     def open_day(self, editor: str, calendar: str, day: date) -> Override:
-        """Makes every slot of a day's openings free, but those that appointments hold.
+        """Makes every slot of a day's openings free, except those that appointments hold.
 
-        Raises 404 when no opening begins that day, 409 when an extra one lies over the hours of another.
+        Raises 404 when no opening begins that day, 409 when an extra opening overlaps another one.
         """
         return self._set_day(self._calendar(editor, calendar), day, is_open=True)
 
     def forget_day(self, editor: str, calendar: str, day: date) -> None:
-        """Has a day be as it would be without ``open_day`` and ``close_day``; its slots that were set alone stay so.
+        """Undoes ``open_day`` and ``close_day``. Slots that were opened or closed one by one stay so.
 
-        Raises 409 when an extra opening lies over the hours that would be back.
+        Raises 409 when an extra opening overlaps the hours that would come back.
         """
         at = self._calendar(editor, calendar)
         with self._store.writing() as db:
@@ -131,9 +131,9 @@ class Overrides:
     # --- absences
 
     def absent(self, editor: str, owner: str, first: date, last: date) -> Override:
-        """Closes all calendars of a practitioner or an association from day to day, both included.
+        """Closes all calendars of a practitioner or an association from one day to another, both included.
 
-        Exceptional and extra openings are kept, as in an absence of the scenario.
+        Exceptional and extra openings stay on offer, as in an absence of the scenario.
         """
         found = self._calendars(editor, owner)
         if not 0 <= (_playable(last) - _playable(first)).days < LONGEST_ABSENCE:
@@ -145,7 +145,7 @@ class Overrides:
         return row.override()
 
     def end_absence(self, editor: str, identifier: str) -> None:
-        """Forgets an absence that was given by hand. Raises 409 when an extra opening lies over hours of its days."""
+        """Removes an absence entered by hand. Raises 409 when an extra opening overlaps hours of its days."""
         known = self._catalogue.editor(editor)
         with self._store.writing() as db:
             row = _named(editor, OverrideKind.ABSENCE, rows.absences(db, editor), identifier)
@@ -158,10 +158,11 @@ class Overrides:
     # --- extra openings
 
     def add_extra(self, editor: str, calendar: str, day: date, section: Section) -> Override:
-        """Opens a calendar once more on a day, as one of a scenario's ``exceptional_openings`` without its date would.
+        """Adds an opening to a calendar on one day. ``section`` is one of a scenario's ``exceptional_openings`` without
+        its date.
 
-        It may lie over hours of the scenario that a closed day or an absence covers. Raises 422 when the section is not
-        sound or overlaps with other openings; 409 when an appointment of before lies across its slots.
+        It may overlap hours of the scenario that a closed day or an absence covers. Raises 422 when the section is
+        invalid or overlaps other openings, 409 when an existing appointment lies across its slots.
         """
         at = self._calendar(editor, calendar)
         _playable(day)
@@ -180,20 +181,20 @@ class Overrides:
                 if any(start < slot[1] and slot[0] < end and (start, end) != slot for slot in slots):
                     raise refused(Code.APPOINTMENT_ACROSS, start=start, local=start.astimezone(at.zone))
             row = rows.add_extra(db, editor, calendar, day, section)
-            # What was said of slots at these times was about others, whose place these take.
+            # Overrides of slots at these times were about the slots that the new ones replace.
             rows.delete_slots(db, editor, calendar, (start for start, _ in slots))
             following.note(db, editor, calendar)
         self._follow_own()
         return row.override(at, again=overlay.days.get(day) is False)
 
     def remove_extra(self, editor: str, identifier: str) -> None:
-        """Takes an extra opening away, and what was said by hand of its slots. Its appointments stay."""
+        """Removes an extra opening and the overrides of its slots. Its appointments stay."""
         known = self._catalogue.editor(editor)
         with self._store.writing() as db:
             row = _named(editor, OverrideKind.EXTRA, rows.extra_openings(db, editor), identifier)
             rows.delete(db, editor, row)
             if at := find_calendar(known, row.calendar):
-                # Another opening of that day may have its slots at the same times later.
+                # A later opening of that day may have slots at the same times.
                 times = times_of(self._overlays.openings(editor, row.calendar, row.section), at.zone, row.day)
                 rows.delete_slots(db, editor, row.calendar, (start for start, _ in times))
             following.note(db, editor, row.calendar)
@@ -202,9 +203,9 @@ class Overrides:
     # --- all of them
 
     def of(self, editor: str, *, calendar: str | None = None, owner: str | None = None) -> list[Override]:
-        """What is opened and closed by hand: at an editor, in a calendar, or in those of an owner.
+        """The overrides at an editor, in one calendar, or in the calendars of one owner.
 
-        With a calendar or an owner, absences are among it. Slots, days, absences, extra openings, each in order.
+        Absences are always included. The order is: slots, days, absences, extra openings, each sorted.
         """
         known, keys = self._catalogue.editor(editor), self._keys(editor, calendar, owner)
         if calendar is not None:
@@ -229,18 +230,18 @@ class Overrides:
         ]
 
     def _keys(self, editor: str, calendar: str | None, owner: str | None) -> Sequence[str | None]:
-        """Of which calendars overrides are wanted; None stands for all of an editor."""
+        """The calendars whose overrides are wanted; None stands for all of an editor."""
         if calendar is not None:
             return [self._calendar(editor, calendar).key]
         return [None] if owner is None else sorted(at.key for at in self._calendars(editor, owner))
 
     def reset(self, db: Database) -> None:
-        """Forgets everything that was opened and closed by hand. ``follow`` is for after the transaction."""
+        """Deletes every override. Call ``follow`` after the transaction."""
         rows.delete_all(db)
         following.note_all(db)
 
     def check(self, db: Database, editor: str, calendar: str, start: datetime) -> None:
-        """Raises 409 when a slot is not on offer, as the store says in this very transaction, appointments aside."""
+        """Raises 409 when a slot is not on offer, by the store in this transaction. Appointments are not looked at."""
         at = find_calendar(self._catalogue.editor(editor), calendar)
         if at is None:
             raise refusal(Unavailable.NO_SLOT)
@@ -250,12 +251,12 @@ class Overrides:
     # --- what is in memory
 
     def _follow_own(self) -> None:
-        """Follows what was just written here. It has happened: that it cannot be read again now is no error of it."""
-        with contextlib.suppress(EditorError):  # what looks for changes does it once more
+        """Follows what was just written here. The write has succeeded, so a failed read is not its error."""
+        with contextlib.suppress(EditorError):  # the regular look for changes tries again
             self.follow()
 
     def follow(self) -> None:
-        """Brings what is in memory up to date. Cheap when there is nothing new."""
+        """Updates what is in memory. Cheap when nothing has changed."""
         self._follower.follow()
 
     def _everything(self, db: Database) -> Iterator[tuple[str, str]]:
@@ -274,14 +275,14 @@ class Overrides:
 
     @contextlib.contextmanager
     def _nothing_hidden(self, db: Database, found: list[OwnedCalendar]) -> Iterator[None]:
-        """Raises 409 when what is done in here brings hours back over which an extra opening lies: it would be gone."""
+        """Raises 409 when the block brings back hours that overlap an extra opening: that one would disappear."""
         before = [self._overlays.read(db, at).extra for at in found]
         yield
-        for at, seen in zip(found, before, strict=True):
-            now = self._overlays.read(db, at).extra
-            gone = next((day for day in seen if seen[day] != now.get(day)), None)
-            if gone:
-                raise refused(Code.EXTRA_HIDDEN, calendar=at.key, day=gone)
+        for at, extra_before in zip(found, before, strict=True):
+            extra_now = self._overlays.read(db, at).extra
+            hidden = next((day for day in extra_before if extra_before[day] != extra_now.get(day)), None)
+            if hidden:
+                raise refused(Code.EXTRA_HIDDEN, calendar=at.key, day=hidden)
 
     # --- finding
 
@@ -321,7 +322,7 @@ Numbered = TypeVar("Numbered", AbsenceRow, ExtraRow)
 
 
 def _named(editor: str, kind: OverrideKind, found: Sequence[Numbered], identifier: str) -> Numbered:
-    """The row with this id. Raises 404, which names the last ones."""
+    """The row with this id. Raises 404, which lists the latest ones."""
     row = next((row for row in found if row.id == identifier), None)
     if row is None:
         last = [row.id for row in found[-_NAMED:]]

@@ -1,4 +1,4 @@
-"""Whose calendars an editor keeps, as people look for them: in pages, by name, city or identifier."""
+"""Finds the owners of an editor's calendars: in pages, by name, city or identifier."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -12,14 +12,14 @@ from mock_editor.calendars.model import Association, Editor, Practitioner
 
 Owner = Practitioner | Association
 
-# A text is looked for among so many owners of an editor: each of those made in bulk costs some 100 µs.
+# How many owners of an editor a text is compared with: each practitioner made in bulk costs some 100 µs.
 MOST_SEARCHED = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerFilter:
-    """Which owners are meant: of one ``kind`` or of both, the one with a prefixed national identifier, those that a
-    ``text`` is about: a name with or without a city, or an identifier with or without its prefix."""
+    """Which owners are wanted. ``kind`` is one of both types, ``id`` a prefixed national identifier; ``text`` is a name
+    with or without a city, or an identifier with or without its prefix."""
 
     kind: type[Practitioner | Association] | None = None
     id: str | None = None
@@ -36,7 +36,7 @@ class OwnersFound(NamedTuple):
 def owners(editor: Editor, wanted: OwnerFilter, page: Page) -> OwnersFound:
     """A page of the owners of an editor's calendars, associations first.
 
-    A text that is no identifier is looked for among the first ``MOST_SEARCHED``.
+    A text that is not an identifier is only compared with the first ``MOST_SEARCHED``.
     """
     if wanted.id is None and wanted.text is None:
         found = _all(editor, wanted, page.skipped)
@@ -47,7 +47,7 @@ def owners(editor: Editor, wanted: OwnerFilter, page: Page) -> OwnersFound:
 
 
 def _all(editor: Editor, wanted: OwnerFilter, skipped: int = 0) -> Iterator[Owner]:
-    """All of them but the first ones, which are not made."""
+    """All owners after the first ``skipped``, which are not computed."""
     associations = [*editor.associations.values()] if wanted.kind is not Practitioner else []
     yield from associations[skipped:]
     if wanted.kind is not Association:
@@ -56,35 +56,36 @@ def _all(editor: Editor, wanted: OwnerFilter, skipped: int = 0) -> Iterator[Owne
 
 def _matching(editor: Editor, wanted: OwnerFilter) -> Iterator[Owner]:
     if wanted.id is not None:
-        one = editor.directory.find(wanted.id) or editor.associations.get(wanted.id)
-        found: Iterable[Owner] = [one] if one else []
+        owner = editor.directory.find(wanted.id) or editor.associations.get(wanted.id)
+        candidates: Iterable[Owner] = [owner] if owner else []
     elif wanted.text and (known := _by_identifier(editor, wanted.text)):
-        yield from (one for one in [known] if wanted.kind is None or isinstance(one, wanted.kind))
+        if wanted.kind is None or isinstance(known, wanted.kind):
+            yield known
         return
     else:
-        found = islice(_all(editor, wanted), MOST_SEARCHED)
+        candidates = islice(_all(editor, wanted), MOST_SEARCHED)
     words = plain(wanted.text or "").split()
-    for one in found:
-        of_kind = wanted.kind is None or isinstance(one, wanted.kind)
-        if of_kind and all(word in plain(_described(one)) for word in words):
-            yield one
+    for candidate in candidates:
+        of_kind = wanted.kind is None or isinstance(candidate, wanted.kind)
+        if of_kind and all(word in plain(_searchable(candidate)) for word in words):
+            yield candidate
 
 
-def _described(one: Owner) -> str:
-    """What a text is looked for in."""
-    name = one.name if isinstance(one, Association) else f"{one.given or ''} {one.family}"
-    return f"{name} {' '.join(place.city for place in one.places)}"
+def _searchable(owner: Owner) -> str:
+    """The name and the cities of an owner, in which a text is searched."""
+    name = owner.name if isinstance(owner, Association) else f"{owner.given or ''} {owner.family}"
+    return f"{name} {' '.join(place.city for place in owner.places)}"
 
 
 def _by_identifier(editor: Editor, text: str) -> Owner | None:
-    """The one with an RPPS, ADELI or SIRET, with or without its prefix, or with the key of a calendar."""
+    """The owner with this RPPS, ADELI or SIRET, with or without its prefix, or of the calendar with this key."""
     bare = text.replace(" ", "")
     structures = [bare]
     with contextlib.suppress(ValueError):
         structures.append(structure_id(StructureIdKind.SIRET, bare))
-    for one in structures:
-        if one in editor.associations:
-            return editor.associations[one]
+    for structure in structures:
+        if structure in editor.associations:
+            return editor.associations[structure]
     for identifier in filter(None, (bare.rpartition("-")[0], read_practitioner_id(bare))):
         if found := editor.directory.find(identifier) or editor.associations.get(identifier):
             return found

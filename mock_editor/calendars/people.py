@@ -1,8 +1,8 @@
-"""Practitioners made in bulk: a group of any size is computed from its description, one person at a time, on demand.
+"""Practitioners made in bulk: the people of a group are computed from its description, one by one and on demand.
 
-Each has a number in the group. The national identifier is a permutation of that number, so the way back from an
-identifier to a person is arithmetic: nothing is stored, and a million people are ready at once. People come from
-Faker (``fr_FR``) seeded per person; identifiers lie in ranges that no real person or company has.
+Each has a number in the group. The national identifier is a permutation of that number, so a person is found from an
+identifier by arithmetic: nothing is stored, and a million people are ready at once. People come from Faker
+(``fr_FR``), seeded per person. Identifiers lie in ranges that no real person or company has.
 """
 
 import functools
@@ -27,7 +27,7 @@ from mock_editor.calendars.identifiers import (
 )
 from mock_editor.calendars.model import Calendar, Place, Plan, Practitioner, Specialty
 
-# RPPS of real people begin with 1; eight digits follow ours, then the check digit.
+# RPPS of real people begin with 1. Ours begin with this, followed by eight digits and the check digit.
 _RPPS_START = "99"
 _NUMBERS = 10**8
 LARGEST_GROUP = 1_000_000
@@ -39,20 +39,20 @@ _faker_lock = threading.Lock()  # seeding and drawing have to stay together
 
 
 def zone_of(postal_code: str) -> ZoneInfo | None:
-    """The time zone of an overseas postal code, when its department is listed; None elsewhere."""
+    """The time zone of an overseas postal code whose department is listed, else None."""
     group = communes().get(postal_code[:3])
     return group[0].zone if group and postal_code.startswith("97") else None
 
 
 class NumberSpace:
-    """The RPPS numbers of a scenario's groups: where each group's block lies, and the way there and back.
+    """The RPPS numbers of a scenario's groups: allots a block to each group, and converts both ways.
 
-    Blocks are found by the group's name, so that a new group leaves the people of the others as they are.
+    A block is derived from the group's name, so a new group does not change the people of the others.
     """
 
     def __init__(self, seed: str) -> None:
         draw = random.Random(f"{seed}:rpps")
-        # A multiplier without a common factor with 10^8 makes a permutation.
+        # A multiplier that is coprime with 10^8 gives a permutation.
         self._multiplier = draw.randrange(10**7, _NUMBERS) // 20 * 20 + 7
         self._inverse = pow(self._multiplier, -1, _NUMBERS)
         self._offset = draw.randrange(_NUMBERS)
@@ -60,7 +60,7 @@ class NumberSpace:
         self._taken: set[int] = set()
 
     def block(self, name: str) -> int:
-        """A block of its own for the group ``name``."""
+        """Allots a block to the group ``name``."""
         if len(self._taken) >= MOST_GROUPS:
             raise InvalidValueError(Code.GROUPS_TOO_MANY, most=MOST_GROUPS)
         block = random.Random(f"{self._seed}:{name}").randrange(_BLOCKS)
@@ -70,13 +70,13 @@ class NumberSpace:
         return block
 
     def rpps(self, block: int, number: int) -> str:
-        """The RPPS, check digit included, of a person of a block."""
+        """The RPPS, with its check digit, of a person of a block."""
         body = (self._multiplier * (block * LARGEST_GROUP + number) + self._offset) % _NUMBERS
         bare = f"{_RPPS_START}{body:08}"
         return bare + luhn_digit(bare)
 
     def locate(self, national_id: str) -> tuple[int, int] | None:
-        """The block and number of a prefixed RPPS, or None when it cannot be one of ours."""
+        """The block and number of a prefixed RPPS; None if it is not one of ours."""
         bare = national_id[1:-1]
         ours = len(national_id) == 12 and national_id.isdecimal() and national_id.isascii()
         if not ours or not national_id.startswith("8" + _RPPS_START) or national_id[-1] != luhn_digit(bare):
@@ -87,7 +87,7 @@ class NumberSpace:
 
 @dataclass(frozen=True, slots=True)
 class GroupDescription:
-    """What the people of a group are like. Shares are in [0, 1]; ``specialties`` and ``plans`` are drawn evenly."""
+    """Describes the people of a group. Shares are in [0, 1]; ``specialties`` and ``plans`` are drawn evenly."""
 
     name: str
     count: int
@@ -99,7 +99,7 @@ class GroupDescription:
 
 
 class Group:
-    """The practitioners of one description, made when asked for."""
+    """The practitioners of one description, computed on demand."""
 
     def __init__(self, description: GroupDescription, seed: str, numbers: NumberSpace) -> None:
         self.description = description
@@ -146,7 +146,7 @@ class Group:
 
 
 def _structure(draw: random.Random, commune: Commune, national_id: str, rank: int) -> str:
-    """A structure identifier: mostly SIRET, as in town practice, some FINESS and RPPS-rang."""
+    """A structure identifier: mostly SIRET, as in town practices, some FINESS and RPPS-rang."""
     kind = draw.choices(list(StructureIdKind)[:3], weights=(1, 6, 2))[0]
     if kind is StructureIdKind.FINESS:
         start = commune.department if len(commune.department) == 2 else f"97{commune.department[2]:0>2}"
@@ -160,13 +160,13 @@ def _structure(draw: random.Random, commune: Commune, national_id: str, rank: in
 
 
 class ComputedDirectory:
-    """An editor's practitioners: those written one by one in the scenario, and the groups."""
+    """An editor's practitioners: those listed in the scenario, and the groups."""
 
     def __init__(self, listed: Sequence[Practitioner], groups: Sequence[Group], numbers: NumberSpace) -> None:
         self._listed = {practitioner.id: practitioner for practitioner in listed}
         self._groups = {group.block: group for group in groups}
         self._numbers = numbers
-        # The same people are asked for again and again, and each costs some 100 µs; the bound keeps memory flat.
+        # The same people are asked for often, and each costs some 100 µs. The bound limits memory.
         self._computed = functools.lru_cache(maxsize=4096)(self._compute)
 
     def __len__(self) -> int:
@@ -176,17 +176,17 @@ class ComputedDirectory:
         return self.starting(0)
 
     def starting(self, position: int) -> Iterator[Practitioner]:
-        """Those from a position on; the cost does not depend on how many come before."""
+        """The practitioners from a position on. The cost does not depend on the position."""
         yield from islice(self._listed.values(), position, None)
         before = len(self._listed)
         for group in self._groups.values():
             found = group.starting(max(0, position - before))
-            # One written in the scenario takes the place of a computed one with the same identifier.
+            # A listed one replaces a computed one with the same identifier.
             yield from (practitioner for practitioner in found if practitioner.id not in self._listed)
             before += group.description.count
 
     def find(self, national_id: str) -> Practitioner | None:
-        """The practitioner with this prefixed national identifier; the cost does not depend on their number."""
+        """The practitioner with this prefixed national identifier. The cost does not depend on the size."""
         return self._listed.get(national_id) or self._computed(national_id)
 
     def _compute(self, national_id: str) -> Practitioner | None:

@@ -1,6 +1,6 @@
-"""How calendars stand now: what appointments hold, and what people opened and closed by hand.
+"""The current state of calendars: what appointments hold, and what people opened and closed by hand.
 
-It is what the store says, in memory, for the hot path of the searches.
+It mirrors the store in memory, for the hot path of the searches.
 """
 
 import threading
@@ -18,11 +18,11 @@ _NOTHING: frozenset[datetime] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What people opened (True) and closed (False) by hand in a calendar, over what the scenario makes of it.
+    """What people opened (True) and closed (False) by hand in a calendar of the scenario.
 
-    ``slots`` are by their start in UTC, ``days`` and ``extra`` by the local day on which openings begin. A slot of its
-    own stands before its day, and a day before ``absences``, in which exceptional and extra openings are kept. Those of
-    ``again``, which are among ``extra``, came after their day had been closed: that does not close them.
+    ``slots`` are keyed by their start in UTC, ``days`` and ``extra`` by the local day on which openings begin. An entry
+    for a slot overrides one for its day; a day overrides ``absences``. Exceptional and extra openings stay on offer in
+    an absence. The extra openings in ``again`` were added after their day was closed, so they stay open.
     """
 
     slots: Mapping[datetime, bool] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Overlay:
     again: Mapping[date, tuple[Opening, ...]] = field(default_factory=dict)
 
     def covers(self, day: date) -> bool:
-        """Whether the openings of the scenario on a day are off the offer, as long as nobody opens it by hand."""
+        """Whether a closed day or an absence takes the openings of the scenario on a day off the offer."""
         opened = self.days.get(day)
         return opened is False or (opened is None and any(absence.covers(day) for absence in self.absences))
 
@@ -40,18 +40,18 @@ class Overlay:
 UNTOUCHED = Overlay()
 
 
-# Hashed by identity: it is part of the key under which slots are kept, in the hot path.
+# Hashed by identity, as it is part of the key of the slot cache in the hot path.
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
-    """How a calendar stands: the starts of slots that appointments ``held``, in UTC, and its ``overlay``."""
+    """The state of a calendar: ``held`` are the starts (UTC) of slots that appointments hold, with its ``overlay``."""
 
     held: frozenset[datetime] = _NOTHING
     overlay: Overlay = UNTOUCHED
 
     def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
-        """The slots of the openings that begin on a day: those that nobody can have are taken.
+        """The slots of the openings that begin on a day; ``taken`` is set for all that are not available.
 
-        It says of all of them what ``day`` says of each, faster where nothing was opened or closed by hand.
+        It gives the same as ``day``, but faster where nothing was opened or closed by hand.
         """
         if self.overlay is UNTOUCHED:
             slots = slots_of_day(calendar, day)
@@ -60,18 +60,19 @@ class Standing:
         return tuple(slot._replace(taken=why is not None) for slot, why in self.day(calendar, day))
 
     def day(self, calendar: Calendar, day: date) -> Iterator[tuple[Slot, Unavailable | None]]:
-        """The slots of the openings that begin on a day, as they are made, and why nobody can have them."""
+        """The generated slots of the openings that begin on a day, and why each is not available, if so."""
         overlay = self.overlay
         extra = overlay.extra.get(day, ())
         opened = overlay.days.get(day)
-        kept = None
+        kept_in_absence = None
         if opened is None and any(absence.covers(day) for absence in overlay.absences):
             special = (*calendar.plan.exceptional.get(day, ()), *extra)
-            kept = {start for start, _ in times_of(special, calendar.zone, day)}
+            kept_in_absence = {start for start, _ in times_of(special, calendar.zone, day)}
         again = {start for start, _ in times_of(overlay.again.get(day, ()), calendar.zone, day)}
         for slot in slots_of_day(calendar, day, extra):
             of_day = None if slot.start in again else opened
-            yield slot, self._why_not(slot, opened=of_day, absent=kept is not None and slot.start not in kept)
+            absent = kept_in_absence is not None and slot.start not in kept_in_absence
+            yield slot, self._why_not(slot, opened=of_day, absent=absent)
 
     def _why_not(self, slot: Slot, *, opened: bool | None, absent: bool) -> Unavailable | None:
         if slot.start in self.held:
@@ -86,9 +87,9 @@ class Standing:
         return Unavailable.ABSENT if absent else None
 
     def availability(self, calendar: Calendar, start: datetime) -> Availability:
-        """The slot that starts then, as it is made, and why nobody can have it."""
+        """The generated slot that starts then, if any, and why it is not available."""
         local_day = start.astimezone(calendar.zone).date()
-        # A slot of the night belongs to the opening that began the day before.
+        # A slot of the night may belong to an opening that began the day before.
         days = (local_day, local_day - timedelta(days=1))
         for day in days:
             for slot, why in self.day(calendar, day):
@@ -99,7 +100,7 @@ class Standing:
 
 
 def _lost_to_absence(calendar: Calendar, day: date, start: datetime) -> bool:
-    """Whether the ordinary week has a slot at ``start`` on ``day``, which an absence of the plan takes away."""
+    """Whether an absence of the plan removes a slot of the ordinary week at ``start`` on ``day``."""
     plan = calendar.plan
     if not plan.is_absent(day):
         return False
@@ -110,33 +111,33 @@ AS_MADE = Standing()
 
 
 class Taken:
-    """How each calendar stands, by editor. ``Appointments`` and ``Overrides`` keep it true; readers need no lock."""
+    """The standing of each calendar, by editor. ``Appointments`` and ``Overrides`` update it; readers need no lock."""
 
     def __init__(self) -> None:
         self._editors: defaultdict[str, dict[str, Standing]] = defaultdict(dict)
         self._changing = threading.Lock()
 
     def of(self, seed: str) -> Mapping[str, Standing]:
-        """Those of the editor with this seed: the same mapping each time.
+        """The standings of the editor with this seed, by calendar key: the same mapping each time.
 
-        A calendar that is as the scenario has it (``AS_MADE``) is not in it; one that changes gets another value.
+        Calendars that nothing has changed (``AS_MADE``) are not in it. A calendar that changes gets a new value.
         """
         return self._editors[seed]
 
     def hold(self, seed: str, calendar: str, starts: frozenset[datetime]) -> None:
-        """From now on, exactly these slots of a calendar are held."""
+        """Replaces the held slots of a calendar."""
         with self._changing:
             self._put(seed, calendar, starts, self._standing(seed, calendar).overlay)
 
     def lay(self, seed: str, calendar: str, overlay: Overlay) -> None:
-        """From now on, exactly this lies over a calendar."""
+        """Replaces the overlay of a calendar."""
         with self._changing:
             self._put(seed, calendar, self._standing(seed, calendar).held, overlay)
 
     def _put(self, seed: str, calendar: str, starts: frozenset[datetime], overlay: Overlay) -> None:
         old = self._standing(seed, calendar)
         if (starts, overlay) == (old.held, old.overlay):
-            return  # what is kept of it stays good
+            return  # cached slots stay valid
         if overlay == UNTOUCHED:
             overlay = UNTOUCHED
         if starts or overlay is not UNTOUCHED:
@@ -148,9 +149,9 @@ class Taken:
         return self._editors[seed].get(calendar, AS_MADE)
 
     def standing(self, calendar: Calendar) -> Standing:
-        """How a calendar stands."""
+        """The standing of a calendar."""
         return self._standing(calendar.editor, calendar.key)
 
     def slots_of_day(self, calendar: Calendar, day: date) -> tuple[Slot, ...]:
-        """The slots of a day as they are now: those that nobody can have are taken."""
+        """The slots of a day in their current state; ``taken`` is set for all that are not available."""
         return self.standing(calendar).slots_of_day(calendar, day)
