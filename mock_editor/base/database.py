@@ -1,7 +1,7 @@
 """A SQLite file as one process uses it: its connections, whose turn it is to write, and whether it still is the file.
 
-One connection writes and a few read: a thousand would hold a hundred megabytes. Whoever has to wait does so for a
-bounded time, a request for that time in all; and no more wait to write than leave threads for everybody else.
+One connection writes and a few read: a thousand connections would hold a hundred megabytes. Waiting is bounded; for a
+request, the bound is on all of its waits together. Only so many threads may wait to write that some remain for others.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ from mock_editor.base.files import OWN_MODE
 from mock_editor.base.issues import Code, Issue, issue
 from mock_editor.base.words import english
 
-# Seconds that a request waits for the database, in all; anything else, each time.
+# Seconds that a request waits for the database in total; other work may wait this long each time.
 PATIENCE = 5.0
 _READERS = 4
-# Seconds in which the log does not say the same again.
+# Seconds during which the log does not repeat a message.
 _QUIET = 60.0
 # The files beside a database that is in use.
 _BESIDE = ("-wal", "-shm")
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Work(threading.local):
-    """What runs in this thread: when it began, and how long it may still wait; None where it is no request."""
+    """The work of this thread: when it began, and how long it may still wait; None if it is not a request."""
 
     began: float | None = None
     left: float | None = None
@@ -61,22 +61,22 @@ _work = _Work()
 
 
 def begin_request(patience: float = PATIENCE) -> None:
-    """Says that this thread begins with another request: what it waits for databases counts from here on."""
+    """Notes that this thread begins another request: its waits for databases count from here on."""
     _work.began, _work.left = time.monotonic(), patience
 
 
 def begin_task(at: float) -> None:
-    """Says that this thread goes on with what was begun ``at`` (monotonic), and is no request."""
+    """Notes that this thread continues work that was begun ``at`` (monotonic) and is not a request."""
     _work.began = at
 
 
 def begun() -> float | None:
-    """When that was which runs in this thread, if somebody has said so."""
+    """When the work of this thread was begun, if that was noted."""
     return _work.began
 
 
 def unavailable(code: Code, **values: object) -> EditorError:
-    """503: it may be asked again in a moment."""
+    """503: the client may ask again in a moment."""
     return refused(code, headers={"Retry-After": "1"}, **values)
 
 
@@ -87,9 +87,9 @@ _Identity = tuple[int, int]
 class DatabaseFile:
     """The file ``path`` in this process, with ``settings`` (pragmas) for each connection.
 
-    At most ``writers`` threads wait for their turn to write. Connections are opened on first use: none may live through
-    a fork, hence ``close``. Once ``keep`` was called, only that very file is opened and written to; with ``renew``,
-    which makes another and calls ``keep``, another one in its place.
+    At most ``writers`` threads wait for their turn to write. Connections are opened on first use: none may survive a
+    fork, hence ``close``. After ``keep``, only that same file is opened and written to. If it disappears, ``renew``, if
+    given, makes a new one and calls ``keep``.
     """
 
     def __init__(
@@ -120,13 +120,13 @@ class DatabaseFile:
 
     def open(self) -> Database:
         """Another connection. Raises 503 when the file is gone."""
-        # Once there is a file to keep, none may be made in its place.
+        # Once a file is kept, no other may be made in its place.
         mode = "rw" if self._home else "rwc"
         address = f"file:{quote(str(self.path))}?mode={mode}"
         with self._opening:
             self._expect_there()
             if not self._home:
-                # Whatever the umask; SQLite gives the files beside it the same mode.
+                # Independent of the umask; SQLite gives the files beside it the same mode.
                 with contextlib.suppress(OSError):
                     os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWN_MODE))
             # Threads take turns on a connection.
@@ -138,7 +138,7 @@ class DatabaseFile:
                 for setting in ("foreign_keys = on", "synchronous = normal", *self._settings):
                     connection.execute(f"pragma {setting}").fetchall()
                 if self._home:
-                    # With a look into it, the files beside it are there.
+                    # Reading makes SQLite create the files beside it.
                     connection.execute("select 1 from sqlite_master limit 1").fetchall()
                     if self._beside is None:
                         self._beside = tuple(map(_found, self._names))
@@ -149,7 +149,7 @@ class DatabaseFile:
         return Database(connection)
 
     def keep(self) -> None:
-        """From now on, the file that is there is the one, and for its owner only."""
+        """Keeps the present file from now on, readable by its owner only."""
         for path in map(Path, (self._name, *self._names)):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 if stat.S_IMODE(path.stat().st_mode) != OWN_MODE:
@@ -163,16 +163,16 @@ class DatabaseFile:
         self._beside, self._size = None, 0
 
     def _rescue(self) -> None:
-        """Brings what was acknowledged into the file, if that is still there, and only those beside it are not."""
+        """Writes what was acknowledged into the file, if only the files beside it are missing."""
         if self._writer and _found(self._name) == self._home and Path(self._name).stat().st_size >= self._size:
             with contextlib.suppress(sqlite3.Error):
                 self._writer.execute("pragma wal_checkpoint(full)").fetchall()
 
     def _let_go(self) -> None:
-        """Closes a file of which something is missing, and removes the rest; not one that another process has made."""
+        """Closes an incomplete file and removes its remains, but not those of a file that another process has made."""
         ours = _found(self._name) in (None, self._home)
         for name, known in zip(self._names, self._beside or (None, None), strict=True):
-            # Or SQLite would take what it finds there for part of the next one.
+            # Otherwise SQLite would take the remains for parts of the next file.
             if ours or (known and _found(name) == known):
                 Path(name).unlink(missing_ok=True)
         if ours:
@@ -183,9 +183,10 @@ class DatabaseFile:
         self._home, self._beside, self._size = None, None, 0
 
     def drop(self, db: Database, renewals: int) -> None:
-        """Closes a connection of before so many renewals; one to a file that was taken away stays, unused.
+        """Closes a connection opened after ``renewals`` renewals; one to a removed file stays open, unused.
 
-        Whoever closes a database last removes the files beside it: by their names, under which there may be others now.
+        The last one to close a database removes the files beside it by name, and these may be those of a new file by
+        now.
         """
         if renewals != self.renewals or self.strange():
             self._lost.append(db)
@@ -230,7 +231,7 @@ class DatabaseFile:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[Database]:
-        """The connection to write with, for one thread at a time. Raises 503: in time, and when the file is gone."""
+        """The connection to write with, for one thread at a time. Raises 503 after a time, or if the file is gone."""
         self._take_turn()
         try:
             with self.available():
@@ -244,7 +245,7 @@ class DatabaseFile:
                 if self._writer is None:
                     self._writer, self._timeout = self.open(), 0
                 yield self._writer
-                # What went into a file that nobody will find again may not be acknowledged.
+                # What was written into a removed file may not be acknowledged.
                 self._expect_there()
         finally:
             self._turn.release()
@@ -252,7 +253,7 @@ class DatabaseFile:
     def _take_turn(self) -> None:
         if self._turn.acquire(blocking=False):
             return
-        # What runs in the background is not much, and cannot ask again later.
+        # Background work is little, and cannot ask again later.
         counted = _work.left is not None
         if counted and not self._places.acquire(blocking=False):
             raise unavailable(Code.DATABASE_QUEUE_FULL)
@@ -268,7 +269,7 @@ class DatabaseFile:
 
     @contextlib.contextmanager
     def transaction(self, db: Database) -> Iterator[None]:
-        """Within a turn: committed at the end, undone by an error."""
+        """A transaction within a turn: committed at the end, rolled back by an error."""
         # In tenths of a second, so that it seldom changes.
         timeout = math.ceil(_left() * 10) * 100
         if timeout != self._timeout:
@@ -276,7 +277,7 @@ class DatabaseFile:
             self._timeout = timeout
         begin = time.monotonic()
         try:
-            # Not a deferred transaction: one that begins with reading fails at once when another process has written.
+            # Not a deferred transaction: one that begins by reading fails at once if another process has written.
             db.execute("begin immediate")
         finally:
             _spend(time.monotonic() - begin)
@@ -287,15 +288,15 @@ class DatabaseFile:
             db.rollback()
             raise
 
-    # --- whether it is all right
+    # --- whether the file is intact
 
     @contextlib.contextmanager
     def available(self) -> Iterator[None]:
-        """Turns what SQLite says of a database that is out of order into 503, and logs it, not each time."""
+        """Turns SQLite's errors about a database that is out of order into 503, and logs them, but not each time."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            # The lower byte; the others tell more about the same.
+            # The lower byte is the kind of error; the others give details.
             if (getattr(error, "sqlite_errorcode", 0) & 0xFF) not in _UNAVAILABLE:
                 raise
             now, (complaint, at) = time.monotonic(), self._complained
@@ -306,11 +307,11 @@ class DatabaseFile:
 
     @property
     def trouble(self) -> Issue | None:
-        """What was wrong with the files when they were last looked at; None if nothing was."""
+        """What was wrong with the files at the last look; None if nothing was."""
         return self._trouble
 
     def look(self) -> Issue | None:
-        """Looks at the files, and has the log say so when something is wrong that was not before, or no longer is."""
+        """Looks at the files, and logs when something has gone wrong, or is right again."""
         before, self._trouble = self._trouble, self.strange()
         if self._trouble is before is None:
             return None
@@ -325,10 +326,10 @@ class DatabaseFile:
             raise unavailable(Code.DATABASE_GONE, trouble=trouble)
 
     def strange(self) -> Issue | None:
-        """What is wrong with the files: they were taken away, cut, or others are in their place. None if nothing is."""
+        """What is wrong with the files: removed, cut, or replaced. None if nothing is."""
         if self._home is None:
             return None
-        # Before the look: while this thread looks, another one may have seen the file grow.
+        # Read before the look: meanwhile, another thread may see the file grow.
         size = self._size
         try:
             now = os.stat(self._name)  # noqa: PTH116
@@ -355,11 +356,11 @@ def _found(name: str) -> _Identity | None:
 
 
 def _left() -> float:
-    """Seconds that may be waited now."""
+    """Seconds that this thread may still wait."""
     return PATIENCE if _work.left is None else max(0.0, _work.left)
 
 
 def _spend(seconds: float) -> None:
-    # What takes no time on a machine that is busy with something else is nobody's wait.
+    # Tiny waits do not count: a busy machine causes them by itself.
     if _work.left is not None and seconds > 0.001:
         _work.left -= seconds

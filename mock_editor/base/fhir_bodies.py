@@ -1,6 +1,6 @@
-"""Reading a FHIR resource that a client sends: JSON -> what is left of it once it is cleaned, and where it is wrong.
+"""Reads a FHIR resource that a client sends: JSON -> the cleaned resource, and the places where it is wrong.
 
-The rules of a profile come after: with ``items``, ``issue`` and ``refuse``, all that is wrong is told with its place.
+The rules of a profile are checked afterwards: ``items``, ``issue`` and ``refuse`` report everything with its place.
 """
 
 import itertools
@@ -21,12 +21,12 @@ from mock_editor.base.validation import Finding, Location, described, findings
 
 _DEEPEST = 50
 _MOST_ROUNDS = 5
-# FHIR names are plain; the models of fhir.resources also take Python's spellings of them.
+# FHIR names are plain; the models of fhir.resources also accept Python spellings.
 _ELEMENT_NAME = re.compile("_?[A-Za-z][A-Za-z0-9]{0,59}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # In FHIRPath, an element of several types has no type in its name: `valueReference` is `value`.
 _CHOICE = re.compile("value(?!Set$)[A-Z][A-Za-z0-9]*")
-# In JSON as orjson writes it, the beginning of a text that is JSON of an object itself.
+# In JSON written by orjson: the beginning of a string that itself contains a JSON object.
 _TEXT_OF_OBJECT = re.compile(rb'(?<!\\)"((?: |\\[nrt])*){')
 _ESCAPED = re.compile(r"\\([\\,|$])")
 _COMMA, _BAR = re.compile(r"(?<!\\),"), re.compile(r"(?<!\\)\|")
@@ -45,7 +45,7 @@ def structure(
 ) -> tuple[Resource, list[str]]:
     """``document`` as a resource of type ``kind``, without what is empty, unknown to FHIR or for the server to say.
 
-    The FHIRPaths of the unknown elements come along. ``model`` is that of fhir.resources; ``also`` tells what it does
+    The FHIRPaths of unknown elements are returned too. ``model`` is that of fhir.resources; ``also`` finds what it does
     not see. Raises 400 with every problem found.
     """
     if not isinstance(document, dict) or document.get("resourceType") != kind:
@@ -53,14 +53,14 @@ def structure(
         raise refused(Code.RESOURCE_TYPE, kind, expected=kind, found=str(given)[:60])
     cleaning = _Cleaning(kind)
     meta = document.get("meta")
-    # The server says which resource this is and which version: what a client says of it is not even looked at.
+    # The server decides the id and the version; what the client says of them is not even read.
     members = {name: value for name, value in document.items() if name != "id"}
     if isinstance(meta, dict):
         members["meta"] = {name: value for name, value in meta.items() if name not in ("versionId", "lastUpdated")}
     cleaned = cleaning.value(members, kind, 0)
     issues, unknown = _model_issues(cleaned, kind, model)
     for _ in range(_MOST_ROUNDS):
-        # Unknown elements hide what else is wrong.
+        # Unknown elements hide other problems.
         cleaning.ignored += [_path(cleaned, kind, location) for location in unknown]
         for location in reversed(unknown):
             _remove(cleaned, location)
@@ -74,7 +74,7 @@ def structure(
 def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[str, str]:
     """System and value of ``?identifier=``, which may hold anything, a comma too, but not a list. Raises 400.
 
-    ``alone``: no other criterion may stand beside it. A conditional update that left one aside would be about another
+    ``alone``: no other criterion may stand beside it. A conditional update that ignored one could change another
     resource than the client means.
     """
     text = parameters.one("identifier", required=True)
@@ -92,16 +92,16 @@ def asked_identifier(parameters: Parameters, *, alone: bool = False) -> tuple[st
 
 
 def refuse_conditional_create(headers: Headers) -> None:
-    """Raises 400 for a create that is to be none where something is there: left aside, it would make a second one."""
+    """Raises 400 for a conditional create (``If-None-Exist``): ignoring the condition would create a duplicate."""
     if "If-None-Exist" in headers:
         raise refused(Code.CONDITIONAL_CREATE)
 
 
-# --- telling what is wrong
+# --- reporting what is wrong
 
 
 def items(of: Resource, element: str, path: str) -> Iterator[tuple[str, Resource]]:
-    """The members of a list in a cleaned resource, whose own FHIRPath is ``path``, with theirs in the body as sent."""
+    """The members of a list in a cleaned resource at ``path``, each with its FHIRPath in the body as sent."""
     members = of.get(element)
     if isinstance(members, _Items):
         for position, item in zip(members.positions, members, strict=True):
@@ -109,12 +109,12 @@ def items(of: Resource, element: str, path: str) -> Iterator[tuple[str, Resource
 
 
 def step(path: str, name: str) -> str:
-    """The FHIRPath of the element ``name`` of what is at ``path``."""
+    """The FHIRPath of the element ``name`` at ``path``."""
     return f"{path}.{'value' if _CHOICE.fullmatch(name) else name[:60]}"
 
 
 def not_one_of(allowed: Collection[str], found: str, path: str) -> Issue:
-    """That a code is none of ``allowed``."""
+    """The issue that a code is none of ``allowed``."""
     return issue(Code.CODE_NOT_ONE_OF, path, allowed=sorted(allowed), found=found[:60])
 
 
@@ -129,7 +129,7 @@ def refuse(status: int, issues: Iterable[Issue]) -> None:
 
 
 class _Items(list[Any]):
-    """A list without its empty members; ``positions`` are where those that are left stood in the body."""
+    """A list without its empty members; ``positions`` are those of the remaining members in the body."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class _Items(list[Any]):
 
 
 class _Cleaning:
-    """Takes out what counts as absent: empty texts, lists and objects, null; and names that are no element names."""
+    """Removes what counts as absent: empty texts, lists and objects, null; and names that are not element names."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -145,7 +145,7 @@ class _Cleaning:
         self.ignored: list[str] = []
 
     def value(self, value: Any, path: str, depth: int, *, gaps: bool = False) -> Any:
-        """What is left of ``value``; None for nothing. Raises 400 where it is nested too deeply."""
+        """The cleaned ``value``; None if nothing is left. Raises 400 if it is nested too deeply."""
         if depth > _DEEPEST:
             raise refused(Code.TOO_DEEP, self._kind, most=_DEEPEST)
         match value:
@@ -172,7 +172,7 @@ class _Cleaning:
                 self.ignored.append(f"{path}.{name[:60]}")
                 continue
             if name == "resourceType" and not isinstance(inner, str):
-                # The models would fail on it.
+                # The models would crash on it.
                 self.issues.append(issue(Code.TYPE_NAME_EXPECTED, step(path, name)))
                 continue
             # Lists of a primitive and of its extensions belong together by position.
@@ -185,7 +185,7 @@ class _Cleaning:
 
 def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple[list[Issue], list[Location]]:
     """What fhir.resources finds wrong, and where it finds elements that FHIR does not know."""
-    # The models take such a text for the object. With a second brace it is none.
+    # The models would read such a string as the object. With a second brace it is not one.
     written = _TEXT_OF_OBJECT.sub(rb'"\1{{', orjson.dumps(cleaned))
     try:
         model.model_validate_json(written)
@@ -199,21 +199,21 @@ def _model_issues(cleaned: Resource, kind: str, model: type[BaseModel]) -> tuple
         ]
         return issues, unknown
     except LookupError:
-        # How the models say that they do not know the type of a contained resource.
+        # The models report an unknown type of contained resource like this.
         return [issue(Code.RESOURCE_TYPE_UNKNOWN, f"{kind}.contained")], []
     return [], []
 
 
 def _finding_issue(finding: Finding, path: str) -> Issue:
-    """What the models have found at a path."""
-    # A text in the place of an object is taken for its JSON.
+    """A finding of the models as an issue at a path."""
+    # The models read a text in the place of an object as its JSON.
     problem = issue(Code.OBJECT_EXPECTED) if finding.type == "json_invalid" else described(finding)
     code = Code.ELEMENT_MISSING if problem.type == "required" else Code.ELEMENT
     return issue(code, path, problem=problem)
 
 
 def _path(cleaned: Resource, kind: str, location: Location) -> str:
-    """The FHIRPath, in the body as it was sent, of a location in what is left of it."""
+    """The FHIRPath, in the body as sent, of a location in the cleaned resource."""
     path = kind
     at: Any = cleaned
     for part in location:
@@ -225,7 +225,7 @@ def _path(cleaned: Resource, kind: str, location: Location) -> str:
 
 
 def _remove(at: Any, location: Location) -> None:
-    """Takes out an element, and what is empty without it."""
+    """Removes an element, and its parents if they are empty without it."""
     part, *rest = location
     if rest:
         _remove(at[part], tuple(rest))

@@ -1,7 +1,7 @@
-"""Which generation of the state is in play, and who has followed: all processes that share the file go by it.
+"""Which generation of the state is current, and which processes have followed. All that share the file go by it.
 
-A generation begins whenever another world or state is put in the place of one. Whoever was begun for an earlier one
-writes no more.
+A generation begins whenever another world or state replaces the current one. Work begun in an earlier generation may
+no longer write.
 """
 
 import time
@@ -23,14 +23,14 @@ create table if not exists generations (
 create table if not exists workers (pid integer primary key, generation integer not null) strict
 """
 
-# Seconds that the other processes get to follow.
+# Seconds that the other processes have to follow.
 PATIENCE = 5.0
-# Seconds for which nothing is written at most while they do.
+# Seconds for which writing may be closed while they follow.
 _CLOSED = 2 * PATIENCE
 
 
 class OverError(EditorError):
-    """503: what somebody works for is over; it may be asked again of what has taken its place."""
+    """503: the world of this request is over; the client may ask the next one again."""
 
     def __init__(self) -> None:
         super().__init__(503, [issues.issue(Code.GENERATION_OVER)], {"Retry-After": "1"})
@@ -44,7 +44,7 @@ class Turn:
         self._keep_time = keep_time
 
     def check(self, db: Database) -> None:
-        """Raises 503 in a transaction when it has not begun, or is over, or when what runs was begun too early."""
+        """Raises 503 in a transaction when the turn has not begun or is over, or when the work was begun before it."""
         self._keep_time(db)
         expect(db, self.generation)
         began = begun()
@@ -52,7 +52,7 @@ class Turn:
             raise OverError
 
     def check_state(self, db: Database) -> None:
-        """Raises 503 when the state is no longer what it was then, whoever goes on with it."""
+        """Raises 503 when another state has replaced the one of that time."""
         self._keep_time(db)
         [(since,)] = db.execute("select coalesce(max(state), 0) from generations")
         if self.generation is None or self.generation < since:
@@ -60,21 +60,21 @@ class Turn:
 
 
 def last(db: Database) -> int:
-    """The generation in play; 0 before the first."""
+    """The current generation; 0 before the first."""
     [(number,)] = db.execute("select coalesce(max(number), 0) from generations")
     return int(number)
 
 
 def expect(db: Database, generation: int | None) -> None:
-    """Raises 503 unless this generation is in play."""
+    """Raises 503 unless this generation is current."""
     if generation != last(db):
         raise OverError
 
 
 def begin(db: Database, *, keep_state: bool, closed: bool = True) -> int:
-    """Begins another generation, with the state of before or with another; returns its number.
+    """Begins another generation, with the present state or another; returns its number.
 
-    With ``closed``, nothing is written until ``reopen``: it may have been begun for the state of before.
+    With ``closed``, nothing is written until ``reopen``: work begun for the old state may still be running.
     """
     number = last(db) + 1
     [(state, since)] = db.execute("select coalesce(max(state), 0), coalesce(max(since), 0.0) from generations")
@@ -88,19 +88,19 @@ def begin(db: Database, *, keep_state: bool, closed: bool = True) -> int:
 
 
 def reopen(db: Database, generation: int) -> None:
-    """Has what is begun from now on written again."""
+    """Lets work that is begun from now on write again."""
     now = time.monotonic()
     query = "update generations set since = ? where number = ? and since > ?"
     db.execute(query, [now, generation, now])
 
 
 def note(db: Database, pid: int, generation: int) -> None:
-    """Says how far a process has followed."""
+    """Notes how far a process has followed."""
     db.table("workers").upsert({"pid": pid, "generation": generation}, pk="pid")
 
 
 def forget(db: Database, pids: Iterable[int]) -> None:
-    """Takes these processes for gone."""
+    """Forgets processes that have ended."""
     for pid in pids:
         db.execute("delete from workers where pid = ?", [pid])
 
@@ -112,7 +112,7 @@ def behind(db: Database, generation: int) -> list[int]:
 
 
 def _since(db: Database) -> float:
-    """When something has to have begun that may write."""
+    """The earliest start of work that may write."""
     [(since,)] = db.execute("select coalesce(max(since), 0.0) from generations")
-    # That is of before the machine was started again, whose monotonic time began anew.
+    # From before a restart of the machine, which also restarts the monotonic time.
     return 0.0 if since > time.monotonic() + _CLOSED else float(since)

@@ -49,9 +49,9 @@ class StoreError(InvalidValueError):
 class Store:
     """The tables of ``schemas`` (SQL, ``create … if not exists``) in the file ``path``, which is made if need be.
 
-    ``settings`` (pragmas) are for each connection, ``writers`` is how many threads may wait to write. A file that is
-    taken away while it is used is missed, unless with ``anew``: then there is soon another one. Connections are opened
-    on first use: none may live through a fork, hence ``close``.
+    ``settings`` (pragmas) are for each connection; ``writers`` is how many threads may wait to write. If the file is
+    removed while in use, everything fails, unless ``anew``: then a new one is soon made. Connections are opened on
+    first use: none may survive a fork, hence ``close``.
     Raises StoreError for a file that is not one of ours, is of another version, or cannot be written.
     """
 
@@ -99,7 +99,7 @@ class Store:
             self._file.keep()
 
     def _prepared(self, db: Database) -> None:
-        """What else a file begins with, in the transaction that makes its tables."""
+        """Adds the first rows of a new file, in the transaction that makes its tables."""
 
     def _renew(self) -> None:
         try:
@@ -109,13 +109,13 @@ class Store:
         _log.warning("%s is made anew", self._file.path.name)
 
     def guarded(self, check: Callable[[Database], None]) -> "Store":
-        """The same store for those who may only write as long as ``check`` raises nothing, in their transaction."""
+        """The same store for callers that may write only if ``check`` raises nothing in their transaction."""
         store = copy.copy(self)
         store._check = check
         return store
 
     def unguarded(self) -> "Store":
-        """The same store for what is kept whoever is in play."""
+        """The same store for data that belongs to no world."""
         store = copy.copy(self)
         store._check = None
         return store
@@ -125,9 +125,9 @@ class Store:
         self._file.close()
 
     def settle(self) -> None:
-        """Ends the watch, closes, and has all that is committed in the file itself: alone, it is the whole state.
+        """Ends the watch, closes, and moves all that is committed into the file itself: alone, it is the whole state.
 
-        For the end of a process whose threads use the store no more. Says so in the log where that is not possible.
+        For the end of a process, when no thread uses the store any more. Logs if that was not possible.
         """
         self._ended.set()
         if self._watcher:
@@ -139,7 +139,7 @@ class Store:
                 with contextlib.closing(self._file.open()) as db:
                     db.execute(f"pragma busy_timeout = {int(_LAST_PATIENCE * 1000)}")
                     [(busy, _, _)] = db.execute("pragma wal_checkpoint(truncate)")
-                # The last one who closes it clears up.
+                # The last connection to close clears up.
                 if busy:
                     _log.warning("%s: another process uses it, and %s-wal belongs to it", path, path.name)
         except (sqlite3.DatabaseError, EditorError) as error:
@@ -148,15 +148,15 @@ class Store:
 
     @property
     def trouble(self) -> Issue | None:
-        """Why nothing can be written: the file was taken away, or another one is in its place. None if it is there."""
+        """Why nothing can be written: the file was removed or replaced. None if it is there."""
         return self._file.trouble
 
     def on_change(self, listener: Callable[[], None]) -> None:
-        """Has ``listener`` called soon after each commit to the file, by whichever process, once ``watch`` is on."""
+        """Calls ``listener`` soon after each commit to the file, by any process, once ``watch`` is on."""
         self._listeners.append(listener)
 
     def watch(self) -> None:
-        """Starts the thread that looks for changes, while the process lives or until ``settle``. Raises 503."""
+        """Starts the thread that looks for changes, until ``settle`` or the end of the process. Raises 503."""
         self._watcher = threads.start("store-watch", self._watch)
 
     def _watch(self) -> None:
@@ -169,7 +169,7 @@ class Store:
                 finally:
                     self._file.drop(db, renewals)
             except Exception as error:
-                # Whatever it was, this thread may not end: nobody else tells this process of changes.
+                # This thread must not end, whatever the error: nothing else tells this process of changes.
                 if not isinstance(error, sqlite3.DatabaseError | EditorError):
                     _log.exception("The database cannot be watched")
                 self._ended.wait(1)
@@ -191,7 +191,7 @@ class Store:
                 return
 
     def save(self, path: Path, *, without: Sequence[str]) -> None:
-        """Writes all that is committed into a new file, but the rows of some tables. Raises 503."""
+        """Writes all that is committed into a new file, except the rows of some tables. Raises 503."""
         with self.reading() as db:
             db.execute("vacuum into ?", [str(path)])
         with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as copy:
@@ -210,15 +210,15 @@ class Store:
         check: Callable[[sqlite3.Connection], None],
         then: Callable[[Database], None],
     ) -> None:
-        """Puts what ``save`` has written in the place of all that there is, but the rows of some tables.
+        """Replaces all data, except the rows of some tables, by what ``save`` has written.
 
-        Before that, ``check`` is called with the file, and may raise; ``then`` may go on in the same transaction.
-        Raises StoreError for a file that ``save`` of this version has not written, or that was changed since; 503.
+        First, ``check`` is called with the file, and may raise; ``then`` may continue in the same transaction. Raises
+        StoreError for a file that ``save`` of this version has not written, or that was changed since; 503.
         """
         self._expect_saved(path, check)
         with self._file.turn() as db:
             db.execute("attach ? as saved", [str(path)])
-            # Tables come one after the other, those that refer to each other too.
+            # Tables are copied one after the other, even those that refer to each other.
             db.execute("pragma foreign_keys = off")
             try:
                 with self._file.transaction(db):
@@ -250,7 +250,7 @@ class Store:
                     raise StoreError(Code.SNAPSHOT_NOT_SAVED)
                 if saved.execute(_DEFINITIONS).fetchall() != definitions:
                     raise StoreError(Code.SNAPSHOT_OTHER_TABLES)
-                # Somebody may have made it so that it fits.
+                # Somebody may have forged a file that passes the checks so far.
                 if saved.execute(f"select digest from {_SEAL}").fetchall() != [(digest_of(saved),)]:  # noqa: S608
                     raise StoreError(Code.SNAPSHOT_OTHER_ROWS)
                 check(saved)
@@ -265,7 +265,7 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Database]:
-        """A transaction, the only one at its time over all workers: committed at the end, undone by an error.
+        """A transaction, one at a time over all workers: committed at the end, rolled back by an error.
 
         Raises 503 when the database is out of order, busy for too long, or no longer there.
         """
@@ -276,12 +276,12 @@ class Store:
 
 
 def digest_of(connection: sqlite3.Connection) -> str:
-    """A checksum of all rows that are to be restored."""
+    """A checksum of all rows to be restored."""
     digest = hashlib.sha256()
     for (table,) in connection.execute(_TABLES).fetchall():
         if table != _SEAL:
             digest.update(table.encode())
-            # In the order of the table, whatever an index would offer.
+            # In the order of the table, not of an index.
             for row in connection.execute(f'select * from "{table}" not indexed'):  # noqa: S608 - quoted, and read only
                 digest.update(repr(row).encode())
     return digest.hexdigest()

@@ -21,7 +21,7 @@ _DATA_CODES = {
     error_type: DataCode(f"pydantic.{error_type}", "required" if error_type in _MISSING else "structure")
     for error_type in get_args(ErrorType)
 }
-# Types of error whose words for data that was read already name types of Python, where those for JSON do not.
+# Types of error whose words name Python types when the data is already parsed, unlike those for JSON.
 _NAMES_PYTHON = frozenset(
     {
         "counter_type", "dataclass_type", "deque_type", "dict_type", "frozen_dict_type", "frozen_set_type",
@@ -30,19 +30,19 @@ _NAMES_PYTHON = frozenset(
     }
 )  # fmt: skip
 _PYTHON_CODES = {name: DataCode(f"pydantic.python.{name}") for name in _NAMES_PYTHON}
-# By their keys, which are the types of the errors that our validators raise.
+# By key: the keys are the types of the errors that our validators raise.
 _CODES: Mapping[str, Code | DataCode] = {
     code.value: code for code in (*Code, *_DATA_CODES.values(), *_PYTHON_CODES.values())
 }
 _OTHER, _OTHER_MISSING = DataCode("pydantic.other"), DataCode("pydantic.other", "required")
-# The value that a plural follows.
+# The value that decides the plural.
 _COUNTED = ("min_length", "max_length", "max_digits", "decimal_places", "whole_digits")
 
 
 class Finding(NamedTuple):
-    """One thing that pydantic has found: where in the data, of which type, and with which values.
+    """One error that pydantic found: where in the data, its type, and its values.
 
-    ``message`` is what pydantic says of it, or the library that has types of its own.
+    ``message`` is the text of pydantic, or of a library that has its own types of error.
     """
 
     location: Location
@@ -52,19 +52,19 @@ class Finding(NamedTuple):
 
 
 def invalid(code: Code | DataCode, **values: object) -> PydanticCustomError:
-    """What a validator of ours raises: ``raise invalid(Code.…, most=5)``."""
+    """The error that our validators raise: ``raise invalid(Code.…, most=5)``."""
     # The type is the code's key; the words are made from it and the values, wherever the error ends up.
     return PydanticCustomError(code.value, code.value, dict(values) or None)
 
 
 def findings(error: ValidationError) -> list[Finding]:
-    """All that pydantic has found."""
+    """Everything that pydantic found."""
     errors = error.errors(include_url=False, include_input=False)
     return [Finding(detail["loc"], detail["type"], detail.get("ctx", {}), detail["msg"]) for detail in errors]
 
 
 def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True) -> Iterator[Issue]:
-    """What is wrong with data for a model, each thing without its place; ``json``: it was checked as JSON.
+    """What is wrong with data for a model, as issues without places; ``json``: it was checked as JSON.
 
     They are in the order of ``findings``.
     """
@@ -73,15 +73,13 @@ def issues(error: ValidationError, model: type[BaseModel], *, json: bool = True)
 
 
 def described(finding: Finding, schema: schemas.Schema | None = None, *, json: bool = True) -> Issue:
-    """One thing that is wrong, without its place; ``schema`` is that of the value."""
+    """A finding as an issue, without its place; ``schema`` is that of the value."""
     carried = finding.context.get("error")
     if isinstance(carried, InvalidValueError):
         return carried.issue
     if finding.type in _CODES:
         return issue(_CODES[finding.type], **finding.context)
-    if isinstance(raised := finding.context.get("error"), InvalidValueError):
-        return raised.issue
-    # fhir.resources has types of its own, one of the name of another.
+    # fhir.resources has its own types of error; one has the name of a type of pydantic.
     if finding.type not in _DATA_CODES or "field" in finding.context:
         return issue(_OTHER_MISSING if finding.type.endswith(".missing") else _OTHER, error=finding.message)
     code = _DATA_CODES[finding.type] if json else _PYTHON_CODES.get(finding.type, _DATA_CODES[finding.type])
@@ -90,7 +88,7 @@ def described(finding: Finding, schema: schemas.Schema | None = None, *, json: b
         if name in given:
             given["count"] = given[name]
     if "expected" in given:
-        # pydantic has them as a text, with an English "or".
+        # pydantic gives the choices as a text, with an English "or".
         given["choices"] = [repr(choice) for choice in schemas.values(schema or {})] or given["expected"]
     return issue(code, **given)
 

@@ -1,4 +1,4 @@
-"""How a response that a fault has touched goes out: whole, bit by bit, or until the connection ends."""
+"""How a response under a fault is sent: whole, bit by bit, or until the connection ends."""
 
 import errno
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from mock_editor.faults.wire import Cut, Wire, end
 
 
 class Delivery:
-    """One response on its way out. ``wait`` holds the request, ``release`` gives its place back at the end."""
+    """One response being sent. ``wait`` holds the request; ``release`` gives its place back at the end."""
 
     def __init__(self, environ: WSGIEnvironment, wait: Callable[[float], None], release: Callable[[], None]) -> None:
         self._environ = environ
@@ -25,12 +25,12 @@ class Delivery:
         self._release = release
 
     def send(self, response: Response, start_response: StartResponse) -> Iterable[bytes]:
-        """What WSGI wants. Raises ConnectionEndedError where WSGI could not send what is wanted."""
+        """The pieces for WSGI. Raises ConnectionEndedError for what WSGI cannot send."""
         response = _with_allowed_content(response, self._environ["REQUEST_METHOD"])
         cut = response.wire.cut
         status = f"{response.status} {_phrase(response.status)}"
         if cut and cut.in_head:
-            # The journal hears what was begun; the server sends nothing of it.
+            # The journal learns which answer was begun; the server sends nothing of it.
             start_response(status, list(response.headers))
             raise self._cut_head(cut, status, response.headers)
         start_response(status, _headers_for(response, cut))
@@ -40,7 +40,7 @@ class Delivery:
         return _Pieces(self._pieces(response.body, response.wire), self._release)
 
     def close(self, closed: CloseConnection) -> Exception:
-        """Ends the connection instead of a response; to be raised by the caller."""
+        """Ends the connection instead of answering; the caller raises the result."""
         how = _how(closed.reset)
         ended = issue(Code.CONNECTION_ENDED, how=how)
         if closed.sent:
@@ -83,16 +83,16 @@ class Delivery:
 
     def _end(self, ended: Issue, sent: bytes, *, reset: bool) -> Exception:
         self._environ[ENDED] = ended
-        # Whoever sees the connection end finds the exchange in the journal.
+        # A client that sees the connection end already finds the exchange in the journal.
         if ending := self._environ.get(ENDING):
             ending(ended)
-        # Before the descriptor becomes that of another socket.
+        # Before the descriptor can belong to another socket.
         self._release()
         return end(self._environ.get("gunicorn.socket"), english(ended), sent=sent, reset=reset)
 
 
 class _Pieces:
-    """A response that is sent bit by bit, and what is to be done when the server is through with it."""
+    """A response sent bit by bit, and what to do when the server has finished with it."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
         self._pieces, self.close = pieces, close
@@ -116,12 +116,12 @@ def _with_allowed_content(response: Response, method: str) -> Response:
     headers = [
         (name, value) for name, value in response.headers if name.lower() not in ("content-length", "content-type")
     ]
-    # Only of a 205 would a client otherwise wait for content.
+    # Only with a 205 would a client otherwise wait for content.
     return replace(response, headers=(*headers, *([("Content-Length", "0")] if response.status == 205 else ())))
 
 
 def _headers_for(response: Response, cut: Cut | None) -> list[tuple[str, str]]:
-    """The headers as they are sent: a body that is cut has the length that is missing, or none at all."""
+    """The headers to send: a cut body has the length of the whole, or none at all."""
     if cut is None:
         return list(response.headers)
     headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]

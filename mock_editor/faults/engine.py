@@ -25,7 +25,7 @@ from mock_editor.faults.matching import ActiveRules, Candidate, Facts, Matcher, 
 from mock_editor.faults.rules import MOST_RULES, Rule, Timeline
 from mock_editor.faults.waiting import RuleWaits
 
-# What an editor sends; everything else comes in.
+# The flow that an editor sends; all others come in.
 _OUTGOING = frozenset({Flow.INT_R03})
 _BODILESS = frozenset({"GET", "HEAD"})
 
@@ -39,7 +39,7 @@ class UnknownRuleError(EditorError):
 
 
 class Match:
-    """A rule that acts on one request. ``kinds`` are those of its kinds that concern the flow, the outermost first."""
+    """A rule that acts on one request. ``kinds`` are its kinds that concern the flow, the outermost first."""
 
     def __init__(self, engine: "FaultEngine", matcher: Matcher, kinds: tuple[Kind, ...], draw: random.Random) -> None:
         self._engine, self._mark = engine, matcher.mark
@@ -61,15 +61,15 @@ class Match:
         self._engine.wait(self, hold, seconds)
 
     def tally(self, editor: str | None, seconds: float) -> int:
-        """How often the rule has asked for this editor's tally in this period, this time included, over all workers.
+        """How often the rule has counted this editor in this period, including this time, over all workers.
 
-        Periods last so many ``seconds`` of the simulator's clock, and one begins with every whole minute. Raises 503.
+        Periods last this many ``seconds`` of the simulator's clock, and one begins with every whole minute. Raises 503.
         """
         return self._engine.tally(self._mark, editor or "", seconds)
 
 
 class FaultEngine:
-    """The rules that were set, the timeline that runs, and their counts. One per process.
+    """The rules that are set, the running timeline, and their counts. One per process.
 
     ``keep_time`` is called before rules that others have set are followed, so that the clock is right by then.
     """
@@ -89,15 +89,15 @@ class FaultEngine:
         self._waits = RuleWaits()
         self._scenario: tuple[Sequence[Rule], Sequence[Timeline], str] = ((), (), "")
 
-    # --- what there is
+    # --- reading
 
     def rules(self) -> list[Rule]:
-        """As set, in order; without those of a running timeline. Raises 503."""
+        """The rules as set, in order, without those of a running timeline. Raises 503."""
         self.follow()
         return [rule for rule, _ in self._rules.rules]
 
     def in_force(self) -> list[Rule]:
-        """Those that are on at this moment, the timeline's too, in the order in which they are tried. Raises 503."""
+        """The rules in force now, including the timeline's, in the order in which they are tried. Raises 503."""
         self.follow()
         return [matcher.rule for matcher in self._active().matchers]
 
@@ -109,7 +109,7 @@ class FaultEngine:
         raise UnknownRuleError(name)
 
     def uses(self) -> dict[str, tuple[int, int]]:
-        """By name of a rule: how often it matched, and how often it acted, over all workers. Raises 503."""
+        """How often each rule, by name, matched and acted, over all workers. Raises 503."""
         self.follow()
         rules = self._rules
         marks = {rule.name: mark for rule, mark in rules.rules}
@@ -138,7 +138,7 @@ class FaultEngine:
     # --- changes
 
     def put(self, rule: Rule) -> bool:
-        """Adds a rule, or replaces the one of its name; its counts begin anew. True if it is new.
+        """Adds a rule, or replaces the one with its name; its counts start again. True if it is new.
 
         Raises 422 when there are MOST_RULES already, 503.
         """
@@ -151,7 +151,7 @@ class FaultEngine:
         return not known
 
     def switch(self, name: str, *, on: bool) -> Rule:
-        """Switches a rule on or off; its counts go on. Raises UnknownRuleError, 503."""
+        """Switches a rule on or off; its counts continue. Raises UnknownRuleError, 503."""
         with self._store.writing() as db:
             rule = store.switch(db, name, on=on)
             if rule is None:
@@ -175,11 +175,11 @@ class FaultEngine:
     # --- timelines
 
     def timelines(self) -> list[Timeline]:
-        """Those of the scenario in play."""
+        """The timelines of the current scenario."""
         return list(self._scenario[1])
 
     def start(self, timeline: Timeline) -> None:
-        """Runs a timeline from now on, in place of one that runs. While it runs, all rules are as it says.
+        """Runs a timeline from now on, in place of a running one. While it runs, it determines all rules.
 
         Raises 503.
         """
@@ -188,13 +188,13 @@ class FaultEngine:
         self._follow_own()
 
     def stop(self) -> None:
-        """Ends the timeline that runs, if any: its rules go, and those that it removed come back. Raises 503."""
+        """Ends the running timeline, if any: its rules go, and the rules that it removed come back. Raises 503."""
         with self._store.writing() as db:
             store.stop(db)
         self._follow_own()
 
     def running(self) -> tuple[Timeline, datetime] | None:
-        """The timeline that runs, and when it began by the simulator's clock. Raises 503."""
+        """The running timeline, and when it began by the simulator's clock. Raises 503."""
         self.follow()
         running = self._rules.running
         return (running.timeline, running.began) if running else None
@@ -202,7 +202,7 @@ class FaultEngine:
     # --- the world
 
     def play(self, rules: Sequence[Rule], timelines: Sequence[Timeline], seed: str) -> None:
-        """What the scenario in play says, from which ``reset`` takes the rules. In every process; no SQL."""
+        """Takes the rules and timelines of a scenario, for ``reset``. To be called in every process; no SQL."""
         self._scenario = (rules, timelines, seed)
 
     def reset(self, db: Database, rules: Sequence[Rule] | None = None) -> None:
@@ -213,23 +213,23 @@ class FaultEngine:
         store.replace(db, self._scenario[0] if rules is None else rules)
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets back with the clock when the running timeline began: it goes on where it was."""
+        """Moves the start of the running timeline back with the clock, so that it continues where it was."""
         store.set_beginning_back(db, by)
 
     def _follow_own(self) -> None:
-        """Follows what was just written here. It is done: not being able to read it again now is no error."""
+        """Follows what this process has just written. As that is done, failing to read it again is no error."""
         with contextlib.suppress(EditorError):  # the watch for changes tries again
             self.follow()
 
     def follow(self) -> None:
-        """Takes over what any process has set, and ends the waits of rules that went. Cheap when nothing is new.
+        """Takes over what any process has set, and ends the waits of removed rules. Cheap when nothing is new.
 
         Raises 503.
         """
         with self._following:
             with self._store.reading() as db:
                 if store.version(db) != self._rules.version:
-                    # The clock that is set now says when a timeline began.
+                    # The instant at which a timeline began is by the clock as it is set now.
                     self._keep_time(db)
                     self._rules = store.load(db)
             active = self._active()
@@ -251,7 +251,7 @@ class FaultEngine:
         body: Callable[[], bytes],
         zone: ZoneInfo,
     ) -> Match | None:
-        """The rule that acts on a request, if one does; then it is counted. ``direction`` is "in" or "out".
+        """The rule that acts on a request, if there is one; it is counted. ``direction`` is "in" or "out".
 
         ``body`` is called only when a rule needs it. Raises 503, and what ``body`` does.
         """
@@ -269,7 +269,7 @@ class FaultEngine:
                 return None
             known = fingerprint(editor, method, url, body())
             with self._store.writing() as db:
-                # Another worker may just have changed something, which we would hear of a moment later.
+                # Another worker may have just changed something that we would only notice a moment later.
                 if store.version(db) == rules.version:
                     return self._first_acting(db, fitting, known)
             self.follow()
@@ -280,7 +280,7 @@ class FaultEngine:
             matched, acted = store.count_match(db, matcher.mark)
             times = store.count_request(db, matcher.mark, known)
             draw = random.Random(f"{self._scenario[2]}:{matcher.rule.name}:{known}:{times}")
-            # Drawn in any case: what kinds draw does not depend on whether there is a share.
+            # Drawn in any case, so that what kinds draw does not depend on whether there is a share.
             if matcher.acts(matched, acted, draw.random()):
                 store.count_action(db, matcher.mark)
                 return Match(self, matcher, kinds, draw)

@@ -18,32 +18,32 @@ class Kind(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # What it is called on screens. In English its docstring says what a client sees of it.
+    # Its name on screens. In English, its docstring says what a client sees.
     french: ClassVar[French]
-    # Which family it is listed under.
+    # The family under which it is listed.
     family: ClassVar[str]
-    # The flows that it can act on; all of them when there is none.
+    # The flows that it can act on; empty means all of them.
     flows: ClassVar[frozenset[str]] = frozenset()
-    # Which rule of the guide, or of a standard that it builds on, the answer breaks; empty if none.
+    # The rule of the guide, or of an underlying standard, that the answer breaks; empty if none.
     breaks: ClassVar[str] = ""
 
     @classmethod
     def labels(cls) -> dict[str, Label]:
-        """What its parameters are called on screens, by name."""
+        """The names of its parameters on screens, by their names in rules."""
         return {
             name: label for name, own in cls.model_fields.items() for label in own.metadata if isinstance(label, Label)
         }
 
     @classmethod
     def parameter(cls, name: str) -> Named:
-        """What a parameter is called: a value for the words of a refusal."""
+        """The name of a parameter, as a value for the words of a refusal."""
         return Named(name, cls.labels()[name].text)
 
     @property
     def name(self) -> str:
-        """What it is called in rules."""
+        """The name of the kind in rules."""
         return str(type(self).model_fields["kind"].default)
 
     def apply(self, request: Request, proceed: Proceed) -> Response:
-        """The response to a request. Raises CloseConnection where there is to be none."""
+        """The response to a request. Raises CloseConnection when there should be none."""
         raise NotImplementedError

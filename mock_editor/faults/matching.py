@@ -1,4 +1,4 @@
-"""Which rules concern a request: rules made ready for matching, and which of them are in force when. No SQL.
+"""Which rules concern a request: rules prepared for matching, and which of them are in force when. No SQL.
 
 A *mark* stands for one life of a rule: it changes when the rule is set anew.
 """
@@ -32,7 +32,7 @@ class Facts(NamedTuple):
 
 
 class Matcher:
-    """A rule made ready for matching."""
+    """A rule prepared for matching."""
 
     def __init__(self, rule: Rule, mark: str) -> None:
         self.rule, self.mark = rule, mark
@@ -44,7 +44,7 @@ class Matcher:
         self.clues = [max(_PLAIN.findall(text), key=len, default="") for text in rule.identifiers]
 
     def kinds(self, flow: Flow, editor: str | None) -> tuple[Kind, ...]:
-        """What it does to requests of this flow with this editor; nothing if it is not about them."""
+        """The kinds that apply to requests of this flow with this editor; none if the rule does not concern them."""
         if flow not in self._flows or (self._editors and editor not in self._editors):
             return ()
         return tuple(kind for kind in self.rule.do if not kind.flows or flow in kind.flows)
@@ -73,7 +73,7 @@ class Matcher:
         return any(_stands_in(text, identifier) for text in texts for identifier in self._identifiers)
 
     def acts(self, matched: int, acted: int, drawn: float) -> bool:
-        """Whether it acts on the ``matched``-th request that it matches, having acted on ``acted`` before."""
+        """Whether it acts on its match number ``matched``, after having acted on ``acted`` matches."""
         rule = self.rule
         return (
             (rule.every is None or matched % rule.every == 0)
@@ -84,7 +84,7 @@ class Matcher:
 
 
 def _stands_in(text: str, identifier: str) -> bool:
-    """Whether an identifier stands somewhere in a text, and not as a part of a longer one."""
+    """Whether an identifier occurs in a text, and not as a part of a longer one."""
     begin = -1
     while (begin := text.find(identifier, begin + 1)) >= 0:
         end = begin + len(identifier)
@@ -112,7 +112,7 @@ class ActiveRules:
         self._candidates: dict[tuple[Flow, str | None], Candidates] = {}
 
     def candidates(self, flow: Flow, editor: str | None) -> "Candidates":
-        """Those that concern such requests."""
+        """The rules that concern such requests."""
         candidates = self._candidates.get((flow, editor))
         if candidates is None:
             by_matcher = ((matcher, matcher.kinds(flow, editor)) for matcher in self.matchers)
@@ -136,14 +136,14 @@ class Candidates:
         self._clues = [re.compile("|".join(sorted(texts))) for texts in clues.values()]
 
     def likely(self, url: str, *, bodiless: bool) -> list[Candidate]:
-        """Those that may concern such a request: most rules are about other identifiers, and need no closer look."""
+        """The rules that may concern such a request: most rules name other identifiers, and need no closer look."""
         if bodiless and self._clues and not any(clue.search(url) for clue in self._clues):
             return self._without_identifiers
         return self.rules
 
 
 class Running(NamedTuple):
-    """A timeline that runs."""
+    """A running timeline."""
 
     timeline: Timeline
     began: datetime
@@ -151,7 +151,7 @@ class Running(NamedTuple):
 
 
 class RuleSet:
-    """All that is set, as of one version of the store: rules with their marks, and the timeline that runs."""
+    """Everything that is set, in one version of the store: rules with their marks, and the running timeline."""
 
     def __init__(self, version: str | None, rules: list[tuple[Rule, str]], running: Running | None) -> None:
         self.version = version
@@ -170,7 +170,7 @@ class RuleSet:
         return active
 
     def _after(self, done: int) -> Iterable[tuple[Rule, str]]:
-        """The rules after so many steps, with their marks."""
+        """The rules after the first ``done`` steps, with their marks."""
         if not self.running or not done:
             return self.rules
         timeline, _, mark = self.running
@@ -182,6 +182,6 @@ class RuleSet:
 
 
 def fingerprint(editor: str | None, method: str, url: str, body: bytes) -> str:
-    """The same for the same request, whenever it comes, whoever sends it, whichever worker gets it."""
+    """The same number for the same request, whenever it comes, whoever sends it, whichever worker gets it."""
     whole = "\0".join((editor or "", method, url)).encode("utf-8", "surrogatepass") + b"\0" + body
     return hashlib.blake2b(whole, digest_size=16).hexdigest()

@@ -1,7 +1,8 @@
-"""What a fault sees and does: a request, and the response that it lets through, changes, or never gives.
+"""What a fault works on: a request, and the response that it passes on, changes, or withholds.
 
-One contract for what comes in and what goes out: ``apply(request, proceed)`` of a kind returns the response, having
-called ``proceed`` for the right one or not, or raises CloseConnection. Only ``delivery.py`` touches the socket.
+The same contract holds for requests that come in and those that go out: ``apply(request, proceed)`` of a kind returns
+the response, and may call ``proceed`` for the right one; or it raises CloseConnection. Only ``delivery.py`` touches the
+socket.
 """
 
 import random
@@ -17,7 +18,7 @@ from mock_editor.faults.wire import WHOLE, Wire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request to an editor, or from one to the SAS, to which a rule applies.
+    """A request to an editor, or from an editor to the SAS, to which a rule applies.
 
     ``draw`` is seeded for this rule and this request. ``wait`` holds the request for so many seconds, or shorter when
     the rule goes; it raises what ends the request when the client has left or the simulator stops. ``url`` is path and
@@ -40,7 +41,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response before it is sent; ``wire`` is what is wrong with the way it is sent, if anything."""
+    """A response before it is sent; ``wire`` says how to send it wrongly, if at all."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -48,7 +49,7 @@ class Response:
     wire: Wire = WHOLE
 
     def with_body(self, body: bytes, content_type: str | None = None) -> "Response":
-        """The same with another body, and the length that belongs to it."""
+        """A copy with another body, and the length of that body."""
         headers = [(name, value) for name, value in self.headers if name.lower() != "content-length"]
         if content_type is not None:
             headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
@@ -62,7 +63,7 @@ class Response:
 
 @dataclass(eq=False)
 class CloseConnection(Exception):  # noqa: N818 - not an error: it is what was asked for
-    """Instead of a response: ``sent`` goes out as it is, then the connection ends, with a reset or properly."""
+    """Instead of a response: ``sent`` is sent as it is, then the connection ends, with a reset or properly."""
 
     reset: bool = False
     sent: bytes = field(default=b"")

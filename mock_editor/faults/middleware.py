@@ -1,8 +1,8 @@
 """Stands between the journal and the simulator, and applies fault rules to what comes in.
 
-A bug in a kind must not look like a fault of an editor: the right response goes out, the log says why, and the journal
-says so beside the rule. When too many requests wait already, the next one is not answered as if nothing were wrong: it
-gets a 503 that says so.
+A bug in a kind must not look like a fault of an editor: the right response is sent, the log says why, and the journal
+notes it beside the rule. When too many requests are already waiting, the next one is not answered as if nothing were
+wrong: it gets a 503 that says so.
 """
 
 import errno
@@ -35,9 +35,9 @@ from mock_editor.faults.waiting import WaitEndedError
 
 # Seconds between two warnings that no place to wait is free.
 _SILENCE = 10.0
-# When a rule goes, all requests that it holds go on together. Thousands of threads that compute at the same time mostly
-# wait for each other, and everybody else waits for them: so only so many do. None waits longer than so many seconds for
-# its turn, because one that has its turn may need the response of one that has not.
+# When a rule is removed, all requests that it holds continue together. Thousands of threads that compute at the same
+# time mostly wait for each other, and delay everybody else. So only this many continue at a time. None waits longer
+# than this many seconds for its turn, because a request that has its turn may need the response of one that has not.
 _AT_ONCE, _TURN = 16, 2.0
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class _Editor(Protocol):
 
 
 class FaultMiddleware:
-    """A WSGI application in front of the one ``behind``; ``editors`` returns those that are played, by slug.
+    """A WSGI application in front of the one ``behind``; ``editors`` returns the played editors by slug.
 
     ``body_timeout`` is how many seconds a client has to send the body of a request that a rule looks at.
     """
@@ -115,7 +115,7 @@ class FaultMiddleware:
         return faulty.respond(request, start_response)
 
     def note_unheld(self, error: EditorError) -> None:
-        """Says now and then that requests could not wait."""
+        """Logs now and then that requests could not wait."""
         self._unheld += 1
         now = time.monotonic()
         if now - self._told > _SILENCE:
@@ -124,7 +124,7 @@ class FaultMiddleware:
 
 
 class _Body:
-    """The body of a request, read once, when it is needed; the application reads the same afterwards."""
+    """The body of a request, read once, when it is needed; the application then reads the same bytes."""
 
     def __init__(self, environ: WSGIEnvironment, seconds: float) -> None:
         self._environ, self._seconds = environ, seconds
@@ -133,7 +133,7 @@ class _Body:
             self._read = b""
 
     def read(self) -> bytes:
-        """The whole; empty if it cannot be had: then the application is refused it in the same way."""
+        """The whole body; empty if it cannot be read: then the application gets the same refusal."""
         if self._read is None:
             try:
                 self._read = read_body(self._environ, seconds=self._seconds)
@@ -212,7 +212,7 @@ class _FaultyRequest:
     # --- the answer
 
     def respond(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
-        """What WSGI wants. Raises ConnectionEndedError when there is no answer, or none that WSGI could send."""
+        """The pieces for WSGI. Raises ConnectionEndedError when there is no answer, or none that WSGI could send."""
         self._environ[RULE] = self._match.applied
         try:
             return self._delivery().send(self._response(request), start_response)
@@ -240,7 +240,7 @@ class _FaultyRequest:
         return response
 
     def _unfinished(self, ended: WaitEndedError) -> Response:
-        """What to answer instead of waiting on. Raises BrokenPipeError if nobody is there any more."""
+        """The answer when a wait ended early. Raises BrokenPipeError if the client has left."""
         if ended.why is Ended.GONE:
             raise BrokenPipeError(errno.EPIPE, "the client has left") from None
         self._note(RuleOutcome.STOPPED)
@@ -251,11 +251,11 @@ class _FaultyRequest:
         self._environ[RULE] = replace(self._match.applied, outcome=outcome, error=error)
 
     def _delivery(self) -> Delivery:
-        # Not kept: what refers to itself, and to a whole body, would be in memory until the next collection.
+        # Dropped, because a reference cycle with a whole body in it stays in memory until the next collection.
         return Delivery(self._environ, self.wait, self.release)
 
     def release(self) -> None:
-        """Gives the place of a waiting request back."""
+        """Frees the place of a waiting request."""
         if self._hold:
             self._hold.close()
             self._hold = None
@@ -269,7 +269,7 @@ def _chain(match: Match, request: Request, proceed: Proceed) -> Response:
 
 
 def _response_of(app: WSGIApplication, environ: WSGIEnvironment) -> Response:
-    """The whole answer of an application; to a HEAD that to the same GET, whose headers it gets, spoilt alike."""
+    """The whole answer of an application. For a HEAD, it is that to the same GET, so that headers are spoilt alike."""
     is_head = environ["REQUEST_METHOD"] == "HEAD"
     if is_head:
         environ = environ | {"REQUEST_METHOD": "GET"}

@@ -1,4 +1,4 @@
-"""Fault rules and timelines as data: what a scenario, the admin API and the store say of them."""
+"""Fault rules and timelines as data, as in scenarios, the admin API and the store."""
 
 import contextlib
 import re
@@ -28,11 +28,11 @@ MOST_RULES = 200
 _NAME = StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)
 Name = Annotated[str, _NAME]
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-# What a request is compared with, which all of them wait for.
+# Identifiers and similar filters of a rule at most: every request waits while it is compared with them.
 _MOST = 1000
 _Value = Annotated[str, StringConstraints(max_length=1000)]
 
-# Those that a rule can act on. The simulator's own surfaces are none of them: they can always be reached.
+# The flows that a rule can act on. The simulator's own surfaces are left out, so that they can always be reached.
 TARGETS = frozenset(Flow) - {Flow.OTHER}
 
 
@@ -43,7 +43,7 @@ def _target(flow: Flow) -> Flow:
 
 
 def _read(value: object) -> object:
-    # Not whatever else pydantic takes for an instant: a number of seconds since 1970.
+    # Without the other form that pydantic accepts: a number of seconds since 1970.
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
             at = datetime.fromisoformat(value)
@@ -124,7 +124,7 @@ class Rule(_Part):
         return self
 
     def in_hours(self, at: time) -> bool:
-        """Whether a local time is within the hours of the day."""
+        """Whether a local time is within the rule's hours of the day."""
         if self.hours is None:
             return True
         begin, end = (time.fromisoformat(part) for part in self.hours.split("-"))
@@ -154,7 +154,7 @@ class Timeline(_Part):
         return self
 
     def rules(self, before: Sequence[Rule], passed: float) -> list[Rule]:
-        """Which rules there are after so many seconds, if there were those of ``before``."""
+        """The rules after a number of seconds, starting from the rules ``before``."""
         rules = {rule.name: rule for rule in before}
         for step in self.steps:
             if step.at > passed:

@@ -1,4 +1,4 @@
-"""Where the fault rules and their counts are kept: all SQL of them. Each function is part of its caller's transaction.
+"""The fault rules and their counts in the store: all of their SQL. Each function is part of its caller's transaction.
 
 A *mark* stands for one life of a rule: it changes when the rule is set anew, and its counts go with it.
 """
@@ -32,8 +32,8 @@ create table if not exists fault_tallies (
     mark text, editor text, seconds real, period integer not null, times integer not null,
     primary key (mark, editor, seconds)) strict, without rowid
 """
-# A rule remembers so many different requests. With the next one it forgets them, and repetitions are counted from the
-# first again: their draws are those of the first ones again.
+# A rule remembers this many different requests. With the next one it forgets them, and repetitions are counted from
+# the first again, with the same draws.
 MOST_DIFFERENT = 20_000
 
 _VERSION = "faults"
@@ -41,7 +41,7 @@ _MARK = 32
 _log = logging.getLogger(__name__)
 
 
-# --- what is set
+# --- rules and timelines
 
 
 def version(db: Database) -> str | None:

@@ -9,7 +9,7 @@ from mock_editor.base.waits import Ended, Hold
 
 # While a timeline runs, waits check this often (seconds) whether a step has ended their rule: nothing else wakes them.
 _LOOK = 1.0
-# Thousands of threads that wake at the same time would mostly wait for each other. So each wakes another one.
+# Thousands of threads that wake at the same time would mostly wait for each other. So each wakes the next.
 _WOKEN_AT_ONCE = 16
 
 
@@ -25,7 +25,7 @@ class RuleWaits:
     """The waits of this process that end with their rules."""
 
     def __init__(self) -> None:
-        # By hold, what says whether its rule is still in force.
+        # By hold: a function that tells whether its rule is still in force.
         self._waiting: dict[Hold, Callable[[], bool]] = {}
         self._to_wake: deque[Hold] = deque()
         self._lock = threading.Lock()

@@ -1,6 +1,6 @@
-"""How an answer is sent wrongly, as data, and the few calls on a client's connection that this takes.
+"""How an answer is sent wrongly, as data, and the few calls on a client's connection that this needs.
 
-gunicorn's own socket is never closed: its count of connections would be wrong for ever. It learns of the end by EPIPE.
+gunicorn's own socket is never closed here: its count of connections would stay wrong. EPIPE tells it of the end.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mock_editor.base import sockets
 
-# Seconds that a client has to take the bytes that stand before the end of its connection.
+# Seconds that a client has to receive the bytes before the end of its connection.
 _TAKING = 10.0
 # How long, in seconds, a reset waits for these bytes to arrive: it would throw away those on their way.
 _ARRIVING, _LOOK = 2.0, 0.002
@@ -30,7 +30,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The answer ends after a ``share`` of its head, or of its body, and ``last``, which goes out as it is.
+    """The answer ends after a ``share`` of its head, or of its body, followed by ``last``, which is sent as it is.
 
     With ``chunked``, the body has no length: it is sent in chunks.
     """
@@ -44,7 +44,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """What is wrong with the way an answer is sent, if anything."""
+    """How an answer is sent wrongly, if at all."""
 
     pace: Pace | None = None
     cut: Cut | None = None
@@ -62,7 +62,7 @@ class ConnectionEndedError(BrokenPipeError):
 
 
 def end(sock: socket.socket | None, text: str, *, sent: bytes = b"", reset: bool = False) -> ConnectionEndedError:
-    """Sends bytes as they are, and ends the connection; to be raised by the caller.
+    """Sends bytes as they are, and ends the connection; the caller raises the result.
 
     Without a reset the server closes it, and takes what the client still sends: what was sent is not lost.
     """

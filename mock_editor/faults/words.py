@@ -1,4 +1,4 @@
-"""What kinds of faults and their parameters are called on screens. Each stands with the kind or the parameter itself.
+"""The names of fault kinds and their parameters on screens. Each stands with the kind or the parameter itself.
 
 In English, for programs, a kind and a parameter go by their names; the docstring and the field's description explain
 them.
@@ -35,7 +35,7 @@ class Label:
 
     @property
     def inline(self) -> str:
-        """What it is called within a sentence."""
+        """The name within a sentence."""
         return inline(self.text)
 
     @property
