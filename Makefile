@@ -23,7 +23,7 @@ test: $(VENV)/.installed-dev validator axe oidc-provider ## Set up what the test
 	$(BIN)/pytest --numprocesses $$($(BIN)/python -c 'import os; print(2 * os.cpu_count())') --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed-dev ## The tests for the loop of every change: no server, no browser, nothing that takes long
-	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not (wire or browser or shared or slow)"
+	$(BIN)/pytest --fast --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed-dev ## Style checks
 	$(BIN)/ruff check .

@@ -25,6 +25,7 @@ from mock_editor.journal.tables import JournalFile
 from mock_editor.settings import Settings
 from mock_editor.simulator.simulator import Simulator
 from mock_editor.world.tables import tables
+from tests.fast import Fast
 
 _compile_builder = Rule._compile_builder
 
@@ -59,6 +60,15 @@ _SLOW_FILES = frozenset(
         *("tls/test_samples", "tls/test_server"),
     )
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="only tests that need no socket, browser, process or time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("fast"):
+        config.pluginmanager.register(Fast())
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
