@@ -23,7 +23,7 @@ def event(data: str, *, name: str | None = None, number: object = None) -> bytes
 
 
 class EventStream(Iterator[bytes]):
-    """The body of an answer: ``pieces``, for as long as somebody listens; then ``hold`` is let go of.
+    """The body of an answer: ``pieces``, for as long as somebody listens; then ``hold`` is closed.
 
     A class, because a generator that never began does not close what it holds.
     """

@@ -37,7 +37,7 @@ _NONCE = re.compile("[A-Za-z0-9_-]{32}")
 
 
 class Forms:
-    """The forms of the pages of a ``scope``. Each brings back, as ``jeton``, what no other site knows.
+    """The forms of the pages of a ``scope``. Each sends back, as ``jeton``, a token that no other site knows.
 
     A cookie holds a number for the browser, one for all scopes. What a form brings back is made of it, of the scope and
     of whose page it is (``owner``), with a key of this simulator: so neither a form of somebody else's page does, nor a
@@ -64,7 +64,7 @@ class Forms:
         self._secure = secure or (lambda: public.scheme == "https")
 
     def key(self) -> str:
-        """What the forms of the page in the making have to bring back."""
+        """The token for the forms of the current page."""
         if "form_nonce" not in g:
             g.form_nonce = self._held() or secrets.token_urlsafe(24)
         return f"{self._of_browser(g.form_nonce)}{_MARK}{self._of_owner(g.form_nonce)}"
@@ -88,7 +88,7 @@ class Forms:
             raise refused(Code.FORM_OF_ANOTHER)
 
     def read(self, *, anybodys: bool = False) -> Callable[[str], str]:
-        """The fields of the form that was posted; ``anybodys`` is one that does the same whoever was there.
+        """The fields of the posted form; ``anybodys``: the form does the same for whichever person.
 
         Raises 400, 403, 408, 413, 415.
         """
@@ -102,7 +102,7 @@ class Forms:
         return (f"__Host-{self._name}", "/") if self._secure() else (self._name, self._path)
 
     def _held(self) -> str | None:
-        """What the browser's cookie holds, if it may be ours."""
+        """The value of the browser's cookie, if it can be ours."""
         nonce = request.cookies.get(self._cookie()[0], "")
         return nonce if _NONCE.fullmatch(nonce) else None
 

@@ -1,4 +1,4 @@
-"""What a path means: whose surface it belongs to, and what is asked of it. Everybody who goes by a path asks here.
+"""What a path means: its surface, and what is asked for. All code that decides by a path uses this.
 
 It stands in the hot path of a search, several times per request: the paths of searches are few, so they are remembered.
 """

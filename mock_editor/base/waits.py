@@ -1,7 +1,7 @@
-"""Requests that wait on purpose: for something to happen, or for a while. None of them can hold up the rest.
+"""Requests that wait on purpose, for something to happen or for a time, without holding up the others.
 
-A waiting request is a thread that sleeps. So there may only be so many in a process, all of them end when the process
-stops, and a request ends when its client has left: one thread for all of them watches the connections.
+A waiting request is a sleeping thread. So their number in a process is limited, all of them end when the process stops,
+and a request ends when its client has left: one thread watches the connections of all.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _AGAIN = {"Retry-After": "1"}
 class Ended(Enum):
     """Why a wait has ended."""
 
-    TIME = auto()  # it took as long as it was to take
+    TIME = auto()  # its time is over
     GONE = auto()  # the client has left
     STOPPING = auto()  # the process stops
 
@@ -39,7 +39,7 @@ class Hold:
         self._ended: Ended | None = None
 
     def wake(self) -> None:
-        """Has ``wait`` return, now or when it is called next."""
+        """Makes ``wait`` return, now or when it is called next."""
         self._event.set()
 
     def end(self, why: Ended) -> None:
@@ -66,7 +66,7 @@ class Hold:
                 return ended
 
     def close(self) -> None:
-        """Says that the request does not wait any more."""
+        """Ends the hold: the request does not wait any more."""
         self._waits.release(self)
 
     def __enter__(self) -> Self:
@@ -88,7 +88,7 @@ class Waits:
         self._stopping = False
 
     def start(self) -> None:
-        """Begins to look for clients that leave; without it, the first request that waits does so. Raises 503."""
+        """Begins to look for clients that leave; otherwise the first waiting request does. Raises 503."""
         with self._lock:
             self._begin()
 
@@ -157,7 +157,7 @@ class Waits:
                     self._epoll.unregister(hold.descriptor)
 
     def stop(self) -> None:
-        """Ends every wait, and lets no other begin."""
+        """Ends every wait, and allows no new ones."""
         with self._lock:
             self._stopping = True
             for hold in self._holds:

@@ -43,12 +43,12 @@ def english(issue: Issue) -> str:
 
 
 def french(issue: Issue) -> str:
-    """What is wrong, for those before a screen."""
+    """What is wrong, for people at a screen."""
     return _sentence(issue, Language.FRENCH)
 
 
 def french_detail(issue: Issue) -> str:
-    """All that is known of what went wrong, where ``french`` is made for a list."""
+    """Everything known about what went wrong; ``french`` is short enough for a list."""
     try:
         return _sentence(issue, Language.FRENCH, "detail")
     except KeyError:
@@ -56,12 +56,12 @@ def french_detail(issue: Issue) -> str:
 
 
 def in_english(error: Refusal) -> str:
-    """All that is wrong, in a line."""
+    """Everything that is wrong, in a line."""
     return "; ".join(map(english, error.issues))
 
 
 def in_french(error: Refusal) -> str:
-    """All that is wrong, in a line, for those before a screen."""
+    """Everything that is wrong, in a line, for people at a screen."""
     return " ; ".join(map(french, error.issues))
 
 
@@ -93,13 +93,13 @@ def word(language: Language, term: Term) -> str | None:
 
 
 def catalogue(language: Language) -> Catalog:
-    """All that a language has, for those who look it over."""
+    """All messages of a language, for checks of the catalogue."""
     path = resources.files("mock_editor") / "locales" / language.value / "LC_MESSAGES" / "messages.po"
     return read_po(StringIO(path.read_text(encoding="utf-8")), locale=language.value, abort_invalid=True)
 
 
 class _NoWords(gettext.NullTranslations):
-    """What comes of a key that a catalogue does not have."""
+    """The result for a key that a catalogue does not have."""
 
     def gettext(self, message: str) -> str:
         raise KeyError(message)

@@ -1,4 +1,4 @@
-"""What the world of a request has of each feature.
+"""Gives views the parts of the world of their request, one per feature.
 
 Routes are registered once per process, whatever is played. The world that a request is for stands in its environment;
 a view asks for what it needs by its class: ``of_world(Searches)``.
@@ -27,14 +27,14 @@ class Urls(NamedTuple):
 
 
 class Parts(Protocol):
-    """A world, as features see it."""
+    """A world as features see it."""
 
     def part(self, kind: type[Part]) -> Part:
-        """What it has of a feature. Raises KeyError for what no world has."""
+        """Its part for a feature. Raises KeyError for a part that no world has."""
 
 
 def of_world(kind: type[Part]) -> Part:
-    """What the world of the request at hand has of a feature."""
+    """The part of a feature in the world of the current request."""
     return world_of(request.environ).part(kind)
 
 
