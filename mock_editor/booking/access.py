@@ -22,7 +22,7 @@ _REGULATOR_AT_SOS = frozenset({SlotType.PUBLIC, SlotType.SNP})
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is there: with an account, signed in directly or through the SAS, or without one."""
+    """A visitor's session: without an account, or with one, signed in directly or through the SAS."""
 
     key: str
     editor: str
@@ -31,20 +31,20 @@ class Session:
 
     @property
     def booker(self) -> str:
-        """Whose the appointments made in it are."""
+        """Who owns the appointments made in this session."""
         return self.account or f"visit-{self.key[:32]}"
 
     def exposed(self, at: OwnedCalendar) -> frozenset[SlotType]:
-        """The types of slot that a calendar shows in it."""
+        """The types of slot that a calendar shows in this session."""
         if not self.sas:
             return _PUBLIC
         return _REGULATOR_AT_SOS if isinstance(at.owner, Association) else _REGULATOR
 
 
 def origins(raw_query: bytes) -> list[str]:
-    """Every value of ``origin`` in a query as it was received.
+    """Every value of ``origin`` in a query string as received.
 
-    Some clients append ``?origin=`` to a URL that has a query already: a second ``?`` separates like ``&``.
+    Some clients append ``?origin=`` to a URL that already has a query, so a second ``?`` separates like ``&``.
     """
     parts = re.split(r"[&?]", raw_query.decode("utf-8", "replace"))
     pairs = (part.partition("=") for part in parts)
@@ -52,9 +52,9 @@ def origins(raw_query: bytes) -> list[str]:
 
 
 def accepted_origin(found: Sequence[str], accepted: Iterable[str]) -> str:
-    """The one of ``found`` that opens the regulator's level; ``*`` in ``accepted`` stands for anything.
+    """The first value of ``found`` that opens the regulator's level; ``*`` in ``accepted`` matches anything.
 
-    Raises 400 when none does.
+    Raises 400 when there is none.
     """
     for origin in found:
         if any(matches(pattern, origin) for pattern in accepted):

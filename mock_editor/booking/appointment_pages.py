@@ -1,4 +1,4 @@
-"""The appointments of whoever is there: their list, each of them, cancelling and moving one."""
+"""The visitor's appointments: the list, the page of one, cancelling and moving."""
 
 from flask import Response, g, request, url_for
 
@@ -14,22 +14,22 @@ from mock_editor.calendars.model import OPEN_STATUSES, Appointment
 
 
 def mine() -> Response:
-    """Their list."""
+    """The list of the visitor's appointments."""
     session, bookings = visitor(), site().bookings
-    found = [(one, bookings.calendar_of(one)) for one in site().appointments.of(g.slug, session.booker)]
-    return page("rendez_vous.html", found=found)
+    appointments = site().appointments.of(g.slug, session.booker)
+    return page("rendez_vous.html", appointments=[(booked, bookings.calendar_of(booked)) for booked in appointments])
 
 
 def appointment(identifier: str) -> Response:
-    """One of them."""
+    """The page of one appointment."""
     _, found = _own(identifier)
-    still = found.status in OPEN_STATUSES
+    is_open = found.status in OPEN_STATUSES
     new = bool(Parameters(request.query_string).one("nouveau"))
-    return page("fiche.html", one=found, at=site().bookings.calendar_of(found), open=still, new=new)
+    return page("fiche.html", appointment=found, at=site().bookings.calendar_of(found), open=is_open, new=new)
 
 
 def cancel(identifier: str) -> Response:
-    """Cancels one."""
+    """Cancels an appointment."""
     visitor()
     site().forms.read()
     _, found = _own(identifier)
@@ -38,14 +38,14 @@ def cancel(identifier: str) -> Response:
 
 
 def choose(identifier: str) -> Response:
-    """The choice of another slot for one."""
+    """The page on which another slot is chosen for an appointment."""
     session, found = _own(identifier)
     asked = Parameters(request.query_string)
     return page("agenda.html", **week_of(session, _calendar_of(found), asked), moved=found)
 
 
 def move(identifier: str) -> Response:
-    """Moves one to another slot."""
+    """Moves an appointment to another slot."""
     visitor()
     field = site().forms.read()
     session, found = _own(identifier)
@@ -56,7 +56,7 @@ def move(identifier: str) -> Response:
 
 
 def _own(identifier: str) -> tuple[Session, Appointment]:
-    """An appointment of whoever asks. Raises 404, which does not tell whether it is somebody else's."""
+    """An appointment of the visitor. Raises the same 404 for an unknown one and for somebody else's."""
     session = visitor()
     found = site().appointments.find(g.slug, identifier)
     if found is None or found.booker != session.booker or (found.sas and not session.sas):
@@ -65,7 +65,7 @@ def _own(identifier: str) -> tuple[Session, Appointment]:
 
 
 def _calendar_of(found: Appointment) -> OwnedCalendar:
-    """The calendar that an appointment is in. Raises 409."""
+    """The calendar of an appointment. Raises 409 when it no longer exists."""
     at = site().bookings.calendar_of(found)
     if at is None:
         raise refused(Code.CALENDAR_LOST)

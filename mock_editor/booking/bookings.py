@@ -1,4 +1,4 @@
-"""Taking, moving and ending appointments: the rules, whoever asks. ``calendars/appointments.py`` keeps them."""
+"""The rules for booking, moving and ending appointments. ``calendars/appointments.py`` stores them."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +27,7 @@ _LONGEST = 200
 
 
 class Bookings:
-    """What may happen to appointments. Every operation raises EditorError when it may not."""
+    """The operations on appointments. Each raises EditorError when it is not allowed."""
 
     def __init__(self, catalogue: Catalogue, appointments: Appointments) -> None:
         self._catalogue = catalogue
@@ -36,18 +36,18 @@ class Bookings:
     # --- looking
 
     def free_slots(self, at: OwnedCalendar, window: Window, exposed: frozenset[SlotType]) -> list[Slot]:
-        """What a calendar shows in a window."""
+        """The slots that a calendar shows in a window."""
         return list(self._catalogue.free_slots(at.calendar, window, exposed))
 
     def bookable_slot(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType]) -> Slot:
-        """The slot that starts then, if it can be booked now."""
+        """The slot that starts then. Raises EditorError when it cannot be booked now."""
         slot = self._available(at, start, exposed)
         if slot.shape.appointment_type is AppointmentType.WALKIN:
             raise refused(Code.SLOT_WALK_IN)
         return slot
 
     def calendar_of(self, appointment: Appointment) -> OwnedCalendar | None:
-        """Where an appointment is; None when the scenario no longer has that calendar."""
+        """The calendar of an appointment; None when the scenario no longer has it."""
         return find_calendar(self._catalogue.editor(appointment.editor), appointment.calendar)
 
     # --- doing
@@ -62,7 +62,7 @@ class Bookings:
         patient: str,
         reason: str,
     ) -> Appointment:
-        """Takes a slot for a patient. ``regulator`` is how the SAS knows who does, in a session opened from there."""
+        """Books a slot for a patient. ``regulator`` is the SAS's name for the visitor, used in SAS sessions only."""
         _expect_named(patient)
         slot = self.bookable_slot(at, start, session.exposed(at))
         return self._add(at, slot, regulator if session.sas else None, session.booker, patient, reason)
@@ -77,16 +77,16 @@ class Bookings:
         patient: str,
         reason: str,
     ) -> Appointment:
-        """Takes a slot for a patient without anybody's session; ``booker`` is whose the appointment is.
+        """Books a slot for a patient without a session; ``booker`` owns the appointment.
 
-        The practice itself takes any free slot that is not over yet; ``regulator``, as one of the SAS, what such a one
-        sees and may book.
+        With a ``regulator``, the slot has to be one that regulators see and may book. Without, the practice itself
+        books: any free slot that is not over yet.
         """
         _expect_named(patient)
         if regulator is None:
             slot = self._slot_of_practice(at, start)
         else:
-            # Theirs would show the same.
+            # A session of the regulator would show the same slots.
             session = Session(key="", editor=at.editor.slug, account=booker, sas=True)
             slot = self.bookable_slot(at, start, session.exposed(at))
         return self._add(at, slot, regulator, booker, patient, reason)
@@ -94,16 +94,16 @@ class Bookings:
     def move(
         self, of: Appointment, to: OwnedCalendar, start: datetime, exposed: frozenset[SlotType] | None
     ) -> Appointment:
-        """Moves an appointment to another slot, of the same calendar or another practitioner's.
+        """Moves an appointment to another slot, in the same calendar or another one.
 
-        To one of the types ``exposed`` to whoever does; None stands for the practice itself, as in ``take``.
+        ``exposed`` are the types that the caller sees. None stands for the practice itself, as in ``take``.
         """
         slot = self._slot_of_practice(to, start) if exposed is None else self.bookable_slot(to, start, exposed)
-        other = to.key != of.calendar
+        other_calendar = to.key != of.calendar
         changes: dict[str, Any] = {"calendar": to.key, "start": slot.start, "end": slot.end}
-        if other and isinstance(to.owner, Practitioner):
+        if other_calendar and isinstance(to.owner, Practitioner):
             changes |= {"practitioner": to.owner.id, "status": AppointmentStatus.BOOKED, "sos": False}
-        elif other:
+        elif other_calendar:
             changes |= {"practitioner": None, "status": AppointmentStatus.PENDING, "sos": True}
         return self._change(of, OPEN_STATUSES, **changes)
 
@@ -112,17 +112,17 @@ class Bookings:
         return self._change(of, OPEN_STATUSES, status=AppointmentStatus.CANCELLED)
 
     def assign(self, of: Appointment, practitioner: str) -> Appointment:
-        """Says who sees the patient, at a place of SOS Médecins; ``practitioner`` is a prefixed national identifier."""
+        """Notes who sees the patient at a place of SOS Médecins; ``practitioner`` is a prefixed national identifier."""
         return self._change(of, OPEN_STATUSES, practitioner=practitioner, status=AppointmentStatus.BOOKED)
 
     def close(self, of: Appointment, *, honoured: bool, only_booked: bool = False) -> Appointment:
-        """Notes whether the patient came; with ``only_booked``, unless it has been noted already."""
+        """Notes whether the patient came. With ``only_booked``, raises 409 when that has been noted already."""
         status = AppointmentStatus.FULFILLED if honoured else AppointmentStatus.NOSHOW
         allowed = frozenset({AppointmentStatus.BOOKED}) if only_booked else HELD_STATUSES
         return self._change(of, allowed, status=status)
 
     def _slot_of_practice(self, at: OwnedCalendar, start: datetime) -> Slot:
-        """The slot that starts then, if the practice itself can take it: it knows neither types nor lead times."""
+        """The slot that starts then, for the practice itself: neither types nor lead times apply to it."""
         return self._available(at, start, None)
 
     def _available(self, at: OwnedCalendar, start: datetime, exposed: frozenset[SlotType] | None) -> Slot:
@@ -143,7 +143,7 @@ class Bookings:
                 calendar=at.key,
                 start=slot.start,
                 end=slot.end,
-                # A SOS place says later who consults.
+                # A SOS place assigns the practitioner later.
                 status=AppointmentStatus.BOOKED if with_practitioner else AppointmentStatus.PENDING,
                 created=now,
                 updated=now,

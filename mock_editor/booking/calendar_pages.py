@@ -25,7 +25,7 @@ def entry() -> Response:
 
 
 def directory() -> Response:
-    """Whose calendars there are."""
+    """The list of owners of calendars."""
     visitor()
     people = list(itertools.islice(g.editor.directory, _LISTED))
     more = len(g.editor.directory) > len(people)
@@ -35,7 +35,7 @@ def directory() -> Response:
 def calendar(owner: str) -> Response:
     """A week of a calendar."""
     session = visitor()
-    # Some clients append `?origin=` to the link: a second `?` separates, too.
+    # Some clients append `?origin=` to the link, so a second `?` separates as well.
     asked = Parameters(request.query_string.replace(b"?", b"&"))
     at = _calendar(g.editor, owner, asked.one("lieu"))
     return page("agenda.html", **week_of(session, at, asked), moved=None)
@@ -64,7 +64,7 @@ def book(owner: str) -> Response:
 
 
 def week_of(session: Session, at: OwnedCalendar, asked: Parameters) -> dict[str, Any]:
-    """A week of a calendar, as both its own page and the one that moves an appointment show it."""
+    """The content of a week, for the page of a calendar and the one that moves an appointment."""
     now = site().catalogue.clock.now()
     wanted = _start(asked.one("creneau"))
     day = view.read_day(asked.one("semaine")) or (view.local_day(wanted, at) if wanted else None)
@@ -73,9 +73,9 @@ def week_of(session: Session, at: OwnedCalendar, asked: Parameters) -> dict[str,
     slots = site().bookings.free_slots(at, week.window, exposed)
     today = view.local_day(now, at)
     days = [
-        (name, [view.shown(slot, at.zone, exposed, wanted) for slot in found])
-        for name, found in week.days(slots, at.zone)
-        if name >= today
+        (date, [view.shown(slot, at.zone, exposed, wanted) for slot in of_day])
+        for date, of_day in week.days(slots, at.zone)
+        if date >= today
     ]
     missing = wanted is not None and not any(slot.start == wanted for slot in slots)
     calendars = calendars_of(at.editor, at.owner.id)
@@ -83,7 +83,7 @@ def week_of(session: Session, at: OwnedCalendar, asked: Parameters) -> dict[str,
 
 
 def required_start(text: str | None) -> datetime:
-    """When a slot starts that was chosen. Raises 400."""
+    """The start of the chosen slot. Raises 400 when none was chosen."""
     start = _start(text)
     if start is None:
         raise refused(Code.SLOT_NOT_CHOSEN)
@@ -98,14 +98,14 @@ def _start(text: str | None) -> datetime | None:
 
 
 def _calendar_to_book(owner: str, place: str | None) -> OwnedCalendar:
-    """A calendar, to which a refusal then leads back."""
+    """A calendar by its owner and place. A refusal then links back to it."""
     found = _calendar(g.editor, owner, place)
     g.back = url_for("web.calendar", owner=owner, lieu=found.place.key)
     return found
 
 
 def _calendar(editor: Editor, owner: str, place: str | None) -> OwnedCalendar:
-    """A calendar by its owner and place; without a place, the first. Raises 404."""
+    """A calendar by its owner and place; without a place, the owner's first. Raises 404."""
     chosen = next((at for at in calendars_of(editor, owner) if not place or at.place.key == place), None)
     if chosen is None:
         raise refused(Code.CALENDAR_NOT_ON_SITE)

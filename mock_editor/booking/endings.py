@@ -1,4 +1,4 @@
-"""Appointments that are over: some were honoured, others not, as the scenario's shares and the seed have it."""
+"""Marks appointments that are over as honoured or not, by the scenario's shares and seed."""
 
 import contextlib
 import logging
@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Which share of an editor's appointments is noted as honoured, or not, at their end; the rest stays as it is."""
+    """The shares of an editor's appointments marked as honoured, or not, at their end. The rest is unchanged."""
 
     fulfilled: float
     noshow: float
 
 
 class Endings:
-    """Notes what came of appointments once they are over, by the simulator's clock."""
+    """Marks appointments once they are over by the simulator's clock."""
 
     def __init__(
         self,
@@ -48,37 +48,37 @@ class Endings:
         self._stopped = threading.Event()
 
     def note(self) -> int:
-        """Notes all that are over by now; returns how many. Several processes may do so at once."""
+        """Marks all appointments that are over; returns how many. Several processes may do so at once."""
         noted = 0
         for slug, shares in self._shares.items():
-            for one in self._appointments.over(slug, self._clock.now()):
-                draw = random.Random(f"{self._editors[slug].seed}:{one.id}:ending").random()
+            for appointment in self._appointments.over(slug, self._clock.now()):
+                draw = random.Random(f"{self._editors[slug].seed}:{appointment.id}:ending").random()
                 if draw >= shares.fulfilled + shares.noshow:
                     continue
                 # Another process, or somebody at the console, may have been faster.
                 with contextlib.suppress(EditorError):
-                    self._bookings.close(one, honoured=draw < shares.fulfilled, only_booked=True)
+                    self._bookings.close(appointment, honoured=draw < shares.fulfilled, only_booked=True)
                     noted += 1
         return noted
 
     def prepare(self) -> None:
-        """Begins the thread that is needed, which does nothing before ``start``. Raises 503."""
+        """Starts the thread, which does nothing before ``start``. Raises 503."""
         if self._shares and self._thread is None:
             self._thread = threads.start("endings", self._run)
 
     def start(self) -> None:
-        """Notes them in the background from now on, for as long as the process lives or until ``stop``."""
+        """Marks appointments in the background from now on, until ``stop`` or the end of the process."""
         self.prepare()
         self._started.set()
 
     def stop(self) -> None:
-        """Ends that."""
+        """Ends the thread."""
         self._stopped.set()
         self._started.set()
         self._woken.set()
 
     def wake(self) -> None:
-        """Says that some may be over: the clock runs differently."""
+        """Looks at once: the clock has changed, so some appointments may be over."""
         self._woken.set()
 
     def _run(self) -> None:

@@ -24,24 +24,24 @@ def _log_in_page(target: str, origin: str, *, status: int = 200, problem: str = 
 
 
 def try_password() -> Response:
-    """Signs somebody in, or says why not."""
+    """Signs a visitor in, or shows the form again with the reason why not."""
     settings, provider = site().settings, site().provider
     field = site().forms.read(anybodys=True)
     target, origin, email = field("suite"), field("origine"), field("email")
     if origin and provider is None:
         accepted_origin([origin], settings.accepted_origins)
     lock = timedelta(minutes=settings.login_lock)
-    done = site().log_in.attempt(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
+    attempt = site().log_in.attempt(g.slug, email, field("mot_de_passe"), tries=settings.login_tries, lock=lock)
     wrong = None
-    if done.locked_until:
-        wrong = issue(Code.PASSWORD_LOCKED, until=f"{done.locked_until.astimezone(g.editor.zone):%H:%M}")
-    elif done.account is None:
+    if attempt.locked_until:
+        wrong = issue(Code.PASSWORD_LOCKED, until=f"{attempt.locked_until.astimezone(g.editor.zone):%H:%M}")
+    elif attempt.account is None:
         wrong = issue(Code.PASSWORD_WRONG)
     if wrong:
         return _log_in_page(target, origin, status=wrong.code.status, problem=french(wrong), email=email)
     # With an identity provider, the regulator's level is opened there and nowhere else.
     sas = bool(origin) and provider is None
-    return signed_in(admitted(done.account), target=target, sas=sas)
+    return signed_in(admitted(attempt.account), target=target, sas=sas)
 
 
 def visit() -> Response:
@@ -59,7 +59,7 @@ def log_out() -> Response:
 
 
 def forgotten() -> Response:
-    """The form of those who forgot their password."""
+    """The form for a forgotten password."""
     return page("oublie.html", done=False)
 
 
@@ -77,7 +77,7 @@ def terms() -> Response:
 
 
 def answer_terms() -> Response:
-    """Notes that the terms are accepted; whoever declines is signed out."""
+    """Notes that the terms are accepted. A visitor who declines is signed out."""
     if not g.account:
         raise Detour(redirect(url_for("web.log_in")))
     field = site().forms.read()

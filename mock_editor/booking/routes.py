@@ -1,4 +1,4 @@
-"""The web site of an editor, ``/<editor>/…``: its routes, who is there, and how a refusal looks.
+"""The web site of an editor, ``/<editor>/…``: its routes, the visitor of each request, and the pages of refusals.
 
 Pages are rendered by the server, in French, without JavaScript.
 """
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def blueprint() -> Blueprint:
-    """The pages; what they show is that of the world of each request."""
+    """The pages. Their content comes from the world of each request."""
     bp = Blueprint("web", __name__, url_prefix="/<editor>", template_folder="templates", static_folder="static")
     bp.url_value_preprocessor(_read_slug)
     bp.url_defaults(_add_slug)
@@ -48,10 +48,10 @@ def _add_slug(_: str, values: dict[str, Any]) -> None:
 
 
 def _enter() -> None:
-    """Who is there. A withdrawn account is put out here."""
+    """Finds the visitor's session and account. Ends the session when access was withdrawn."""
     editors = site().catalogue.editors
     if g.slug not in editors:
-        abort(404)  # answered as for any path that is not there
+        abort(404)  # as for any unknown path
     g.editor = editors[g.slug]
     g.over = []
     g.account = None
@@ -80,7 +80,7 @@ def _refuse(error: EditorError) -> Response:
     try:
         response = message()
     except EditorError:
-        # There is no secret for its form either: as to anybody, a page without any.
+        # The layout of a session has a form, whose secret is not available either: show the page without a session.
         g.session = None
         response = message()
     response.headers.extend(error.headers)

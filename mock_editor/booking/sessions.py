@@ -1,6 +1,7 @@
-"""Sessions of the web site: a random key in a cookie, its SHA-256 in the store. All their SQL.
+"""Sessions of the web site, with all their SQL: a random key in a cookie, its SHA-256 in the store.
 
-One that an identity provider opened knows what that calls the person and their session there, and ends with it.
+A session opened through an identity provider stores the provider's names of the person and of their session there, and
+ends with that one.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ create table if not exists logout_tokens (
     client text not null, token text not null, until real not null, primary key (client, token)) strict
 """
 LIFETIME = timedelta(hours=12)  # a duty
-# One that the provider gave no sid may be any of that person's.
+# A session to which the provider gave no sid may be any of that person's.
 _END = """
 delete from sessions where editor = :editor and (:subject is null or subject = :subject)
 and (:sid is null or sid = :sid or (sid is null and :subject is not null))
@@ -43,9 +44,9 @@ class Sessions:
     def open(
         self, editor: str, account: str | None, *, sas: bool, subject: str | None = None, sid: str | None = None
     ) -> str:
-        """Opens a session and returns what its cookie holds. Forgets those that are over.
+        """Opens a session and returns the value of its cookie. Deletes expired sessions.
 
-        ``subject`` and ``sid`` are those of the identity provider.
+        ``subject`` and ``sid`` come from the identity provider.
         """
         cookie = secrets.token_urlsafe(32)
         row = {"key": key_of(cookie), "editor": editor, "account": account, "sas": sas, "subject": subject, "sid": sid}
@@ -56,7 +57,7 @@ class Sessions:
         return cookie
 
     def find(self, editor: str, cookie: str | None) -> Session | None:
-        """The session of a cookie at an editor, if it is not over."""
+        """The session of a cookie at an editor, unless it has expired."""
         if not cookie:
             return None
         query = "select account, sas, expires from sessions where key = ? and editor = ?"
@@ -67,7 +68,7 @@ class Sessions:
         return Session(key_of(cookie), editor, row[0], bool(row[1]))
 
     def renew(self, session: Session, *, subject: str, sid: str | None) -> None:
-        """Has a session last as long as a new one: its person has come from the identity provider again."""
+        """Makes a session last as long as a new one, when its person comes from the identity provider again."""
         expires = (self._clock.now() + LIFETIME).isoformat()
         with self._store.writing() as db:
             values = [subject, sid, expires, session.key]
@@ -79,9 +80,9 @@ class Sessions:
             db.execute("delete from sessions where key = ?", [session.key])
 
     def end_elsewhere(self, editors: Collection[str], client_id: str, ended: Ended) -> bool:
-        """Ends the sessions that the identity provider has ended, at all editors that are this client of it.
+        """Ends the sessions that the identity provider has ended, at all editors that share this client id.
 
-        False for a token that was here before.
+        False for a token that was used before.
         """
         with self._store.writing() as db:
             db.execute("delete from logout_tokens where until <= ?", [time.time()])
@@ -94,7 +95,7 @@ class Sessions:
         return bool(new)
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets back with the clock when sessions are over."""
+        """Moves the expiry of sessions back with the clock."""
         set_back(db, "sessions", "expires", by)
 
     def reset(self, db: Database) -> None:
@@ -103,5 +104,5 @@ class Sessions:
 
 
 def key_of(cookie: str) -> str:
-    """The key of the session whose cookie this is."""
+    """The key of the session with this cookie."""
     return hashlib.sha256(cookie.encode()).hexdigest()

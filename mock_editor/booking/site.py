@@ -1,7 +1,7 @@
-"""What every page of an editor's web site needs: what the world has of it, sessions, cookies, forms, the layout.
+"""What every page of an editor's web site needs: its part of the world, sessions, cookies, forms, the layout.
 
-Of a request, ``flask.g`` holds the ``slug`` and the ``editor`` that it is for, the ``session`` and the ``account`` of
-whoever sent it, ``over``: names of cookies that have served their purpose, and ``back``: where a refusal leads back to.
+During a request, ``flask.g`` holds the ``slug`` and the ``editor`` of the site, the ``session`` and the ``account`` of
+the visitor, ``over``: names of cookies to delete, and ``back``: the link that a refusal shows.
 """
 
 import secrets
@@ -31,9 +31,9 @@ SESSION_COOKIE = "agenda"
 
 @dataclass(frozen=True)
 class WebSite:
-    """What a world has of the web sites of its editors, which browsers reach under ``public_url``.
+    """A world's part for the web sites of its editors, which browsers reach under ``public_url``.
 
-    Without a ``provider``, a regulator who comes from the SAS signs in with a password as well.
+    Without a ``provider``, regulators who come from the SAS sign in with a password too.
     """
 
     settings: Settings
@@ -49,7 +49,7 @@ class WebSite:
 
     @cached_property
     def forms(self) -> Forms:
-        """The forms of its pages."""
+        """The forms of the pages."""
         return Forms("web", self.keys, self.public_url, seconds=self.settings.body_timeout, owner=_owner)
 
     @cached_property
@@ -58,23 +58,23 @@ class WebSite:
         return urlsplit(self.public_url)
 
     def secret(self) -> str:
-        """The key with which cookies are signed. Raises 503 when there is none and none can be kept."""
+        """The key that signs cookies. Raises 503 when there is none and none can be stored."""
         return self.keys.get("web", lambda: secrets.token_hex(32))
 
 
 def site() -> WebSite:
-    """What the world of the request at hand has of web sites."""
+    """The web sites in the world of the current request."""
     return of_world(WebSite)
 
 
 def _owner() -> str:
-    """Whose page this is, and with which rights: forms of somebody else's are refused."""
+    """Identifies the visitor and their rights, so that forms of anybody else are refused."""
     session: Session | None = g.get("session")
     return f"{g.slug} {session.booker} {session.sas}" if session else g.slug
 
 
 def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
-    """Sets a cookie of this editor's pages; without ``seconds`` it goes with the browser's session."""
+    """Sets a cookie for this editor's pages. Without ``seconds`` it lasts until the browser is closed."""
     home = site().home
     response.set_cookie(
         name,
@@ -88,7 +88,7 @@ def set_cookie(response: Response, name: str, value: str, *, seconds: int | None
 
 
 def redirect(target: str) -> Response:
-    """Leads a browser to a URL, which it gets."""
+    """A 303: the browser gets ``target`` next."""
     return Response(status=303, headers={"Location": target})
 
 
@@ -100,21 +100,21 @@ def page(template: str, status: int = 200, **content: Any) -> Response:
 
 
 def here() -> str:
-    """The page asked for, as a link to it; that a form was sent to one is forgotten."""
+    """A link to the requested page; for a submitted form, to its path alone."""
     query = request.query_string.decode("ascii", "replace")
     path = quote(request.script_root + request.path)
     return f"{path}?{query}" if query and request.method == "GET" else path
 
 
 def inside(target: str) -> str:
-    """Where to go on after signing in: ``target`` if it is a page of this editor, else the list of appointments."""
+    """The page to show after signing in: ``target`` if it is one of this editor, else the list of appointments."""
     ours = f"{site().home.path}/{g.slug}/"
     plain = target.startswith(ours) and "\\" not in target and target.isprintable()
     return target if plain and not target.startswith("//") else url_for("web.mine")
 
 
 def sign_out() -> None:
-    """Ends the session that there is, if any."""
+    """Ends the current session, if there is one."""
     if g.session:
         site().sessions.end(g.session)
     g.session = g.account = None

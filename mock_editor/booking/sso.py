@@ -37,11 +37,11 @@ from mock_editor.settings import Settings
 # The person may have to find a smart card first.
 SIGN_IN_SECONDS = 15 * 60
 _METADATA_SECONDS = 300
-# That all calls to the provider may take together while a browser waits.
+# The time limit for all calls to the provider together, while a browser waits.
 _SECONDS = 15.0
-# Whoever may send us tokens without having signed in has the keys fetched no more often.
+# Logout tokens may come from anybody: they cause the keys to be fetched no more often than this.
 _KEYS_SECONDS = 10
-# What is said of the person, not of the provider or of how we asked (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
+# Errors about the person, not the provider or our request (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6).
 _REFUSALS = frozenset(
     {
         *("access_denied", "login_required", "interaction_required", "consent_required"),
@@ -49,13 +49,13 @@ _REFUSALS = frozenset(
     }
 )
 _LONGEST_REASON = 300
-# Of several there has to be room in a request.
+# A request has to have room for several of them.
 _LONGEST_COOKIE = 1500
 
 
 @dataclass(eq=False)
 class ProviderError(Exception):
-    """Why nobody is signed in: the provider has ``refused`` the person, or does not do its part."""
+    """Why a sign-in fails: the provider has ``refused`` the person, or does not work as it should."""
 
     issue: Issue
     refused: bool = False
@@ -66,9 +66,9 @@ class ProviderError(Exception):
 
 
 class SignIn(NamedTuple):
-    """One that is under way, to the provider and back.
+    """A sign-in in progress, from here to the provider and back.
 
-    It was ``begun`` in seconds since 1970; ``target`` is the page that was asked for.
+    ``begun`` is in seconds since 1970; ``target`` is the requested page.
     """
 
     state: str
@@ -79,9 +79,9 @@ class SignIn(NamedTuple):
 
 
 class Identified(NamedTuple):
-    """Whom the provider says somebody is: values of the claims that may hold each identifier, in order.
+    """Who a person is, according to the provider: values of the claims that may hold each identifier, in order.
 
-    ``subject`` and ``sid`` are what it calls the person and their session, should it end that.
+    ``subject`` and ``sid`` are its names for the person and their session, needed when it ends that session.
     """
 
     national_ids: Sequence[str]
@@ -92,10 +92,10 @@ class Identified(NamedTuple):
 
 
 class _Metadata:
-    """What a provider says of itself. Raises InvalidValueError for what has to be there and is not."""
+    """The metadata of a provider. Raises InvalidValueError for required values that are missing."""
 
     def __init__(self, issuer: str, content: Mapping[str, Any]) -> None:
-        # One that ends in a slash has its metadata at the same URL.
+        # With or without a slash at its end, an issuer has its metadata at the same URL.
         published = content.get("issuer")
         if not isinstance(published, str) or published.rstrip("/") != issuer.rstrip("/"):
             raise InvalidValueError(Code.PROVIDER_ISSUER, found=str(published)[:100], issuer=issuer)
@@ -103,23 +103,23 @@ class _Metadata:
         self._content = content
 
     def endpoint(self, name: str) -> str:
-        """A URL. Raises InvalidValueError when there is none."""
+        """The URL of an endpoint. Raises InvalidValueError when there is none."""
         url = self._content.get(name)
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise InvalidValueError(Code.PROVIDER_METADATA_LACKS, name=name)
         return url
 
     def has(self, name: str) -> bool:
-        """Whether the provider says anything of it."""
+        """Whether the metadata has this value."""
         return self._content.get(name) is not None
 
     @property
     def names_itself(self) -> bool:
-        """Whether the provider says with each answer that it is its own (RFC 9207, 3)."""
+        """Whether each answer of the provider names it as the issuer (RFC 9207, 3)."""
         return self._content.get("authorization_response_iss_parameter_supported") is True
 
     def listed(self, name: str, default: Sequence[str] = ()) -> Sequence[str]:
-        """What the provider can do of a kind."""
+        """A list of what the provider supports."""
         found = self._content.get(name)
         return found if isinstance(found, list) else default
 
@@ -136,10 +136,10 @@ class _Discovered:
 
 
 class IdentityProvider:
-    """The provider of ``issuer``, as ``settings`` describe it; ``journal`` takes down what is sent to it.
+    """The provider with this ``issuer``, as ``settings`` describe it. ``journal`` records the calls to it.
 
-    ``embedded`` carries the calls to a provider in this very process: it may not be reachable under its public URL
-    from here, and a server with one thread would wait for itself.
+    ``embedded`` carries the calls to a provider in this process. Its public URL may not be reachable from here, and a
+    server with one thread would wait for itself.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class IdentityProvider:
         self._discovered: _Discovered | None = None
 
     def begin(self, editor: str, redirect_uri: str, target: str) -> tuple[str, SignIn]:
-        """Where to send the browser, and what to remember until it is back. Raises ProviderError."""
+        """Where to send the browser, and what to remember until it comes back. Raises ProviderError."""
         begun = SignIn(generate_token(32), generate_token(32), generate_token(64), target, time.time())
         extra = {"acr_values": self._settings.oidc_acr_values} if self._settings.oidc_acr_values else {}
         with self._client(editor, redirect_uri) as client, _failures():
@@ -166,12 +166,12 @@ class IdentityProvider:
         return url, begun
 
     def finish(self, editor: str, redirect_uri: str, begun: SignIn, answer: Mapping[str, str | None]) -> Identified:
-        """Who came back with these parameters. Raises ProviderError."""
+        """The person who came back with these parameters. Raises ProviderError."""
         if error := answer.get("error"):
             raise ProviderError(_said(error, answer.get("error_description")), refused=error in _REFUSALS)
         with self._client(editor, redirect_uri) as client, _failures():
             found = self._discover(client)
-            # RFC 9207, 2.4: otherwise it is another one's answer.
+            # RFC 9207, 2.4: otherwise the answer is from another provider.
             claimed = answer.get("iss")
             if claimed != found.metadata.issuer and (claimed is not None or found.metadata.names_itself):
                 raise InvalidValueError(Code.SIGN_IN_OF_ANOTHER_ISSUER, found=str(claimed)[:100])
@@ -189,14 +189,14 @@ class IdentityProvider:
         return self._identity(claims, subject, sid if isinstance(sid, str) else None)
 
     def read_logout(self, editor: str, token: str) -> Ended:
-        """Whose sessions the provider ends. Raises ProviderError, ``refused`` for a token that is none for us."""
+        """Which sessions the provider ends. Raises ProviderError, ``refused`` for a token that is not valid for us."""
         with self._client(editor, "") as client, _failures():
             issuer = self._discover(client).metadata.issuer
             try:
                 claims = self._verified(client, token, anybodys=True)
                 return tokens.check_logout(claims, issuer=issuer, client_id=self._client_id(editor))
             except RequestException:
-                raise  # of the provider itself
+                raise  # the provider failed, not the token
             except (JoseError, ValueError, TypeError, LookupError, ArithmeticError) as error:
                 reason = error.issue if isinstance(error, InvalidValueError) else _line(error)
                 raise ProviderError(issue(Code.LOGOUT_TOKEN_WRONG, reason=reason), refused=True) from error
@@ -213,15 +213,15 @@ class IdentityProvider:
         return token
 
     def _authentication(self, metadata: _Metadata) -> str:
-        """How the client authenticates, as the provider takes it (OpenID Connect Core, 9). Raises InvalidValueError."""
+        """The client authentication to use with the provider (OpenID Connect Core, 9). Raises InvalidValueError."""
         if not self._settings.oidc_client_secret:
             return "none"
-        # What a provider takes that says nothing (OpenID Connect Discovery, 3).
-        taken = metadata.listed("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        # The default is that of OpenID Connect Discovery, 3.
+        supported = metadata.listed("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         for method in ("client_secret_basic", "client_secret_post", ClientSecretJWT.name, "none"):
-            if method in taken:
+            if method in supported:
                 return method
-        raise InvalidValueError(Code.PROVIDER_AUTHENTICATION, taken=", ".join(map(str, taken))[:200])
+        raise InvalidValueError(Code.PROVIDER_AUTHENTICATION, taken=", ".join(map(str, supported))[:200])
 
     def _userinfo(
         self, client: OAuth2Session, metadata: _Metadata, editor: str, token: Mapping[str, Any], subject: str
@@ -243,13 +243,13 @@ class IdentityProvider:
             tokens.check_userinfo(claims, issuer=metadata.issuer, client_id=self._client_id(editor))
         else:
             claims = _json_object(answer)
-        # OpenID Connect Core, 5.3.2: otherwise these are somebody else's.
+        # OpenID Connect Core, 5.3.2: otherwise these are another person's claims.
         if claims.get("sub") != subject:
             raise InvalidValueError(Code.USERINFO_SUBJECT)
         return claims
 
     def _verified(self, client: OAuth2Session, token: str, *, anybodys: bool = False) -> dict[str, Any]:
-        """What a token says that the provider has signed; ``anybodys`` may have been made by anybody.
+        """The claims of a token that the provider has signed. ``anybodys``: the token may come from anybody.
 
         Raises JoseError or ValueError.
         """
@@ -259,12 +259,12 @@ class IdentityProvider:
         except (JoseError, ValueError):
             if anybodys and found.age < _KEYS_SECONDS:
                 raise
-            # The provider may have changed its keys since we asked for them.
+            # The provider may have changed its keys since we fetched them.
             return tokens.signed_claims(token, self._discover(client, anew=True).keys)
 
     def _identity(self, claims: Mapping[str, Any], subject: str, sid: str | None) -> Identified:
         settings = self._settings
-        # An address that the provider itself does not trust is nobody's.
+        # An address that the provider itself does not trust identifies nobody.
         emails = tokens.texts(claims, settings.oidc_email_claims) if tokens.trusted_email(claims) else []
         national, technical = settings.oidc_national_id_claims, settings.oidc_technical_id_claims
         return Identified(tokens.texts(claims, national), tokens.texts(claims, technical), emails, subject, sid)
@@ -279,13 +279,13 @@ class IdentityProvider:
             scope=self._settings.oidc_scope,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
-            # Tokens are used at once: one that lives a minute is no token that is over.
+            # Tokens are used at once: with the default leeway, one that lives a minute would count as expired.
             leeway=0,
         )
         client.register_client_auth_method(("client_secret_basic", _encoded_basic))
         client.register_client_auth_method(ClientSecretJWT())
         equip(client, Limits())
-        # Stands before what ~/.netrc may say about the provider's machine.
+        # Takes precedence over an entry for the provider's host in ~/.netrc.
         client.auth = _as_it_is
         if self._embedded:
             client.mount(self._issuer, self._embedded)
@@ -294,13 +294,13 @@ class IdentityProvider:
         return client
 
     def _discover(self, client: OAuth2Session, *, anew: bool = False) -> _Discovered:
-        """What the provider says of itself, kept for a while."""
+        """The provider's metadata and keys, cached for a while."""
         if anew or self._discovered is None or self._discovered.age > _METADATA_SECONDS:
             url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
             metadata = _Metadata(self._issuer, self._fetched(client, url))
             secret = self._settings.oidc_client_secret
             declared = metadata.listed("id_token_signing_alg_values_supported")
-            by_secret = any(isinstance(one, str) and one.startswith("HS") for one in declared)
+            by_secret = any(isinstance(name, str) and name.startswith("HS") for name in declared)
             keys = tokens.verification_keys(
                 self._fetched(client, metadata.endpoint("jwks_uri")), secret if by_secret else None
             )
@@ -320,7 +320,7 @@ def _as_it_is(request: PreparedRequest) -> PreparedRequest:
 
 
 def _encoded_basic(auth: Any, method: str, uri: str, headers: Any, body: Any) -> Any:
-    """HTTP Basic with id and secret encoded as RFC 6749, 2.3.1 wants it, which the library does not do."""
+    """HTTP Basic with id and secret encoded as RFC 6749, 2.3.1 requires, which the library does not do."""
     encoded = _Credentials(quote_plus(auth.client_id), quote_plus(auth.client_secret))
     return encode_client_secret_basic(encoded, method, uri, headers, body)
 
@@ -339,9 +339,9 @@ def _json_object(answer: Response) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _failures() -> Iterator[None]:
-    """Turns whatever a provider does wrong into a ProviderError."""
+    """Turns any failure of a provider into a ProviderError."""
     try:
-        # In one request of a browser, several calls may be made.
+        # One request of a browser may cause several calls.
         with within(_SECONDS):
             yield
     except InvalidValueError as error:
@@ -349,19 +349,19 @@ def _failures() -> Iterator[None]:
     except AuthlibBaseError as error:
         raise ProviderError(_said(error.error, error.description)) from error
     except JoseError as error:
-        what = " ".join(filter(None, (error.error, getattr(error, "claim", ""))))
-        wrong = issue(Code.TOKEN_NOT_ACCEPTED, error=type(error).__name__, description=_line(error), what=_line(what))
+        detail = " ".join(filter(None, (error.error, getattr(error, "claim", ""))))
+        wrong = issue(Code.TOKEN_NOT_ACCEPTED, error=type(error).__name__, description=_line(error), what=_line(detail))
         raise ProviderError(wrong) from error
     except RequestException as error:
         raise ProviderError(_failed_call(error)) from error
-    # A hostile answer may be nested deeper than Python reads.
+    # A hostile answer may be nested too deeply for Python to read.
     except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         name, text = type(error).__name__, _line(error)
         raise ProviderError(issue(Code.PROVIDER_ANSWER_UNREADABLE, error=name, description=text)) from error
 
 
 def _failed_call(error: RequestException) -> Issue:
-    """Why a call to the provider brought nothing that can be used."""
+    """Why a call to the provider gave no usable answer."""
     name, text = type(error).__name__, _line(error)
     if isinstance(error, HTTPError):
         url, status = error.response.url, error.response.status_code
@@ -371,19 +371,21 @@ def _failed_call(error: RequestException) -> Issue:
 
 
 def _said(error: object, description: object) -> Issue:
-    """What the provider itself says of an error."""
+    """An error in the provider's own words."""
     if description:
         return issue(Code.PROVIDER_SAYS, error=_line(error), description=_line(description))
     return issue(Code.PROVIDER_SAYS_ONLY, error=_line(error))
 
 
 def _line(text: object) -> str:
-    """What comes from elsewhere, in a line that may be shown."""
-    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())[:_LONGEST_REASON]
+    """A foreign text as one line that is safe to show."""
+    return " ".join("".join(character if character.isprintable() else " " for character in str(text)).split())[
+        :_LONGEST_REASON
+    ]
 
 
 def sealed(begun: SignIn, secret: str) -> str:
-    """A sign-in as a cookie holds it: readable by the browser, made by nobody else. Raises 400 for a long target."""
+    """The cookie of a sign-in: signed, but readable by the browser. Raises 400 for a long target."""
     text: str = URLSafeTimedSerializer(secret, "sso").dumps(list(begun))
     if len(text) > _LONGEST_COOKIE:
         raise refused(Code.SIGN_IN_TARGET_TOO_LONG)
@@ -391,7 +393,7 @@ def sealed(begun: SignIn, secret: str) -> str:
 
 
 def unsealed(cookie: str, secret: str) -> SignIn | None:
-    """The sign-in of a cookie, begun by this very browser and not too long ago."""
+    """The sign-in of a cookie; None unless it is signed by us and recent."""
     try:
         return SignIn(*URLSafeTimedSerializer(secret, "sso").loads(cookie, max_age=SIGN_IN_SECONDS))
     except (BadData, TypeError):

@@ -1,4 +1,4 @@
-"""What the identity provider calls: browsers that come back from it, and its word that sessions have ended."""
+"""The pages for the identity provider: browsers that come back from it, and its calls when sessions have ended."""
 
 import logging
 import secrets
@@ -22,30 +22,30 @@ _log = logging.getLogger(__name__)
 
 
 def sso_return() -> Response:
-    """Where the identity provider sends the browser back to."""
+    """The page to which the identity provider sends browsers back."""
     provider, parameters = _provider(), Parameters(request.query_string)
     state = (parameters.one("state") or "").encode()
     name, begun = next(
-        ((name, one) for name, one in sign_ins().items() if secrets.compare_digest(one.state.encode(), state)),
+        ((name, known) for name, known in sign_ins().items() if secrets.compare_digest(known.state.encode(), state)),
         (None, None),
     )
     if begun is None:
         raise refused(Code.SIGN_IN_NOT_EXPECTED)
-    g.over.append(name)  # however it ends
-    answer = {one: parameters.one(one) for one in ("code", "error", "error_description", "iss")}
+    g.over.append(name)  # whatever the result
+    answer = {key: parameters.one(key) for key in ("code", "error", "error_description", "iss")}
     try:
         who = provider.finish(g.slug, return_url(), begun, answer)
     except ProviderError as error:
-        # The provider does not stand for whoever came from the SAS before.
+        # The provider does not confirm the person who came from the SAS before.
         if error.refused and g.session and g.session.sas:
             sign_out()
         raise
-    tokens = [Token(codes.PRACTITIONER_OID, one) for one in who.national_ids]
-    tokens += [Token(codes.SAS_OID, one) for one in who.technical_ids]
+    tokens = [Token(codes.PRACTITIONER_OID, value) for value in who.national_ids]
+    tokens += [Token(codes.SAS_OID, value) for value in who.technical_ids]
     account = site().accounts.identify(g.slug, tokens, who.emails)
     session: Session | None = g.session
     if account and session and session.sas and session.account == account.id:
-        # What they do in other tabs goes on.
+        # The session goes on, so that other tabs still work.
         site().sessions.renew(session, subject=who.subject, sid=who.sid)
         return arriving(inside(begun.target), session.key)
     sign_out()
@@ -53,7 +53,7 @@ def sso_return() -> Response:
 
 
 def sso_logout() -> Response:
-    """Where the identity provider says which sessions have ended (OpenID Connect Back-Channel Logout 1.0)."""
+    """Receives logout tokens of the identity provider (OpenID Connect Back-Channel Logout 1.0)."""
     provider, settings = _provider(), site().settings
     try:
         expect_media_type(request.headers, (codes.FORM,))
@@ -64,7 +64,7 @@ def sso_logout() -> Response:
     except ProviderError as error:
         _log.warning("A logout of the identity provider is not followed: %s", error)
         return _logout_refused(400 if error.refused else 502, english(error.issue))
-    # A provider tells a client once, and all editors may be the same.
+    # A provider tells each client once, and all editors may share one client id.
     client_id = settings.oidc_client_id
     editors = site().catalogue.editors if client_id else [g.slug]
     if not site().sessions.end_elsewhere(editors, client_id or g.slug, ended):

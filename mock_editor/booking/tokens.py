@@ -1,4 +1,4 @@
-"""What an identity provider signs: with which of its keys, and what a token has to say to be for us.
+"""Checks what an identity provider signs: the signature, and the claims that a token for us has to have.
 
 Sources: RFC 7515 and 7517 (signatures, key sets), OpenID Connect Core 1.0 (3.1.3.7, 5.3.2), OpenID Connect Back-Channel
 Logout 1.0. Token times are compared with the real clock: the provider's is not the simulator's.
@@ -16,11 +16,11 @@ from joserfc.jwk import JWKRegistry, Key, OctKey
 from mock_editor.base.errors import InvalidValueError
 from mock_editor.base.issues import Code
 
-# Of algorithms that go out of use and of short secrets: it is the provider that chooses them.
+# These warn of outdated algorithms and short secrets, which the provider chooses.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 _LEEWAY = 120
-# All that the library can do, by the type of key that each is made with; `none` is not among them.
+# All algorithms that the library supports, with their type of key, without `none`.
 _KEY_TYPES = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     **dict.fromkeys(("ES256", "ES384", "ES512", "ES256K"), "EC"),
@@ -28,14 +28,14 @@ _KEY_TYPES = {
     **dict.fromkeys(("HS256", "HS384", "HS512"), "oct"),
 }
 _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
-# What reading a foreign key may end with; the library's own, and what shines through it.
+# The errors that reading a foreign key may raise: the library's own, and those that it lets through.
 _UNREADABLE = (JoseError, UnsupportedAlgorithm, ValueError, TypeError, LookupError, ArithmeticError)
 
 
 class _Signed(jws.JWSRegistry):
-    """What a provider may write into a token's header: parameters that we do not know count for nothing (RFC 7515, 4).
+    """What a provider may write into a token's header. Unknown parameters are ignored (RFC 7515, 4).
 
-    Certificates among them (``x5c``), and signatures of large keys, are longer than the library takes by itself.
+    Certificates in it (``x5c``), and signatures of large keys, are longer than the library allows by default.
     """
 
     max_header_length = 32_000
@@ -46,9 +46,9 @@ class _Signed(jws.JWSRegistry):
 
 
 class Ended(NamedTuple):
-    """Whose sessions a provider ends: all of a ``subject``, or those of one ``sid``, or both say the same.
+    """Which sessions a provider ends: those with this ``subject`` and this ``sid``, where given.
 
-    ``token`` and ``until`` name the logout token, and when it is over (seconds since 1970).
+    ``token`` is the id of the logout token, ``until`` its expiry in seconds since 1970.
     """
 
     subject: str | None
@@ -58,15 +58,15 @@ class Ended(NamedTuple):
 
 
 def verification_keys(key_set: Mapping[str, Any], secret: str | None) -> list[Key]:
-    """The keys of a set that we can read and that verify; with ``secret``, that of the client as well.
+    """The readable keys of a set that can verify; with ``secret``, the client's secret as well.
 
-    Others are skipped (RFC 7517, 5). Raises InvalidValueError for what is no key set.
+    Others are skipped (RFC 7517, 5). Raises InvalidValueError if it is not a key set.
     """
     published = key_set.get("keys")
     if not isinstance(published, list):
         raise InvalidValueError(Code.PROVIDER_KEYS_MISSING)
     found = [OctKey.import_key(secret)] if secret else []
-    return found + [key for one in published if (key := _readable(one)) is not None]
+    return found + [key for member in published if (key := _readable(member)) is not None]
 
 
 def _readable(published: object) -> Key | None:
@@ -81,13 +81,13 @@ def _readable(published: object) -> Key | None:
 
 
 def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
-    """What a token says that one of ``keys`` has signed. Raises InvalidValueError or JoseError."""
+    """The claims of a token signed by one of ``keys``. Raises InvalidValueError or JoseError."""
     header = jws.extract_compact(token.encode(), registry=_Signed()).headers()
     algorithm, kid = header.get("alg"), header.get("kid")
     kind = _KEY_TYPES.get(algorithm) if isinstance(algorithm, str) else None
     if algorithm is None or kind is None:
         raise InvalidValueError(Code.TOKEN_ALGORITHM, found=str(algorithm)[:40])
-    # Whoever gives two keys one name has to be believed for both.
+    # A provider may give two keys the same name: then both are tried.
     fitting = [
         key
         for key in keys
@@ -102,7 +102,7 @@ def signed_claims(token: str, keys: Iterable[Key]) -> dict[str, Any]:
 
 
 def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str) -> None:
-    """Whether an ID token is of this sign-in. Raises JoseError or InvalidValueError."""
+    """Checks that an ID token belongs to this sign-in. Raises JoseError or InvalidValueError."""
     jwt.JWTClaimsRegistry(
         leeway=_LEEWAY,
         iss={"essential": True, "value": issuer},
@@ -114,7 +114,7 @@ def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, no
     if not isinstance(claims["sub"], str):
         raise InvalidValueError(Code.TOKEN_CLAIM_NO_TEXT, claim="sub")
     audience, party = claims["aud"], claims.get("azp")
-    # Others may read it too, if it says that it was given to us.
+    # Several audiences are fine, if the token was issued to us.
     if party is None and isinstance(audience, list) and len(audience) > 1:
         raise InvalidValueError(Code.TOKEN_WITHOUT_PARTY)
     if party is not None and party != client_id:
@@ -122,7 +122,7 @@ def check_id_token(claims: Mapping[str, Any], *, issuer: str, client_id: str, no
 
 
 def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> None:
-    """Whether signed userinfo is of this provider and for us, where it says so. Raises JoseError."""
+    """Checks that signed userinfo is from this provider and for us, if it has these claims. Raises JoseError."""
     rules: dict[str, Any] = {"iss": {"value": issuer}, "aud": {"value": client_id}}
     jwt.JWTClaimsRegistry(leeway=_LEEWAY, **{name: rule for name, rule in rules.items() if name in claims}).validate(
         dict(claims)
@@ -130,7 +130,7 @@ def check_userinfo(claims: Mapping[str, Any], *, issuer: str, client_id: str) ->
 
 
 def check_logout(claims: Mapping[str, Any], *, issuer: str, client_id: str) -> Ended:
-    """Whose sessions a logout token ends (Back-Channel Logout, 2.6). Raises JoseError or InvalidValueError."""
+    """Which sessions a logout token ends (Back-Channel Logout, 2.6). Raises JoseError or InvalidValueError."""
     jwt.JWTClaimsRegistry(
         leeway=_LEEWAY,
         iss={"essential": True, "value": issuer},
@@ -158,17 +158,17 @@ def _text_of(claims: Mapping[str, Any], name: str) -> str | None:
 
 
 def texts(claims: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """The values of these claims that are there, in order. A list of one, as some mappers make, is that one."""
+    """The values of those of these claims that are present, in order. A list of one value counts as that value."""
     found = [_alone(claims.get(name)) for name in names]
-    # A national identifier may come as a number; True is one to Python.
-    written = [str(one) if isinstance(one, int) and not isinstance(one, bool) else one for one in found]
-    return [one for one in written if isinstance(one, str) and one.strip()]
+    # A national identifier may come as a number. To Python, True is a number as well.
+    written = [str(value) if isinstance(value, int) and not isinstance(value, bool) else value for value in found]
+    return [text for text in written if isinstance(text, str) and text.strip()]
 
 
 def trusted_email(claims: Mapping[str, Any]) -> bool:
-    """Whether the provider does not call the address unverified: where it says anything, it has to say true."""
+    """Whether the address may be used: ``email_verified`` has to be true, or missing."""
     verified = _alone(claims.get("email_verified", True))
-    # 1 equals True to Python, and is neither.
+    # To Python, 1 equals True: it does not count.
     return verified is True or verified == "true"
 
 

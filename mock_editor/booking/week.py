@@ -1,4 +1,4 @@
-"""What the pages show of calendars and appointments, in French: weeks, labels, dates."""
+"""Calendars and appointments as pages show them, in French: weeks, labels, dates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,13 +65,13 @@ def day_of_month(day: date) -> str:
 
 
 def moment(instant: datetime, zone: ZoneInfo) -> str:
-    """« vendredi 20 novembre 2026 à 09:20 », where the calendar is."""
+    """« vendredi 20 novembre 2026 à 09:20 », in the time zone of the calendar."""
     local = instant.astimezone(zone)
     return f"{day_name(local.date())} à {local:%H:%M}"
 
 
 def title(at: OwnedCalendar) -> str:
-    """Whose calendar it is."""
+    """The name of the calendar's owner."""
     owner = at.owner
     if isinstance(owner, Practitioner):
         return " ".join(filter(None, ("Dr", owner.given, owner.family)))
@@ -79,23 +79,23 @@ def title(at: OwnedCalendar) -> str:
 
 
 def place_name(at: OwnedCalendar) -> str:
-    """Where it is, in one line."""
+    """The place of the calendar, in one line."""
     place = at.place
     name = "" if isinstance(at.owner, Practitioner) else f"{getattr(place, 'name', '')}, "
     return f"{name}{place.line}, {place.postal_code} {place.city}"
 
 
 def specialties(at: OwnedCalendar) -> list[str]:
-    """What a practitioner's specialities are called."""
+    """The labels of a practitioner's specialities."""
     owner = at.owner
-    found = owner.specialties if isinstance(owner, Practitioner) else ()
+    known = owner.specialties if isinstance(owner, Practitioner) else ()
     labels = specialty_labels()
-    return [one.text or labels.get(str(one.code), str(one.code)) for one in found]
+    return [specialty.text or labels.get(str(specialty.code), str(specialty.code)) for specialty in known]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownSlot:
-    """A slot as a page shows it. ``types`` is empty for those who see one type only."""
+    """A slot as a page shows it. ``types`` is empty for visitors who see one type only."""
 
     stamp: str
     time: str
@@ -108,15 +108,15 @@ class ShownSlot:
 
 
 def shown(slot: Slot, zone: ZoneInfo, exposed: frozenset[SlotType], asked: datetime | None = None) -> ShownSlot:
-    """A slot, as somebody sees it to whom the types ``exposed`` are shown."""
+    """A slot as a visitor sees it who is shown the types ``exposed``; ``asked`` is the start that was asked for."""
     shape: SlotShape = slot.shape
     start, end = slot.start.astimezone(zone), slot.end.astimezone(zone)
     return ShownSlot(
         stamp(slot.start),
         f"{start:%H:%M} – {end:%H:%M}",
         moment(slot.start, zone),
-        [SLOT_TYPES[one] for one in shape.types if one in exposed] if len(exposed) > 1 else [],
-        [CONSULTATION_TYPES[one] for one in shape.consultation_types],
+        [SLOT_TYPES[kind] for kind in shape.types if kind in exposed] if len(exposed) > 1 else [],
+        [CONSULTATION_TYPES[kind] for kind in shape.consultation_types],
         shape.reasons,
         shape.appointment_type is AppointmentType.WALKIN,
         slot.start == asked,
@@ -125,7 +125,7 @@ def shown(slot: Slot, zone: ZoneInfo, exposed: frozenset[SlotType], asked: datet
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """Seven days of a calendar, from a Monday; ``previous`` and ``next`` where there is something to go to."""
+    """Seven days of a calendar from a Monday. ``previous`` and ``next`` are None where nothing can be booked."""
 
     first: date
     window: Window
@@ -136,22 +136,22 @@ class Week:
     def title(self) -> str:
         """« du 16 au 22 novembre 2026 »."""
         first, last = self.first, self.first + timedelta(days=6)
-        # The month and the year stand once where they are the same.
+        # The month and the year appear once where they are the same.
         begin = f"{day_and_month(first)} {first.year}"
         if first.year == last.year:
             begin = day_of_month(first) if first.month == last.month else day_and_month(first)
         return f"du {begin} au {day_and_month(last)} {last.year}"
 
     def days(self, slots: Sequence[Slot], zone: ZoneInfo) -> list[tuple[date, list[Slot]]]:
-        """Its days, with those of ``slots`` that start on each."""
-        found: dict[date, list[Slot]] = {self.first + timedelta(days=shift): [] for shift in range(7)}
+        """The days of the week, each with the ``slots`` that start on it."""
+        by_day: dict[date, list[Slot]] = {self.first + timedelta(days=shift): [] for shift in range(7)}
         for slot in slots:
-            found[slot.start.astimezone(zone).date()].append(slot)
-        return list(found.items())
+            by_day[slot.start.astimezone(zone).date()].append(slot)
+        return list(by_day.items())
 
 
 def week(at: OwnedCalendar, asked: date | None, now: datetime) -> Week:
-    """The week with the day ``asked``, or the first that can be booked; kept to what can be."""
+    """The week with the day ``asked``, or the first one, within the weeks that can be booked."""
     zone, booking = at.zone, at.calendar.plan.booking
     earliest = (now + booking.lead).astimezone(zone).date()
     latest = max(earliest, (now + booking.horizon).astimezone(zone).date())
@@ -164,7 +164,7 @@ def week(at: OwnedCalendar, asked: date | None, now: datetime) -> Week:
 
 
 def read_day(text: str | None) -> date | None:
-    """A day as the links of a week write it; None for anything else."""
+    """A day as written in the links of a week; None for anything else."""
     try:
         return date.fromisoformat(text or "")
     except ValueError:
@@ -172,10 +172,10 @@ def read_day(text: str | None) -> date | None:
 
 
 def local_day(instant: datetime, at: OwnedCalendar) -> date:
-    """The day of an instant where a calendar is."""
+    """The day of an instant in the time zone of a calendar."""
     return instant.astimezone(at.zone).date()
 
 
 def iso(instant: datetime) -> str:
-    """For ``<time datetime>``."""
+    """An instant as ``<time datetime>`` needs it."""
     return instant.astimezone(UTC).isoformat()
