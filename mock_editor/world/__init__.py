@@ -1,1 +1,1 @@
-"""A world: a scenario that is played, with all that is kept of it on both sides, the editors' and the bench's."""
+"""A world: a scenario that is played, with the state of both sides, the editors and the bench."""

@@ -1,4 +1,4 @@
-"""What the bench of a world is given: the people and registers that the SAS has, and whom its provider knows."""
+"""What a world gives its bench: the people and registers of the SAS, and the clients of its identity provider."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -16,58 +16,67 @@ from mock_editor.calendars.model import Editor
 from mock_editor.scenario import LoadedScenario
 from mock_editor.settings import Settings
 
-# Of an editor's practitioners, so many are in the platform's directory: people made in bulk cost 100 µs each.
+# Practitioners of an editor that the platform's directory lists at most: people made in bulk cost 100 µs each.
 _MOST_LISTED = 2000
 
 
-def people(scenario: LoadedScenario, accounts: AccountRepository) -> list[Person]:
-    """Who signs in at the embedded provider: the scenario's regulators, and whoever has got an account besides."""
-    found = [Person(key, **one.model_dump()) for key, one in scenario.regulators.items()]
-    known = {name for one in found for name in (one.national_id, one.technical_id, email_key(one.email)) if name}
+def known_people(scenario: LoadedScenario, accounts: AccountRepository) -> list[Person]:
+    """Who can sign in at the embedded provider: the scenario's regulators, and everybody else who has an account."""
+    people = [Person(key, **regulator.model_dump()) for key, regulator in scenario.regulators.items()]
+    known = {
+        name for person in people for name in (person.national_id, person.technical_id, email_key(person.email)) if name
+    }
     for account in accounts.listing(AccountFilter([editor.slug for editor in scenario.editors])).items:
         tokens = {token.system: token.value for token in account.tokens}
         ids = tokens.get(PRACTITIONER_OID), tokens.get(SAS_OID)
         names = {*filter(None, ids), email_key(account.email)}
         if known.isdisjoint(names):
             name = account.content["name"][0]
-            found.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
+            people.append(Person(account.id, name["family"], name["given"][0], account.email, *ids))
         known |= names
-    return found
+    return people
 
 
 def registers(editors: Sequence[Editor]) -> tuple[Iterator[Listed], Iterator[Listed]]:
-    """Practitioners and associations as national registers have them: with their places, without their editors."""
+    """Practitioners and associations with their places, as in national registers, which know no editors."""
     labels = specialties()
     practitioners = (
         Listed(
-            one.id,
-            one.family,
-            one.given or "",
-            {each.code: labels.get(each.code, each.code) for each in one.specialties if each.code},
+            practitioner.id,
+            practitioner.family,
+            practitioner.given or "",
+            {
+                specialty.code: labels.get(specialty.code, specialty.code)
+                for specialty in practitioner.specialties
+                if specialty.code
+            },
             [
                 Site("", place.structure_id, place.line, place.postal_code, place.city, place.phone)
-                for place in one.places
+                for place in practitioner.places
             ],
         )
         for editor in editors
-        for one in islice(editor.directory, _MOST_LISTED)
+        for practitioner in islice(editor.directory, _MOST_LISTED)
     )
     associations = (
         Listed(
-            one.id,
-            one.name,
+            association.id,
+            association.name,
             "",
             {},
-            [Site(place.name, one.id, place.line, place.postal_code, place.city, place.phone) for place in one.places],
+            [
+                Site(place.name, association.id, place.line, place.postal_code, place.city, place.phone)
+                for place in association.places
+            ],
         )
         for editor in editors
-        for one in editor.associations.values()
+        for association in editor.associations.values()
     )
     return practitioners, associations
 
 
 def registrations(settings: Settings, public_url: str, editors: Iterable[str]) -> list[Registration]:
-    """Whom the embedded provider sends people back to: the bench, the editors, and whoever the settings name."""
+    """Where the embedded provider sends people back to: the bench, the editors, and the addresses of the settings."""
     bench = (f"{public_url}{path}" for path in (sign_in.RETURN_PATH, sign_in.LOGOUT_PATH))
     clients = [Registration(sign_in.CLIENT_ID, *bench)]
     for slug in editors:

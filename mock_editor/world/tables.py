@@ -1,4 +1,4 @@
-"""The tables of the run-time state: each feature declares its own, they are gathered here."""
+"""The tables of the run-time state. Each feature declares its own; this module gathers them."""
 
 from mock_editor.accounts import tables as accounts
 from mock_editor.base import controls, generations, keys
@@ -12,7 +12,7 @@ from mock_editor.notifications import tables as notifications
 
 
 def tables() -> tuple[str, ...]:
-    """The SQL that makes them. Their order is part of the version of a file, which a change of it makes unreadable."""
+    """The SQL that creates them. Their order is part of the version of a file: old files are unreadable if it changes."""
     return (
         controls.SCHEMA,
         keys.SCHEMA,

@@ -1,4 +1,4 @@
-"""What is played: one object that owns a scenario's editors, the other side, and the state of both."""
+"""What is played: one object that owns the editors of a scenario, the bench, and the state of both."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -64,10 +64,10 @@ Kind = TypeVar("Kind")
 
 
 class StatePart(StrEnum):
-    """A part of the state that can be put back by itself.
+    """A part of the state that can be reset by itself.
 
-    With the accounts go the sessions of the web sites, with the appointments what the SAS was told of them. Of the
-    calendars, it is what was opened and closed by hand.
+    Sessions of the web sites go with the accounts, notifications with the appointments. The part of the calendars is
+    what was opened and closed by hand.
     """
 
     ACCOUNTS = "accounts"
@@ -78,14 +78,14 @@ class StatePart(StrEnum):
     JOURNAL = "journal"
 
 
-# A world has these; the rest belongs to the process that plays it.
+# The parts that a world has. The others belong to the process that plays it.
 OF_WORLD = frozenset({StatePart.ACCOUNTS, StatePart.APPOINTMENTS, StatePart.CALENDARS})
 
 
 def check_files(settings: Settings) -> None:
-    """Raises SettingsError for files that TLS with the SAS, or the bench's with editors, cannot be made of.
+    """Raises SettingsError if TLS with the SAS, or of the bench with editors, cannot work with the files that are set.
 
-    A scenario's are checked with it.
+    The files of a scenario are checked when it is read.
     """
     identities = {
         "sas": Identity(settings.sas_certificate, settings.sas_key, settings.sas_authority),
@@ -104,8 +104,8 @@ def check_files(settings: Settings) -> None:
 class Process:
     """What all worlds of a process share.
 
-    ``application`` answers what a world calls of this very process: other editors' side, or the bench; None in a
-    process that only sends. ``parts`` are given to views as they are.
+    ``application`` answers calls of a world to its own process, where the editors and the bench are. It is None in a
+    process that only sends. Views get ``parts`` as they are.
     """
 
     clock: Clock
@@ -118,51 +118,52 @@ class Process:
 
 
 class World:
-    """A scenario that is played: its editors and the other side, and the state of each. Browsers reach it under
-    ``public_url``, FHIR clients under ``fhir_url``.
+    """A scenario that is played: its editors, the bench, and the state of both. Browsers reach it under the public
+    URL of ``urls``, FHIR clients under the other one.
 
-    The constructor leaves the store alone, and all that exists: see ``follow``. It writes while its ``turn`` goes on;
-    what comes of attempts to send is written as long as the state does, whichever world has taken it over.
+    The constructor changes neither the store nor any other object; ``follow`` reads the store. A world may write until
+    its ``turn`` is over. Results of attempts to send are written for as long as the state lasts, even if another world
+    has taken it over.
     """
 
     def __init__(
         self,
         settings: Settings,
-        played: LoadedScenario,
+        scenario: LoadedScenario,
         *,
         urls: Urls,
         process: Process,
         turn: Turn,
     ) -> None:
         self.settings = settings
-        self.scenario = played
+        self.scenario = scenario
         self.public_url, self.fhir_url = urls
         self.clock = clock = process.clock
         self.turn = turn
         self.store = store = process.store.guarded(turn.check)
         taken = Taken()
-        self.catalogue = Catalogue(played.editors, clock, taken)
+        self.catalogue = Catalogue(scenario.editors, clock, taken)
         editors = self.catalogue.editors
         self.outbox = Outbox(store, clock, editors, process.store.guarded(turn.check_state))
         self.notifications = NotificationRepository(store)
-        self.overrides = Overrides(store, self.catalogue, played.extra_openings.read)
+        self.overrides = Overrides(store, self.catalogue, scenario.extra_openings.read)
         self.appointments = Appointments(store, editors, taken, self.outbox.add, self.overrides.check)
         self.accounts = AccountRepository(store)
         self.provisioning = Provisioning(
-            store, clock, editors, declared=played.accounts, follow_email=settings.follow_email
+            store, clock, editors, declared=scenario.accounts, follow_email=settings.follow_email
         )
         self.log_in = LogIn(store, clock, editors)
         self.staff = Staff(store, self.provisioning, self.log_in)
         self.bookings = Bookings(self.catalogue, self.appointments)
         self.sessions = Sessions(store, clock)
         self.keys = Keys(store)
-        shares = {slug: Shares(one.fulfilled, one.noshow) for slug, one in played.endings.items()}
+        shares = {slug: Shares(section.fulfilled, section.noshow) for slug, section in scenario.endings.items()}
         self.endings = Endings(clock, editors, self.appointments, self.bookings, shares)
         most = Most(settings.search_slots, settings.search_bytes)
         searches = Searches(
             self.catalogue, self.public_url, self.fhir_url, capabilities.SUPPORTED, capabilities.FOLLOWS, most
         )
-        # What it calls of this process is answered by this world, whichever is in play by then.
+        # This world answers its own calls to the process, even when another one is played by then.
         here = InProcessAdapter(process.application or NotFound(), self.public_url, {WORLD: self})
         self.sender = Sender(
             self.outbox,
@@ -173,7 +174,7 @@ class World:
             journal=process.journal,
             faults=process.faults,
         )
-        # The other side.
+        # The bench.
         self._provider_store = ProviderStore(store)
         self._inbox = Inbox(store, clock.now)
         self._platform_store = PlatformStore(store, clock.now)
@@ -183,7 +184,7 @@ class World:
                 self,
                 settings,
                 urls,
-                played,
+                scenario,
                 store,
                 clock,
                 process.journal,
@@ -211,12 +212,12 @@ class World:
         }
 
     def part(self, kind: type[Kind]) -> Kind:
-        """What views get of it: ``of_world(kind)``. Raises KeyError for what no world has."""
+        """The part of a class; views get it by ``of_world(kind)``. Raises KeyError for a class that no part has."""
         found: Kind = self._parts[kind]
         return found
 
     def _bench(self, waits: Waits, here: InProcessAdapter) -> Iterator[object]:
-        """What the other side needs."""
+        """The parts of the bench."""
         settings, editors, body_timeout = self.settings, self.catalogue.editors, self.settings.body_timeout
         clients = bench.registrations(settings, self.public_url, editors)
         provider = Provider(self.people, clients, f"{self.public_url}/{Surface.IDP}", self._provider_store, time.time)
@@ -231,7 +232,9 @@ class World:
             now=self.clock.now,
             waits=waits,
             directory=directory,
-            peers=[Peer(one.slug, one.name, f"{self.fhir_url}/{one.slug}/fhir") for one in editors.values()],
+            peers=[
+                Peer(editor.slug, editor.name, f"{self.fhir_url}/{editor.slug}/fhir") for editor in editors.values()
+            ],
             people=self.people,
             provider=here,
             files=TlsFiles(settings.bench_certificate, settings.bench_key, settings.bench_authority),
@@ -239,7 +242,7 @@ class World:
         )
 
     def _web_site(self, journal: Journal, here: InProcessAdapter) -> WebSite:
-        """What the pages of its editors need."""
+        """What the pages of the editors need."""
         return WebSite(
             self.settings,
             self.public_url,
@@ -254,9 +257,9 @@ class World:
         )
 
     def _identity_provider(self, journal: Journal, here: InProcessAdapter) -> IdentityProvider | None:
-        """Where regulators sign in: the embedded provider, that of the settings, or none."""
+        """Where regulators sign in: at the embedded provider, at that of the settings, or nowhere."""
         settings = self.settings
-        # Where browsers do not get the pages of the embedded one, it is none.
+        # The embedded provider is of no use if browsers cannot reach its pages.
         if settings.oidc_issuer == "none" or (settings.oidc_issuer == "embedded" and not settings.shows_bench):
             return None
         if settings.oidc_issuer == "embedded":
@@ -265,42 +268,47 @@ class World:
 
     def people(self) -> list[Person]:
         """Who may sign in at the bench's identity provider."""
-        return bench.people(self.scenario, self.accounts)
+        return bench.known_people(self.scenario, self.accounts)
 
     def targets(self) -> dict[str, Target]:
-        """Where each editor sends its notifications: as the scenario says, else as the settings do."""
-        own = {slug: one.model_dump(exclude_none=True) for slug, one in self.scenario.notifications.items()}
-        return {slug: Target.of(self.settings, self.public_url, own.get(slug, {})) for slug in self.catalogue.editors}
+        """Where each editor sends its notifications: what the scenario says comes before the settings."""
+        differences = {
+            slug: section.model_dump(exclude_none=True) for slug, section in self.scenario.notifications.items()
+        }
+        return {
+            slug: Target.of(self.settings, self.public_url, differences.get(slug, {}))
+            for slug in self.catalogue.editors
+        }
 
     # --- in the background of a process that serves
 
     def prepare(self) -> None:
-        """Begins the threads that this takes, so that ``start`` cannot fail; ``stop`` ends them. Raises 503."""
+        """Begins the threads that ``start`` needs, so that it cannot fail; ``stop`` ends them. Raises 503."""
         self.endings.prepare()
         if self.settings.deliver:
             self.sender.prepare()
 
     def start(self) -> None:
-        """Begins to note what is over, and to send. Raises 503, unless ``prepare`` was called before."""
+        """Begins to end appointments that are over, and to send. Raises 503 unless ``prepare`` was called before."""
         self.prepare()
         self.endings.start()
         if self.settings.deliver:
             self.sender.start()
 
     def stop(self, *, wait: bool = False) -> None:
-        """Ends that; what is on its way comes to its end, for which one may wait."""
+        """Stops both. Attempts that have begun are completed; with ``wait``, this returns after them."""
         self.endings.stop()
         self.sender.stop()
         if wait:
             self.sender.join()
 
     def wake(self) -> None:
-        """Looks at once at what may be due: the clock runs differently."""
+        """Looks at once for what is due, because the clock runs differently."""
         self.endings.wake()
         self.sender.wake()
 
     def follow(self) -> None:
-        """Brings what is in memory up to date with the store. Cheap when there is nothing new."""
+        """Updates what is in memory from the store. Cheap when there is nothing new."""
         self.appointments.follow()
         self.overrides.follow()
         self.sender.wake()
@@ -308,12 +316,12 @@ class World:
     # --- the state
 
     def set_back(self, db: Database, by: timedelta) -> None:
-        """Sets all that waits for an instant back with the clock."""
+        """Moves every instant that something waits for back by as much as the clock was set back."""
         for part in (self.sessions, self.log_in, self.outbox, self._platform_store):
             part.set_back(db, by)
 
     def reset(self, db: Database, parts: Set[StatePart]) -> None:
-        """Puts parts of the state back to what the scenario says. ``follow`` is for afterwards."""
+        """Resets parts of the state to what the scenario says. The caller calls ``follow`` afterwards."""
         state: dict[StatePart, Sequence[Callable[[Database], None]]] = {
             StatePart.ACCOUNTS: (
                 self.sessions.reset,
