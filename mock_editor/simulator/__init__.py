@@ -1,1 +1,1 @@
-"""What a process plays, and what takes its place: worlds, one after the other."""
+"""The worlds that a process plays, one after the other."""

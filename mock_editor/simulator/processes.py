@@ -1,4 +1,4 @@
-"""The processes that share a state: each says which generation it plays; whoever changes it waits for the others."""
+"""The processes that share a state. Each notes which generation it plays; who begins a new one waits for the others."""
 
 import os
 import threading
@@ -9,12 +9,12 @@ from mock_editor.base.issues import Code
 from mock_editor.base.processes import runs
 from mock_editor.base.store import Store
 
-# Seconds between two looks at who has followed.
+# Seconds between two looks at the generations of the others.
 _LOOK = 0.01
 
 
 class Processes:
-    """The processes that share ``store``, as this one sees them."""
+    """The processes that share ``store``, from the point of view of this one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -22,15 +22,15 @@ class Processes:
 
     @property
     def joined(self) -> bool:
-        """Whether this process is one of them: it serves, or delivers."""
+        """Whether this process is one of them, because it serves or delivers."""
         return self._pid is not None
 
     def join(self) -> None:
-        """Makes this process one of them. To be called after a fork."""
+        """Makes this process one of them. Call it after the fork."""
         self._pid = os.getpid()
 
-    def say(self, generation: int) -> None:
-        """Says that this process plays ``generation``, if it is one of them. Raises 503."""
+    def note(self, generation: int) -> None:
+        """Notes that this process plays ``generation``, if it is one of them. Raises 503."""
         if self._pid is not None:
             with self._store.writing() as db:
                 generations.note(db, self._pid, generation)
@@ -44,7 +44,7 @@ class Processes:
                 return
             pause.wait(_LOOK)
         with self._store.writing() as db:
-            # Whoever no longer follows is not waited for again.
+            # Nobody waits again for a process that no longer follows.
             generations.forget(db, behind)
         raise refused(Code.PROCESSES_BEHIND, count=len(behind), seconds=generations.PATIENCE)
 

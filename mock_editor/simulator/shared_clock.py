@@ -1,4 +1,4 @@
-"""The clock as all processes of a state share it: how it runs is a row, which each of them follows."""
+"""The clock that all processes of a state share. A row of the store says how it runs, and each process follows it."""
 
 import threading
 from collections.abc import Callable
@@ -14,27 +14,27 @@ _NAME = "clock"
 
 
 class SharedClock:
-    """Keeps ``clock`` as the store says; ``changed`` is called when it runs differently."""
+    """Makes ``clock`` run as the store says. Calls ``changed`` when that is different."""
 
     def __init__(self, store: Store, clock: Clock, changed: Callable[[], None]) -> None:
         self._store = store
         self._clock = clock
         self._changed = changed
-        # What was read before another course was set must not be followed after it.
+        # A course must not be followed by one that was read before it.
         self._lock = threading.Lock()
 
     def follow(self) -> None:
-        """Runs as any process has set it last. Raises 503."""
+        """Follows the course that a process has set last. Raises 503."""
         with self._lock, self._store.reading() as db:
             self._run(course(db))
 
     def follow_within(self, db: Database) -> None:
-        """The same in a transaction: what it writes would otherwise have the time of a course that is over."""
+        """The same within a transaction, so that its rows do not get the time of an earlier course."""
         with self._lock:
             self._run(course(db))
 
     def set(self, db: Database, new: Course) -> timedelta:
-        """Has all processes run by another course, in the caller's transaction; returns by how much that is earlier."""
+        """Sets another course for all processes, in the caller's transaction. Returns how far it goes back in time."""
         real = datetime.now(UTC)
         back = course(db).instant(real) - new.instant(real)
         put_course(db, new)
@@ -47,14 +47,14 @@ class SharedClock:
 
 
 def course(db: Database) -> Course:
-    """How the clock runs. Raises TypeError or ValueError for a row that makes no sense."""
-    found = controls.get(db, _NAME)
-    if not found:
+    """How the clock runs. Raises TypeError or ValueError if the row is invalid."""
+    stored = controls.get(db, _NAME)
+    if not stored:
         return REAL
-    since, at, rate = found
+    since, at, rate = stored
     return Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)
 
 
 def put_course(db: Database, new: Course) -> None:
-    """Stores how it runs, in the caller's transaction."""
+    """Stores how the clock runs, in the caller's transaction."""
     controls.put(db, _NAME, [new.since.isoformat(), new.at.isoformat(), new.rate])

@@ -1,8 +1,8 @@
-"""What is being played, and its replacement while requests come in: what the server calls.
+"""Plays a world and replaces it by another one while requests come in. This is what the server calls.
 
-A world (an editors' side with its web application) never changes its scenario. Another scenario is another world: it
-is made in full before it takes the old one's place, in this worker at once, in the others when they see the new
-generation. From then on, nothing of the old one is written any more, wherever it was begun.
+A world never changes its scenario: another scenario is another world. It is made completely before it replaces the old
+one. That happens at once in this worker, and in the others when they see the new generation. From then on the old world
+writes nothing, not even for requests that had begun before.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sqlite_utils import Database
 
-from mock_editor import scenario, snapshots
+from mock_editor import snapshots
 from mock_editor.base import controls, generations
 from mock_editor.base.clock import REAL, Clock, Course, Mode, frozen
 from mock_editor.base.errors import EditorError, refused
@@ -31,42 +31,42 @@ from mock_editor.base.words import in_english
 from mock_editor.base.worlds import WORLD, Urls
 from mock_editor.faults.engine import FaultEngine
 from mock_editor.journal.journal import Journal
-from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script
+from mock_editor.scenario import LoadedScenario, Problem, ScenarioError, Script, play, shipped
 from mock_editor.search import conformance
 from mock_editor.settings import Settings
 from mock_editor.simulator.processes import Processes
 from mock_editor.simulator.shared_clock import SharedClock, course, put_course
 from mock_editor.world.world import OF_WORLD, Process, StatePart, World
 
-# Less is what passes between two looks at the clock.
+# A shorter step back is only the time between two readings of the clock.
 _SET_BACK = timedelta(seconds=1)
 _SCRIPT, _SAVED_AT = "script", "saved at"
-# Not part of a snapshot: secrets, and what is about processes. A generation that came back would be followed by nobody.
+# A snapshot leaves out secrets and what is about processes. No process would follow a generation that came back.
 _NOT_SAVED = ("keys", "generations", "workers")
 _log = logging.getLogger(__name__)
 
 
 def checked(script: Script) -> LoadedScenario:
-    """A scenario that can be played, down to its FHIR resources. Raises ScenarioError that tells all that is wrong."""
-    played = scenario.play(script)
-    problems = [problem for editor in played.editors for problem in conformance.problems(editor)]
+    """A scenario that can be played, FHIR resources included. Raises ScenarioError with every problem."""
+    scenario = play(script)
+    problems = [problem for editor in scenario.editors for problem in conformance.problems(editor)]
     if problems:
         raise ScenarioError(script.source, [Problem(0, (), problem) for problem in problems])
-    return played
+    return scenario
 
 
 class Simulator:
-    """Plays ``played``, and whatever is loaded after it. ``app`` answers requests, in the world that they are for;
-    ``inside`` makes of it what answers calls of this process to itself. ``parts`` are for the views of all worlds.
+    """Plays ``scenario``, and whatever is loaded after it. ``app`` answers requests, in the world that they are for.
+    ``inside`` wraps ``app`` for the calls of this process to itself. ``parts`` are for the views of all worlds.
 
-    With ``leads`` it brings its scenario into the store, where others that share the file find it; without, it plays
-    what it finds there.
+    With ``leads``, it writes its scenario into the store, where the other processes find it. Without, it plays the
+    scenario that it finds there.
     """
 
     def __init__(
         self,
         settings: Settings,
-        played: LoadedScenario,
+        scenario: LoadedScenario,
         *,
         public_url: str,
         fhir_url: str,
@@ -96,11 +96,11 @@ class Simulator:
         self._changing = threading.RLock()
         self._processes = Processes(store)
         self._generation = 0
-        self._first = played.script
-        self.world = self._make(played)
-        self._play_faults(played)
+        self._first_script = scenario.script
+        self.world = self._make(scenario)
+        self._play_faults(scenario)
         if leads:
-            self._open(played)
+            self._open(scenario)
         else:
             self.world.turn.generation = self._generation
         self.follow()
@@ -110,28 +110,28 @@ class Simulator:
         answer: Iterable[bytes] = self.app(environ, start_response)
         return answer
 
-    def _open(self, played: LoadedScenario) -> None:
-        """Brings a scenario in; with the one that the store knows already, everything goes on as it was left."""
+    def _open(self, scenario: LoadedScenario) -> None:
+        """Writes the first scenario into the store. If it is there already, the state goes on from where it was."""
         with self.store.writing() as db:
-            same = controls.get(db, _SCRIPT) == _written(played.script)
+            same = controls.get(db, _SCRIPT) == _written(scenario.script)
             if not same:
-                controls.put(db, _SCRIPT, _written(played.script))
+                controls.put(db, _SCRIPT, _written(scenario.script))
                 generations.begin(db, keep_state=True, closed=False)
                 self.faults.reset(db)
             if not same or self.settings.now:
-                self._set_course(db, self._first_course(played))
-            # What is made now bears its time.
+                self._set_course(db, self._first_course(scenario))
+            # The accounts that are declared below get the time of this course.
             self._shared_clock.follow_within(db)
             self.world.turn.generation = self._generation = generations.last(db)
             self.world.provisioning.declare(db)
 
-    def _make(self, played: LoadedScenario) -> World:
+    def _make(self, scenario: LoadedScenario) -> World:
         """A world that may write once its turn has begun."""
         turn = Turn(self._shared_clock.follow_within)
-        return World(self.settings, played, urls=self._urls, process=self._process, turn=turn)
+        return World(self.settings, scenario, urls=self._urls, process=self._process, turn=turn)
 
-    def _play_faults(self, played: LoadedScenario) -> None:
-        self.faults.play(played.faults, played.timelines, played.seed)
+    def _play_faults(self, scenario: LoadedScenario) -> None:
+        self.faults.play(scenario.faults, scenario.timelines, scenario.seed)
 
     def _wake(self) -> None:
         self.world.wake()
@@ -139,23 +139,23 @@ class Simulator:
     # --- the life of a process
 
     def start(self) -> None:
-        """Starts what runs in the background of a process that serves, or delivers. Raises 503."""
+        """Starts the background threads of a process that serves or delivers. Raises 503."""
         self.journal.start()
         self.waits.start()
         self._processes.join()
         self.world.start()
         # The scenario may have changed since this process was forked.
         self.follow()
-        self._processes.say(self._generation)
+        self._processes.note(self._generation)
         self.store.on_change(self.follow)
         self.store.watch()
 
     def stop(self) -> None:
-        """Ends what ``start`` began, the watch aside, and waits for what is on its way."""
+        """Ends what ``start`` began, except the watch of the store, and waits for attempts that have begun."""
         self.world.stop(wait=True)
 
     def follow(self) -> None:
-        """Does what other processes have set. Cheap when there is nothing new."""
+        """Adopts what other processes have changed. Cheap when there is nothing new."""
         self.follow_clock()
         with self.store.reading() as db:
             generation = generations.last(db)
@@ -164,17 +164,17 @@ class Simulator:
         self.faults.follow()
         self.world.follow()
         if entered:
-            self._processes.say(self._generation)
+            self._processes.note(self._generation)
 
     def _follow_scenario(self, generation: int) -> bool:
-        """Plays what has been loaded elsewhere; says whether that was possible."""
+        """Plays what another process has loaded. Returns whether that was possible."""
         with self.store.reading() as db:
             script = Script(**controls.get(db, _SCRIPT))
         known = self.world.scenario
         try:
-            world = self._make(known if known.script == script else scenario.play(script))
+            world = self._make(known if known.script == script else play(script))
         except ScenarioError:
-            # It was sound where it was loaded: a file that it names is not there for this process.
+            # The process that loaded it could play it. This one cannot see a file that it names.
             self._generation = generation
             _log.exception("The scenario that was loaded cannot be played by this process")
             return False
@@ -185,7 +185,7 @@ class Simulator:
 
     @contextlib.contextmanager
     def _prepared(self, world: World) -> Iterator[None]:
-        """Has all of a new world that may fail be there before the end of the block, or nothing of it. Raises 503."""
+        """Begins the threads of a new world, and ends them if the block fails. Raises 503."""
         try:
             if self._processes.joined:
                 world.prepare()
@@ -195,11 +195,11 @@ class Simulator:
             raise
 
     def _enter(self, world: World, generation: int) -> None:
-        """Puts a new world in the place of the old one, in which requests come to their end, and may not write.
+        """Replaces the old world by a new one. Requests that have begun end in the old one, which may not write.
 
-        It is prepared, and nothing here fails: what is in the store is played.
+        The new world is prepared and already in the store, so nothing here may fail.
         """
-        with contextlib.suppress(EditorError):  # what looks for changes does it again
+        with contextlib.suppress(EditorError):  # the watch of the store tries again
             world.follow()
         self._play_faults(world.scenario)
         world.turn.generation = self._generation = generation
@@ -209,64 +209,64 @@ class Simulator:
             old.stop()
 
     def _spread(self) -> None:
-        """Has every process play what has just been written.
+        """Makes every process play what has just been written.
 
-        It has happened, so it is no error when one of them is late: that is logged, and each goes on trying.
+        The change is made, so a process that is late is no error: the log says so, and that process goes on trying.
         """
         try:
             self.follow()
-            self._processes.say(self._generation)
+            self._processes.note(self._generation)
             self._processes.await_others(self._generation)
         except EditorError as error:
             _log.warning("What was loaded or put back is played, but not by every process yet: %s", in_english(error))
-        with contextlib.suppress(EditorError), self.store.writing() as db:  # or it is as if that took longer
+        with contextlib.suppress(EditorError), self.store.writing() as db:  # a failure is like a process that is late
             generations.reopen(db, self._generation)
 
     # --- the scenario
 
     def files(self) -> list[Path]:
-        """Where scenarios are read from: those shipped, those beside the simulator's own, and that one."""
-        beginning = Path(self._first.source)
-        if not (self._first.file and beginning.is_file()):
-            return scenario.shipped()
-        folder = beginning.parent.resolve()
-        # A link may lead elsewhere, but for the one that was named at the start.
-        beside = [path for path in beginning.parent.glob("*.yaml") if path.resolve().is_relative_to(folder)]
-        return [*scenario.shipped(), *beside, beginning]
+        """The scenario files: those that are shipped, the one from the start, and those beside it."""
+        first = Path(self._first_script.source)
+        if not (self._first_script.file and first.is_file()):
+            return shipped()
+        folder = first.parent.resolve()
+        # Links to other folders do not count, unless somebody named one at the start.
+        beside = [path for path in first.parent.glob("*.yaml") if path.resolve().is_relative_to(folder)]
+        return [*shipped(), *beside, first]
 
     def load(self, script: Script, *, keep_state: bool) -> LoadedScenario:
-        """Plays another scenario, or nothing changes. Without ``keep_state``, with what it says as the only state.
+        """Plays another scenario, or changes nothing. Without ``keep_state``, the state is what the scenario says.
 
-        The fault rules are those of the scenario in any case.
-        Every process plays it when this returns, but for those that the log names. Raises ScenarioError, 503.
+        In either case the fault rules are those of the scenario. When this returns, every process plays it, except for
+        any that the log mentions. Raises ScenarioError, 503.
         """
-        played = checked(script)
+        scenario = checked(script)
         with self._changing:
-            world = self._make(played)
+            world = self._make(scenario)
             try:
                 with self._prepared(world), self.store.writing() as db:
                     generation = generations.begin(db, keep_state=keep_state, closed=not keep_state)
                     controls.put(db, _SCRIPT, _written(script))
-                    # No state, but what the scenario says: whoever edits and reloads it wants its new rules.
-                    self.faults.reset(db, played.faults)
+                    # Rules do not count as state: people who edit and reload a scenario want its new rules.
+                    self.faults.reset(db, scenario.faults)
                     if keep_state:
                         world.provisioning.declare(db)
                     else:
-                        self._set_course(db, self._first_course(played))
+                        self._set_course(db, self._first_course(scenario))
                         self._shared_clock.follow_within(db)
-                        # The tables are the same in both worlds; the accounts of the new one stay.
+                        # Both worlds have the same tables. The new one declares its own accounts.
                         self.world.reset(db, OF_WORLD)
                         world.reset(db, frozenset({StatePart.ACCOUNTS}))
             except BaseException:
-                # Above all the clock, when nothing came of it.
+                # Above all, the clock goes back to its old course.
                 self.follow()
                 raise
             self._enter(world, generation)
         self._spread()
-        return played
+        return scenario
 
     def reload(self, *, keep_state: bool) -> LoadedScenario:
-        """Plays the scenario as its file is now. Raises ScenarioError, 409 for one that is not of a file, 503."""
+        """Reads the file of the scenario again and plays it. Raises ScenarioError, 409 if it came from no file, 503."""
         script = self.world.scenario.script
         if not script.file:
             raise refused(Code.SCENARIO_WITHOUT_FILE, source=script.source)
@@ -275,23 +275,23 @@ class Simulator:
     # --- the clock
 
     def run_clock(self, course: Course) -> None:
-        """Has the clock of all processes run as ``course`` says. Raises 503."""
+        """Makes the clock of all processes run as ``course`` says. Raises 503."""
         self.move_clock(lambda _: course)
 
     def move_clock(self, course_of: Callable[[Clock], Course]) -> None:
-        """The same for a course that begins where the clock is, wherever it was set last. Raises 503, and what
-        ``course_of`` does."""
+        """The same for a course that depends on the present clock, which any process may have set. Raises 503, and
+        whatever ``course_of`` raises."""
         with self.store.writing() as db:
             self._shared_clock.follow_within(db)
             self._set_course(db, course_of(self.clock))
         self.follow_clock()
 
     def follow_clock(self) -> None:
-        """Has the clock run as any process has set it last. Raises 503."""
+        """Makes the clock follow the course that a process has set last. Raises 503."""
         self._shared_clock.follow()
 
     def _set_course(self, db: Database, course: Course) -> None:
-        """In a transaction. What waits for an instant is set back with the clock, or it would wait for the old time."""
+        """In a transaction. Instants that something waits for go back with the clock, or the wait would be too long."""
         back = self._shared_clock.set(db, course)
         if back >= _SET_BACK:
             self.world.set_back(db, back)
@@ -304,15 +304,15 @@ class Simulator:
     # --- the state
 
     def reset(self, parts: Collection[StatePart] = frozenset(StatePart)) -> None:
-        """Puts parts of the state back to what the scenario says.
+        """Resets parts of the state to what the scenario says.
 
-        What was begun before is no longer written. Every process knows of it when this returns, but for those that
-        the log names. Raises 503.
+        Requests that began before this write nothing any more. When this returns, every process knows of it, except
+        for any that the log mentions. Raises 503.
         """
         of_world = OF_WORLD.intersection(parts)
         with self._changing:
             with self.store.writing() as db:
-                # Whoever has not yet followed would put back another scenario's.
+                # A process that is late would reset the state to that of another scenario.
                 generations.expect(db, self._generation)
                 self.world.reset(db, of_world)
                 if StatePart.CLOCK in parts:
@@ -322,47 +322,47 @@ class Simulator:
                 if of_world:
                     generation = generations.begin(db, keep_state=StatePart.APPOINTMENTS not in of_world)
                 if StatePart.JOURNAL in parts:
-                    # It has a file of its own. When that cannot be written, nothing else has happened either.
+                    # The journal has its own file. If that cannot be written, the transaction is undone too.
                     self.journal.clear()
             if of_world:
                 self.world.turn.generation = self._generation = generation
         self._spread()
 
     def save(self, path: Path) -> None:
-        """Writes the whole state, the scenario with it, into a new file. Secrets and the journal are not in it."""
+        """Writes the state and the scenario into a new file. Secrets and the journal are left out."""
         with self.store.writing() as db:
-            # What runs has to go on from here when it is put back.
+            # A running clock goes on from here after a restore.
             controls.put(db, _SAVED_AT, self.clock.now().isoformat())
         self.store.save(path, without=_NOT_SAVED)
 
     def restore(self, content: bytes) -> None:
-        """Puts back what ``save`` wrote, or nothing changes. Raises StoreError, ScenarioError, 503."""
+        """Restores what ``save`` wrote, or changes nothing. Raises StoreError, ScenarioError, 503."""
         with tempfile.TemporaryDirectory(prefix="mock-editor-") as folder:
             path = Path(folder) / "saved.db"
             path.write_bytes(content)
             with self._changing, contextlib.ExitStack() as stack:
-                put_back: list[tuple[World, int]] = []
+                restored: list[tuple[World, int]] = []
 
                 def then(db: Database) -> None:
                     world, generation = self._after_restore(db)
                     stack.enter_context(self._prepared(world))
-                    put_back.append((world, generation))
+                    restored.append((world, generation))
 
                 check = partial(snapshots.check, without=_NOT_SAVED)
                 self.store.restore(path, without=_NOT_SAVED, check=check, then=then)
-                self._enter(*put_back[0])
+                self._enter(*restored[0])
         self._spread()
 
     def _after_restore(self, db: Database) -> tuple[World, int]:
-        """The world of what was put back, and its generation. In the transaction that puts it back."""
+        """The world of the restored state, and its generation. Called in the transaction that restores it."""
         try:
             script, saved = Script(**controls.get(db, _SCRIPT)), course(db)
             at = datetime.fromisoformat(controls.get(db, _SAVED_AT))
         except (TypeError, ValueError) as error:
-            # Somebody has edited the file.
+            # The file was edited by hand.
             raise StoreError(Code.SNAPSHOT_SENSELESS, reason=str(error)) from None
         if script.file and script.source not in {str(path) for path in self.files()}:
-            # It is not for a snapshot to say which files are read.
+            # A snapshot must not choose which files are read.
             script = replace(script, file=False)
             controls.put(db, _SCRIPT, _written(script))
         world = self._make(checked(script))
