@@ -1,7 +1,7 @@
-"""What a saved state may say: every value of every row is checked before anything of it is taken over.
+"""Checks every value of every row of a saved state before it is restored.
 
-Whoever reads a row believes it, so a file that somebody has made up must not become the state. Types, and that nothing
-necessary is missing, SQLite checks (tables are strict), references and uniqueness too. The rest is here.
+Code that reads a row trusts it, so an invented file must not become the state. SQLite checks types, missing values (its
+tables are strict), references and uniqueness. The rest is here.
 """
 
 import sqlite3
@@ -27,7 +27,7 @@ from mock_editor.calendars.override_rows import OverrideKind
 from mock_editor.faults.rules import Rule, Timeline
 from mock_editor.notifications.model import NotificationState
 
-# Raises ValueError, or whatever else comes of a value that makes no sense.
+# Raises ValueError, or any of the other exceptions that ``_check`` expects of an invalid value.
 Check = Callable[[Any], object]
 
 _LONGEST, _LARGEST, _MOST = 20_000, 6_000_000, 2**53
@@ -62,13 +62,13 @@ def _flag(value: int) -> None:
 def _instant(value: str) -> None:
     at = datetime.fromisoformat(value)
     _expect(at.tzinfo is not None, Code.SAVED_INSTANT_OFFSET)
-    # Those that are to come may lie beyond what can be played.
+    # Instants in the future may lie beyond the years that can be played.
     fits = FIRST_YEAR - 1 <= at.year <= LAST_YEAR + 100
     _expect(fits, Code.SAVED_INSTANT_YEARS, first=FIRST_YEAR, last=LAST_YEAR)
 
 
 def _utc(value: str) -> None:
-    # They are compared as texts.
+    # These instants are compared as texts, so they must all have the same form.
     _instant(value)
     at = datetime.fromisoformat(value)
     _expect(at.astimezone(UTC).isoformat() == value, Code.SAVED_INSTANT_UTC)
@@ -108,8 +108,8 @@ def _any(_: object) -> None:
 def _person(value: Any) -> None:
     person = Person(**value)
     for field in fields(person):
-        one = getattr(person, field.name)
-        fits = isinstance(one, str) or (one is None and field.default is None)
+        attribute = getattr(person, field.name)
+        fits = isinstance(attribute, str) or (attribute is None and field.default is None)
         _expect(fits, Code.SAVED_PERSON, field=field.name)
 
 
@@ -120,7 +120,7 @@ def _issue(value: str) -> None:
 
 def _draws(value: Any) -> None:
     [seed, tallies] = value
-    _expect(isinstance(seed, int) and all(isinstance(one, int) for one in tallies), Code.SAVED_TALLIES)
+    _expect(isinstance(seed, int) and all(isinstance(tally, int) for tally in tallies), Code.SAVED_TALLIES)
 
 
 def _regulator(value: str) -> None:
@@ -149,7 +149,7 @@ def _course(value: tuple[str, str, float]) -> None:
     Course(datetime.fromisoformat(since), datetime.fromisoformat(at), rate)
 
 
-_INTO: dict[str, Check] = {
+_CONTROLS: dict[str, Check] = {
     "script": _script,
     "clock": _course,
     "saved at": _instant,
@@ -159,7 +159,7 @@ _INTO: dict[str, Check] = {
 _OF_EDITOR: dict[str, Check] = {"editor": _name}
 _OF_CALENDAR: dict[str, Check] = _OF_EDITOR | {"calendar": _name}
 
-# Of each table that is saved, each column.
+# The checks of every table that is saved, by column.
 CHECKS: dict[str, dict[str, Check]] = {
     "absences": _OF_EDITOR | {"number": _whole, "owner": _name, "first": _day, "last": _day},
     "account_emails": _OF_EDITOR | {"email": _name, "account": _name, "active": _flag},
@@ -224,9 +224,9 @@ CHECKS: dict[str, dict[str, Check]] = {
 
 
 def check(saved: sqlite3.Connection, without: Collection[str]) -> None:
-    """Raises StoreError that names table and column of the first value that makes no sense, of a state with our tables.
+    """Raises StoreError with the table and column of the first invalid value. The state must have our tables.
 
-    The rows of some tables are not looked at.
+    Tables in ``without`` are skipped.
     """
     for table, checks in CHECKS.items():
         if table in without:
@@ -235,10 +235,10 @@ def check(saved: sqlite3.Connection, without: Collection[str]) -> None:
         columns = [column[0] for column in cursor.description]
         for number, row in enumerate(cursor, 1):
             for column, value in zip(columns, row, strict=True):
-                if value is not None:  # where it may not be, SQLite has said so
+                if value is not None:  # SQLite has checked where NULL is allowed
                     _check(table, number, column, value, checks.get(column, _any))
     for name, value in saved.execute("select name, value from controls"):
-        _check("controls", 0, f"value of {name!r:.60}", orjson.loads(value), _INTO.get(name, _any))
+        _check("controls", 0, f"value of {name!r:.60}", orjson.loads(value), _CONTROLS.get(name, _any))
 
 
 def _check(table: str, row: int, column: str, value: Any, check: Check) -> None:
