@@ -1,1 +1,1 @@
-"""What the web side has for all features: the first page, health and metrics, and how refusals are answered."""
+"""What the web has for all features: the first page, health, metrics, and the answers to refused requests."""

@@ -1,4 +1,4 @@
-"""How refusals become answers, for all paths. Pages of some features have their own, in their own look."""
+"""Turns refusals into answers, for all paths. Some features answer with pages of their own, in their own look."""
 
 from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -16,7 +16,7 @@ from mock_editor.calendars.catalogue import Catalogue
 
 
 def answer(error: EditorError) -> Response:
-    """The answer to what was refused: for FHIR clients, for people, for others."""
+    """The answer to a refused request: an OperationOutcome for FHIR clients, a page for browsers, else a problem."""
     meaning = classify(request.path)
     if meaning.fhir:
         return fhir.response(fhir.dumps(fhir.operation_outcome(error.issues)), error.status, headers=error.headers)
@@ -28,12 +28,12 @@ def answer(error: EditorError) -> Response:
 
 
 def answer_http(error: HTTPException) -> Response:
-    """The same for what Flask refuses (no such path, wrong method) and, without any detail, for an error of ours."""
+    """The same for what Flask refuses (no such path, wrong method), and for our own errors, without any detail."""
     return answer(_refusal(error))
 
 
 def protect(response: Response) -> Response:
-    """Protects what others may have made, where pages do not say more by themselves."""
+    """Adds the protective headers, except those that the response sets itself: its content may come from others."""
     for name, value in PROTECTION:
         response.headers.setdefault(name, value)
     return response
@@ -52,6 +52,6 @@ def _refusal(error: HTTPException) -> EditorError:
 
 
 def _paths() -> list[str]:
-    """Where somebody who is lost may go on."""
+    """Paths that exist, for somebody who asked for one that does not."""
     editors = of_world(Catalogue).editors
     return [*(f"/{slug}/fhir/metadata" for slug in editors), "/_console/", "/_admin/openapi.json", "/_health"]

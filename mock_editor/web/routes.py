@@ -1,4 +1,4 @@
-"""The paths of no feature: the first page, health and metrics; and what applies to the requests of all features."""
+"""Paths that belong to no feature (first page, health, metrics), and rules for the requests of all features."""
 
 from collections.abc import Collection
 
@@ -25,18 +25,18 @@ from mock_editor.web import refusals
 
 
 def blueprint(for_other_sites: Collection[str]) -> Blueprint:
-    """These paths and rules. Pages of other sites may call the endpoints ``for_other_sites``."""
+    """A blueprint of these paths and rules. Pages of other sites may call the endpoints ``for_other_sites``."""
     bp = Blueprint("root", __name__)
 
     @bp.before_app_request
     def refuse_other_sites() -> Response | None:
-        # FHIR paths take JSON only, which no page sends unasked.
+        # FHIR paths take JSON only, which browsers do not send for another site without asking first.
         if request.method in SAFE or request.endpoint in for_other_sites or classify(request.path).fhir:
             return None
         try:
             refuse_foreign(request.headers, request.remote_addr or "", of_world(Urls).public)
         except EditorError as error:
-            # Not in the look of a page that it did not get to.
+            # Answered here, because the error page of a feature is only for requests that reach the feature.
             return refusals.answer(error)
         return None
 
@@ -51,13 +51,13 @@ def blueprint(for_other_sites: Collection[str]) -> Blueprint:
 
 
 def first_page() -> Response:
-    """Leads to the console."""
+    """Redirects to the console."""
     return Response(status=302, headers={"Location": url_for("console.home")})
 
 
 def health() -> Response:
-    """Whether this lives: from memory, so that whoever asks waits for nobody."""
-    # It does without its database, too: it reads.
+    """Whether the process is alive. It answers from memory, so that nobody has to wait for the database."""
+    # A database that cannot be written is reported, but searches still work.
     trouble = of_world(Store).trouble
     return jsonify(
         status="ok",
@@ -69,7 +69,7 @@ def health() -> Response:
 
 
 def metrics() -> Response:
-    """What Prometheus reads."""
+    """The metrics that Prometheus reads."""
     of_world(Guard).only_with_access()
     notifications = gauges(of_world(NotificationRepository), of_world(Clock).now())
     text = render(of_world(Journal), of_world(LoadedScenario).name, notifications)
