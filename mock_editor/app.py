@@ -1,4 +1,4 @@
-"""Wires the simulator together. Read from top to bottom it is the life of a request."""
+"""Wires the simulator together. From top to bottom, it shows the life of a request."""
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -45,7 +45,7 @@ from mock_editor.web import routes as web_routes
 
 def make_simulator(
     settings: Settings,
-    played: LoadedScenario,
+    scenario: LoadedScenario,
     *,
     public_url: str,
     fhir_url: str | None = None,
@@ -53,13 +53,13 @@ def make_simulator(
     journal_store: JournalFile,
     serves: bool = True,
 ) -> Simulator:
-    """What the server calls, with all that one process has of it.
+    """The simulator of a process, with everything that its worlds share.
 
-    FHIR clients reach it under ``fhir_url``, if that is another one. The state is in ``store``, the journal in
-    ``journal_store``. One that does not serve sends the notifications of those that do.
+    FHIR clients reach it under ``fhir_url``, by default the same as ``public_url``. The state is in ``store``, the
+    journal in ``journal_store``. A process that does not serve sends the notifications of those that do.
     """
     clock = Clock()
-    # Some threads stay free, for whoever ends the waits.
+    # Some threads stay free for the requests that end the waits.
     waits = Waits(settings.threads - max(1, settings.threads // 20))
     limits = Limits(
         settings.journal_entries, settings.journal_bytes, timedelta(hours=settings.journal_hours), settings.journal_body
@@ -69,13 +69,13 @@ def make_simulator(
         clock.now,
         limits,
         settings.journal,
-        # A process apart may deliver.
+        # One more if a separate process delivers.
         workers=settings.workers if settings.deliver and serves else settings.workers + 1,
         waiting=lambda: waits.waiting,
     )
     return Simulator(
         settings,
-        played,
+        scenario,
         public_url=public_url,
         fhir_url=fhir_url or public_url,
         clock=clock,
@@ -83,26 +83,26 @@ def make_simulator(
         journal=journal,
         waits=waits,
         app=create_app() if serves else NotFound(),
-        inside=surrounded if serves else None,
-        # One for all, so that wrong tokens count wherever they are tried.
+        inside=from_inside if serves else None,
+        # One guard for all worlds, so that it counts all wrong tokens.
         parts=(Guard(settings.admin_token, public_url, settings.all_proxies, partial(_pause, waits)),),
         leads=serves,
     )
 
 
-def surrounded(simulator: Simulator, app: WSGIApplication) -> JournalMiddleware:
-    """An application with faults around it, and around both the journal, which has what goes out."""
-    return JournalMiddleware(_faulty(simulator, app), simulator.journal.writer, partial(_editors, simulator))
+def from_inside(simulator: Simulator, app: WSGIApplication) -> JournalMiddleware:
+    """The application with the fault middleware around it, and the journal around both, which records what goes out."""
+    return JournalMiddleware(_with_faults(simulator, app), simulator.journal.writer, partial(_editors, simulator))
 
 
 def from_outside(simulator: Simulator, policy: ClientPolicy | None) -> JournalMiddleware:
-    """The same for what the server calls: only with what may be seen there, and for clients that ``policy`` accepts."""
+    """The same for requests from outside: only paths that are open there, and only clients that ``policy`` accepts."""
     settings = simulator.settings
     proxies = None
     if settings.certificate_header:
         proxies = CertificateProxies(settings.certificate_header, settings.certificate_proxies or ())
     access = AccessMiddleware(
-        _faulty(simulator, simulator),
+        _with_faults(simulator, simulator),
         simulator,
         policy=policy,
         plain_fhir=settings.plain_fhir,
@@ -114,7 +114,7 @@ def from_outside(simulator: Simulator, policy: ClientPolicy | None) -> JournalMi
 
 
 def make_client_policy(simulator: Simulator) -> ClientPolicy | None:
-    """Which clients the settings and the scenario accept on FHIR paths; None if they ask for no certificate.
+    """The clients that settings and scenario accept on FHIR paths. None if no certificate is required.
 
     Raises TlsError.
     """
@@ -131,15 +131,15 @@ def make_client_policy(simulator: Simulator) -> ClientPolicy | None:
 
 
 def _names(simulator: Simulator) -> dict[str, AcceptedNames]:
-    """The names that editors of the scenario accept in place of those of the settings."""
+    """The names that each editor accepts: those in the scenario, or else those of the settings."""
     settings = simulator.settings
     return {
-        slug: AcceptedNames(own.client_cn or settings.tls_client_cn, own.client_ou or settings.tls_client_ou)
-        for slug, own in simulator.world.scenario.tls.items()
+        slug: AcceptedNames(section.client_cn or settings.tls_client_cn, section.client_ou or settings.tls_client_ou)
+        for slug, section in simulator.world.scenario.tls.items()
     }
 
 
-def _faulty(simulator: Simulator, app: WSGIApplication) -> FaultMiddleware:
+def _with_faults(simulator: Simulator, app: WSGIApplication) -> FaultMiddleware:
     return FaultMiddleware(
         app, simulator.faults, simulator.waits, partial(_editors, simulator), simulator.settings.body_timeout
     )
@@ -150,13 +150,13 @@ def _editors(simulator: Simulator) -> Mapping[str, Editor]:
 
 
 def create_app() -> Flask:
-    """The WSGI application of all worlds: what it answers is that of the world that each request is for."""
+    """The WSGI application of all worlds. It answers each request with the world that the request is for."""
     app = Flask(__name__, static_url_path="/_static")
     # The SAS writes `/Slot/?…` as well as `/Slot?…`, and a redirect would be HTML.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # The package's files without its extension, which serves them where an editor may be.
+    # Only the files of flask_bootstrap: its Flask extension would serve them under a path that an editor may have.
     files = resources.files(flask_bootstrap) / "static" / "bootstrap5"
     app.register_blueprint(
         Blueprint("bootstrap", __name__, static_folder=str(files), static_url_path="/_static/bootstrap")
@@ -179,15 +179,15 @@ def create_app() -> Flask:
 
 
 def _pause(waits: Waits, seconds: float) -> None:
-    """Has the request at hand wait, while its client does."""
+    """Makes the current request wait, for as long as its client does."""
     with waits.hold(request.environ) as hold:
         hold.sleep(seconds)
 
 
 class _Mounted:
-    """Tells Flask the path of the public URL, which a proxy has taken off: links of pages begin with it.
+    """Tells Flask the path of the public URL, which a proxy has removed: links in pages begin with it.
 
-    What somebody before it has refused is answered without a look at what would have been there.
+    A request that a middleware has refused is answered here and does not reach its view.
     """
 
     def __init__(self, app: Flask) -> None:

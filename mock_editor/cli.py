@@ -17,12 +17,12 @@ from mock_editor.commands import remote
 from mock_editor.commands.description import shipped
 from mock_editor.settings import unknown
 
-# Commands that take long to import, and the modules where they are, under the same name.
+# Commands that take long to import, with their modules. The function in the module has the name of the command.
 _HEAVY = {name: f"mock_editor.commands.{name}" for name in ("certs", "check", "deliver", "serve")}
 
 
 class LazyGroup(click.Group):
-    """A group of which some commands are imported when they are called, or when help lists them."""
+    """A group that imports some of its commands only when they are called, or when help lists them."""
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, str], **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -48,15 +48,15 @@ class LazyGroup(click.Group):
 @click.version_option(__version__)
 def commands() -> None:
     """Plays the agenda editors (LGA) that the SAS platform talks to."""
-    for found in unknown(os.environ):
-        click.echo(f"mock-editor: {logs.visible(english(found))}", err=True)
+    for problem in unknown(os.environ):
+        click.echo(f"mock-editor: {logs.visible(english(problem))}", err=True)
 
 
 remote.add_to(commands, shipped())
 
 
 def main() -> None:
-    """Runs the command line; every refusal is text on standard error and a non-zero exit code."""
+    """Runs the command line. Every refusal is text on standard error and a non-zero exit code."""
     logs.configure()
     try:
         sys.exit(commands.main(prog_name="mock-editor", standalone_mode=False))
@@ -67,7 +67,7 @@ def main() -> None:
         click.echo(f"mock-editor: {error.format_message()}", err=True)
         sys.exit(error.exit_code)
     except EditorError as error:
-        # The database is out of order, or the system gives no threads, in the middle of a start.
+        # During a start: the database does not work, or the system gives no threads.
         click.echo(f"mock-editor: {in_english(error)}", err=True)
         sys.exit(2)
     except click.Abort:

@@ -1,7 +1,7 @@
 """``python -m mock_editor.health``, the image's health check: asks the simulator in this container whether it is well.
 
-It finds the address in the options of ``serve``, the first process of the container, or else in the environment. A
-process that only delivers does not listen, and is well as long as it runs.
+It takes the address from the options of ``serve``, the first process of the container, or from the environment. A
+process that only delivers does not listen, so it is well as long as it runs.
 """
 
 import os
@@ -23,7 +23,7 @@ def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
     """What is wrong with the simulator that was started with these arguments and variables; None if it answers."""
     if "deliver" in words and "serve" not in words:
         return None
-    # Other variables may be valid only together with other options.
+    # The other variables are left out: without the other options, they might be invalid.
     env = {name: env[name] for name in (f"{PREFIX}HOST", f"{PREFIX}PORT") if name in env}
     try:
         settings = Settings.from_env(env, host=_option("host", words), port=_option("port", words))
@@ -37,14 +37,14 @@ def trouble(words: Sequence[str], env: Mapping[str, str]) -> str | None:
 
 
 def _option(name: str, words: Sequence[str]) -> str | None:
-    """The value of an option; the last one counts."""
-    found = None
+    """The value of an option. If it is repeated, the last value counts."""
+    value = None
     for word, following in zip(words, [*words[1:], None], strict=True):
         if word == f"--{name}":
-            found = following
+            value = following
         elif word.startswith(f"--{name}="):
-            found = word.partition("=")[2]
-    return found
+            value = word.partition("=")[2]
+    return value
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Every setting of the simulator, declared once: name, default, help, check.
 
 Each is an option of ``mock-editor serve`` and an environment variable ``MOCK_EDITOR_<NAME>``; the option wins. Secrets
-are not options, because a list of processes would show them: they come from their variable or a file, see ``secret``.
+are not options, because a list of processes would show them. They come from a variable or a file, see ``secret``.
 """
 
 import dataclasses
@@ -21,13 +21,13 @@ from mock_editor.base.issues import Code, Issue, issue
 
 PREFIX = "MOCK_EDITOR_"
 SWITCH = "on|off"  # the values of a setting that is a switch
-# Where commands find the running simulator that they talk to.
+# The variable with the address of the running simulator that commands talk to.
 URL_VARIABLE = f"{PREFIX}URL"
 # The end of the variable that names the file of a secret.
 _FILE = "_FILE"
-# What Kubernetes tells every container of a Service named mock-editor (or mock-editor-tls, …).
+# Variables that Kubernetes sets in every container, about a Service named mock-editor (or mock-editor-tls, …).
 _LINK = re.compile(PREFIX + r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
-# This one may have the name of a setting: its value tells which it is.
+# One of them may have the name of a setting. The value tells them apart.
 _LINK_URL_NAME, _LINK_URL = re.compile(PREFIX + r"(\w+_)?PORT"), re.compile(r"(tcp|udp|sctp)://\S+")
 
 
@@ -61,7 +61,7 @@ def _up_to(bounds: sas_target.Seconds) -> Callable[[str], float]:
 
 
 def _url(text: str) -> str:
-    # A bracketed or numeric mistake in the authority raises ValueError by itself, with a clear text.
+    # For wrong brackets or ports, urlsplit raises ValueError with a clear text.
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise InvalidValueError(Code.EXPECTED_URL)
@@ -83,7 +83,7 @@ def _text(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    # It travels in a header, and one that can be guessed protects nothing.
+    # A token is sent in a header, and must not be easy to guess.
     if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
         raise InvalidValueError(Code.EXPECTED_TOKEN)
     return text
@@ -158,7 +158,7 @@ def _addresses(text: str) -> tuple[str, ...]:
 def _issuer(text: str) -> str:
     if text not in ("embedded", "none"):
         _url(text)
-    # Exactly as its provider writes it: a slash at the end is part of it.
+    # Unchanged: a slash at the end is part of an issuer.
     return text
 
 
@@ -177,9 +177,9 @@ def _sas_seconds(bounds: sas_target.Seconds, help_text: str) -> Any:
 
 
 def secret(name: str, env: Mapping[str, str]) -> str | None:
-    """The value of a secret: that of ``MOCK_EDITOR_<NAME>``, or the content of the file in ``MOCK_EDITOR_<NAME>_FILE``.
+    """The value of a secret: ``MOCK_EDITOR_<NAME>``, or the content of the file that ``MOCK_EDITOR_<NAME>_FILE`` names.
 
-    Raises SettingsError if both are there, or if the file cannot be read.
+    Raises SettingsError if both are set, or if the file cannot be read.
     """
     variable = f"{PREFIX}{name.upper()}"
     value, file = env.get(variable) or None, env.get(f"{variable}{_FILE}")
@@ -199,12 +199,12 @@ def secret(name: str, env: Mapping[str, str]) -> str | None:
 
 
 def _is_link(variable: str, value: str) -> bool:
-    """Whether a variable is the address of a Service that happens to be named like us, and not a setting."""
+    """Whether a variable is not a setting but the address of a Service that happens to have our name."""
     return bool(_LINK.fullmatch(variable) or (_LINK_URL_NAME.fullmatch(variable) and _LINK_URL.fullmatch(value)))
 
 
 def unknown(env: Mapping[str, str]) -> list[Issue]:
-    """An issue for each variable that begins like ours but is not: somebody else's, or a mistake in the name."""
+    """An issue for each variable that has our prefix but is no setting, for instance because its name is misspelt."""
     known = {PREFIX + field.name.upper(): field.metadata["secret"] for field in dataclasses.fields(Settings)}
     names = [URL_VARIABLE, *known, *(f"{name}{_FILE}" for name, is_secret in known.items() if is_secret)]
     others = [
@@ -221,7 +221,7 @@ def unknown(env: Mapping[str, str]) -> list[Issue]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one process is started with."""
+    """The settings that a process is started with."""
 
     scenario: str = _setting("decouverte", _text, "Scenario to play: a file, or the name of one that is shipped.", "S")
     host: str = _setting("127.0.0.1", _text, "Address to listen on.", "HOST")
@@ -370,7 +370,7 @@ class Settings:
         "33554432", _whole(10_000, 999_999_999), "Bytes that a search answers at most.", "BYTES"
     )
     workers: int = _setting("1", _whole(1, 64), "Server processes.", "N")
-    # A twentieth of them is kept from requests that wait: a thousand of these may.
+    # Requests that wait may take all but a twentieth of the threads: about a thousand by default.
     threads: int = _setting(
         "1100", _whole(1, 20000), "Requests that one process handles (or holds waiting, all but 5 %) at once.", "N"
     )
@@ -387,9 +387,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str], **overrides: str | None) -> "Settings":
-        """Settings from ``MOCK_EDITOR_*`` variables, replaced by the given options.
+        """Settings from ``MOCK_EDITOR_*`` variables. The options in ``overrides`` take precedence.
 
-        Raises SettingsError for an invalid value. Variables that are not ours are ignored, see ``unknown``.
+        Raises SettingsError for an invalid value. Ignores variables that are no settings, see ``unknown``.
         """
         values: dict[str, Any] = {}
         for setting in dataclasses.fields(cls):
@@ -404,7 +404,7 @@ class Settings:
                 try:
                     values[name] = setting.metadata["parse"](text)
                 except (OSError, ValueError) as error:
-                    # OSError: a file cannot even be looked at: its name is too long, or its folder is closed to us.
+                    # OSError: the name of a file is too long, or its folder is closed to us.
                     if setting.metadata["secret"]:
                         raise SettingsError(Code.SETTING_WRONG, name=origin, reason=reason_of(error)) from None
                     raise SettingsError(
@@ -417,7 +417,7 @@ class Settings:
         return settings
 
     def check_tls(self) -> None:
-        """Raises SettingsError for settings of mutual TLS that make no sense without each other."""
+        """Raises SettingsError if a setting of mutual TLS needs another one that is missing."""
         if (self.certificate_header is None) != (self.certificate_proxies is None):
             raise SettingsError(Code.SETTING_PAIR, first="--certificate-header", second="--certificate-proxies")
         if self.tls_port is None:
@@ -431,17 +431,17 @@ class Settings:
 
     @property
     def shows_bench(self) -> bool:
-        """Whether clients get the bench's pages and those of the identity provider: as set, or this machine's only."""
+        """Whether clients reach the bench and the identity provider: as set, or if all clients are on this machine."""
         if self.with_bench is not None:
             return self.with_bench
         return not self.all_proxies and (self.host == "localhost" or _is_loopback(self.host))
 
     @property
     def all_proxies(self) -> tuple[str, ...]:
-        """Every proxy that a setting names."""
+        """All proxies that settings name."""
         return (*(self.proxies or ()), *(self.certificate_proxies or ()))
 
     @property
     def connections(self) -> int:
-        """How many connections one process keeps open: as set, or for all threads and a thousand idle clients."""
+        """How many connections a process keeps open: as set, or enough for all threads and a thousand idle clients."""
         return self.worker_connections or max(self.threads + 1000, 4000)

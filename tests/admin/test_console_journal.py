@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import Client
 
 from mock_editor.admin.console.journal import indented
-from mock_editor.app import surrounded
+from mock_editor.app import from_inside
 from mock_editor.base.applied_rules import AppliedRule, RuleOutcome
 from mock_editor.base.flows import Flow
 from mock_editor.base.issues import Code, issue
@@ -31,7 +31,7 @@ HOSTILE = '"><script>alert(1)</script>'
 @pytest.fixture
 def sas(simulator: Simulator) -> Client:
     """A client whose exchanges are taken down."""
-    return Client(surrounded(simulator, simulator.app))
+    return Client(from_inside(simulator, simulator.app))
 
 
 @pytest.fixture

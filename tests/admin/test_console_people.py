@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import Client
 
 from mock_editor.admin.operations.accounts import MERCIER
-from mock_editor.app import surrounded
+from mock_editor.app import from_inside
 from mock_editor.simulator.simulator import Simulator
 from tests.accounts.conftest import NATIONAL, regulator
 from tests.admin.conftest import AT_SOS, TAKEN, Played
@@ -168,7 +168,7 @@ def test_terms_are_asked_for_again_and_accepted_by_the_staff(console: Console, a
 
 
 def test_the_history_tells_what_the_sas_did(console: Console, client: FlaskClient, simulator: Simulator) -> None:
-    sas = Client(surrounded(simulator, simulator.app))
+    sas = Client(from_inside(simulator, simulator.app))
     made = make(client, sas)
     url = f"/agenda-sos/fhir/Practitioner?identifier={MINE}"
     body = regulator((NATIONAL, "x/1"))
