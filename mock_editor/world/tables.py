@@ -12,7 +12,7 @@ from mock_editor.notifications import tables as notifications
 
 
 def tables() -> tuple[str, ...]:
-    """The SQL that creates them. Its order is part of the version of a file: old files cannot be read after a change."""
+    """The SQL that creates them. Its order is part of the version of a file: a change makes old files unreadable."""
     return (
         controls.SCHEMA,
         keys.SCHEMA,
