@@ -52,7 +52,7 @@ class Finding(NamedTuple):
 
 
 def invalid(code: Code | DataCode, **values: object) -> PydanticCustomError:
-    """The error that our validators raise: ``raise invalid(Code.…, most=5)``."""
+    """A code and its values as an error of pydantic, for an error that is put together again elsewhere."""
     # The type is the code's key; the words are made from it and the values, wherever the error ends up.
     return PydanticCustomError(code.value, code.value, dict(values) or None)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from mock_editor.base.data import specialties as specialty_labels
@@ -174,8 +174,3 @@ def read_day(text: str | None) -> date | None:
 def local_day(instant: datetime, at: OwnedCalendar) -> date:
     """The day of an instant in the time zone of a calendar."""
     return instant.astimezone(at.zone).date()
-
-
-def iso(instant: datetime) -> str:
-    """An instant as ``<time datetime>`` needs it."""
-    return instant.astimezone(UTC).isoformat()
